@@ -1,0 +1,216 @@
+//! Borrowed accounts of an instruction. Each setter enforces the rule that guards it, in the
+//! order in which Agave's `BorrowedInstructionAccount` reports violations.
+
+use std::cell::{Ref, RefMut};
+
+use super::{AccountSlot, InstructionAccount, TransactionContext};
+use crate::{
+    Account, Address, InstructionError,
+    address::program_ids,
+    limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, TRANSACTION_GROWTH_MAX},
+};
+
+/// An account borrowed for reading. Dereferences to [`Account`].
+#[derive(Debug)]
+pub struct AccountRef<'c, 't> {
+    pub(super) slot: Ref<'c, AccountSlot<'t>>,
+    pub(super) meta: InstructionAccount,
+}
+
+impl AccountRef<'_, '_> {
+    /// The address.
+    pub fn address(&self) -> &Address {
+        self.slot.address()
+    }
+
+    /// True if the account signed, or the invoking program signed for it.
+    pub fn is_signer(&self) -> bool {
+        self.meta.is_signer
+    }
+
+    /// True if the instruction may change the account.
+    pub fn is_writable(&self) -> bool {
+        self.meta.is_writable
+    }
+}
+
+impl std::ops::Deref for AccountRef<'_, '_> {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        self.slot.account()
+    }
+}
+
+/// An account borrowed exclusively. Dereferences to [`Account`] for reading.
+///
+/// It can be had for read-only accounts too; their setters then report what rule they break.
+#[derive(Debug)]
+pub struct AccountMut<'c, 't> {
+    pub(super) slot: RefMut<'c, AccountSlot<'t>>,
+    pub(super) meta: InstructionAccount,
+    pub(super) program: &'t Address,
+    pub(super) is_top_level: bool,
+    pub(super) transaction: &'c TransactionContext<'t>,
+}
+
+impl std::ops::Deref for AccountMut<'_, '_> {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        self.slot.account()
+    }
+}
+
+impl AccountMut<'_, '_> {
+    /// The address.
+    pub fn address(&self) -> &Address {
+        self.slot.address()
+    }
+
+    /// True if the account signed, or the invoking program signed for it.
+    pub fn is_signer(&self) -> bool {
+        self.meta.is_signer
+    }
+
+    /// True if the instruction may change the account.
+    pub fn is_writable(&self) -> bool {
+        self.meta.is_writable
+    }
+
+    /// True if the running program owns the account.
+    pub fn is_owned_by_program(&self) -> bool {
+        self.owner == *self.program
+    }
+
+    /// Sets the balance.
+    ///
+    /// # Errors
+    /// `ExternalAccountLamportSpend` if another program owns the account and it would lose
+    /// lamports; `ReadonlyLamportChange` if it is read-only; `ExecutableLamportChange` if it is
+    /// executable and the rules freeze such accounts.
+    pub fn set_lamports(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        if lamports < self.lamports && !self.is_owned_by_program() {
+            return Err(InstructionError::ExternalAccountLamportSpend);
+        }
+        if !self.meta.is_writable {
+            return Err(InstructionError::ReadonlyLamportChange);
+        }
+        if self.is_frozen() {
+            return Err(InstructionError::ExecutableLamportChange);
+        }
+        let before = self.lamports;
+        let account = self
+            .slot
+            .owned_mut()
+            .ok_or(InstructionError::ReadonlyLamportChange)?;
+        account.lamports = lamports;
+        self.transaction.add_lamports_change(before, lamports);
+        Ok(())
+    }
+
+    /// Adds to the balance.
+    ///
+    /// # Errors
+    /// `ArithmeticOverflow`, or what [`AccountMut::set_lamports`] reports.
+    pub fn credit(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        let sum = self.lamports.checked_add(lamports);
+        self.set_lamports(sum.ok_or(InstructionError::ArithmeticOverflow)?)
+    }
+
+    /// Takes from the balance.
+    ///
+    /// # Errors
+    /// `ArithmeticOverflow` if there is too little, or what [`AccountMut::set_lamports`] reports.
+    pub fn debit(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        let rest = self.lamports.checked_sub(lamports);
+        self.set_lamports(rest.ok_or(InstructionError::ArithmeticOverflow)?)
+    }
+
+    /// Gives the account to another program.
+    ///
+    /// # Errors
+    /// `ModifiedProgramId` unless the running program owns the account, it is writable, and its
+    /// data is all zero.
+    pub fn set_owner(&mut self, owner: &Address) -> Result<(), InstructionError> {
+        let allowed = self.is_owned_by_program()
+            && self.meta.is_writable
+            && !self.is_frozen()
+            && self.data.iter().all(|byte| *byte == 0);
+        if !allowed {
+            return Err(InstructionError::ModifiedProgramId);
+        }
+        let account = self
+            .slot
+            .owned_mut()
+            .ok_or(InstructionError::ModifiedProgramId)?;
+        account.owner = *owner;
+        Ok(())
+    }
+
+    /// The data for writing, of unchanged length.
+    ///
+    /// # Errors
+    /// `ExecutableDataModified`, `ReadonlyDataModified` or `ExternalAccountDataModified`.
+    pub fn data_mut(&mut self) -> Result<&mut [u8], InstructionError> {
+        self.check_data_change()?;
+        Ok(self.writable_data()?.as_mut_slice())
+    }
+
+    /// Cuts the data or extends it with zeros.
+    ///
+    /// # Errors
+    /// `AccountDataSizeChanged` if another program owns the account; `InvalidRealloc` above
+    /// 10 MiB, or if it grows by more than 10 KiB in one top-level instruction other than one of
+    /// the System program; `MaxAccountsDataAllocationsExceeded` if the transaction's accounts
+    /// grow by more than 20 MiB; or what [`AccountMut::data_mut`] reports.
+    pub fn resize(&mut self, size: usize) -> Result<(), InstructionError> {
+        let before = self.data.len();
+        if size != before && !self.is_owned_by_program() {
+            return Err(InstructionError::AccountDataSizeChanged);
+        }
+        let is_system_call = self.is_top_level && *self.program == program_ids::SYSTEM;
+        let grown = size.saturating_sub(self.slot.size_at_entry);
+        if size > ACCOUNT_DATA_SIZE_MAX || (!is_system_call && grown > INSTRUCTION_GROWTH_MAX) {
+            return Err(InstructionError::InvalidRealloc);
+        }
+        if self.transaction.growth_after(before, size) > TRANSACTION_GROWTH_MAX {
+            return Err(InstructionError::MaxAccountsDataAllocationsExceeded);
+        }
+        self.check_data_change()?;
+        if size != before {
+            self.transaction.set_growth(before, size);
+            self.writable_data()?.resize(size, 0);
+        }
+        Ok(())
+    }
+
+    fn writable_data(&mut self) -> Result<&mut Vec<u8>, InstructionError> {
+        let mut undo = self.transaction.undo.borrow_mut();
+        self.slot
+            .data_mut(&mut undo)
+            .ok_or(InstructionError::ReadonlyDataModified)
+    }
+
+    fn check_data_change(&self) -> Result<(), InstructionError> {
+        if self.is_frozen() {
+            return Err(InstructionError::ExecutableDataModified);
+        }
+        if !self.meta.is_writable {
+            return Err(InstructionError::ReadonlyDataModified);
+        }
+        if !self.is_owned_by_program() {
+            return Err(InstructionError::ExternalAccountDataModified);
+        }
+        Ok(())
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.executable
+            && self
+                .transaction
+                .environment()
+                .rules
+                .freezes_executable_accounts()
+    }
+}

@@ -1,0 +1,424 @@
+//! A program's view of its instruction, and calls from one program to another.
+
+use smallvec::SmallVec;
+
+use super::{
+    AccountMut, AccountRef, Event, InnerInstruction, InstructionAccount, LogEntry, ReturnData,
+    TransactionContext,
+};
+use crate::{
+    Address, Instruction, InstructionError, RuleSet, Sysvars,
+    address::{create_program_address, program_ids},
+    limits::{
+        DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
+        INSTRUCTION_TRACE_MAX, INVOKED_DATA_SIZE_MAX,
+    },
+};
+
+/// Which program runs, on which accounts and data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame<'i, 't> {
+    pub(super) program_index: u8,
+    pub(super) program: &'t Address,
+    /// Where the instruction's accounts begin in the context's list; they reach to its end.
+    pub(super) metas_start: usize,
+    pub(super) data: &'i [u8],
+}
+
+/// The running instruction: its accounts, its data, and the services of the runtime.
+///
+/// Accounts are named by their position in the instruction. A program cannot reach an account
+/// that its instruction does not name.
+#[derive(Debug)]
+pub struct InvokeContext<'i, 't> {
+    transaction: &'i mut TransactionContext<'t>,
+    frame: Frame<'i, 't>,
+    metas_end: usize,
+}
+
+impl<'i, 't> InvokeContext<'i, 't> {
+    pub(super) fn new(transaction: &'i mut TransactionContext<'t>, frame: Frame<'i, 't>) -> Self {
+        let metas_end = transaction.metas.len();
+        Self {
+            transaction,
+            frame,
+            metas_end,
+        }
+    }
+
+    /// The address of the running program.
+    pub fn program(&self) -> &'t Address {
+        self.frame.program
+    }
+
+    /// The instruction's data.
+    pub fn data(&self) -> &'i [u8] {
+        self.frame.data
+    }
+
+    /// The number of accounts, repeats included.
+    pub fn account_count(&self) -> usize {
+        self.metas().len()
+    }
+
+    /// Depth of the call; 1 at the top level.
+    pub fn depth(&self) -> usize {
+        self.transaction.stack.len()
+    }
+
+    /// Index of the top-level instruction in the transaction.
+    pub fn instruction_index(&self) -> u8 {
+        self.transaction.instruction_index
+    }
+
+    /// Facts about the block; reading them locks nothing.
+    pub fn sysvars(&self) -> &'t Sysvars {
+        &self.transaction.environment().sysvars
+    }
+
+    /// The rules the bank follows.
+    pub fn rules(&self) -> RuleSet {
+        self.transaction.environment().rules
+    }
+
+    /// Fails unless the instruction names at least `count` accounts.
+    ///
+    /// # Errors
+    /// `MissingAccount`, or `NotEnoughAccountKeys` under the older rules.
+    pub fn require_accounts(&self, count: usize) -> Result<(), InstructionError> {
+        if self.account_count() < count {
+            return Err(self.rules().missing_account_error());
+        }
+        Ok(())
+    }
+
+    /// Borrows the account at `position` for reading.
+    ///
+    /// # Errors
+    /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while an
+    /// [`AccountMut`] of the same account is alive.
+    pub fn account(&self, position: usize) -> Result<AccountRef<'_, 't>, InstructionError> {
+        let meta = self.meta(position)?;
+        let slot = &self.transaction.slots()[usize::from(meta.index)];
+        let slot = slot
+            .try_borrow()
+            .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        Ok(AccountRef { slot, meta })
+    }
+
+    /// Borrows the account at `position` exclusively.
+    ///
+    /// # Errors
+    /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while
+    /// another borrow of the same account is alive.
+    pub fn account_mut(&self, position: usize) -> Result<AccountMut<'_, 't>, InstructionError> {
+        let meta = self.meta(position)?;
+        let slot = &self.transaction.slots()[usize::from(meta.index)];
+        let slot = slot
+            .try_borrow_mut()
+            .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        Ok(AccountMut {
+            slot,
+            meta,
+            program: self.frame.program,
+            is_top_level: self.transaction.stack.len() == 1,
+            transaction: self.transaction,
+        })
+    }
+
+    /// The address of the account at `position`; needs no borrow.
+    ///
+    /// # Errors
+    /// `MissingAccount`, or what the rules say, past the end.
+    pub fn address(&self, position: usize) -> Result<&'t Address, InstructionError> {
+        let meta = self.meta(position)?;
+        self.transaction
+            .address_of(meta.index)
+            .ok_or(InstructionError::MissingAccount)
+    }
+
+    /// True if the account at `position` signed.
+    ///
+    /// # Errors
+    /// `MissingAccount`, or what the rules say, past the end.
+    pub fn is_signer(&self, position: usize) -> Result<bool, InstructionError> {
+        Ok(self.meta(position)?.is_signer)
+    }
+
+    /// True if the instruction may change the account at `position`.
+    ///
+    /// # Errors
+    /// `MissingAccount`, or what the rules say, past the end.
+    pub fn is_writable(&self, position: usize) -> Result<bool, InstructionError> {
+        Ok(self.meta(position)?.is_writable)
+    }
+
+    /// True if any account of the instruction with this address signed.
+    pub fn has_signed(&self, address: &Address) -> bool {
+        self.metas()
+            .iter()
+            .any(|meta| meta.is_signer && self.transaction.address_of(meta.index) == Some(address))
+    }
+
+    /// Spends compute units.
+    ///
+    /// # Errors
+    /// `ComputationalBudgetExceeded` if fewer are left; then none are.
+    pub fn consume(&mut self, units: u64) -> Result<(), InstructionError> {
+        self.transaction.consume(units)
+    }
+
+    /// Compute units left to the transaction.
+    pub fn compute_units_left(&self) -> u64 {
+        self.transaction.compute_units_left()
+    }
+
+    /// Logs a line of text. The text is made only if somebody reads logs.
+    pub fn log(&mut self, text: impl FnOnce() -> String) {
+        self.transaction.records.log(|| LogEntry::Message(text()));
+    }
+
+    /// Publishes a value for observers.
+    ///
+    /// # Errors
+    /// `ProgramFailedToComplete` if the transaction's events exceed their limit in bytes.
+    pub fn emit(&mut self, data: Vec<u8>) -> Result<(), InstructionError> {
+        let event = Event {
+            program: *self.frame.program,
+            data,
+        };
+        let fits = self.transaction.records.event(event, EVENT_SIZE_MAX);
+        if fits {
+            Ok(())
+        } else {
+            Err(InstructionError::ProgramFailedToComplete)
+        }
+    }
+
+    /// Leaves bytes for the caller.
+    ///
+    /// # Errors
+    /// `ProgramFailedToComplete` above 1,024 bytes.
+    pub fn set_return_data(&mut self, data: &[u8]) -> Result<(), InstructionError> {
+        let fits = self
+            .transaction
+            .records
+            .set_return_data(*self.frame.program, data);
+        if fits {
+            Ok(())
+        } else {
+            Err(InstructionError::ProgramFailedToComplete)
+        }
+    }
+
+    /// What the last invoked program left.
+    pub fn return_data(&self) -> &ReturnData {
+        self.transaction.records.return_data()
+    }
+
+    /// Calls another program with accounts of this instruction.
+    ///
+    /// # Errors
+    /// See [`InvokeContext::invoke_signed`].
+    pub fn invoke(&mut self, instruction: &Instruction) -> Result<(), InstructionError> {
+        self.invoke_signed(instruction, &[])
+    }
+
+    /// Calls another program; this program signs for the addresses it derives from each list of
+    /// seeds.
+    ///
+    /// # Errors
+    /// `MissingAccount` for an account or program that this instruction does not name;
+    /// `PrivilegeEscalation` for a right it does not have; `CallDepth`,
+    /// `ReentrancyNotAllowed`, `MaxInstructionTraceLengthExceeded`,
+    /// `MaxAccountsExceeded`, `InvalidArgument` (data too long); what the callee reports. Any
+    /// of them fails the transaction, even if the caller goes on; so does a panic of the callee
+    /// that the caller catches.
+    pub fn invoke_signed(
+        &mut self,
+        instruction: &Instruction,
+        signer_seeds: &[&[&[u8]]],
+    ) -> Result<(), InstructionError> {
+        let metas_start = self.transaction.metas.len();
+        let result = self.call(instruction, signer_seeds);
+        self.transaction.metas.truncate(metas_start);
+        if let Err(error) = &result {
+            self.transaction
+                .failure
+                .get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+
+    fn call(
+        &mut self,
+        instruction: &Instruction,
+        signer_seeds: &[&[&[u8]]],
+    ) -> Result<(), InstructionError> {
+        if instruction.accounts.len() > INSTRUCTION_ACCOUNTS_MAX
+            || signer_seeds.len() > DERIVED_SIGNERS_MAX
+        {
+            return Err(InstructionError::MaxAccountsExceeded);
+        }
+        if instruction.data.len() > INVOKED_DATA_SIZE_MAX {
+            return Err(InstructionError::InvalidArgument);
+        }
+        let derive = |seeds: &&[&[u8]]| create_program_address(seeds, self.frame.program);
+        let signers: Result<SmallVec<[Address; 2]>, _> = signer_seeds.iter().map(derive).collect();
+        // Solana reports derivation errors of invokes under their number.
+        let signers = signers.map_err(|error| InstructionError::Custom(error as u32))?;
+        let metas = self.callee_metas(instruction, &signers)?;
+        let program = self.named_account(&instruction.program);
+        let program = program.ok_or(InstructionError::MissingAccount)?;
+
+        let metas_start = self.transaction.metas.len();
+        self.transaction.metas.extend_from_slice(&metas);
+        let address = self.transaction.address_of(program.index);
+        let frame = Frame {
+            program_index: program.index,
+            program: address.ok_or(InstructionError::MissingAccount)?,
+            metas_start,
+            data: &instruction.data,
+        };
+        InvokeContext::new(self.transaction, frame).run()
+    }
+
+    /// The callee's accounts with their rights, each checked against this instruction's.
+    fn callee_metas(
+        &self,
+        instruction: &Instruction,
+        signers: &[Address],
+    ) -> Result<SmallVec<[InstructionAccount; 8]>, InstructionError> {
+        let mut metas = SmallVec::<[InstructionAccount; 8]>::new();
+        for meta in &instruction.accounts {
+            let held = self
+                .named_account(&meta.address)
+                .ok_or(InstructionError::MissingAccount)?;
+            let may_sign = held.is_signer || signers.contains(&meta.address);
+            if (meta.is_writable && !held.is_writable) || (meta.is_signer && !may_sign) {
+                return Err(InstructionError::PrivilegeEscalation);
+            }
+            let InstructionAccount { index, .. } = held;
+            let (is_signer, is_writable) = (meta.is_signer, meta.is_writable);
+            metas.push(InstructionAccount {
+                index,
+                is_signer,
+                is_writable,
+            });
+        }
+        // An account named twice has the rights of both names, wherever it is named.
+        for position in 0..metas.len() {
+            let index = metas[position].index;
+            let same = metas.iter().filter(|meta| meta.index == index);
+            let (is_signer, is_writable) = same.fold((false, false), |(signer, writable), meta| {
+                (signer | meta.is_signer, writable | meta.is_writable)
+            });
+            metas[position] = InstructionAccount {
+                index,
+                is_signer,
+                is_writable,
+            };
+        }
+        Ok(metas)
+    }
+
+    /// This instruction's account with the given address, with the rights of all its names.
+    fn named_account(&self, address: &Address) -> Option<InstructionAccount> {
+        let mut found: Option<InstructionAccount> = None;
+        for meta in self.metas() {
+            if self.transaction.address_of(meta.index) == Some(address) {
+                let held = found.get_or_insert(*meta);
+                held.is_signer |= meta.is_signer;
+                held.is_writable |= meta.is_writable;
+            }
+        }
+        found
+    }
+
+    /// Pushes the frame, runs its program, checks the sum of lamports, pops the frame.
+    pub(super) fn run(mut self) -> Result<(), InstructionError> {
+        let environment = self.transaction.environment();
+        if self.transaction.stack.len() >= INSTRUCTION_STACK_MAX {
+            return Err(InstructionError::CallDepth);
+        }
+        if self.transaction.trace_length >= INSTRUCTION_TRACE_MAX {
+            return Err(InstructionError::MaxInstructionTraceLengthExceeded);
+        }
+        if !self.transaction.stack.is_empty() {
+            if !self.transaction.is_balanced() {
+                return Err(InstructionError::UnbalancedInstruction);
+            }
+            let callers = self.transaction.stack.as_slice();
+            let is_self_call = callers.last() == Some(&self.frame.program_index);
+            if !is_self_call && callers.contains(&self.frame.program_index) {
+                return Err(InstructionError::ReentrancyNotAllowed);
+            }
+            self.record_inner_instruction();
+        }
+        self.transaction.trace_length = self.transaction.trace_length.saturating_add(1);
+        let program = environment.programs.get(self.frame.program);
+        let program = program.ok_or(InstructionError::UnsupportedProgramId)?;
+        if !self.owner_is_native_loader()? {
+            return Err(InstructionError::UnsupportedProgramId);
+        }
+
+        self.transaction.stack.push(self.frame.program_index);
+        let address = *self.frame.program;
+        self.transaction.records.set_return_data(address, &[]);
+        let depth = u8::try_from(self.depth()).unwrap_or(u8::MAX);
+        self.transaction.records.log(|| LogEntry::Invoke {
+            program: address,
+            depth,
+        });
+        let mut result = program.process(&mut self);
+        if result.is_ok() && !self.transaction.is_balanced() {
+            result = Err(InstructionError::UnbalancedInstruction);
+        }
+        self.transaction.records.log(|| match &result {
+            Ok(()) => LogEntry::Success { program: address },
+            Err(error) => LogEntry::Failure {
+                program: address,
+                error: error.clone(),
+            },
+        });
+        self.transaction.stack.pop();
+        result
+    }
+
+    fn owner_is_native_loader(&self) -> Result<bool, InstructionError> {
+        let slot = self
+            .transaction
+            .slots()
+            .get(usize::from(self.frame.program_index));
+        let slot = slot.ok_or(InstructionError::MissingAccount)?;
+        let slot = slot
+            .try_borrow()
+            .map_err(|_| InstructionError::AccountBorrowOutstanding)?;
+        Ok(slot.account().owner == program_ids::NATIVE_LOADER)
+    }
+
+    fn record_inner_instruction(&mut self) {
+        let metas = &self.transaction.metas[self.frame.metas_start..self.metas_end];
+        let instruction_index = self.transaction.instruction_index;
+        let depth = self.transaction.stack.len().saturating_add(1);
+        let (program_index, data) = (self.frame.program_index, self.frame.data);
+        self.transaction
+            .records
+            .inner_instruction(|| InnerInstruction {
+                instruction_index,
+                depth: u8::try_from(depth).unwrap_or(u8::MAX),
+                program_index,
+                accounts: metas.iter().map(|meta| meta.index).collect(),
+                data: data.to_vec(),
+            });
+    }
+
+    fn metas(&self) -> &[InstructionAccount] {
+        &self.transaction.metas[self.frame.metas_start..self.metas_end]
+    }
+
+    fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
+        let meta = self.metas().get(position).copied();
+        meta.ok_or_else(|| self.rules().missing_account_error())
+    }
+}

@@ -1,0 +1,26 @@
+//! One transaction while it runs: its accounts, its meters and its records; and an instruction's
+//! view of them.
+//!
+//! - [`TransactionContext`] owns the accounts that the transaction may write, borrows those it
+//!   may only read, and can undo all changes. The runtime keeps one per worker.
+//! - [`InvokeContext`] is what a program gets: the accounts of its instruction and nothing else.
+//! - [`AccountRef`] and [`AccountMut`] are borrowed accounts; each setter holds the rule that
+//!   guards it.
+//!
+//! Nothing here allocates for a transaction whose programs do not grow data, invoke, log text or
+//! return data.
+
+mod borrow;
+mod invoke;
+mod record;
+mod slot;
+mod transaction;
+
+pub use borrow::{AccountMut, AccountRef};
+pub use invoke::InvokeContext;
+pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
+pub use slot::AccountSlot;
+pub use transaction::{InstructionAccount, Scratch, TransactionContext};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What a transaction leaves besides changed accounts: logs, events, return data and the
+//! instructions it invoked.
+
+use std::fmt;
+
+use crate::{
+    Address, InstructionError,
+    limits::{LOG_SIZE_MAX, RETURN_DATA_SIZE_MAX},
+};
+
+/// One line of the log. Lines about calls are kept as data and written out only when shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LogEntry {
+    /// A program was called at this depth, 1 being the top level.
+    Invoke {
+        /// The program.
+        program: Address,
+        /// Its depth.
+        depth: u8,
+    },
+    /// A program returned without error.
+    Success {
+        /// The program.
+        program: Address,
+    },
+    /// A program failed.
+    Failure {
+        /// The program.
+        program: Address,
+        /// Its error.
+        error: InstructionError,
+    },
+    /// Text that a program logged.
+    Message(String),
+    /// The log grew past its limit; what followed is left out.
+    Truncated,
+}
+
+impl LogEntry {
+    /// Bytes counted against [`LOG_SIZE_MAX`]: the text shown, addresses at their longest.
+    fn size(&self) -> usize {
+        match self {
+            Self::Invoke { .. } => 64,
+            Self::Success { .. } => 60,
+            Self::Failure { .. } => 100,
+            Self::Message(text) => text.len().saturating_add(13),
+            Self::Truncated => 0,
+        }
+    }
+}
+
+impl fmt::Display for LogEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invoke { program, depth } => {
+                write!(formatter, "Program {program} invoke [{depth}]")
+            }
+            Self::Success { program } => write!(formatter, "Program {program} success"),
+            Self::Failure { program, error } => {
+                write!(formatter, "Program {program} failed: {error}")
+            }
+            Self::Message(text) => write!(formatter, "Program log: {text}"),
+            Self::Truncated => formatter.write_str("Log truncated"),
+        }
+    }
+}
+
+/// Bytes a program left for its caller, at most 1,024.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReturnData {
+    /// Who set it.
+    pub program: Address,
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+/// A value that a program published for observers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// Who published it.
+    pub program: Address,
+    /// The value in the program's own encoding.
+    pub data: Vec<u8>,
+}
+
+/// An instruction that a program invoked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InnerInstruction {
+    /// Index of the top-level instruction it ran under.
+    pub instruction_index: u8,
+    /// Its depth; 2 if the top level invoked it.
+    pub depth: u8,
+    /// Transaction account index of the program.
+    pub program_index: u8,
+    /// Transaction account indices of its accounts.
+    pub accounts: Vec<u8>,
+    /// Its data.
+    pub data: Vec<u8>,
+}
+
+/// All records of one transaction. Keeps its memory from one transaction to the next.
+#[derive(Debug, Default)]
+pub struct Records {
+    is_recording: bool,
+    log_size: usize,
+    event_size: usize,
+    logs: Vec<LogEntry>,
+    events: Vec<Event>,
+    return_data: ReturnData,
+    inner_instructions: Vec<InnerInstruction>,
+}
+
+impl Records {
+    /// Forgets everything. Logs and invoked instructions are kept from now on only if
+    /// `is_recording`; return data and events always are.
+    pub(super) fn reset(&mut self, is_recording: bool) {
+        self.is_recording = is_recording;
+        self.log_size = 0;
+        self.event_size = 0;
+        self.logs.clear();
+        self.events.clear();
+        // The program goes, too: a transaction that runs no program must not show an earlier one's.
+        self.return_data.program = Address::default();
+        self.return_data.data.clear();
+        self.inner_instructions.clear();
+    }
+
+    /// True if logs and invoked instructions are kept.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
+    }
+
+    /// Adds a line, which is made only if lines are kept.
+    #[inline]
+    pub(super) fn log(&mut self, make: impl FnOnce() -> LogEntry) {
+        if self.is_recording && self.log_size <= LOG_SIZE_MAX {
+            self.push_log(make());
+        }
+    }
+
+    fn push_log(&mut self, entry: LogEntry) {
+        self.log_size = self.log_size.saturating_add(entry.size());
+        self.logs.push(if self.log_size > LOG_SIZE_MAX {
+            LogEntry::Truncated
+        } else {
+            entry
+        });
+    }
+
+    pub(super) fn event(&mut self, event: Event, size_max: usize) -> bool {
+        self.event_size = self.event_size.saturating_add(event.data.len());
+        if self.event_size > size_max {
+            return false;
+        }
+        self.events.push(event);
+        true
+    }
+
+    pub(super) fn set_return_data(&mut self, program: Address, data: &[u8]) -> bool {
+        if data.len() > RETURN_DATA_SIZE_MAX {
+            return false;
+        }
+        self.return_data.program = program;
+        self.return_data.data.clear();
+        self.return_data.data.extend_from_slice(data);
+        true
+    }
+
+    pub(super) fn inner_instruction(&mut self, make: impl FnOnce() -> InnerInstruction) {
+        if self.is_recording {
+            self.inner_instructions.push(make());
+        }
+    }
+
+    /// The log, oldest line first.
+    pub fn logs(&self) -> &[LogEntry] {
+        &self.logs
+    }
+
+    /// The events, oldest first.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The return data of the program that set it last; empty data if none did.
+    pub fn return_data(&self) -> &ReturnData {
+        &self.return_data
+    }
+
+    /// The invoked instructions in the order of their calls.
+    pub fn inner_instructions(&self) -> &[InnerInstruction] {
+        &self.inner_instructions
+    }
+}

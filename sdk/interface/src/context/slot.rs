@@ -1,0 +1,180 @@
+//! An account as a transaction holds it, with what is needed to undo the transaction.
+
+use std::ops::Range;
+
+use crate::{Account, AccountData, Address};
+
+/// How the transaction holds the account.
+#[derive(Debug)]
+enum Held<'t> {
+    /// Read-only: other transactions may be reading it at this moment.
+    Shared(&'t Account),
+    /// Writable: moved out of the block's state until the transaction ends.
+    Owned(Account),
+}
+
+/// The data from before the transaction's first write.
+#[derive(Debug)]
+enum DataBefore {
+    /// The data was not written.
+    Unchanged,
+    /// The data was shared with another bank, which still holds these bytes.
+    Shared(AccountData),
+    /// The data was ours alone; a copy lies at this place of the undo buffer.
+    Copied(Range<usize>),
+}
+
+/// One account of a transaction.
+#[derive(Debug)]
+pub struct AccountSlot<'t> {
+    address: &'t Address,
+    held: Held<'t>,
+    is_signer: bool,
+    lamports_before: u64,
+    owner_before: Address,
+    executable_before: bool,
+    data_before: DataBefore,
+    /// Data length when the running top-level instruction began.
+    pub(super) size_at_entry: usize,
+}
+
+impl<'t> AccountSlot<'t> {
+    /// An account that the transaction only reads.
+    pub fn shared(address: &'t Address, account: &'t Account, is_signer: bool) -> Self {
+        Self::new(address, Held::Shared(account), is_signer)
+    }
+
+    /// An account that the transaction may change; [`AccountSlot::into_account`] gives it back.
+    pub fn owned(address: &'t Address, account: Account, is_signer: bool) -> Self {
+        Self::new(address, Held::Owned(account), is_signer)
+    }
+
+    fn new(address: &'t Address, held: Held<'t>, is_signer: bool) -> Self {
+        let account = match &held {
+            Held::Shared(account) => account,
+            Held::Owned(account) => account,
+        };
+        let (lamports_before, owner_before) = (account.lamports, account.owner);
+        let executable_before = account.executable;
+        Self {
+            address,
+            held,
+            is_signer,
+            lamports_before,
+            owner_before,
+            executable_before,
+            data_before: DataBefore::Unchanged,
+            size_at_entry: 0,
+        }
+    }
+
+    /// The address.
+    pub fn address(&self) -> &'t Address {
+        self.address
+    }
+
+    /// True if the account signed the transaction.
+    pub fn is_signer(&self) -> bool {
+        self.is_signer
+    }
+
+    /// True if the transaction may change the account.
+    pub fn is_writable(&self) -> bool {
+        matches!(self.held, Held::Owned(_))
+    }
+
+    /// The account as it is now.
+    pub fn account(&self) -> &Account {
+        match &self.held {
+            Held::Shared(account) => account,
+            Held::Owned(account) => account,
+        }
+    }
+
+    /// The balance before the transaction, less fees it has paid.
+    pub fn lamports_before(&self) -> u64 {
+        self.lamports_before
+    }
+
+    /// The length of the data before the transaction.
+    pub fn size_before(&self) -> usize {
+        match &self.data_before {
+            DataBefore::Unchanged => self.account().data.len(),
+            DataBefore::Shared(data) => data.len(),
+            DataBefore::Copied(range) => range.len(),
+        }
+    }
+
+    /// True if anything was written since the slot was made or last kept.
+    pub fn is_changed(&self) -> bool {
+        let account = self.account();
+        !matches!(self.data_before, DataBefore::Unchanged)
+            || account.lamports != self.lamports_before
+            || account.owner != self.owner_before
+            || account.executable != self.executable_before
+    }
+
+    /// The account, if it is owned, for changes outside of data.
+    pub(super) fn owned_mut(&mut self) -> Option<&mut Account> {
+        match &mut self.held {
+            Held::Owned(account) => Some(account),
+            Held::Shared(_) => None,
+        }
+    }
+
+    /// The data for writing; what it was goes to `undo` the first time. `None` if shared.
+    pub(super) fn data_mut(&mut self, undo: &mut Vec<u8>) -> Option<&mut Vec<u8>> {
+        let Held::Owned(account) = &mut self.held else {
+            return None;
+        };
+        if matches!(self.data_before, DataBefore::Unchanged) {
+            self.data_before = if account.data.is_unique() {
+                let start = undo.len();
+                undo.extend_from_slice(&account.data);
+                DataBefore::Copied(start..undo.len())
+            } else {
+                DataBefore::Shared(account.data.clone())
+            };
+        }
+        Some(account.data.make_mut())
+    }
+
+    /// Makes the present lamports, owner and flag those that [`AccountSlot::undo`] returns to.
+    /// Data written before stays undoable.
+    pub(super) fn keep_balance(&mut self) {
+        let account = self.account();
+        let (lamports, owner) = (account.lamports, account.owner);
+        let executable = account.executable;
+        self.lamports_before = lamports;
+        self.owner_before = owner;
+        self.executable_before = executable;
+    }
+
+    /// Takes all changes back.
+    pub(super) fn undo(&mut self, undo: &[u8]) {
+        let Held::Owned(account) = &mut self.held else {
+            return;
+        };
+        account.lamports = self.lamports_before;
+        account.owner = self.owner_before;
+        account.executable = self.executable_before;
+        match std::mem::replace(&mut self.data_before, DataBefore::Unchanged) {
+            DataBefore::Unchanged => {}
+            DataBefore::Shared(data) => account.data = data,
+            DataBefore::Copied(range) if range.is_empty() => account.data = AccountData::EMPTY,
+            DataBefore::Copied(range) => {
+                let data = account.data.make_mut();
+                data.clear();
+                data.extend_from_slice(&undo[range]);
+            }
+        }
+    }
+
+    /// Gives an owned account back; `None` for a shared one.
+    pub fn into_account(self) -> Option<Account> {
+        match self.held {
+            Held::Owned(account) => Some(account),
+            Held::Shared(_) => None,
+        }
+    }
+}

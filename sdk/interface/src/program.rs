@@ -1,0 +1,100 @@
+//! What a native program is, and the surroundings it runs in.
+
+use std::{fmt, sync::Arc};
+
+use solana_instruction_error::InstructionError;
+
+use crate::{Address, InvokeContext, RuleSet, Sysvars};
+
+/// A native program: plain Rust that the runtime calls for every instruction addressed to it.
+///
+/// Programs are trusted code. A panic fails its transaction only, but an endless loop that
+/// consumes no compute units, a stack overflow or an abort cannot be contained.
+///
+/// ```
+/// use lockstep_interface::{Address, InstructionError, InvokeContext, Program};
+///
+/// /// Adds one to the first byte of its first account.
+/// #[derive(Debug)]
+/// struct Counter;
+///
+/// impl Program for Counter {
+///     fn address(&self) -> Address {
+///         Address::new_from_array([9; 32])
+///     }
+///     fn name(&self) -> &'static str {
+///         "counter"
+///     }
+///     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+///         context.consume(100)?;
+///         let mut counter = context.account_mut(0)?;
+///         let byte = counter.data_mut()?.first_mut();
+///         let byte = byte.ok_or(InstructionError::AccountDataTooSmall)?;
+///         *byte = byte.wrapping_add(1);
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Program: fmt::Debug + Send + Sync {
+    /// The address that instructions name.
+    fn address(&self) -> Address;
+
+    /// A short name for people.
+    fn name(&self) -> &'static str;
+
+    /// Runs one instruction.
+    ///
+    /// The result must depend on the context alone: not on time, threads or other state.
+    ///
+    /// # Errors
+    /// An error fails the whole transaction, also where an invoking program ignores it.
+    fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError>;
+}
+
+/// The native programs a runtime knows, by address.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramTable(Vec<(Address, Arc<dyn Program>)>);
+
+impl ProgramTable {
+    /// A table without programs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a program; one with the same address is replaced.
+    #[must_use]
+    pub fn with(mut self, program: impl Program + 'static) -> Self {
+        let address = program.address();
+        let program: Arc<dyn Program> = Arc::new(program);
+        match self.0.binary_search_by_key(&address, |(known, _)| *known) {
+            Ok(index) => self.0[index].1 = program,
+            Err(index) => self.0.insert(index, (address, program)),
+        }
+        self
+    }
+
+    /// The program at `address`. O(log programs), without hashing.
+    pub fn get(&self, address: &Address) -> Option<&dyn Program> {
+        let index = self
+            .0
+            .binary_search_by(|(known, _)| known.cmp(address))
+            .ok()?;
+        self.0.get(index).map(|(_, program)| &**program)
+    }
+
+    /// All programs in the order of their addresses.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Program> {
+        self.0.iter().map(|(_, program)| &**program)
+    }
+}
+
+/// What surrounds every instruction of a block.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Facts about the block.
+    pub sysvars: Sysvars,
+    /// The rules the bank follows.
+    pub rules: RuleSet,
+    /// The programs that can be invoked.
+    pub programs: ProgramTable,
+}
