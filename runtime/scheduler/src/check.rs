@@ -1,0 +1,312 @@
+//! Turns a plan that somebody claims to be good into a [`CheckedPlan`], or says why it is not.
+//!
+//! The checker is small and shares no code with any planner: executing a plan on several threads
+//! is memory-safe and equal to a serial run because of what is decided here, and strategies,
+//! block producers and files are not trusted. What it refuses:
+//!
+//! - a transaction that the table does not have, one that occurs twice, one left out;
+//! - two conflicting transactions in different lanes of one batch without a wait, or a chain of
+//!   lane order and waits, that orders them;
+//! - in replay, two conflicting transactions whose canonical order is not block order;
+//! - a wait that is senseless (inside a lane, across batches) or that can never end (a circle).
+//!
+//! Time: linear in the accesses; with waits, times at most [`LANES_WITH_WAITS_MAX`] per wait.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "positions are bounded by the lengths of the plan and of the table"
+)]
+
+use crate::ids::{AccountIndex, TransactionIndex, narrow};
+use crate::plan::{Plan, Wait};
+use crate::request::Mode;
+use crate::table::AccessTable;
+
+mod lanes;
+mod waits;
+
+/// The most lanes that a batch with waits may have; the limit is ours.
+///
+/// Whether a chain of waits orders two transactions is known from one clock per lane for each
+/// awaited transaction: 512 bytes at this limit, which keeps a hostile plan from using much memory.
+pub const LANES_WITH_WAITS_MAX: usize = 128;
+
+/// A rule that a plan breaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The plan names a transaction that the block does not have.
+    #[error("the plan names transaction {transaction} of a block of {transaction_count}")]
+    Unknown {
+        /// The one named.
+        transaction: TransactionIndex,
+        /// How many the block has.
+        transaction_count: usize,
+    },
+    /// The plan runs a transaction more than once.
+    #[error("the plan runs transaction {transaction} twice")]
+    Repeated {
+        /// The one repeated.
+        transaction: TransactionIndex,
+    },
+    /// The plan leaves a transaction out.
+    #[error("the plan leaves out transaction {transaction}")]
+    Missing {
+        /// The lowest-numbered one left out.
+        transaction: TransactionIndex,
+    },
+    /// Two transactions that may run at the same time use an account, and one writes it.
+    #[error(
+        "transactions {first} and {second} conflict on account {account} in two lanes of batch \
+         {batch}"
+    )]
+    Conflict {
+        /// The one that comes first in canonical order.
+        first: TransactionIndex,
+        /// The other one.
+        second: TransactionIndex,
+        /// The account that both use.
+        account: AccountIndex,
+        /// The batch of both.
+        batch: usize,
+    },
+    /// In replay, two conflicting transactions are not in block order.
+    #[error(
+        "transaction {first} conflicts with {second} on account {account} and comes first, \
+         against block order"
+    )]
+    Inverted {
+        /// The one that the plan runs first; its number is the higher one.
+        first: TransactionIndex,
+        /// The one that the block has first.
+        second: TransactionIndex,
+        /// The account that both use.
+        account: AccountIndex,
+    },
+    /// A wait names a transaction that is not in the plan.
+    #[error("transaction {} waits for {}, and one of them is not in the plan", .wait.transaction, .wait.after)]
+    WaitUnknown {
+        /// The wait.
+        wait: Wait,
+    },
+    /// A wait orders two transactions of different batches: the barrier does, or it cannot be.
+    #[error("transaction {} waits for {}, which is in another batch", .wait.transaction, .wait.after)]
+    WaitAcrossBatches {
+        /// The wait.
+        wait: Wait,
+    },
+    /// A wait orders two transactions of one lane: the lane's order does, or it cannot be.
+    #[error("transaction {} waits for {}, which is in the same lane", .wait.transaction, .wait.after)]
+    WaitInsideLane {
+        /// The wait.
+        wait: Wait,
+    },
+    /// A wait closes a circle through lanes and other waits, so that its lanes stand still.
+    #[error("transaction {} waits for {}, which waits for it in turn", .wait.transaction, .wait.after)]
+    WaitCircle {
+        /// One wait of the circle, or one held up by it.
+        wait: Wait,
+    },
+    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes.
+    #[error("batch {batch} has waits and {lane_count} lanes, more than {LANES_WITH_WAITS_MAX}")]
+    TooManyLanes {
+        /// The batch.
+        batch: usize,
+        /// How many lanes it has.
+        lane_count: usize,
+    },
+}
+
+/// A refused plan, given back to its owner, and the first rule found broken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Refused {
+    /// The plan as it was handed in.
+    pub plan: Plan,
+    /// Why it is no good.
+    #[source]
+    pub error: PlanError,
+}
+
+/// A plan together with the table for which it is valid.
+///
+/// Every transaction of the table occurs once; conflicting ones are in one lane, in different
+/// batches, or ordered by waits that cannot deadlock; in [`Mode::Replay`] conflicting ones are in
+/// block order. The table is borrowed and so cannot change: what holds stays so.
+#[derive(Clone, Debug)]
+pub struct CheckedPlan<'t> {
+    plan: Plan,
+    table: &'t AccessTable,
+    mode: Mode,
+}
+
+impl<'t> CheckedPlan<'t> {
+    /// The plan.
+    #[inline]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The table for which the plan is valid.
+    #[inline]
+    pub fn table(&self) -> &'t AccessTable {
+        self.table
+    }
+
+    /// The mode in which the plan was checked.
+    #[inline]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Gives the plan away.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+}
+
+/// Checks a plan against the block that it is for.
+///
+/// # Arguments
+/// `plan`: from any source. `table`: the block's accesses. `mode`: in [`Mode::Replay`] the plan
+/// must also keep block order between conflicting transactions.
+///
+/// # Errors
+/// The first rule found broken, with the plan given back. Which one comes first, where several
+/// are broken, is fixed for one plan but no promise for the next release.
+///
+/// # Complexity
+/// O(transactions + accesses + accounts) without waits, plus O(waits x lanes) with them.
+///
+/// ```
+/// use lockstep_scheduler::{Access, AccessTable, AccountIndex, Mode, Plan, PlanError, check};
+///
+/// let account = AccountIndex(0);
+/// let mut table = AccessTable::new();
+/// let write = table.push([Access::write(account)], 1_000);
+/// let read = table.push([Access::read(account)], 1_000);
+///
+/// let plan = Plan::from_nested(vec![vec![vec![write], vec![read]]], vec![]);
+/// let refused = check(plan, &table, Mode::Produce).unwrap_err();
+/// assert!(matches!(refused.error, PlanError::Conflict { batch: 0, .. }));
+///
+/// let plan = Plan::from_nested(vec![vec![vec![read]], vec![vec![write]]], vec![]);
+/// assert!(check(plan.clone(), &table, Mode::Produce).is_ok());
+/// let refused = check(plan, &table, Mode::Replay).unwrap_err();
+/// assert!(matches!(refused.error, PlanError::Inverted { .. }));
+/// ```
+pub fn check(plan: Plan, table: &AccessTable, mode: Mode) -> Result<CheckedPlan<'_>, Box<Refused>> {
+    let verdict = match (plan.waits().is_empty(), mode) {
+        (true, Mode::Produce) => lanes::check::<false>(&plan, table),
+        (true, Mode::Replay) => lanes::check::<true>(&plan, table),
+        (false, _) => waits::check(&plan, table, mode),
+    };
+    match verdict {
+        Ok(()) => Ok(CheckedPlan { plan, table, mode }),
+        Err(error) => Err(Box::new(Refused { plan, error })),
+    }
+}
+
+/// Notes which transactions occurred.
+struct Coverage {
+    seen: Vec<bool>,
+    count: usize,
+}
+
+impl Coverage {
+    fn new(table: &AccessTable) -> Self {
+        Self {
+            seen: vec![false; table.transaction_count()],
+            count: 0,
+        }
+    }
+
+    /// Refuses a transaction that the table does not have or that occurred before.
+    #[inline]
+    fn visit(&mut self, transaction: TransactionIndex) -> Result<(), PlanError> {
+        let transaction_count = self.seen.len();
+        let Some(seen) = self.seen.get_mut(transaction.index()) else {
+            return Err(PlanError::Unknown {
+                transaction,
+                transaction_count,
+            });
+        };
+        if std::mem::replace(seen, true) {
+            return Err(PlanError::Repeated { transaction });
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Refuses a plan that left a transaction out.
+    fn finish(&self) -> Result<(), PlanError> {
+        match self.seen.iter().position(|seen| !seen) {
+            Some(missing) => Err(PlanError::Missing {
+                transaction: TransactionIndex(narrow(missing)),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Block order per account, as far as a canonical order has been walked.
+#[derive(Clone, Copy, Default)]
+struct Latest {
+    /// One more than the highest-numbered writer so far.
+    writer: u32,
+    /// One more than the highest-numbered reader so far.
+    reader: u32,
+}
+
+impl Latest {
+    /// Notes a use. Says whether it keeps block order towards all conflicting earlier ones.
+    #[inline]
+    fn visit(&mut self, transaction: TransactionIndex, is_write: bool) -> bool {
+        let own = transaction.0 + 1;
+        let mine = if is_write {
+            &mut self.writer
+        } else {
+            &mut self.reader
+        };
+        let before = *mine;
+        *mine = own.max(before);
+        self.writer <= own && (!is_write || self.reader <= own)
+    }
+}
+
+/// Finds the transaction that `second` must not follow: the last one before it in canonical order
+/// that uses the account in a conflicting way and has a higher number.
+#[cold]
+fn inverted(
+    plan: &Plan,
+    table: &AccessTable,
+    second: TransactionIndex,
+    account: AccountIndex,
+) -> PlanError {
+    let uses = |transaction: TransactionIndex| {
+        table
+            .accesses(transaction)
+            .iter()
+            .find(|access| access.account() == account)
+    };
+    let wanted = uses(second)
+        .expect("the account is the transaction's own")
+        .mode();
+    let first = plan
+        .order()
+        .iter()
+        .take_while(|&&transaction| transaction != second)
+        .filter(|&&transaction| transaction > second)
+        .filter(|&&transaction| {
+            uses(transaction).is_some_and(|access| access.mode().conflicts_with(wanted))
+        })
+        .last();
+    let first = *first.expect("a higher-numbered conflicting use was noted before");
+    PlanError::Inverted {
+        first,
+        second,
+        account,
+    }
+}
+
+#[cfg(test)]
+mod tests;

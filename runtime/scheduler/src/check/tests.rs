@@ -1,0 +1,250 @@
+//! Each rule is broken once.
+
+use super::*;
+use crate::access::Access;
+
+/// Transactions as strings of accounts: a capital letter writes, a small one reads.
+fn table(transactions: &[&str]) -> AccessTable {
+    let mut table = AccessTable::new();
+    for transaction in transactions {
+        let accesses = transaction.bytes().map(|letter| {
+            let account = AccountIndex(u32::from(letter.to_ascii_lowercase() - b'a'));
+            if letter.is_ascii_uppercase() {
+                Access::write(account)
+            } else {
+                Access::read(account)
+            }
+        });
+        table.push(accesses, 1);
+    }
+    table
+}
+
+fn plan(batches: &[&[&[u32]]], waits: &[(u32, u32)]) -> Plan {
+    let lane = |lane: &&[u32]| lane.iter().map(|&index| TransactionIndex(index)).collect();
+    let batches = batches
+        .iter()
+        .map(|lanes| lanes.iter().map(lane).collect())
+        .collect();
+    let wait = |&(transaction, after): &(u32, u32)| Wait {
+        transaction: TransactionIndex(transaction),
+        after: TransactionIndex(after),
+    };
+    Plan::from_nested(batches, waits.iter().map(wait).collect())
+}
+
+/// Checks a plan in both modes and compares the verdicts' texts; empty for a good plan.
+fn expect(
+    transactions: &[&str],
+    batches: &[&[&[u32]]],
+    waits: &[(u32, u32)],
+    produce: &str,
+    replay: &str,
+) {
+    let table = table(transactions);
+    for (mode, expected) in [(Mode::Produce, produce), (Mode::Replay, replay)] {
+        let plan = plan(batches, waits);
+        let verdict = match check(plan.clone(), &table, mode) {
+            Ok(checked) => {
+                assert_eq!((checked.plan(), checked.mode()), (&plan, mode));
+                assert_eq!(checked.table().transaction_count(), transactions.len());
+                assert_eq!(checked.into_plan(), plan);
+                String::new()
+            }
+            Err(refused) => {
+                assert_eq!(refused.plan, plan);
+                refused.to_string()
+            }
+        };
+        assert_eq!(verdict, expected, "{mode}\n{plan}");
+    }
+}
+
+fn expect_both(transactions: &[&str], batches: &[&[&[u32]]], waits: &[(u32, u32)], verdict: &str) {
+    expect(transactions, batches, waits, verdict, verdict);
+}
+
+#[test]
+fn every_transaction_occurs_once() {
+    expect_both(&[], &[], &[], "");
+    expect_both(&["A", "B"], &[&[&[0], &[1]]], &[], "");
+    expect_both(
+        &["A", "B"],
+        &[&[&[0]]],
+        &[],
+        "the plan leaves out transaction 1",
+    );
+    expect_both(
+        &["A"],
+        &[&[&[0]], &[&[0]]],
+        &[],
+        "the plan runs transaction 0 twice",
+    );
+    expect_both(
+        &["A"],
+        &[&[&[0, 1]]],
+        &[],
+        "the plan names transaction 1 of a block of 1",
+    );
+    expect_both(
+        &["A", "B"],
+        &[&[&[1], &[0, 1]]],
+        &[(0, 1)],
+        "the plan runs transaction 1 twice",
+    );
+}
+
+#[test]
+fn lanes_of_a_batch_do_not_conflict() {
+    let clash = |first, second| {
+        format!("transactions {first} and {second} conflict on account 0 in two lanes of batch 0")
+    };
+    expect_both(&["A", "A"], &[&[&[0], &[1]]], &[], &clash(0, 1));
+    expect_both(&["A", "a"], &[&[&[0], &[1]]], &[], &clash(0, 1));
+    expect_both(&["a", "A"], &[&[&[0], &[1]]], &[], &clash(0, 1));
+    expect_both(&["a", "a"], &[&[&[0], &[1]]], &[], "");
+    expect_both(&["A", "A"], &[&[&[0, 1]]], &[], "");
+    expect_both(&["A", "A"], &[&[&[0]], &[&[1]]], &[], "");
+    // A reader in the writer's own lane must not hide one in an earlier lane.
+    expect_both(&["a", "a", "A"], &[&[&[0], &[1, 2]]], &[], &clash(0, 2));
+    expect_both(
+        &["a", "a", "a", "A"],
+        &[&[&[0], &[1], &[2, 3]]],
+        &[],
+        &clash(1, 3),
+    );
+    // A writer that reads later in its lane stays a writer.
+    expect_both(&["A", "a", "a"], &[&[&[0, 1], &[2]]], &[], &clash(0, 2));
+    // Users in an earlier batch do no harm.
+    expect_both(&["a", "a", "A"], &[&[&[0], &[1]], &[&[2]]], &[], "");
+}
+
+#[test]
+fn replay_keeps_block_order() {
+    let inverted = |first, second| {
+        format!(
+            "transaction {first} conflicts with {second} on account 0 and comes first, against \
+             block order"
+        )
+    };
+    expect(&["A", "A"], &[&[&[1, 0]]], &[], "", &inverted(1, 0));
+    expect(&["A", "A"], &[&[&[1]], &[&[0]]], &[], "", &inverted(1, 0));
+    expect(&["A", "a"], &[&[&[1]], &[&[0]]], &[], "", &inverted(1, 0));
+    expect(&["a", "A"], &[&[&[1, 0]]], &[], "", &inverted(1, 0));
+    expect_both(&["a", "a"], &[&[&[1, 0]]], &[], "");
+    expect_both(&["A", "B"], &[&[&[1, 0]]], &[], "");
+    // Not only the latest use counts.
+    expect(
+        &["a", "A", "a"],
+        &[&[&[2, 0]], &[&[1]]],
+        &[],
+        "",
+        &inverted(2, 1),
+    );
+    expect(
+        &["A", "B", "A"],
+        &[&[&[2], &[1]], &[&[0]]],
+        &[],
+        "",
+        &inverted(2, 0),
+    );
+    expect(
+        &["A", "B", "A"],
+        &[&[&[2, 0], &[1]]],
+        &[(0, 1)],
+        "",
+        &inverted(2, 0),
+    );
+}
+
+#[test]
+fn waits_order_lanes() {
+    let clash = |first, second| {
+        format!("transactions {first} and {second} conflict on account 0 in two lanes of batch 0")
+    };
+    expect_both(&["A", "A"], &[&[&[0], &[1]]], &[(1, 0)], "");
+    expect_both(
+        &["A", "B", "A"],
+        &[&[&[0], &[1], &[2]]],
+        &[(1, 0)],
+        &clash(0, 2),
+    );
+    // Through a chain of waits and lane order: 0 before 1, 1 before 2 in its lane, 2 before 3.
+    expect_both(
+        &["A", "B", "C", "A"],
+        &[&[&[0], &[1, 2], &[3]]],
+        &[(1, 0), (3, 2)],
+        "",
+    );
+    // 3 waits for 1, which says nothing about 2 behind it.
+    expect_both(
+        &["B", "C", "A", "A"],
+        &[&[&[1, 2], &[3], &[0]]],
+        &[(3, 1)],
+        &clash(2, 3),
+    );
+    // Each reader since the last writer needs an order of its own.
+    expect_both(
+        &["a", "a", "A"],
+        &[&[&[0], &[1], &[2]]],
+        &[(2, 1)],
+        &clash(0, 2),
+    );
+    expect_both(
+        &["a", "a", "A"],
+        &[&[&[0], &[1], &[2]]],
+        &[(2, 0), (2, 1)],
+        "",
+    );
+    // A batch without waits beside one with waits.
+    expect_both(&["A", "A", "A"], &[&[&[0], &[1]], &[&[2]]], &[(1, 0)], "");
+    expect_both(
+        &["A", "A", "B", "B"],
+        &[&[&[0], &[1]], &[&[2], &[3]]],
+        &[(1, 0)],
+        "transactions 2 and 3 conflict on account 1 in two lanes of batch 1",
+    );
+}
+
+#[test]
+fn senseless_waits_are_refused() {
+    let verdict = |rule: &str| format!("transaction 1 waits for 0, {rule}");
+    let other_batch = verdict("which is in another batch");
+    expect_both(&["A", "B"], &[&[&[0]], &[&[1]]], &[(1, 0)], &other_batch);
+    expect_both(&["A", "B"], &[&[&[1]], &[&[0]]], &[(1, 0)], &other_batch);
+    expect_both(
+        &["A", "B"],
+        &[&[&[0, 1]]],
+        &[(1, 0)],
+        &verdict("which is in the same lane"),
+    );
+    let own = "transaction 1 waits for 1, which is in the same lane";
+    expect_both(&["A", "B"], &[&[&[0], &[1]]], &[(1, 1)], own);
+    let stranger = "transaction 1 waits for 2, and one of them is not in the plan";
+    expect_both(&["A", "B"], &[&[&[0], &[1]]], &[(1, 2)], stranger);
+    let stranger = "transaction 2 waits for 1, and one of them is not in the plan";
+    expect_both(&["A", "B"], &[&[&[0], &[1]]], &[(2, 1)], stranger);
+    let circle = "transaction 0 waits for 3, which waits for it in turn";
+    expect_both(
+        &["A", "B", "C", "D"],
+        &[&[&[0, 1], &[2, 3]]],
+        &[(0, 3), (2, 1)],
+        circle,
+    );
+}
+
+#[test]
+fn a_batch_with_waits_has_limited_lanes() {
+    for (lane_count, verdict) in [
+        (LANES_WITH_WAITS_MAX, ""),
+        (
+            LANES_WITH_WAITS_MAX + 1,
+            "batch 0 has waits and 129 lanes, more than 128",
+        ),
+    ] {
+        let transactions = vec!["a"; lane_count];
+        let lanes: Vec<[u32; 1]> = (0..narrow(lane_count)).map(|lane| [lane]).collect();
+        let lanes: Vec<&[u32]> = lanes.iter().map(|lane| &lane[..]).collect();
+        expect_both(&transactions, &[&lanes], &[(1, 0)], verdict);
+    }
+}

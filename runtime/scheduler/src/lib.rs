@@ -1,0 +1,80 @@
+//! Plans conflict-free batches of lanes from access lists.
+//!
+//! ```text
+//! addresses -> Interner -> AccessTable -> Strategy -> Plan -> check -> CheckedPlan
+//!                               |                      |
+//!                               +-> Bounds             +-> predict
+//! ```
+//!
+//! Ids and costs in, plans out. This crate knows no account's content, no program, no thread and
+//! no clock, and it computes without floating-point numbers: the same table and request give the
+//! same plan everywhere.
+//!
+//! Two transactions *conflict* when one writes what the other reads or writes. A
+//! [`Plan`] is a list of *batches*, separated by barriers; a batch is a set of *lanes* that run in
+//! parallel; a lane is a run of transactions one after the other. [`check`] proves that a plan
+//! never runs two conflicting transactions at once.
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use lockstep_scheduler::{
+//!     Access, AccessTable, AccountIndex, Bounds, Mode, PlanRequest, check, predict, strategy,
+//! };
+//!
+//! // Three transfers: a to b, c to d, b to c.
+//! let [a, b, c, d] = [0, 1, 2, 3].map(AccountIndex);
+//! let mut table = AccessTable::new();
+//! for (source, target) in [(a, b), (c, d), (b, c)] {
+//!     table.push([Access::write(source), Access::write(target)], 1_000);
+//! }
+//!
+//! let workers = NonZeroU32::new(2).expect("two is not zero");
+//! let request = PlanRequest::new(Mode::Replay, workers);
+//! let layered = strategy("layered").expect("it is built in");
+//! let plan = layered.plan(&table, &request).expect("it plans every block");
+//! assert_eq!(plan.to_string(), "batch 0: [0] [1]\nbatch 1: [2]\n");
+//!
+//! let checked = check(plan, &table, Mode::Replay).expect("the planner kept the rules");
+//! let makespan = predict(checked.plan(), &table, workers, &request.costs);
+//! assert_eq!(makespan, 2 * (1_000 + request.costs.barrier));
+//! assert!(makespan >= Bounds::of(&table).lower_bound(Mode::Replay, workers));
+//! ```
+#![forbid(unsafe_code)]
+
+mod access;
+mod bounds;
+mod check;
+mod clique;
+mod colouring;
+mod conflict;
+mod explain;
+mod ids;
+mod intern;
+mod plan;
+mod policy;
+mod predict;
+mod request;
+mod strategy;
+mod table;
+
+pub use access::{Access, AccessMode};
+pub use bounds::{Bounds, efficiency_per_mille};
+pub use check::{CheckedPlan, LANES_WITH_WAITS_MAX, PlanError, Refused, check};
+pub use clique::{Clique, heavy_clique};
+pub use colouring::{colour_count, dsatur, first_fit, improve, smallest_last, welsh_powell};
+pub use conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
+pub use explain::{
+    AccountHeat, CriticalStep, Occupancy, Relief, blocking_accounts, critical_path, occupancy,
+    what_if,
+};
+pub use ids::{AccountIndex, TransactionIndex};
+pub use intern::Interner;
+pub use plan::{Batch, Lane, Plan, PlanBuilder, Wait};
+pub use policy::{ParsePolicyError, Policy, plan_by_priority};
+pub use predict::predict;
+pub use request::{CostModel, Mode, ParseModeError, PlanRequest};
+pub use strategy::{
+    Auto, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast, Strategy,
+    StrategyError, Waits, WelshPowell, strategies, strategy,
+};
+pub use table::AccessTable;

@@ -1,0 +1,200 @@
+//! Turns a plan and its block's costs into the time that it should take.
+//!
+//! The model: the lanes of a batch are claimed in lane order by the next idle worker; a wait
+//! holds its lane up until the awaited transaction has finished and costs a little by itself;
+//! when the last lane has ended, a barrier is paid. In a batch with waits and fewer workers than
+//! lanes, worker `w` runs lanes `w`, `w + workers`, .. merged in canonical order, as the lanes
+//! could otherwise wait for one that nobody has claimed.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
+
+use crate::ids::TransactionIndex;
+use crate::plan::{Batch, Plan};
+use crate::request::CostModel;
+use crate::table::AccessTable;
+
+/// The predicted makespan of a plan, in cost units; sums saturate.
+///
+/// # Panics
+/// If the plan names a transaction that the table does not have.
+///
+/// # Complexity
+/// O(n + lanes log workers) without waits, O(n + waits) more with them.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use lockstep_scheduler::{AccessTable, CostModel, Plan, predict};
+///
+/// let mut table = AccessTable::new();
+/// let [a, b, c] = [700, 200, 400].map(|cost| table.push([], cost));
+/// let plan = Plan::from_nested(vec![vec![vec![a], vec![b], vec![c]]], vec![]);
+/// let workers = NonZeroU32::new(2).expect("two is not zero");
+/// assert_eq!(predict(&plan, &table, workers, &CostModel::STANDARD), 700 + 1_000);
+/// ```
+pub fn predict(plan: &Plan, table: &AccessTable, workers: NonZeroU32, costs: &CostModel) -> u64 {
+    spans(plan, table, workers, costs)
+        .into_iter()
+        .fold(0, |now: u64, span| {
+            now.saturating_add(span).saturating_add(costs.barrier)
+        })
+}
+
+/// How long each batch takes, its barrier left out.
+pub(crate) fn spans(
+    plan: &Plan,
+    table: &AccessTable,
+    workers: NonZeroU32,
+    costs: &CostModel,
+) -> Vec<u64> {
+    // By transaction: when it ends, counted from its batch's start. Only waits ask for it.
+    let mut ends = Vec::new();
+    if !plan.waits().is_empty() {
+        ends.resize(table.transaction_count(), 0);
+    }
+    let mut span = |batch: Batch<'_>| {
+        if batch.waits().is_empty() {
+            claimed_span(batch, table, workers)
+        } else {
+            waiting_span(batch, table, workers, costs, &mut ends)
+        }
+    };
+    plan.batches().map(&mut span).collect()
+}
+
+fn lane_cost(lane: &[TransactionIndex], table: &AccessTable) -> u64 {
+    lane.iter().fold(0, |sum: u64, &transaction| {
+        sum.saturating_add(table.cost(transaction))
+    })
+}
+
+/// How long a batch without waits takes.
+fn claimed_span(batch: Batch<'_>, table: &AccessTable, workers: NonZeroU32) -> u64 {
+    let mut lanes = batch.lanes().map(|lane| lane_cost(lane, table));
+    let worker_count = workers.get() as usize;
+    if batch.lane_count() <= worker_count {
+        return lanes.max().unwrap_or(0);
+    }
+    let mut idle: BinaryHeap<_> = lanes.by_ref().take(worker_count).map(Reverse).collect();
+    for cost in lanes {
+        let mut earliest = idle.peek_mut().expect("there is at least one worker");
+        earliest.0 = earliest.0.saturating_add(cost);
+    }
+    idle.into_iter().map(|end| end.0).max().unwrap_or(0)
+}
+
+/// How long a batch with waits takes. A wait for another batch is met at the start.
+fn waiting_span(
+    batch: Batch<'_>,
+    table: &AccessTable,
+    workers: NonZeroU32,
+    costs: &CostModel,
+    ends: &mut [u64],
+) -> u64 {
+    let worker_count = batch.lane_count().min(workers.get() as usize);
+    let mut clocks = vec![0_u64; worker_count];
+    let mut lane_of = vec![0_usize; ends.len()];
+    let mut pending = Vec::with_capacity(batch.lane_count());
+    for (number, lane) in batch.lanes_with_waits().enumerate() {
+        for transaction in lane.transactions {
+            lane_of[transaction.index()] = number;
+            ends[transaction.index()] = 0;
+        }
+        pending.push(lane.waits);
+    }
+    for &transaction in batch.order() {
+        let lane = lane_of[transaction.index()];
+        let clock = &mut clocks[lane.checked_rem(worker_count).unwrap_or(0)];
+        while let Some((wait, rest)) = pending[lane].split_first() {
+            if wait.transaction != transaction {
+                break;
+            }
+            *clock = (*clock)
+                .max(ends[wait.after.index()])
+                .saturating_add(costs.wait);
+            pending[lane] = rest;
+        }
+        *clock = clock.saturating_add(table.cost(transaction));
+        ends[transaction.index()] = *clock;
+    }
+    clocks.into_iter().max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Wait;
+
+    fn workers(count: u32) -> NonZeroU32 {
+        NonZeroU32::new(count).expect("tests ask for at least one worker")
+    }
+
+    /// Predicts a plan for transactions of the given costs with barrier 10 and wait 1.
+    fn check(costs: &[u64], batches: &[&[&[u32]]], waits: &[(u32, u32)], expected: &[(u32, u64)]) {
+        let mut table = AccessTable::new();
+        for &cost in costs {
+            table.push([], cost);
+        }
+        let lane = |lane: &&[u32]| lane.iter().map(|&index| TransactionIndex(index)).collect();
+        let batches = batches
+            .iter()
+            .map(|lanes| lanes.iter().map(lane).collect())
+            .collect();
+        let wait = |&(transaction, after): &(u32, u32)| Wait {
+            transaction: TransactionIndex(transaction),
+            after: TransactionIndex(after),
+        };
+        let plan = Plan::from_nested(batches, waits.iter().map(wait).collect());
+        let model = CostModel {
+            barrier: 10,
+            wait: 1,
+        };
+        for &(count, makespan) in expected {
+            assert_eq!(
+                predict(&plan, &table, workers(count), &model),
+                makespan,
+                "{count}\n{plan}"
+            );
+        }
+    }
+
+    #[test]
+    fn idle_workers_claim_lanes_in_order() {
+        check(&[], &[], &[], &[(1, 0), (9, 0)]);
+        check(&[5], &[&[&[0]]], &[], &[(1, 15), (3, 15)]);
+        // Two workers: 4 | 3, then 3+5 | 4+1.
+        check(
+            &[4, 3, 5, 1],
+            &[&[&[0], &[1], &[2], &[3]]],
+            &[],
+            &[(1, 23), (2, 18), (3, 15), (4, 15)],
+        );
+        check(
+            &[4, 3, 5, 1],
+            &[&[&[0, 1], &[2]], &[&[3]]],
+            &[],
+            &[(1, 33), (2, 28), (8, 28)],
+        );
+    }
+
+    #[test]
+    fn waits_hold_lanes_up() {
+        // Lane 1 idles until 4, pays 1, runs to 10.
+        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(2, 20), (5, 20)]);
+        // One worker merges the lanes in canonical order and still pays for looking.
+        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(1, 20)]);
+        // 0 | 1 then 2 waits for 0, 3 waits for 1.
+        check(
+            &[2, 6, 1, 1],
+            &[&[&[0, 3], &[1, 2]]],
+            &[(2, 0), (3, 1)],
+            &[(2, 18)],
+        );
+    }
+
+    #[test]
+    fn sums_saturate() {
+        check(&[u64::MAX, 7], &[&[&[0, 1]]], &[], &[(1, u64::MAX)]);
+    }
+}

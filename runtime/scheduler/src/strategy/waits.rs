@@ -1,0 +1,128 @@
+//! Plans one batch of lanes whose order towards each other is kept by static waits.
+//!
+//! A barrier stops every lane; a [`Wait`](crate::Wait) stops one lane until one transaction of
+//! another has finished. All waits are known before anything runs, so the workers need no
+//! dispatcher: one progress counter a lane is enough.
+//!
+//! ```text
+//! lane 0   a1 -------- a2 ---- ab ---
+//! lane 1   b1 -- b2 -- c1 ---|       |- b3      ab waits for b2, b3 waits for ab
+//! ```
+//!
+//! Two steps: *list scheduling* plays the block through on imagined workers, which gives every
+//! transaction a lane and a place in a sequence ([`produce`], [`replay`]); *linking* finds the
+//! waits that this sequence needs and leaves out those that others imply ([`link`]).
+
+use std::num::NonZeroU32;
+
+use self::produce::Rank;
+use super::serial::serial;
+use super::{Strategy, StrategyError};
+use crate::bounds::Bounds;
+use crate::check::LANES_WITH_WAITS_MAX;
+use crate::ids::{TransactionIndex, narrow};
+use crate::plan::Plan;
+use crate::predict::predict;
+use crate::request::{Mode, PlanRequest};
+use crate::table::AccessTable;
+
+mod link;
+mod produce;
+mod replay;
+
+/// One batch, a lane per worker (at most [`LANES_WITH_WAITS_MAX`]), static waits between lanes.
+///
+/// In produce mode it always starts the runnable transaction whose accounts have the most work
+/// left; in replay mode the one that begins the heaviest chain, block order kept. Where one lane
+/// without waits is predicted to be as fast, that is the plan.
+///
+/// O(accesses + accounts + n log n + waits x lanes).
+///
+/// Use it wherever accounts are hot: it comes closest to the lower bounds, in replay by far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits;
+
+impl Strategy for Waits {
+    fn name(&self) -> &str {
+        "waits"
+    }
+
+    fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
+        let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
+        if lane_count == 1 {
+            return Ok(serial(table));
+        }
+        let (plan, makespan) = match request.mode {
+            Mode::Produce => best_attempt(table, request, lane_count),
+            Mode::Replay => link(
+                table,
+                request,
+                lane_count,
+                &replay::schedule(table, request, lane_count),
+            ),
+        };
+        let serially = table.total_cost().saturating_add(request.costs.barrier);
+        Ok(if makespan >= serially {
+            serial(table)
+        } else {
+            plan
+        })
+    }
+}
+
+/// How the attempts in produce mode rank transactions, how often they do so anew, and up to how
+/// many transactions the attempt is worth its time. The first is close to the bound in general;
+/// the others help where transactions of many busy accounts make cliques.
+const ATTEMPTS: [(Rank, usize, usize); 4] = [
+    (Rank::Busiest, 1, usize::MAX),
+    (Rank::Sum, 1, usize::MAX),
+    (Rank::Sum, 32, 1 << 16),
+    (Rank::Sum, 512, 1 << 10),
+];
+
+/// The best plan of some attempts, which end when one is within 3 % of the lower bound.
+fn best_attempt(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> (Plan, u64) {
+    let bound = Bounds::of(table).lower_bound(Mode::Produce, request.workers);
+    let good = bound.saturating_add(bound / 32);
+    let mut best = None;
+    for (rank, round_count, transaction_count_max) in ATTEMPTS {
+        if table.transaction_count() > transaction_count_max {
+            break;
+        }
+        let schedule = produce::schedule(table, request, lane_count, rank, round_count);
+        let found = link(table, request, lane_count, &schedule);
+        best = match best {
+            Some(best) if makespan(&best) <= makespan(&found) => Some(best),
+            _ => Some(found),
+        };
+        if best.as_ref().is_some_and(|best| makespan(best) <= good) {
+            break;
+        }
+    }
+    best.expect("the first attempt takes every block")
+}
+
+fn makespan(found: &(Plan, u64)) -> u64 {
+    found.1
+}
+
+/// The plan of a schedule and its predicted makespan.
+fn link(
+    table: &AccessTable,
+    request: &PlanRequest,
+    lane_count: usize,
+    schedule: &[Slot],
+) -> (Plan, u64) {
+    let plan = link::plan(table, schedule, lane_count);
+    let workers = NonZeroU32::new(narrow(lane_count)).expect("there is at least one lane");
+    let makespan = predict(&plan, table, workers, &request.costs);
+    (plan, makespan)
+}
+
+/// A transaction and the lane in which it runs. A schedule lists them in an order in which they
+/// could start: behind everything that they have to wait for.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    transaction: TransactionIndex,
+    lane: u32,
+}

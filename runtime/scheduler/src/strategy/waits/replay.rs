@@ -1,0 +1,226 @@
+//! Plays a block through in its own order: whenever a worker is idle, it starts the runnable
+//! transaction at the head of the heaviest chain of conflicting transactions.
+//!
+//! A transaction is runnable when all that it depends on have ended: the last writer before it
+//! of each account that it uses and, if it writes the account, the readers since.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "counts and positions are bounded by the number of accesses"
+)]
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Slot;
+use crate::check::LANES_WITH_WAITS_MAX;
+use crate::ids::{TransactionIndex, narrow};
+use crate::request::PlanRequest;
+use crate::table::AccessTable;
+
+const NOBODY: u32 = u32::MAX;
+
+/// The schedule. O(accesses + accounts + n log n).
+pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> Vec<Slot> {
+    let graph = Graph::of(table);
+    let mut play = Play {
+        table,
+        wait: request.costs.wait,
+        chains: chains(table),
+        missing: graph.predecessor_counts.clone(),
+        graph,
+        ready: BinaryHeap::new(),
+        busy: BinaryHeap::with_capacity(lane_count),
+        idle: u128::MAX >> (LANES_WITH_WAITS_MAX - lane_count),
+        lanes: vec![NOBODY; table.transaction_count()],
+        schedule: Vec::with_capacity(table.transaction_count()),
+    };
+    for transaction in table.transactions() {
+        if play.missing[transaction.index()] == 0 {
+            play.push_ready(transaction);
+        }
+    }
+    let mut now = 0;
+    loop {
+        while play.idle != 0 {
+            let Some((_, Reverse(transaction))) = play.ready.pop() else {
+                break;
+            };
+            play.start(now, transaction);
+        }
+        let Some(&Reverse((end, _, _))) = play.busy.peek() else {
+            break;
+        };
+        now = end;
+        // All that ends now frees its accounts before anything new starts.
+        while let Some(&Reverse((end, lane, transaction))) = play.busy.peek()
+            && end == now
+        {
+            play.busy.pop();
+            play.end(lane, transaction);
+        }
+    }
+    assert_eq!(
+        play.schedule.len(),
+        table.transaction_count(),
+        "every transaction starts"
+    );
+    play.schedule
+}
+
+/// For each transaction, the cost of the heaviest chain that begins with it.
+fn chains(table: &AccessTable) -> Vec<u64> {
+    // By account: the heaviest chains that begin with a later writer and with any later user.
+    let mut accounts = vec![(0_u64, 0_u64); table.account_count()];
+    let mut chains = vec![0; table.transaction_count()];
+    for index in (0..narrow(chains.len())).rev() {
+        let transaction = TransactionIndex(index);
+        let accesses = table.accesses(transaction);
+        let behind = accesses.iter().map(|access| {
+            let (writers, users) = accounts[access.account().index()];
+            if access.is_write() { users } else { writers }
+        });
+        let chain = behind
+            .max()
+            .unwrap_or(0)
+            .saturating_add(table.cost(transaction));
+        for access in accesses {
+            let (writers, users) = &mut accounts[access.account().index()];
+            *users = chain.max(*users);
+            if access.is_write() {
+                *writers = chain.max(*writers);
+            }
+        }
+        chains[transaction.index()] = chain;
+    }
+    chains
+}
+
+/// The sparse dependency graph.
+struct Graph {
+    predecessor_counts: Vec<u32>,
+    /// By transaction: the head of its list of successors.
+    successors: Vec<u32>,
+    /// Links of (successor, next).
+    links: Vec<(u32, u32)>,
+}
+
+#[derive(Clone, Copy)]
+struct Account {
+    writer: u32,
+    /// The head of the list of readers since.
+    readers: u32,
+}
+
+impl Graph {
+    fn of(table: &AccessTable) -> Self {
+        let count = table.transaction_count();
+        let mut graph = Self {
+            predecessor_counts: vec![0; count],
+            successors: vec![NOBODY; count],
+            links: Vec::with_capacity(table.access_count()),
+        };
+        let mut accounts = vec![
+            Account {
+                writer: NOBODY,
+                readers: NOBODY
+            };
+            table.account_count()
+        ];
+        let mut readers: Vec<(u32, u32)> = Vec::new();
+        for transaction in table.transactions() {
+            for access in table.accesses(transaction) {
+                let account = &mut accounts[access.account().index()];
+                if access.is_write() {
+                    let mut next = account.readers;
+                    // Whoever comes after a reader also comes after the writer before it.
+                    if next == NOBODY {
+                        graph.add(account.writer, transaction);
+                    }
+                    while next != NOBODY {
+                        let (reader, behind) = readers[next as usize];
+                        graph.add(reader, transaction);
+                        next = behind;
+                    }
+                    *account = Account {
+                        writer: transaction.0,
+                        readers: NOBODY,
+                    };
+                } else {
+                    graph.add(account.writer, transaction);
+                    readers.push((transaction.0, account.readers));
+                    account.readers = narrow(readers.len()) - 1;
+                }
+            }
+        }
+        graph
+    }
+
+    fn add(&mut self, before: u32, after: TransactionIndex) {
+        if before != NOBODY {
+            let head = &mut self.successors[before as usize];
+            self.links.push((after.0, *head));
+            *head = narrow(self.links.len()) - 1;
+            self.predecessor_counts[after.index()] += 1;
+        }
+    }
+}
+
+struct Play<'a> {
+    table: &'a AccessTable,
+    wait: u64,
+    chains: Vec<u64>,
+    /// By transaction: how many predecessors have not ended.
+    missing: Vec<u32>,
+    graph: Graph,
+    /// The heaviest chain first, then the lowest number.
+    ready: BinaryHeap<(u64, Reverse<TransactionIndex>)>,
+    /// When each busy lane ends, and what it runs.
+    busy: BinaryHeap<Reverse<(u64, u32, TransactionIndex)>>,
+    /// One bit a lane.
+    idle: u128,
+    /// By transaction: the lane of the predecessor that ended last.
+    lanes: Vec<u32>,
+    schedule: Vec<Slot>,
+}
+
+impl Play<'_> {
+    fn push_ready(&mut self, transaction: TransactionIndex) {
+        self.ready
+            .push((self.chains[transaction.index()], Reverse(transaction)));
+    }
+
+    fn start(&mut self, now: u64, transaction: TransactionIndex) {
+        let last = self.lanes[transaction.index()];
+        let is_last_idle = last != NOBODY && self.idle & (1 << last) != 0;
+        let lane = if is_last_idle {
+            last
+        } else {
+            self.idle.trailing_zeros()
+        };
+        let wait = if is_last_idle || last == NOBODY {
+            0
+        } else {
+            self.wait
+        };
+        self.idle &= !(1 << lane);
+        let end = now
+            .saturating_add(wait)
+            .saturating_add(self.table.cost(transaction));
+        self.busy.push(Reverse((end, lane, transaction)));
+        self.schedule.push(Slot { transaction, lane });
+    }
+
+    fn end(&mut self, lane: u32, transaction: TransactionIndex) {
+        self.idle |= 1 << lane;
+        let mut next = self.graph.successors[transaction.index()];
+        while next != NOBODY {
+            let (successor, behind) = self.graph.links[next as usize];
+            self.lanes[successor as usize] = lane;
+            self.missing[successor as usize] -= 1;
+            if self.missing[successor as usize] == 0 {
+                self.push_ready(TransactionIndex(successor));
+            }
+            next = behind;
+        }
+    }
+}
