@@ -1,0 +1,123 @@
+//! Which transactions were processed already.
+//!
+//! A transaction can be processed again only while its blockhash is valid, so what is remembered
+//! hangs on blockhashes and goes with them. A durable transaction needs no memory beyond its block:
+//! its nonce has advanced, and the value it carries is never stored again.
+
+use std::collections::{HashMap, HashSet};
+
+use ahash::RandomState;
+use lockstep_interface::Hash;
+use lockstep_store::sync::Shared;
+
+use super::BlockhashQueue;
+use crate::sanitize::SanitizedTransaction;
+
+/// The bytes of a message hash that are kept. Finding another message for 16 given ones takes
+/// 2^128 hashes; who finds two of his own that agree has one of them refused.
+type Key = [u8; 16];
+
+/// For look-up only.
+type KeySet = HashSet<Key, RandomState>;
+
+fn key(transaction: &SanitizedTransaction<'_>) -> Key {
+    *transaction
+        .message_hash
+        .as_bytes()
+        .first_chunk()
+        .expect("a hash has 32 bytes")
+}
+
+fn blockhash(transaction: &SanitizedTransaction<'_>) -> Hash {
+    Hash::new_from_array(*transaction.view.recent_blockhash())
+}
+
+/// The transactions of one block, by blockhash.
+#[derive(Debug, Default)]
+pub struct ProcessedSet {
+    /// Few blockhashes occur in one block; the last one found is tried first.
+    sets: Vec<(Hash, KeySet)>,
+    latest: usize,
+    /// Room to make for a new blockhash's transactions.
+    capacity: usize,
+}
+
+impl ProcessedSet {
+    /// An empty set for a block of about `capacity` transactions.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            sets: Vec::new(),
+            latest: 0,
+            capacity,
+        }
+    }
+
+    /// Adds a transaction; false if it was there.
+    pub fn insert(&mut self, transaction: &SanitizedTransaction<'_>) -> bool {
+        let blockhash = blockhash(transaction);
+        let is_same = |set: Option<&(Hash, KeySet)>| set.is_some_and(|set| set.0 == blockhash);
+        if !is_same(self.sets.get(self.latest)) {
+            let known = self.sets.iter().position(|set| set.0 == blockhash);
+            self.latest = known.unwrap_or(self.sets.len());
+            if known.is_none() {
+                // Most blocks have one blockhash, or many; both are served without waste.
+                let capacity = std::mem::take(&mut self.capacity);
+                let set = HashSet::with_capacity_and_hasher(capacity, RandomState::new());
+                self.sets.push((blockhash, set));
+            }
+        }
+        self.sets[self.latest].1.insert(key(transaction))
+    }
+
+    /// Takes out a transaction that was refused after all.
+    pub fn remove(&mut self, transaction: &SanitizedTransaction<'_>) {
+        let blockhash = blockhash(transaction);
+        if let Some((_, set)) = self.sets.iter_mut().find(|set| set.0 == blockhash) {
+            set.remove(&key(transaction));
+        }
+    }
+
+    /// True if the transaction is in the set.
+    pub fn contains(&self, transaction: &SanitizedTransaction<'_>) -> bool {
+        let blockhash = blockhash(transaction);
+        let set = self.sets.iter().find(|set| set.0 == blockhash);
+        set.is_some_and(|(_, set)| set.contains(&key(transaction)))
+    }
+}
+
+/// The transactions of the finalised blocks whose blockhash is still valid.
+#[derive(Debug, Default)]
+pub struct ProcessedHistory(Shared<HashMap<Hash, KeySet, RandomState>>);
+
+impl ProcessedHistory {
+    /// Sets the flag of each transaction that a remembered block has.
+    pub fn mark(&self, transactions: &[SanitizedTransaction<'_>], flags: &mut [bool]) {
+        let history = self.0.read();
+        let mut latest: Option<(Hash, Option<&KeySet>)> = None;
+        for (transaction, flag) in transactions.iter().zip(flags) {
+            let blockhash = blockhash(transaction);
+            if latest.is_none_or(|(known, _)| known != blockhash) {
+                latest = Some((blockhash, history.get(&blockhash)));
+            }
+            if let Some((_, Some(set))) = latest {
+                *flag |= set.contains(&key(transaction));
+            }
+        }
+    }
+
+    /// Remembers a finalised block, and forgets what hangs on blockhashes that are not valid for
+    /// its children.
+    pub fn push(&self, block: ProcessedSet, blockhashes: &BlockhashQueue) {
+        let mut history = self.0.write();
+        for (blockhash, set) in block.sets {
+            let known = history.entry(blockhash).or_default();
+            if known.len() < set.len() {
+                let fewer = std::mem::replace(known, set);
+                known.extend(fewer);
+            } else {
+                known.extend(set);
+            }
+        }
+        history.retain(|blockhash, _| blockhashes.contains(blockhash));
+    }
+}

@@ -1,0 +1,153 @@
+//! From executed transactions to a frozen bank.
+//!
+//! ```text
+//! ExecutedBlock -> WriteSet -> (root) -> FrozenBank { root, hash } + outcomes by wire position
+//! ```
+
+use std::sync::Arc;
+
+use lockstep_store::{Change, StoreError};
+
+use crate::{
+    bank::{Bank, BlockResult, FrozenBank, root::delta_root},
+    execute::{ExecutedBlock, Outcome, Receipt, SerialBlock, receipts_hash},
+    prepare::{PreparedBlock, Refusal},
+    threads::Threads,
+};
+
+/// What a block changed, and what became of its transactions. Nothing of it is in a bank yet.
+#[derive(Debug)]
+pub struct WriteSet {
+    /// In strictly ascending order of addresses, sysvar accounts included.
+    changes: Vec<Change>,
+    /// By transaction index.
+    outcomes: Vec<Outcome>,
+}
+
+impl WriteSet {
+    /// Collects what the lockstep executor changed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn new(
+        bank: &Bank,
+        block: &PreparedBlock<'_>,
+        executed: ExecutedBlock,
+        threads: &Threads,
+    ) -> Result<Self, StoreError> {
+        let (changes, outcomes) = executed.into_changes(block.addresses(), threads);
+        Self::with_sysvars(bank, changes, outcomes)
+    }
+
+    /// Collects what the serial executor changed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn from_serial(bank: &Bank, executed: SerialBlock) -> Result<Self, StoreError> {
+        Self::with_sysvars(bank, executed.changes, executed.outcomes)
+    }
+
+    /// Adds the sysvar accounts that this block shows differently from its parent. No transaction
+    /// can have written them.
+    fn with_sysvars(
+        bank: &Bank,
+        mut changes: Vec<Change>,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Self, StoreError> {
+        for (address, account) in bank.sysvar_accounts() {
+            if bank.parent().get(address)?.as_ref() != Some(account) {
+                let place = changes.binary_search_by(|(key, _)| key.cmp(address));
+                let place = place.expect_err("sysvars cannot be written by transactions");
+                changes.insert(place, (*address, account.clone()));
+            }
+        }
+        Ok(Self { changes, outcomes })
+    }
+
+    /// The changed accounts in strictly ascending order of addresses.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Outcomes by transaction index.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Computes the roots and closes the bank.
+    pub fn freeze(
+        self,
+        bank: Bank,
+        block: &mut PreparedBlock<'_>,
+        threads: &Threads,
+    ) -> (Arc<FrozenBank>, BlockReceipts) {
+        let (delta_root, receipts_hash) = threads.join(
+            || delta_root(&self.changes, threads),
+            || receipts_hash(self.outcomes.iter().filter_map(Outcome::receipt)),
+        );
+        let mut processed = block.take_processed();
+        let mut transaction_count = self.outcomes.len();
+        for (transaction, outcome) in block.transactions().iter().zip(&self.outcomes) {
+            if matches!(outcome, Outcome::Refused(_)) {
+                processed.remove(transaction);
+                transaction_count = transaction_count.saturating_sub(1);
+            }
+        }
+        let result = BlockResult {
+            changes: self.changes,
+            processed,
+            transaction_count,
+            receipts_hash,
+            delta_root,
+        };
+        let receipts = BlockReceipts::new(block, self.outcomes);
+        (bank.freeze(result), receipts)
+    }
+}
+
+/// What became of every transaction that came over the wire.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BlockReceipts {
+    /// By position in the wire block.
+    results: Vec<Result<Receipt, Refusal>>,
+}
+
+impl BlockReceipts {
+    fn new(block: &PreparedBlock<'_>, outcomes: Vec<Outcome>) -> Self {
+        let mut results: Vec<Option<Result<Receipt, Refusal>>> = vec![None; block.wire_count()];
+        for (position, refusal) in block.refused() {
+            results[*position as usize] = Some(Err(refusal.clone()));
+        }
+        for (transaction, outcome) in block.transactions().iter().zip(outcomes) {
+            results[transaction.position as usize] = Some(match outcome {
+                Outcome::Included(receipt) => Ok(receipt),
+                Outcome::Refused(error) => Err(Refusal::Rule(error)),
+            });
+        }
+        let known = results
+            .into_iter()
+            .map(|result| result.expect("refused or executed"));
+        Self {
+            results: known.collect(),
+        }
+    }
+
+    /// Receipt or refusal of each transaction, by position in the wire block.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<&Receipt, &Refusal>> {
+        self.results.iter().map(Result::as_ref)
+    }
+
+    /// Included transactions that succeeded, included ones that failed, and refused ones.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut counts = (0usize, 0usize, 0usize);
+        for result in &self.results {
+            let count = match result {
+                Ok(Receipt { status: Ok(()), .. }) => &mut counts.0,
+                Ok(_) => &mut counts.1,
+                Err(_) => &mut counts.2,
+            };
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+}

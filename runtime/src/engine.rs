@@ -1,0 +1,287 @@
+//! The whole way of a block, stage after stage, for embedders that want one call.
+//!
+//! Each stage is a function of its own in its module; this one only calls them in order, overlaps
+//! planning with loading, and tells an observer when each is done. `examples/embed.rs` shows a
+//! ledger with a block from genesis to receipts.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use ahash::RandomState;
+use lockstep_scheduler::{
+    CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError, TransactionIndex,
+    check,
+};
+use lockstep_store::StoreError;
+use thiserror::Error;
+
+use crate::{
+    bank::{Bank, FrozenBank},
+    block::WireBlock,
+    commit::{BlockReceipts, WriteSet},
+    execute::{Recording, WorkerPanicked, execute, execute_serial, load},
+    prepare::{ParsedBlock, PreparedBlock},
+    threads::{Threads, ThreadsError},
+};
+
+/// A stretch of the way that an observer can time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Bytes to transactions that keep every rule, accounts numbered, signatures left out.
+    Parse,
+    /// Signatures.
+    Verify,
+    /// Batches and lanes.
+    Plan,
+    /// The plan's proof.
+    Check,
+    /// Loading accounts, as far as planning did not hide it, and running transactions.
+    Execute,
+    /// Collecting what changed; the store's work on the block before, as far as reading this one
+    /// did not hide it.
+    Commit,
+    /// Delta root, receipts hash, block hash.
+    Root,
+}
+
+/// Told when a stage is done; a stage may report in several stretches.
+pub trait Observer: Send {
+    /// The time since the last call, or since the block began, belongs to `stage`.
+    fn finished(&mut self, stage: Stage);
+}
+
+impl Observer for () {
+    fn finished(&mut self, _: Stage) {}
+}
+
+/// How a block is to be processed.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockOptions<'s> {
+    /// Who plans.
+    pub strategy: &'s dyn Strategy,
+    /// Whether the planner may choose the order.
+    pub mode: Mode,
+    /// Whether signatures are verified.
+    pub verify: bool,
+    /// What receipts carry.
+    pub recording: Recording,
+    /// A bank, usually the parent, to make final while this block is being read. Reading hides
+    /// the store's work.
+    pub finalize: Option<&'s FrozenBank>,
+}
+
+/// A processed block.
+#[derive(Debug)]
+pub struct ProcessedBlock<'b> {
+    /// The bank it led to; not final yet.
+    pub bank: Arc<FrozenBank>,
+    /// What became of each transaction.
+    pub receipts: BlockReceipts,
+    /// The plan that was executed.
+    pub plan: Plan,
+    /// The transactions and their access table.
+    pub prepared: PreparedBlock<'b>,
+}
+
+/// Why a block could not be processed. None of these is a transaction's fault.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The strategy gave up.
+    #[error("strategy {name}: {source}")]
+    Strategy {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: StrategyError,
+    },
+    /// The strategy's plan breaks a rule.
+    #[error("the plan of strategy {name} is wrong: {source}")]
+    Plan {
+        /// Its name.
+        name: String,
+        /// The rule.
+        source: PlanError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A worker panicked outside of any program; the engine accepts no further block.
+    #[error("a worker panicked outside of any program; the engine is poisoned")]
+    Poisoned,
+}
+
+/// Processes blocks on its threads.
+#[derive(Debug)]
+pub struct Engine {
+    threads: Threads,
+    /// One key for all blocks, so that addresses hash alike in all stages.
+    hasher: RandomState,
+    is_poisoned: bool,
+}
+
+impl Engine {
+    /// An engine with `thread_count` worker threads of its own.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn new(thread_count: usize) -> Result<Self, ThreadsError> {
+        Ok(Self::with_threads(Threads::new(thread_count)?))
+    }
+
+    /// An engine on threads that it is handed.
+    pub fn with_threads(threads: Threads) -> Self {
+        Self {
+            threads,
+            hasher: RandomState::new(),
+            is_poisoned: false,
+        }
+    }
+
+    /// The threads.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    /// Processes a block as the next of `bank`'s parent.
+    ///
+    /// # Errors
+    /// See [`EngineError`]. The parent is untouched by an error.
+    pub fn process<'b>(
+        &mut self,
+        bank: Bank,
+        block: &'b WireBlock,
+        options: &BlockOptions<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<ProcessedBlock<'b>, EngineError> {
+        if self.is_poisoned {
+            return Err(EngineError::Poisoned);
+        }
+        let run = Run {
+            threads: &self.threads,
+            hasher: &self.hasher,
+            options,
+        };
+        let result = self.threads.enter(|| run.process(bank, block, observer));
+        self.is_poisoned = matches!(result, Err(EngineError::Poisoned));
+        result
+    }
+
+    /// Processes a block with the serial executor, in wire order or the order given.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn process_serial(
+        &self,
+        bank: Bank,
+        block: &WireBlock,
+        order: Option<&[TransactionIndex]>,
+        verify: bool,
+        recording: Recording,
+    ) -> Result<(Arc<FrozenBank>, BlockReceipts), EngineError> {
+        let threads = Threads::new(1).expect("one thread needs no pool");
+        let mut parsed = ParsedBlock::parse(block, &threads);
+        if verify {
+            parsed.verify(&threads);
+        }
+        let mut prepared = parsed.prepare(&bank, &threads, &self.hasher)?;
+        let wire_order: Vec<TransactionIndex>;
+        let order = match order {
+            Some(order) => order,
+            None => {
+                wire_order = prepared.table().transactions().collect();
+                &wire_order
+            }
+        };
+        let executed = execute_serial(&bank, &prepared, order.iter().copied(), recording)?;
+        let write_set = WriteSet::from_serial(&bank, executed)?;
+        Ok(write_set.freeze(bank, &mut prepared, &threads))
+    }
+}
+
+/// One block's way through the stages.
+struct Run<'e, 's> {
+    threads: &'e Threads,
+    hasher: &'e RandomState,
+    options: &'e BlockOptions<'s>,
+}
+
+impl Run<'_, '_> {
+    fn process<'b>(
+        &self,
+        bank: Bank,
+        block: &'b WireBlock,
+        observer: &mut dyn Observer,
+    ) -> Result<ProcessedBlock<'b>, EngineError> {
+        let (prepared, finalized) = self.threads.join(
+            || self.prepare(&bank, block, observer),
+            || self.options.finalize.map_or(Ok(()), FrozenBank::finalize),
+        );
+        finalized?;
+        let mut prepared = prepared?;
+        observer.finished(Stage::Commit);
+
+        let (plan, accounts) = self.threads.join(
+            || self.plan(&prepared, observer),
+            || load(&bank, &prepared, self.threads),
+        );
+        let (plan, accounts) = (plan?, accounts?);
+        let (threads, recording) = (self.threads, self.options.recording);
+        let executed = execute(&bank, &prepared, accounts, &plan, threads, recording);
+        let executed = executed.map_err(|WorkerPanicked| EngineError::Poisoned)?;
+        let plan = plan.into_plan();
+        observer.finished(Stage::Execute);
+
+        let write_set = WriteSet::new(&bank, &prepared, executed, self.threads)?;
+        observer.finished(Stage::Commit);
+        let (bank, receipts) = write_set.freeze(bank, &mut prepared, self.threads);
+        observer.finished(Stage::Root);
+        Ok(ProcessedBlock {
+            bank,
+            receipts,
+            plan,
+            prepared,
+        })
+    }
+
+    fn prepare<'b>(
+        &self,
+        bank: &Bank,
+        block: &'b WireBlock,
+        observer: &mut dyn Observer,
+    ) -> Result<PreparedBlock<'b>, EngineError> {
+        let mut parsed = ParsedBlock::parse(block, self.threads);
+        observer.finished(Stage::Parse);
+        if self.options.verify {
+            parsed.verify(self.threads);
+            observer.finished(Stage::Verify);
+        }
+        let prepared = parsed.prepare(bank, self.threads, self.hasher)?;
+        observer.finished(Stage::Parse);
+        Ok(prepared)
+    }
+
+    fn plan<'t>(
+        &self,
+        prepared: &'t PreparedBlock<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<CheckedPlan<'t>, EngineError> {
+        let strategy = self.options.strategy;
+        let name = || strategy.name().to_owned();
+        let workers = u32::try_from(self.threads.count()).unwrap_or(u32::MAX);
+        let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
+        let request = PlanRequest::new(self.options.mode, workers);
+        let plan = strategy.plan(prepared.table(), &request);
+        let plan = plan.map_err(|source| EngineError::Strategy {
+            name: name(),
+            source,
+        })?;
+        observer.finished(Stage::Plan);
+        let plan = check(plan, prepared.table(), self.options.mode);
+        let plan = plan.map_err(|refused| EngineError::Plan {
+            name: name(),
+            source: refused.error,
+        })?;
+        observer.finished(Stage::Check);
+        Ok(plan)
+    }
+}

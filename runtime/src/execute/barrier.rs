@@ -1,0 +1,162 @@
+//! Where the workers of a block wait for each other: spin for a while, then sleep.
+//!
+//! A generation counter tells rounds apart, so that a fast worker can enter the next round while
+//! slow ones still leave this one. A worker that panics poisons the barrier, which releases the
+//! others at once.
+#![expect(
+    clippy::disallowed_types,
+    reason = "sleeping needs a lock and a condition variable"
+)]
+
+use std::{
+    hint,
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+/// Rounds of spinning before a worker sleeps; about 50 microseconds.
+const SPINS_MAX: u32 = 10_000;
+
+/// A meeting point of a fixed number of workers.
+#[derive(Debug)]
+pub(super) struct Barrier {
+    worker_count: usize,
+    spins_max: u32,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+    is_poisoned: AtomicBool,
+    sleep: Mutex<()>,
+    wake: Condvar,
+}
+
+/// Another worker panicked; nothing may be read or written any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Poisoned;
+
+impl Barrier {
+    /// A barrier for `worker_count` workers. They spin only if each can have a core of its own.
+    pub(super) fn new(worker_count: usize) -> Self {
+        let core_count = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            worker_count,
+            spins_max: if worker_count <= core_count {
+                SPINS_MAX
+            } else {
+                0
+            },
+            arrived: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            is_poisoned: AtomicBool::new(false),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Waits until all workers are here. What any of them wrote before is visible to all after.
+    ///
+    /// # Errors
+    /// If a worker has panicked.
+    pub(super) fn wait(&self) -> Result<(), Poisoned> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let arrived = self.arrived.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        if arrived == self.worker_count {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.release(generation.wrapping_add(1));
+        } else {
+            self.wait_while(|| self.generation.load(Ordering::Acquire) == generation);
+        }
+        self.check()
+    }
+
+    /// Releases everybody for good.
+    pub(super) fn poison(&self) {
+        self.is_poisoned.store(true, Ordering::Release);
+        self.release(self.generation.load(Ordering::Acquire).wrapping_add(1));
+    }
+
+    /// # Errors
+    /// If a worker has panicked.
+    pub(super) fn check(&self) -> Result<(), Poisoned> {
+        if self.is_poisoned.load(Ordering::Acquire) {
+            Err(Poisoned)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn release(&self, generation: usize) {
+        // Under the lock, so that no worker can fall asleep between its look and the wake-up.
+        let guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.generation.store(generation, Ordering::Release);
+        drop(guard);
+        self.wake.notify_all();
+    }
+
+    fn wait_while(&self, must_wait: impl Fn() -> bool) {
+        for _ in 0..self.spins_max {
+            if !must_wait() {
+                return;
+            }
+            hint::spin_loop();
+        }
+        let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        while must_wait() && self.check().is_ok() {
+            guard = self
+                .wake
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of rounds and workers"
+)]
+mod tests {
+    use super::*;
+
+    fn rounds(worker_count: usize, spins_max: u32) {
+        let barrier = Barrier {
+            spins_max,
+            ..Barrier::new(worker_count)
+        };
+        let sum = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..worker_count {
+                scope.spawn(|| {
+                    for round in 0..200 {
+                        assert_eq!(sum.load(Ordering::Relaxed) / worker_count, round);
+                        barrier.wait().unwrap();
+                        sum.fetch_add(1, Ordering::Relaxed);
+                        barrier.wait().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
+    }
+
+    #[test]
+    fn nobody_overtakes() {
+        rounds(1, SPINS_MAX);
+        rounds(2, SPINS_MAX);
+        rounds(3, 0);
+        rounds(8, 0);
+    }
+
+    #[test]
+    fn poison_releases_the_others() {
+        let barrier = Barrier::new(3);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| barrier.wait());
+            barrier.poison();
+            assert_eq!(waiting.join().unwrap(), Err(Poisoned));
+        });
+        assert_eq!(barrier.check(), Err(Poisoned));
+    }
+}

@@ -1,0 +1,87 @@
+//! The oracle: transactions one after the other on an ordered map, written to be obviously right.
+//!
+//! It shares with the lockstep executor what a transaction does to its accounts, and nothing of
+//! interning, planning, loading, lanes or threads.
+
+use std::collections::BTreeMap;
+
+use lockstep_interface::{Account, Address, TransactionContext, context::AccountSlot};
+use lockstep_scheduler::TransactionIndex;
+use lockstep_store::{Change, StoreError};
+
+use super::{Outcome, Recording, transaction::process};
+use crate::{bank::Bank, prepare::PreparedBlock};
+
+/// A block whose transactions have run one after the other.
+#[derive(Debug)]
+pub struct SerialBlock {
+    /// Accounts that differ from before, in ascending order of addresses.
+    pub(crate) changes: Vec<Change>,
+    /// By transaction index.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// Runs the block's transactions in the given order, which names each once.
+///
+/// # Errors
+/// If the store fails.
+pub fn execute_serial(
+    bank: &Bank,
+    block: &PreparedBlock<'_>,
+    order: impl IntoIterator<Item = TransactionIndex>,
+    recording: Recording,
+) -> Result<SerialBlock, StoreError> {
+    let mut state: BTreeMap<Address, Account> = BTreeMap::new();
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; block.transactions().len()];
+    for index in order {
+        let transaction = &block.transactions()[index.0 as usize];
+        let keys: Vec<(Address, bool)> = block.access_list(index).collect();
+        let mut accounts = Vec::with_capacity(keys.len());
+        for (address, _) in &keys {
+            let account = match state.get(address) {
+                Some(account) => account.clone(),
+                None => bank.get(address)?.unwrap_or_default(),
+            };
+            accounts.push(account);
+        }
+
+        let mut context = TransactionContext::new(bank.environment());
+        context.begin(
+            u64::from(transaction.budget.compute_unit_limit),
+            recording.logs,
+        );
+        for (position, (address, is_writable)) in keys.iter().enumerate() {
+            let is_signer = transaction.view.is_signer(position);
+            context.push(if *is_writable {
+                AccountSlot::owned(address, accounts[position].clone(), is_signer)
+            } else {
+                AccountSlot::shared(address, &accounts[position], is_signer)
+            });
+        }
+        outcomes[index.0 as usize] = Some(process(&mut context, transaction, recording));
+        let slots: Vec<AccountSlot<'_>> = context.drain().collect();
+        for ((address, _), slot) in keys.iter().zip(slots) {
+            if let Some(account) = slot.into_account() {
+                let account = if account.exists() {
+                    account
+                } else {
+                    Account::default()
+                };
+                state.insert(*address, account);
+            }
+        }
+    }
+    let mut changes = Vec::new();
+    for (address, account) in state {
+        if bank.get(&address)?.unwrap_or_default() != account {
+            changes.push((address, account));
+        }
+    }
+    let outcomes = outcomes
+        .into_iter()
+        .map(|outcome| outcome.expect("the order names it"));
+    Ok(SerialBlock {
+        changes,
+        outcomes: outcomes.collect(),
+    })
+}

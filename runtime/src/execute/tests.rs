@@ -1,0 +1,145 @@
+//! Workers that panic outside of any program, which no block can make them do.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use lockstep_interface::Account;
+use lockstep_scheduler::{
+    Access, AccessTable, AccountIndex, CheckedPlan, Mode, Plan, TransactionIndex, Wait, check,
+};
+
+use super::{
+    Outcome, Receipt,
+    workers::{TransactionCells, WorkerPanicked, run},
+};
+use crate::threads::Threads;
+
+const LANES: u32 = 12;
+const BATCHES: u32 = 4;
+
+fn done() -> Outcome {
+    Outcome::Included(Receipt {
+        status: Ok(()),
+        signature_fee: 0,
+        priority_fee: 0,
+        compute_units: 0,
+        details: None,
+    })
+}
+
+/// Transactions that all write accounts of their own, as many as there are lanes in all batches.
+fn table() -> AccessTable {
+    let mut table = AccessTable::new();
+    for account in 0..LANES * BATCHES {
+        table.push([Access::write(AccountIndex(account))], 1_000);
+    }
+    table
+}
+
+fn plan(table: &AccessTable, has_waits: bool) -> CheckedPlan<'_> {
+    let index = |batch: u32, lane: u32| TransactionIndex(batch * LANES + lane);
+    let batch = |batch| (0..LANES).map(|lane| vec![index(batch, lane)]).collect();
+    // Each lane waits for the one before it.
+    let wait = |batch, lane: u32| Wait {
+        transaction: index(batch, lane),
+        after: index(batch, lane - 1),
+    };
+    let waits = (0..BATCHES).flat_map(|batch| (1..LANES).map(move |lane| wait(batch, lane)));
+    let waits = if has_waits {
+        waits.collect()
+    } else {
+        Vec::new()
+    };
+    let plan = Plan::from_nested((0..BATCHES).map(batch).collect(), waits);
+    check(plan, table, Mode::Replay).expect("nothing conflicts")
+}
+
+/// Keeps the panics of these tests off the output.
+fn hush() {
+    static IS_HUSHED: AtomicBool = AtomicBool::new(false);
+    if !IS_HUSHED.swap(true, Ordering::Relaxed) {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload().downcast_ref() != Some(&"on purpose") {
+                report(info);
+            }
+        }));
+    }
+}
+
+#[test]
+fn a_worker_that_panics_ends_the_block_for_all() {
+    hush();
+    let table = table();
+    for has_waits in [false, true] {
+        let plan = plan(&table, has_waits);
+        for thread_count in [1, 2, 4, 8] {
+            let threads = Threads::new(thread_count).expect("threads can be started");
+            for culprit in [0, 1, LANES, LANES * BATCHES - 1] {
+                let accounts = vec![Account::default(); table.account_count()];
+                let make_worker = || {
+                    |index: TransactionIndex, _: TransactionCells<'_>| {
+                        assert!(index.0 != culprit, "on purpose");
+                        done()
+                    }
+                };
+                let result = run(&plan, accounts, &threads, make_worker);
+                assert_eq!(
+                    result.err(),
+                    Some(WorkerPanicked),
+                    "{thread_count} {culprit}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
+    hush();
+    let table = table();
+    for has_waits in [false, true] {
+        let plan = plan(&table, has_waits);
+        for thread_count in [1, 2, 4] {
+            let threads = Threads::new(thread_count).expect("threads can be started");
+            let made = AtomicUsize::new(0);
+            let make_worker = || {
+                assert!(
+                    made.fetch_add(1, Ordering::Relaxed) + 1 < thread_count,
+                    "on purpose"
+                );
+                |_: TransactionIndex, _: TransactionCells<'_>| done()
+            };
+            let accounts = vec![Account::default(); table.account_count()];
+            let result = run(&plan, accounts, &threads, make_worker);
+            assert_eq!(result.err(), Some(WorkerPanicked), "{thread_count}");
+        }
+    }
+}
+
+#[test]
+fn every_transaction_runs_once_on_its_own_accounts() {
+    let table = table();
+    for has_waits in [false, true] {
+        let plan = plan(&table, has_waits);
+        for thread_count in [1, 2, 4, 8] {
+            let threads = Threads::new(thread_count).expect("threads can be started");
+            let accounts = vec![Account::default(); table.account_count()];
+            let make_worker = || {
+                |index: TransactionIndex, mut cells: TransactionCells<'_>| {
+                    let mut account = cells.take(0);
+                    account.lamports += u64::from(index.0) + 1;
+                    cells.put(0, account);
+                    done()
+                }
+            };
+            let (accounts, outcomes) =
+                run(&plan, accounts, &threads, make_worker).expect("no panic");
+            assert_eq!(outcomes.len(), table.transaction_count());
+            let lamports = accounts.iter().map(|account| account.lamports);
+            assert!(
+                lamports.eq(1..=u64::from(LANES * BATCHES)),
+                "{thread_count} {has_waits}"
+            );
+        }
+    }
+}

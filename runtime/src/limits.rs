@@ -1,0 +1,40 @@
+//! The limits of a transaction in a bank. All are consensus and follow Agave; the name of
+//! Agave's constant stands beside each. Limits of the wire are in [`crate::wire::limits`], those
+//! that programs meet in [`lockstep_interface::limits`].
+
+/// Accounts a transaction may lock, looked-up ones included (`MAX_TX_ACCOUNT_LOCKS`).
+pub const ACCOUNT_LOCKS_MAX: usize = 64;
+/// Top-level instructions of a transaction (SIMD-0160; today's rules only).
+pub const INSTRUCTIONS_MAX: usize = 64;
+/// Fee of each required signature in lamports (`DEFAULT_TARGET_LAMPORTS_PER_SIGNATURE`).
+pub const LAMPORTS_PER_SIGNATURE: u64 = 5_000;
+/// Compute units of an instruction that calls no built-in program, unless the transaction says
+/// otherwise (`DEFAULT_INSTRUCTION_COMPUTE_UNIT_LIMIT`).
+pub const INSTRUCTION_COMPUTE_UNITS: u32 = 200_000;
+/// Compute units of a transaction (`MAX_COMPUTE_UNIT_LIMIT`).
+pub const COMPUTE_UNITS_MAX: u32 = 1_400_000;
+/// Bytes of heap a transaction may ask for at least (`MIN_HEAP_FRAME_BYTES`).
+pub const HEAP_SIZE_MIN: u32 = 32 * 1024;
+/// Bytes of heap a transaction may ask for at most (`MAX_HEAP_FRAME_BYTES`).
+pub const HEAP_SIZE_MAX: u32 = 256 * 1024;
+/// Heap sizes are multiples of this.
+pub const HEAP_SIZE_STEP: u32 = 1024;
+/// Bytes of account data a transaction may load (`MAX_LOADED_ACCOUNTS_DATA_SIZE_BYTES`).
+pub const LOADED_DATA_SIZE_MAX: u32 = 64 * 1024 * 1024;
+/// Bytes counted for each loaded account besides its data, under today's rules
+/// (`TRANSACTION_ACCOUNT_BASE_SIZE`, SIMD-0186).
+pub const LOADED_ACCOUNT_SIZE: u64 = 64;
+/// Bytes counted for each lookup table used, under today's rules
+/// (`ADDRESS_LOOKUP_TABLE_BASE_SIZE`, SIMD-0186).
+pub const LOADED_TABLE_SIZE: u64 = 8_248;
+/// Micro-lamports of a lamport; prices of compute units are in micro-lamports.
+pub const MICRO_LAMPORTS: u128 = 1_000_000;
+/// Blockhashes a transaction may refer to: the newest and 150 before it
+/// (`MAX_PROCESSING_AGE` and one).
+pub const BLOCKHASHES_MAX: usize = 151;
+/// Slots of an epoch (`DEFAULT_SLOTS_PER_EPOCH`).
+pub const SLOTS_PER_EPOCH: u64 = 432_000;
+/// Children of a node of the delta tree (`MERKLE_FANOUT`).
+pub const MERKLE_FANOUT: usize = 16;
+
+const _: () = assert!(COMPUTE_UNITS_MAX as usize > INSTRUCTION_COMPUTE_UNITS as usize);

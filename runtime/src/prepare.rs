@@ -1,0 +1,272 @@
+//! From wire bytes to a prepared block: transactions parsed, verified if asked for, sanitized,
+//! duplicates refused, accounts numbered.
+//!
+//! ```text
+//! WireBlock -> ParsedBlock -> (verify) -> PreparedBlock { transactions, access table }
+//! ```
+//!
+//! A refused transaction is out of the block and has no transaction index; the others are numbered
+//! in wire order. Addresses are hashed once, in the parallel part; numbering them is one pass.
+
+use ahash::RandomState;
+use lockstep_interface::{Address, TransactionError};
+use lockstep_scheduler::{Access, AccessMode, AccessTable, Interner, TransactionIndex};
+use lockstep_store::StoreError;
+
+use crate::{
+    bank::{Bank, ProcessedSet},
+    block::WireBlock,
+    sanitize::{SanitizedChunk, SanitizedTransaction},
+    threads::Threads,
+    verify::verify,
+    wire::{ParseError, TransactionView},
+};
+
+/// Transactions parsed or sanitized by one task.
+const TRANSACTIONS_PER_TASK: usize = 256;
+/// Transactions verified by one task; sums of signatures get cheaper with their length.
+const SIGNATURES_PER_TASK: usize = 1_024;
+
+/// Why a transaction is not part of the block.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// Its bytes are no transaction.
+    Malformed(ParseError),
+    /// It breaks a rule; also a wrong signature (`SignatureFailure`).
+    Rule(TransactionError),
+}
+
+/// A block whose bytes have been read.
+#[derive(Debug)]
+pub struct ParsedBlock<'b> {
+    views: Vec<(u32, TransactionView<'b>)>,
+    refused: Vec<(u32, Refusal)>,
+    transaction_count: usize,
+}
+
+impl<'b> ParsedBlock<'b> {
+    /// Parses every transaction of the block.
+    pub fn parse(block: &'b WireBlock, threads: &Threads) -> Self {
+        let task_count = block.len().div_ceil(TRANSACTIONS_PER_TASK);
+        let parts = threads.map_indices(task_count, |task| {
+            let start = task.saturating_mul(TRANSACTIONS_PER_TASK);
+            let end = start.saturating_add(TRANSACTIONS_PER_TASK).min(block.len());
+            let mut views = Vec::with_capacity(TRANSACTIONS_PER_TASK);
+            let mut refused = Vec::new();
+            for index in start..end {
+                let position = u32::try_from(index).expect("a block has fewer than 2^32");
+                let bytes = block.get(index).expect("index is below the length");
+                match TransactionView::parse(bytes) {
+                    Ok(view) => views.push((position, view)),
+                    Err(error) => refused.push((position, Refusal::Malformed(error))),
+                }
+            }
+            (views, refused)
+        });
+        let mut views = Vec::with_capacity(block.len());
+        let mut refused = Vec::new();
+        for (mut some_views, mut some_refused) in parts {
+            views.append(&mut some_views);
+            refused.append(&mut some_refused);
+        }
+        Self {
+            views,
+            refused,
+            transaction_count: block.len(),
+        }
+    }
+
+    /// Refuses the transactions with a wrong signature (ZIP 215).
+    pub fn verify(&mut self, threads: &Threads) {
+        let verdicts = threads.map_chunks(&self.views, SIGNATURES_PER_TASK, |part| {
+            let views: Vec<TransactionView<'_>> = part.iter().map(|(_, view)| *view).collect();
+            verify(&views)
+        });
+        let mut verdicts = verdicts.into_iter().flatten();
+        let refused = &mut self.refused;
+        self.views.retain(|(position, _)| {
+            let is_right = verdicts.next().expect("one verdict for each view");
+            if !is_right {
+                let refusal = Refusal::Rule(TransactionError::SignatureFailure);
+                refused.push((*position, refusal));
+            }
+            is_right
+        });
+    }
+
+    /// Sanitizes the transactions against a bank and numbers their accounts.
+    ///
+    /// # Errors
+    /// If the store fails while lookup tables are read.
+    pub fn prepare(
+        self,
+        bank: &Bank,
+        threads: &Threads,
+        hasher: &RandomState,
+    ) -> Result<PreparedBlock<'b>, StoreError> {
+        let chunks = threads.map_chunks(&self.views, TRANSACTIONS_PER_TASK, |views| {
+            let mut chunk = SanitizedChunk::default();
+            for (position, view) in views {
+                chunk.push(*view, *position, bank, hasher)?;
+            }
+            chunk.refuse_processed(bank);
+            Ok(chunk)
+        });
+        let chunks = chunks.into_iter().collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(PreparedBlock::new(
+            chunks,
+            self.refused,
+            self.transaction_count,
+            threads,
+            hasher,
+        ))
+    }
+}
+
+/// A block ready to be planned: sanitized transactions and their accesses by account index.
+#[derive(Debug)]
+pub struct PreparedBlock<'b> {
+    transactions: Vec<SanitizedTransaction<'b>>,
+    table: AccessTable,
+    addresses: Vec<Address>,
+    refused: Vec<(u32, Refusal)>,
+    wire_count: usize,
+    /// The transactions, for refusing them in later blocks.
+    processed: ProcessedSet,
+}
+
+impl<'b> PreparedBlock<'b> {
+    fn new(
+        mut chunks: Vec<SanitizedChunk<'b>>,
+        mut refused: Vec<(u32, Refusal)>,
+        wire_count: usize,
+        threads: &Threads,
+        hasher: &RandomState,
+    ) -> Self {
+        // Duplicates are rare, so accounts are numbered as if there were none.
+        let ((processed, duplicates), mut numbered) = threads.join(
+            || find_duplicates(&chunks),
+            || Numbered::new(&chunks, hasher),
+        );
+        if !duplicates.is_empty() {
+            for (chunk, index) in duplicates.into_iter().rev() {
+                chunks[chunk].refuse_duplicate(index);
+            }
+            numbered = Numbered::new(&chunks, hasher);
+        }
+        let Numbered { table, addresses } = numbered;
+        let mut transactions = Vec::with_capacity(table.transaction_count());
+        for mut chunk in chunks {
+            transactions.append(&mut chunk.transactions);
+            refused.extend(
+                chunk
+                    .refused
+                    .into_iter()
+                    .map(|(at, error)| (at, Refusal::Rule(error))),
+            );
+        }
+        Self {
+            transactions,
+            table,
+            addresses,
+            refused,
+            wire_count,
+            processed,
+        }
+    }
+
+    /// The transactions by transaction index.
+    pub fn transactions(&self) -> &[SanitizedTransaction<'b>] {
+        &self.transactions
+    }
+
+    /// The accesses; what planners and the checker work on.
+    pub fn table(&self) -> &AccessTable {
+        &self.table
+    }
+
+    /// The accounts by account index, in order of first appearance.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Positions of the transactions refused so far, and why.
+    pub fn refused(&self) -> &[(u32, Refusal)] {
+        &self.refused
+    }
+
+    /// How many transactions came over the wire.
+    pub fn wire_count(&self) -> usize {
+        self.wire_count
+    }
+
+    /// The accounts of a transaction in message order, and whether it may write each.
+    pub fn access_list(
+        &self,
+        index: TransactionIndex,
+    ) -> impl Iterator<Item = (Address, bool)> + '_ {
+        self.table.accesses(index).iter().map(|access| {
+            let address = self.addresses[access.account().0 as usize];
+            (address, access.mode() == AccessMode::Write)
+        })
+    }
+
+    /// Gives away the set of transactions; asked for once, when the block is frozen.
+    pub(crate) fn take_processed(&mut self) -> ProcessedSet {
+        std::mem::take(&mut self.processed)
+    }
+}
+
+/// The set of the block's transactions, and chunk and index of each that occurs a second time.
+fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, usize)>) {
+    let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();
+    let mut processed = ProcessedSet::with_capacity(transaction_count);
+    let mut duplicates = Vec::new();
+    for (chunk_index, chunk) in chunks.iter().enumerate() {
+        for (index, transaction) in chunk.transactions.iter().enumerate() {
+            if !processed.insert(transaction) {
+                duplicates.push((chunk_index, index));
+            }
+        }
+    }
+    (processed, duplicates)
+}
+
+/// The accesses of a block by account index, and the addresses behind the indices.
+struct Numbered {
+    table: AccessTable,
+    addresses: Vec<Address>,
+}
+
+impl Numbered {
+    fn new(chunks: &[SanitizedChunk<'_>], hasher: &RandomState) -> Self {
+        let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();
+        let access_count = chunks.iter().map(|chunk| chunk.keys.len()).sum();
+        let mut table = AccessTable::with_capacity(transaction_count, access_count);
+        let mut interner = Interner::with_hasher(hasher.clone());
+        for chunk in chunks {
+            let mut start = 0usize;
+            for (transaction, end) in chunk.transactions.iter().zip(&chunk.key_ends) {
+                let end = *end as usize;
+                let accesses = chunk.keys[start..end].iter().map(|key| {
+                    let mode = if key.is_writable {
+                        AccessMode::Write
+                    } else {
+                        AccessMode::Read
+                    };
+                    Access::new(interner.intern(key.address.as_array(), key.hash), mode)
+                });
+                table.push(accesses, u64::from(transaction.budget.compute_unit_limit));
+                start = end;
+            }
+        }
+        let addresses = interner
+            .keys()
+            .iter()
+            .map(|key| Address::new_from_array(*key));
+        Self {
+            table,
+            addresses: addresses.collect(),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! From parsed transactions to sanitized ones: every rule that can be judged without running
+//! anything has been, and the access list is known.
+//!
+//! Judged here: blockhash age or the shape of a durable nonce, budget and fee, lookup tables,
+//! account locks, duplicates. Not judged here: whether the payer can pay and whether the nonce is
+//! the stored one, since both depend on the transactions before.
+
+mod access;
+mod budget;
+mod lookup;
+
+use ahash::RandomState;
+use lockstep_interface::{
+    Account, Address, Environment, Hash, RuleSet, TransactionError,
+    address::program_ids,
+    nonce::{NonceData, NonceState, durable_nonce},
+};
+use lockstep_store::StoreError;
+use sha2::{Digest, Sha256};
+
+pub use access::AccountKey;
+pub use budget::Budget;
+pub use lookup::TABLE_HEADER_SIZE;
+
+use crate::{bank::Bank, limits::INSTRUCTIONS_MAX, wire::TransactionView};
+
+/// What makes a transaction expire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lifetime {
+    /// Its blockhash is among the recent ones.
+    Blockhash,
+    /// Its first instruction advances the durable nonce kept in this account of the transaction.
+    Nonce {
+        /// Index of the nonce account.
+        account: u8,
+    },
+}
+
+/// A transaction that keeps every rule that can be judged before execution.
+#[derive(Clone, Copy, Debug)]
+pub struct SanitizedTransaction<'b> {
+    /// The wire bytes, parsed.
+    pub view: TransactionView<'b>,
+    /// Position in the wire block.
+    pub position: u32,
+    /// SHA-256 of the signed message; what makes two transactions the same.
+    pub message_hash: Hash,
+    /// Limits and fee.
+    pub budget: Budget,
+    /// What makes it expire.
+    pub lifetime: Lifetime,
+    /// Bytes counted for lookup tables, towards the limit on loaded data.
+    pub table_size: u64,
+}
+
+/// Why a transaction does not get through.
+#[derive(Debug)]
+enum Halt {
+    /// It breaks a rule.
+    Refused(TransactionError),
+    /// What the rules need to know could not be read; no fault of the transaction's.
+    Store(StoreError),
+}
+
+impl From<TransactionError> for Halt {
+    fn from(error: TransactionError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Sanitized transactions of a stretch of a block, with their access lists one after the other.
+#[derive(Debug, Default)]
+pub struct SanitizedChunk<'b> {
+    /// The transactions in block order.
+    pub(crate) transactions: Vec<SanitizedTransaction<'b>>,
+    /// Where each transaction's keys end in `keys`.
+    pub(crate) key_ends: Vec<u32>,
+    /// The accounts of all transactions, each in message order.
+    pub(crate) keys: Vec<AccountKey>,
+    /// Positions of refused transactions, and why.
+    pub(crate) refused: Vec<(u32, TransactionError)>,
+}
+
+impl<'b> SanitizedChunk<'b> {
+    /// Sanitizes one transaction and appends it, or notes why it is refused.
+    ///
+    /// # Errors
+    /// If the store fails, which is no reason to refuse a transaction.
+    pub(crate) fn push(
+        &mut self,
+        view: TransactionView<'b>,
+        position: u32,
+        bank: &Bank,
+        hasher: &RandomState,
+    ) -> Result<(), StoreError> {
+        let keys_before = self.keys.len();
+        match self.sanitize(view, position, bank, hasher) {
+            Ok(transaction) => {
+                self.transactions.push(transaction);
+                self.key_ends
+                    .push(u32::try_from(self.keys.len()).expect("keys fit 32 bits"));
+            }
+            Err(Halt::Refused(error)) => {
+                self.keys.truncate(keys_before);
+                self.refused.push((position, error));
+            }
+            Err(Halt::Store(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Refuses the transactions that this bank's ancestors have processed.
+    pub(crate) fn refuse_processed(&mut self, bank: &Bank) {
+        let mut flags = vec![false; self.transactions.len()];
+        bank.parent().mark_processed(&self.transactions, &mut flags);
+        // A durable transaction is judged by its nonce, which has advanced: final banks remember
+        // none, and the answer must not depend on when a bank became final.
+        for (flag, transaction) in flags.iter_mut().zip(&self.transactions) {
+            *flag &= transaction.lifetime == Lifetime::Blockhash;
+        }
+        for index in (0..flags.len()).rev().filter(|index| flags[*index]) {
+            self.refuse_duplicate(index);
+        }
+    }
+
+    /// Refuses the transaction at `index` because it was processed before.
+    pub(crate) fn refuse_duplicate(&mut self, index: usize) {
+        let transaction = self.transactions.remove(index);
+        self.refused
+            .push((transaction.position, TransactionError::AlreadyProcessed));
+        let end = self.key_ends.remove(index);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.key_ends[before]);
+        self.keys.drain(start as usize..end as usize);
+        for later in &mut self.key_ends[index..] {
+            *later = later.saturating_sub(end.saturating_sub(start));
+        }
+    }
+
+    fn sanitize(
+        &mut self,
+        view: TransactionView<'b>,
+        position: u32,
+        bank: &Bank,
+        hasher: &RandomState,
+    ) -> Result<SanitizedTransaction<'b>, Halt> {
+        let rules = bank.environment().rules;
+        if rules == RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
+            return Err(TransactionError::SanitizeFailure.into());
+        }
+        let start = self.keys.len();
+        let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
+        let keys = &self.keys[start..];
+        access::check_locks(keys)?;
+        let blockhash = Hash::new_from_array(*view.recent_blockhash());
+        let lifetime = if bank.blockhashes().contains(&blockhash) {
+            Lifetime::Blockhash
+        } else {
+            let account = nonce_account(&view, keys, rules);
+            Lifetime::Nonce {
+                account: account.ok_or(TransactionError::BlockhashNotFound)?,
+            }
+        };
+        let budget = match budget::budget(&view, rules) {
+            Ok(budget) => budget,
+            Err(error) => {
+                return Err(self
+                    .budget_error(error, &view, lifetime, bank, start)?
+                    .into());
+            }
+        };
+        let digest = Sha256::digest(view.message_bytes());
+        Ok(SanitizedTransaction {
+            view,
+            position,
+            message_hash: Hash::new_from_array(digest.into()),
+            budget,
+            lifetime,
+            table_size,
+        })
+    }
+}
+
+impl SanitizedChunk<'_> {
+    /// The error of a transaction without a valid budget. A nonce that is not even the stored one
+    /// is the earlier error; it is looked at here only to name the right one.
+    fn budget_error(
+        &self,
+        error: TransactionError,
+        view: &TransactionView<'_>,
+        lifetime: Lifetime,
+        bank: &Bank,
+        start: usize,
+    ) -> Result<TransactionError, StoreError> {
+        let Lifetime::Nonce { account } = lifetime else {
+            return Ok(error);
+        };
+        let key = &self.keys[start..][usize::from(account)];
+        let account = bank.get(&key.address)?.unwrap_or_default();
+        Ok(match advanced_nonce(&account, view, bank.environment()) {
+            Some(_) => error,
+            None => TransactionError::BlockhashNotFound,
+        })
+    }
+}
+
+/// The state that a nonce account has after a failed transaction, if the account holds the nonce
+/// that the transaction carries and an authority that signed its first instruction.
+///
+/// Source: Agave's `check_nonce_transaction_validity`.
+pub(crate) fn advanced_nonce(
+    account: &Account,
+    view: &TransactionView<'_>,
+    environment: &Environment,
+) -> Option<NonceState> {
+    let newest = environment.sysvars.environment_blockhash?;
+    if account.owner != program_ids::SYSTEM {
+        return None;
+    }
+    let carried = Hash::new_from_array(*view.recent_blockhash());
+    let state = NonceState::decode(&account.data)?;
+    let data = state.verify(&carried)?;
+    let next = durable_nonce(&newest.blockhash);
+    let may_advance =
+        next != carried && first_instruction_signers(view).any(|signer| signer == data.authority);
+    may_advance.then_some(NonceState::initialized(NonceData {
+        authority: data.authority,
+        durable_nonce: next,
+        lamports_per_signature: newest.lamports_per_signature,
+    }))
+}
+
+/// The account whose durable nonce the transaction claims to carry: the first instruction's
+/// first account, if that instruction is a System `AdvanceNonceAccount` and may write it.
+///
+/// Source: Agave's `SVMMessage::get_durable_nonce`.
+fn nonce_account(view: &TransactionView<'_>, keys: &[AccountKey], rules: RuleSet) -> Option<u8> {
+    const ADVANCE_NONCE: [u8; 4] = 4u32.to_le_bytes();
+    let first = view.instructions().next()?;
+    let program = keys.get(usize::from(first.program_index))?;
+    if program.address != program_ids::SYSTEM || !first.data.starts_with(&ADVANCE_NONCE) {
+        return None;
+    }
+    let account = *first.accounts.first()?;
+    let is_static = usize::from(account) < view.static_keys().len();
+    if !is_static && !rules.allows_nonce_from_lookup_table() {
+        return None;
+    }
+    keys.get(usize::from(account))?
+        .is_writable
+        .then_some(account)
+}
+
+/// The addresses that sign the first instruction; the nonce's authority must be among them.
+fn first_instruction_signers<'a>(
+    view: &'a TransactionView<'_>,
+) -> impl Iterator<Item = Address> + 'a {
+    let accounts = view
+        .instructions()
+        .next()
+        .map_or(&[][..], |first| first.accounts);
+    accounts
+        .iter()
+        .filter(|index| view.is_signer(usize::from(**index)))
+        .filter_map(|index| view.static_key(usize::from(*index)))
+}

@@ -1,0 +1,142 @@
+//! The worker threads: the only module that names rayon.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+/// Threads that the runtime owns or was handed; never rayon's global pool.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    /// `None` for a single thread, which is the caller's.
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// The worker threads could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {count} worker threads: {source}")]
+pub struct ThreadsError {
+    count: usize,
+    source: rayon::ThreadPoolBuildError,
+}
+
+impl Threads {
+    /// Starts `count` threads; for 1 the caller's own thread does all work.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn new(count: usize) -> Result<Self, ThreadsError> {
+        if count <= 1 {
+            return Ok(Self { pool: None });
+        }
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
+        let pool = builder
+            .thread_name(|index| format!("lockstep-{index}"))
+            .build();
+        let pool = pool.map_err(|source| ThreadsError { count, source })?;
+        Ok(Self {
+            pool: Some(Arc::new(pool)),
+        })
+    }
+
+    /// Works on a pool of the embedder's.
+    pub fn on_pool(pool: Arc<rayon::ThreadPool>) -> Self {
+        Self { pool: Some(pool) }
+    }
+
+    /// How many threads work.
+    pub fn count(&self) -> usize {
+        self.pool
+            .as_ref()
+            .map_or(1, |pool| pool.current_num_threads())
+    }
+
+    /// Runs `work` on one of the threads, so that the calls inside need not enter the pool again.
+    pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// Runs both, in parallel if there are threads.
+    pub fn join<A: Send, B: Send>(
+        &self,
+        one: impl FnOnce() -> A + Send,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        match &self.pool {
+            Some(pool) => pool.install(|| rayon::join(one, other)),
+            None => (one(), other()),
+        }
+    }
+
+    /// Maps chunks of `size` items; results in the order of the chunks.
+    pub fn map_chunks<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        size: usize,
+        work: impl Fn(&[T]) -> R + Send + Sync,
+    ) -> Vec<R> {
+        match &self.pool {
+            Some(pool) => pool.install(|| items.par_chunks(size).map(work).collect()),
+            None => items.chunks(size).map(work).collect(),
+        }
+    }
+
+    /// Maps the numbers below `count`; results in their order.
+    pub fn map_indices<R: Send>(
+        &self,
+        count: usize,
+        work: impl Fn(usize) -> R + Send + Sync,
+    ) -> Vec<R> {
+        match &self.pool {
+            Some(pool) => pool.install(|| (0..count).into_par_iter().map(work).collect()),
+            None => (0..count).map(work).collect(),
+        }
+    }
+
+    /// Calls `work` for pairs of chunks of `size` items of two slices of the same length. Gives
+    /// something that `work` gave, if it gave anything.
+    pub fn zip_chunks<A: Sync, B: Send, R: Send>(
+        &self,
+        one: &[A],
+        other: &mut [B],
+        size: usize,
+        work: impl Fn(&[A], &mut [B]) -> Option<R> + Send + Sync,
+    ) -> Option<R> {
+        match &self.pool {
+            Some(pool) => pool.install(|| {
+                let pairs = one.par_chunks(size).zip(other.par_chunks_mut(size));
+                pairs
+                    .filter_map(|(one, other)| work(one, other))
+                    .reduce_with(|first, _| first)
+            }),
+            None => {
+                let pairs = one.chunks(size).zip(other.chunks_mut(size));
+                pairs.filter_map(|(one, other)| work(one, other)).last()
+            }
+        }
+    }
+
+    /// Sorts by a key, not stably.
+    pub fn sort_by_key<T: Send, K: Ord>(
+        &self,
+        items: &mut [T],
+        key: impl Fn(&T) -> K + Send + Sync,
+    ) {
+        match &self.pool {
+            Some(pool) => pool.install(|| items.par_sort_unstable_by_key(key)),
+            None => items.sort_unstable_by_key(key),
+        }
+    }
+
+    /// Runs one job on every thread at once, handing each its number, and waits for all.
+    pub fn broadcast(&self, job: impl Fn(usize) + Sync) {
+        match &self.pool {
+            Some(pool) => {
+                pool.broadcast(|context| job(context.index()));
+            }
+            None => job(0),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Views into verdicts: whether every signature of a transaction is right.
+//!
+//! The rules are those of [ZIP 215](https://zips.z.cash/zip-0215). For a signer's key `A`, a
+//! signature `R, s` and the challenge `k = SHA-512(R, A, message)`:
+//!
+//! 1. `s` is the canonical form of a number below the group order,
+//! 2. `A` and `R` decode to points of the curve, be it from a non-canonical form,
+//! 3. `[8]([s]B - R - [k]A) = 0`.
+//!
+//! The factor 8 takes out the part of a point that is not in the large subgroup. A sum of such
+//! equations, each times a number that no signer can foresee, is zero if all of them are and, up
+//! to a chance of 2^-128, only then. So many signatures are checked at the price of one long sum:
+//!
+//! ```text
+//! [8](sum(z_i s_i) B - sum(z_i R_i) - sum(z_i k_i A_i)) = 0
+//! ```
+//!
+//! The numbers `z_i` come from a hash of the whole batch. A verdict is thus a function of the
+//! transactions alone; how they are cut into batches does not matter.
+//!
+//! Signatures are sorted by key before they are cut, so that a signer with many transactions is
+//! decoded once and adds one term to a sum. This module knows nothing of threads: callers give
+//! each thread a part of their views.
+#![forbid(unsafe_code)]
+
+use std::iter::once;
+
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::wire::TransactionView;
+use crate::wire::limits::{ADDRESS_SIZE, SIGNATURE_SIZE};
+
+/// Signatures in one sum. Longer sums gain next to nothing where every key is another; from 95
+/// signatures with as many keys on, sums are done in buckets, which is what makes them cheap.
+pub const BATCH_SIZE: usize = 512;
+
+/// Signatures in one sum when a whole batch has failed, to narrow down where. Sums of so few cost
+/// as much for each signature as sums of 64, so fewer are left to check one by one.
+const PROBE_SIZE: usize = 8;
+
+/// Verifies all signatures of each transaction.
+///
+/// Returns one verdict for each view, in their order.
+///
+/// Wants some hundreds of signatures at a time to be fast. Wrong signatures cost more than right
+/// ones: the batch around them is summed again in small parts, and the small parts around them
+/// signature by signature.
+///
+/// # Example
+///
+/// ```
+/// use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+/// use lockstep_runtime::verify::verify;
+/// use lockstep_runtime::wire::{MessageBuilder, TransactionView};
+/// # use solana_address::Address;
+///
+/// let key = SigningKey::from([7; 32]);
+/// let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());
+/// let message = MessageBuilder::new(payer, [0; 32], &[]).compile()?;
+/// let right = message.sign(&[&key])?;
+/// let wrong = message.with_signatures(&[[1; 64]])?;
+///
+/// let views = [&right, &wrong].map(|bytes| TransactionView::parse(bytes).unwrap());
+/// assert_eq!(verify(&views), [true, false]);
+/// # Ok::<(), lockstep_runtime::wire::BuildError>(())
+/// ```
+pub fn verify(views: &[TransactionView<'_>]) -> Vec<bool> {
+    let mut verdicts = vec![true; views.len()];
+    let mut claims: Vec<Claim<'_>> = Vec::with_capacity(views.len());
+    for (transaction, view) in views.iter().enumerate() {
+        let signed = view.static_keys().iter().zip(view.signatures());
+        claims.extend(signed.map(|(key, signature)| Claim {
+            transaction,
+            key,
+            signature,
+            message: view.message_bytes(),
+        }));
+    }
+    claims.sort_unstable_by_key(|claim| claim.key);
+
+    let mut batch = Batch::default();
+    for claims in claims.chunks(BATCH_SIZE) {
+        batch.decode(claims, &mut verdicts);
+        for transaction in batch.find_wrong() {
+            verdicts[transaction] = false;
+        }
+    }
+    verdicts
+}
+
+/// That `key` has signed `message`, as a transaction says.
+struct Claim<'a> {
+    /// Position of the transaction.
+    transaction: usize,
+    key: &'a [u8; ADDRESS_SIZE],
+    signature: &'a [u8; SIGNATURE_SIZE],
+    message: &'a [u8],
+}
+
+/// A claim as numbers and points.
+struct Equation {
+    transaction: usize,
+    /// Position of the signer's point.
+    signer: usize,
+    /// The signature's `R`.
+    commitment: EdwardsPoint,
+    /// The signature's `s`.
+    response: Scalar,
+    /// `k`.
+    challenge: Scalar,
+}
+
+/// Decoded claims, with claims of one signer next to each other.
+#[derive(Default)]
+struct Batch {
+    /// `A` of every signer, once each.
+    signers: Vec<EdwardsPoint>,
+    equations: Vec<Equation>,
+}
+
+impl Batch {
+    /// Replaces the batch by these claims, which are sorted by key. Those that do not decode are
+    /// wrong and stay out.
+    fn decode(&mut self, claims: &[Claim<'_>], verdicts: &mut [bool]) {
+        self.signers.clear();
+        self.equations.clear();
+        for claims in claims.chunk_by(|one, next| one.key == next.key) {
+            let signer = self.signers.len();
+            let point = claims
+                .first()
+                .and_then(|claim| CompressedEdwardsY(*claim.key).decompress());
+            if let Some(point) = point {
+                self.signers.push(point);
+            }
+            for claim in claims {
+                match point.and_then(|_| decode(claim, signer)) {
+                    Some(equation) => self.equations.push(equation),
+                    None => verdicts[claim.transaction] = false,
+                }
+            }
+        }
+    }
+
+    /// The transactions whose equations do not hold.
+    fn find_wrong(&self) -> Vec<usize> {
+        if self.all_hold(&self.equations) {
+            return Vec::new();
+        }
+        let probes = self.equations.chunks(PROBE_SIZE);
+        probes
+            .filter(|probe| !self.all_hold(probe))
+            .flatten()
+            .filter(|equation| !self.holds(equation))
+            .map(|equation| equation.transaction)
+            .collect()
+    }
+
+    /// Whether all of these equations hold, by their sum.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "scalars of the curve form a field"
+    )]
+    fn all_hold(&self, equations: &[Equation]) -> bool {
+        let (Some(first), Some(last)) = (equations.first(), equations.last()) else {
+            return true;
+        };
+        let signers = &self.signers[first.signer..=last.signer];
+        let weights = weights(equations);
+        let mut base_weight = Scalar::ZERO;
+        let mut signer_weights = vec![Scalar::ZERO; signers.len()];
+        for (equation, weight) in equations.iter().zip(&weights) {
+            base_weight -= weight * equation.response;
+            signer_weights[equation.signer - first.signer] += weight * equation.challenge;
+        }
+        let points = signers
+            .iter()
+            .chain(equations.iter().map(|equation| &equation.commitment));
+        let sum = EdwardsPoint::vartime_multiscalar_mul(
+            once(&base_weight).chain(&signer_weights).chain(&weights),
+            once(&ED25519_BASEPOINT_POINT).chain(points),
+        );
+        sum.mul_by_cofactor().is_identity()
+    }
+
+    /// Whether one equation holds.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "points of the curve form a group"
+    )]
+    fn holds(&self, equation: &Equation) -> bool {
+        let minus_signer = -self.signers[equation.signer];
+        let commitment = EdwardsPoint::vartime_double_scalar_mul_basepoint(
+            &equation.challenge,
+            &minus_signer,
+            &equation.response,
+        );
+        let difference = commitment - equation.commitment;
+        difference.mul_by_cofactor().is_identity()
+    }
+}
+
+/// Decodes all of a claim but its signer.
+fn decode(claim: &Claim<'_>, signer: usize) -> Option<Equation> {
+    let ([commitment, response], []) = claim.signature.as_chunks::<32>() else {
+        return None;
+    };
+    let challenge = Sha512::new()
+        .chain_update(commitment)
+        .chain_update(claim.key)
+        .chain_update(claim.message)
+        .finalize();
+    Some(Equation {
+        transaction: claim.transaction,
+        signer,
+        commitment: CompressedEdwardsY(*commitment).decompress()?,
+        response: Option::from(Scalar::from_canonical_bytes(*response))?,
+        challenge: Scalar::from_bytes_mod_order_wide(&challenge.into()),
+    })
+}
+
+/// A factor of 128 bits for each equation. As a challenge commits to key, message and `R`, nothing
+/// of any equation can be changed without changing every factor.
+fn weights(equations: &[Equation]) -> Vec<Scalar> {
+    let mut batch = Sha256::new_with_prefix(b"lockstep signature batch");
+    for equation in equations {
+        batch.update(equation.challenge.as_bytes());
+        batch.update(equation.response.as_bytes());
+    }
+    let batch = batch.finalize();
+    let mut weights = Vec::with_capacity(equations.len());
+    let mut counter = 0_u64;
+    while weights.len() < equations.len() {
+        let block: [u8; 32] = Sha256::new()
+            .chain_update(batch)
+            .chain_update(counter.to_le_bytes())
+            .finalize()
+            .into();
+        for half in block.as_chunks::<16>().0 {
+            weights.push(Scalar::from(u128::from_le_bytes(*half)));
+        }
+        counter = counter.saturating_add(1);
+    }
+    weights.truncate(equations.len());
+    weights
+}

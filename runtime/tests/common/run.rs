@@ -1,0 +1,217 @@
+//! Runs of one block that must agree: lockstep on any number of threads under any plan, and
+//! serial in that plan's canonical order.
+
+use std::sync::Arc;
+
+use lockstep_interface::{Account, Address, Hash, Instruction, InstructionError, TransactionError};
+use lockstep_runtime::{
+    bank::FrozenBank,
+    block::WireBlock,
+    commit::BlockReceipts,
+    engine::{BlockOptions, Engine, EngineError},
+    execute::{Receipt, Recording},
+    prepare::Refusal,
+};
+use lockstep_scheduler::{Layered, Mode, Plan, Strategy, TransactionIndex};
+
+use super::ledger::transaction;
+
+/// All of a block's result that anybody can see.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) bank: Arc<FrozenBank>,
+    pub(crate) receipts: BlockReceipts,
+    pub(crate) plan: Plan,
+}
+
+/// Seconds between two blocks.
+const BLOCK_SECONDS: i64 = 7;
+
+/// The time of a block, the same for all children of one slot.
+pub(crate) fn timestamp(slot: u64) -> i64 {
+    i64::try_from(slot).expect("slots are small here") * BLOCK_SECONDS
+}
+
+/// Options with everything recorded.
+pub(crate) fn options(strategy: &dyn Strategy, mode: Mode) -> BlockOptions<'_> {
+    BlockOptions {
+        strategy,
+        mode,
+        verify: false,
+        recording: Recording::ALL,
+        finalize: None,
+    }
+}
+
+/// Processes a block as the next of `parent`.
+pub(crate) fn process(
+    engine: &mut Engine,
+    parent: &Arc<FrozenBank>,
+    block: &WireBlock,
+    options: &BlockOptions<'_>,
+) -> Result<Outcome, EngineError> {
+    let slot = parent.slot() + 1;
+    let bank = parent.child(slot, timestamp(slot));
+    let processed = engine.process(bank, block, options, &mut ())?;
+    Ok(Outcome {
+        bank: processed.bank,
+        receipts: processed.receipts,
+        plan: processed.plan,
+    })
+}
+
+/// Processes a block with the serial executor.
+pub(crate) fn serial(
+    engine: &Engine,
+    parent: &Arc<FrozenBank>,
+    block: &WireBlock,
+    order: Option<&[TransactionIndex]>,
+) -> Outcome {
+    let slot = parent.slot() + 1;
+    let bank = parent.child(slot, timestamp(slot));
+    let processed = engine.process_serial(bank, block, order, false, Recording::ALL);
+    let (bank, receipts) = processed.expect("a store in memory does not fail");
+    let plan = Plan::new();
+    Outcome {
+        bank,
+        receipts,
+        plan,
+    }
+}
+
+/// The first difference between two outcomes, if any.
+pub(crate) fn difference(found: &Outcome, expected: &Outcome) -> Option<String> {
+    let pairs = found.receipts.iter().zip(expected.receipts.iter());
+    for (position, (found, expected)) in pairs.enumerate() {
+        if found != expected {
+            return Some(format!("at {position}: {found:?}, expected {expected:?}"));
+        }
+    }
+    if found.bank.changes() != expected.bank.changes() {
+        let (found, expected) = (found.bank.changes(), expected.bank.changes());
+        let at = found
+            .iter()
+            .zip(&expected)
+            .find(|(one, other)| one != other);
+        return Some(format!(
+            "changes: {at:?}, {} against {}",
+            found.len(),
+            expected.len()
+        ));
+    }
+    let roots = |outcome: &Outcome| (outcome.bank.delta_root(), outcome.bank.block_hash());
+    (roots(found) != roots(expected)).then(|| "the roots differ".to_owned())
+}
+
+/// Runs the block under a strategy and asserts that the result is that of the serial run in the
+/// plan's canonical order; in replay, that of the run in wire order.
+pub(crate) fn assert_serial(
+    engine: &mut Engine,
+    parent: &Arc<FrozenBank>,
+    block: &WireBlock,
+    options: &BlockOptions<'_>,
+    in_wire_order: &Outcome,
+    seed: u64,
+) {
+    let (name, mode) = (options.strategy.name(), options.mode);
+    let threads = engine.threads().count();
+    let context = || format!("SEED={seed} {name} {mode} on {threads} threads");
+    let found = process(engine, parent, block, options);
+    let found = found.unwrap_or_else(|error| panic!("{}: {error}", context()));
+    let in_plan_order;
+    let expected = if mode == Mode::Replay || found.plan.order().is_sorted() {
+        in_wire_order
+    } else {
+        in_plan_order = serial(engine, parent, block, Some(found.plan.order()));
+        &in_plan_order
+    };
+    if let Some(difference) = difference(&found, expected) {
+        panic!("{}: {difference}", context());
+    }
+}
+
+/// A chain that grows by one block at a time, each run serially and on two threads.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(crate) engine: Engine,
+    pub(crate) tip: Arc<FrozenBank>,
+}
+
+/// What became of a transaction.
+pub(crate) type Fate = Result<Receipt, Refusal>;
+
+impl Chain {
+    pub(crate) fn new(tip: Arc<FrozenBank>) -> Self {
+        let engine = Engine::new(2).expect("two threads can be started");
+        Self { engine, tip }
+    }
+
+    /// The newest blockhash.
+    pub(crate) fn blockhash(&self) -> Hash {
+        self.tip.block_hash()
+    }
+
+    pub(crate) fn account(&self, address: &Address) -> Account {
+        let account = self.tip.get(address);
+        account
+            .expect("a store in memory does not fail")
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn lamports(&self, address: &Address) -> u64 {
+        self.account(address).lamports
+    }
+
+    /// Processes a block and makes it the tip.
+    pub(crate) fn run(&mut self, transactions: &[Vec<u8>]) -> Vec<Fate> {
+        let block: WireBlock = transactions.iter().collect();
+        let options = options(&Layered, Mode::Replay);
+        let found = process(&mut self.engine, &self.tip, &block, &options);
+        let found = found.expect("strategy and store do not fail");
+        let expected = serial(&self.engine, &self.tip, &block, None);
+        assert_eq!(difference(&found, &expected), None);
+        self.tip = found.bank;
+        let fates = found.receipts.iter();
+        fates
+            .map(|fate| fate.cloned().map_err(Clone::clone))
+            .collect()
+    }
+
+    /// Processes a block of one legacy transaction of these instructions.
+    pub(crate) fn send(&mut self, payer: Address, instructions: &[Instruction]) -> Fate {
+        self.run_one(transaction(payer, self.blockhash(), instructions))
+    }
+
+    /// Processes a block of one transaction.
+    pub(crate) fn run_one(&mut self, transaction: Vec<u8>) -> Fate {
+        let mut fates = self.run(&[transaction]);
+        fates.pop().expect("there is a fate for each transaction")
+    }
+}
+
+/// Included or refused, and in the first case its status.
+pub(crate) type Verdict = Result<Result<(), TransactionError>, Refusal>;
+
+pub(crate) const SUCCEEDED: Verdict = Ok(Ok(()));
+
+/// Included, and failed.
+pub(crate) fn failed(error: TransactionError) -> Verdict {
+    Ok(Err(error))
+}
+
+/// Included, and failed in the instruction of that index.
+pub(crate) fn failed_at(index: u8, error: InstructionError) -> Verdict {
+    failed(TransactionError::InstructionError(index, error))
+}
+
+/// Refused by a rule.
+pub(crate) fn refused(error: TransactionError) -> Verdict {
+    Err(Refusal::Rule(error))
+}
+
+pub(crate) fn verdict(fate: &Fate) -> Verdict {
+    match fate {
+        Ok(receipt) => Ok(receipt.status.clone()),
+        Err(refusal) => Err(refusal.clone()),
+    }
+}

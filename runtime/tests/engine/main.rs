@@ -1,0 +1,20 @@
+//! Tests of whole blocks through the engine.
+//!
+//! The serial executor is the oracle: whatever the plan and however many threads, receipts, changed
+//! accounts and roots must be those of the serial run.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of test cases, and overflow panics here"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod banks;
+mod golden;
+mod hostile;
+mod options;
+mod property;
+mod rules;
+mod store;
+mod waits;

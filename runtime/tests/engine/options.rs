@@ -1,0 +1,142 @@
+//! What can be asked of the engine besides a plan: signatures, less recording, an observer.
+
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use lockstep_interface::{Account, Address, TransactionError};
+use lockstep_programs::system::instruction as system;
+use lockstep_runtime::{
+    block::WireBlock,
+    engine::{BlockOptions, Engine, Observer, Stage},
+    execute::Recording,
+    wire::MessageBuilder,
+};
+use lockstep_scheduler::{Lanes, Layered, Mode};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::common::{
+    generate::{Shape, World},
+    ledger::{Ledger, RICH, address},
+    run::{difference, options, process, refused, serial, timestamp, verdict},
+};
+
+fn key(number: u8) -> (SigningKey, Address) {
+    let key = SigningKey::from([number; 32]);
+    let address = Address::new_from_array(VerificationKeyBytes::from(&key).into());
+    (key, address)
+}
+
+#[test]
+fn wrong_signatures_are_refused_where_they_are_verified() {
+    let mut ledger = Ledger::new();
+    for number in 0..40 {
+        ledger.put(key(number).1, Account::wallet(RICH));
+    }
+    let parent = ledger.open();
+    // Every third transaction is signed and then changed.
+    let transactions = (0..40).map(|number| {
+        let (key, payer) = key(number);
+        let payment = [system::transfer(&payer, &address(7), 1_000_000)];
+        let message = MessageBuilder::new(payer, parent.block_hash().to_bytes(), &payment);
+        let message = message.compile().expect("it is small");
+        let mut bytes = message.sign(&[&key]).expect("the payer signs");
+        if number % 3 == 0 {
+            let place = bytes.len() - 6;
+            bytes[place] ^= 1;
+        }
+        bytes
+    });
+    let block: WireBlock = transactions.collect();
+    for threads in [1, 2, 4] {
+        let mut engine = Engine::new(threads).expect("threads can be started");
+        for verify in [false, true] {
+            let options = BlockOptions {
+                verify,
+                ..options(&Lanes, Mode::Replay)
+            };
+            let found = process(&mut engine, &parent, &block, &options);
+            let found = found.expect("a store in memory does not fail");
+            for (number, fate) in found.receipts.iter().enumerate() {
+                let fate = fate.cloned().map_err(Clone::clone);
+                let is_wrong = verify && number % 3 == 0;
+                let wrong = refused(TransactionError::SignatureFailure);
+                assert_eq!(verdict(&fate) == wrong, is_wrong, "{number} {verify}");
+                assert_eq!(fate.is_ok(), !is_wrong, "{number} {verify}");
+            }
+            let bank = parent.child(1, timestamp(1));
+            let expected = engine.process_serial(bank, &block, None, verify, Recording::ALL);
+            let (expected, receipts) = expected.expect("a store in memory does not fail");
+            assert_eq!(found.bank.block_hash(), expected.block_hash());
+            assert_eq!(found.receipts, receipts);
+        }
+    }
+}
+
+#[test]
+fn recording_changes_no_root() {
+    let mut random = ChaCha8Rng::seed_from_u64(600);
+    let (world, parent) = World::new(Shape::FEW);
+    let block: WireBlock = world.block(&mut random, &parent, 300).iter().collect();
+    let mut engine = Engine::new(2).expect("threads can be started");
+    let expected = serial(&engine, &parent, &block, None);
+    let (on, off) = (true, false);
+    for (logs, balances) in [(off, off), (on, off), (off, on), (on, on)] {
+        let recording = Recording { logs, balances };
+        let options = BlockOptions {
+            recording,
+            ..options(&Layered, Mode::Replay)
+        };
+        let found = process(&mut engine, &parent, &block, &options);
+        let found = found.expect("a store in memory does not fail");
+        assert_eq!(found.bank.block_hash(), expected.bank.block_hash());
+        assert_eq!(found.receipts.counts(), expected.receipts.counts());
+        for receipt in found.receipts.iter().flatten() {
+            let details = receipt.details.as_deref();
+            assert_eq!(details.is_some(), logs || balances);
+            if let Some(details) = details {
+                assert_eq!(details.balances_before.is_empty(), !balances);
+                assert!(logs || details.logs.is_empty());
+            }
+        }
+        let is_equal = difference(&found, &expected).is_none();
+        assert_eq!(is_equal, recording == Recording::ALL);
+    }
+}
+
+#[test]
+fn an_observer_hears_of_every_stage() {
+    #[derive(Default)]
+    struct Heard(Vec<Stage>);
+    impl Observer for Heard {
+        fn finished(&mut self, stage: Stage) {
+            self.0.push(stage);
+        }
+    }
+    let parent = Ledger::new().open();
+    let stages = [
+        Stage::Parse,
+        Stage::Plan,
+        Stage::Check,
+        Stage::Execute,
+        Stage::Commit,
+        Stage::Root,
+    ];
+    for threads in [1, 2] {
+        for verify in [false, true] {
+            let mut engine = Engine::new(threads).expect("threads can be started");
+            let mut heard = Heard::default();
+            let options = BlockOptions {
+                verify,
+                ..options(&Layered, Mode::Replay)
+            };
+            let bank = parent.child(1, timestamp(1));
+            let block = WireBlock::default();
+            let processed = engine.process(bank, &block, &options, &mut heard);
+            assert!(processed.is_ok());
+            for stage in stages {
+                assert!(heard.0.contains(&stage), "{stage:?}");
+            }
+            assert_eq!(heard.0.contains(&Stage::Verify), verify);
+            assert_eq!(heard.0.last(), Some(&Stage::Root));
+        }
+    }
+}
