@@ -1,0 +1,33 @@
+//! The native programs that a Lockstep runtime starts with, and the calls that clients make to
+//! them: [`system`], [`compute_budget`] and [`trace`].
+//!
+//! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
+//! accounts or an error. It knows nothing of transactions, blocks or threads.
+#![forbid(unsafe_code)]
+
+pub mod compute_budget;
+pub mod system;
+pub mod trace;
+
+#[cfg(test)]
+mod testing;
+
+use lockstep_interface::ProgramTable;
+
+pub use compute_budget::ComputeBudgetProgram;
+pub use system::SystemProgram;
+pub use trace::TraceProgram;
+
+/// All programs of this crate.
+///
+/// ```
+/// use lockstep_interface::address::program_ids;
+/// let programs = lockstep_programs::builtin_programs();
+/// assert_eq!(programs.get(&program_ids::SYSTEM).map(|program| program.name()), Some("system"));
+/// ```
+pub fn builtin_programs() -> ProgramTable {
+    ProgramTable::new()
+        .with(SystemProgram)
+        .with(ComputeBudgetProgram)
+        .with(TraceProgram)
+}

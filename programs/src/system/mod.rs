@@ -1,0 +1,50 @@
+//! The System program: creates accounts, moves lamports, and keeps durable nonces.
+//!
+//! - [`instruction`]: what it can be asked to do, and the calls that clients make;
+//! - `encoding`: those instructions from and to bytes, in Solana's bincode layout;
+//! - `processor`: how each is carried out; `nonce` does so for durable nonces;
+//! - [`error`](SystemError): the numbers it fails with.
+
+mod encoding;
+mod error;
+pub mod instruction;
+mod nonce;
+mod processor;
+
+#[cfg(test)]
+mod tests;
+
+use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
+
+pub use encoding::INSTRUCTION_SIZE_MAX;
+pub use error::SystemError;
+pub use instruction::SystemInstruction;
+
+/// Compute units of every System instruction, taken first (Agave: `DEFAULT_COMPUTE_UNITS`).
+pub const COMPUTE_UNITS: u64 = 150;
+
+/// The System program.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemProgram;
+
+impl Program for SystemProgram {
+    fn address(&self) -> Address {
+        program_ids::SYSTEM
+    }
+
+    fn name(&self) -> &'static str {
+        "system"
+    }
+
+    fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        context.consume(COMPUTE_UNITS)?;
+        let instruction = SystemInstruction::decode(context.data())
+            .ok_or(InstructionError::InvalidInstructionData)?;
+        processor::process(context, &instruction).map_err(|refusal| {
+            if refusal.explains_itself() {
+                context.log(|| refusal.to_string());
+            }
+            refusal.into()
+        })
+    }
+}
