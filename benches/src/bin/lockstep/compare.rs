@@ -1,0 +1,392 @@
+//! `lockstep compare`: runs strategies on the same load for real and shows them side by side.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::styling::Style;
+use lockstep_benches::chain::{ChainError, ChainOptions};
+use lockstep_benches::compare::{
+    Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cell,
+};
+use lockstep_benches::trace::{Trace, TraceOptions};
+use lockstep_benches::workload::{StreamShape, Workload, WorkloadSpec};
+use lockstep_runtime::engine::EngineError;
+use lockstep_scheduler::{Mode, Strategy};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::source::{all_cores, find_strategies};
+use crate::text::{self, BAD, GOOD, Table, rounded, thousands};
+
+/// Run strategies on the same load for real and show them side by side
+///
+/// Every combination of load, strategy and threads is a cell. Its first run is checked against the
+/// serial executor and not timed. Exit code 1 if a result differs from the serial one, or if a
+/// rate has fallen below the baseline by more than the tolerance.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Workloads to generate, options in the name: zipf:exponent=0.8 (see `lockstep workloads`);
+    /// transfers, zipf, hot and pools-mixed if neither these nor traces are given
+    #[arg(long = "workload", value_name = "LIST", value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Recorded transactions: JSON lines, plain or zstd
+    #[arg(long = "trace", value_name = "LIST", value_delimiter = ',')]
+    traces: Vec<PathBuf>,
+    /// Strategies; `all` stands for every one
+    #[arg(
+        long = "strategy",
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "layered,first-fit,lanes,waits,auto"
+    )]
+    strategies: Vec<String>,
+    /// Worker threads; one, and one for each core, if not given
+    #[arg(long, value_name = "LIST", value_delimiter = ',',
+        value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    threads: Vec<u16>,
+    /// Timed runs of each cell
+    #[arg(long, value_name = "N", default_value_t = 3,
+        value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    reps: u16,
+    /// Transactions to generate
+    #[arg(long, value_name = "N", default_value_t = 50_000,
+        value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    txs: u32,
+    /// Transactions of a generated block
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    block_size: u32,
+    /// Cut traces into blocks of N transactions, whatever their slots
+    #[arg(long, value_name = "N", requires = "traces")]
+    window: Option<NonZeroUsize>,
+    /// Keep the vote transactions of traces
+    #[arg(long, requires = "traces")]
+    votes: bool,
+    /// Who fixes the order of conflicting transactions: the block (replay) or the planner
+    /// (produce)
+    #[arg(long, value_name = "MODE", default_value = "produce")]
+    mode: Mode,
+    /// Verify signatures
+    #[arg(long)]
+    verify: bool,
+    /// Seed of everything that is random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object, which can serve as baseline
+    #[arg(long)]
+    json: bool,
+    /// Write a line of comma-separated values for each cell
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Compare with what --json printed before
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Per cent by which a rate may be below the baseline
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, requires = "baseline",
+        value_parser = percent)]
+    tolerance: f64,
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("expected 0 to 100 per cent".to_owned()),
+    }
+}
+
+/// The loads of a comparison without any.
+const WORKLOADS_DEFAULT: [&str; 4] = ["transfers", "zipf", "hot", "pools-mixed"];
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<&'a [Comparison]>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let strategies = find_strategies(&arguments.strategies)?;
+    let threads = thread_counts(&arguments.threads);
+    let mut report = planned(arguments);
+    let baseline = match &arguments.baseline {
+        None => None,
+        Some(path) => {
+            let baseline = Baseline::read(path).map_err(Failure::usage)?;
+            // Refused before an hour of measuring, not after it.
+            baseline.accept(&report).map_err(Failure::usage)?;
+            Some(baseline)
+        }
+    };
+    let workloads = open(arguments)?;
+    measure(arguments, &workloads, &strategies, &threads, &mut report)?;
+    let compared = match &baseline {
+        None => None,
+        Some(baseline) => {
+            let compared = baseline.compare(&report, arguments.tolerance);
+            Some(compared.map_err(Failure::usage)?)
+        }
+    };
+    if let Some(path) = &arguments.csv {
+        write(path, &csv(&report))?;
+    }
+    if let Some(path) = &arguments.html {
+        write(path, &html(&report))?;
+    }
+    if arguments.json {
+        text::print_json(&Output {
+            report: &report,
+            baseline: compared.as_deref(),
+        })?;
+    } else {
+        text::print(&show(&report, compared.as_deref()))?;
+    }
+    verdict(&report, compared.as_deref().unwrap_or_default())
+}
+
+/// The counts in the order given, each once.
+fn thread_counts(given: &[u16]) -> Vec<NonZeroUsize> {
+    let given = given.iter().map(|&count| usize::from(count));
+    let given = given.filter_map(NonZeroUsize::new);
+    let mut counts = Vec::new();
+    for count in given {
+        if !counts.contains(&count) {
+            counts.push(count);
+        }
+    }
+    if counts.is_empty() {
+        counts = vec![NonZeroUsize::MIN, all_cores()];
+        counts.dedup();
+    }
+    counts
+}
+
+/// The report before anything is measured.
+fn planned(arguments: &Arguments) -> Report {
+    let count = |number: u32| usize::try_from(number).expect("the range of the option fits");
+    Report {
+        mode: arguments.mode.name().to_owned(),
+        seed: arguments.seed,
+        verify: arguments.verify,
+        reps: usize::from(arguments.reps),
+        txs: count(arguments.txs),
+        block_size: count(arguments.block_size),
+        cores: all_cores().get(),
+        cells: Vec::new(),
+        skipped: Vec::new(),
+    }
+}
+
+/// All loads at once, so that a mistake in the last one does not cost the time of the others.
+fn open(arguments: &Arguments) -> Result<Vec<Workload>, Failure> {
+    let report = planned(arguments);
+    let shape = StreamShape {
+        transaction_count: report.txs,
+        block_size: report.block_size,
+    };
+    let has_none = arguments.workloads.is_empty() && arguments.traces.is_empty();
+    let names = arguments.workloads.iter().map(String::as_str);
+    let default = WORKLOADS_DEFAULT.iter().filter(|_| has_none).copied();
+    let mut workloads = Vec::new();
+    for name in names.chain(default) {
+        let spec: WorkloadSpec = name.parse().map_err(Failure::usage)?;
+        workloads.push(Workload::new(&spec, arguments.seed, shape, all_cores()));
+    }
+    let options = TraceOptions {
+        keeps_votes: arguments.votes,
+        window: arguments.window,
+    };
+    for path in &arguments.traces {
+        let trace = Trace::read(path, &options).map_err(Failure::usage)?;
+        let workload = Workload::recorded(path, trace, all_cores()).map_err(Failure::usage)?;
+        workloads.push(workload);
+    }
+    for (index, workload) in workloads.iter().enumerate() {
+        let mut before = workloads.iter().take(index);
+        if before.any(|other| other.name() == workload.name()) {
+            let name = workload.name();
+            return Err(Failure::usage(format!("{name} is named twice")));
+        }
+    }
+    Ok(workloads)
+}
+
+fn measure(
+    arguments: &Arguments,
+    workloads: &[Workload],
+    strategies: &[Box<dyn Strategy>],
+    threads: &[NonZeroUsize],
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let runs_of_cell = report.reps.saturating_add(1);
+    let blocks: usize = workloads.iter().map(Workload::block_count).sum();
+    let runs = strategies.len().saturating_mul(threads.len());
+    let steps = blocks.saturating_mul(runs).saturating_mul(runs_of_cell);
+    let bar = text::progress(steps, arguments.quiet, "blocks");
+    for workload in workloads {
+        let mut cells = Vec::new();
+        for &threads in threads {
+            for strategy in strategies {
+                bar.set_message(strategy.name().to_owned());
+                let options = ChainOptions {
+                    strategy: strategy.as_ref(),
+                    mode: arguments.mode,
+                    threads,
+                    verify: arguments.verify,
+                    checks: true,
+                };
+                let cell = measure_cell(workload, options, report.reps, &mut || bar.inc(1));
+                match cell.map_err(failure)? {
+                    Ok(cell) => cells.push(cell),
+                    Err(skipped) => {
+                        let steps = workload.block_count().saturating_mul(runs_of_cell);
+                        bar.inc(u64::try_from(steps).unwrap_or_default());
+                        report.skipped.push(skipped);
+                    }
+                }
+            }
+        }
+        report.add(cells);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn failure(error: ChainError) -> Failure {
+    match error {
+        ChainError::Engine(EngineError::Plan { .. }) => Failure::other(error),
+        error => Failure::other(format!("cannot go on measuring: {error}")),
+    }
+}
+
+fn write(path: &Path, content: &str) -> Result<(), Failure> {
+    let written = fs::write(path, content);
+    written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+/// Whether every result was right and fast enough.
+fn verdict(report: &Report, compared: &[Comparison]) -> Result<ExitCode, Failure> {
+    if let Some(cell) = report.mismatch() {
+        return Err(Failure::other(format!(
+            "{} with {} on {} threads is not what the serial run gives",
+            cell.workload, cell.strategy, cell.threads
+        )));
+    }
+    let slower = compared.iter().filter(|cell| cell.is_regression);
+    let worst = slower
+        .clone()
+        .min_by(|left, right| left.tps_ratio.total_cmp(&right.tps_ratio));
+    match worst {
+        None => Ok(ExitCode::SUCCESS),
+        Some(worst) => Err(Failure::other(format!(
+            "{} of {} cells are slower than the baseline allows, most of all {} with {} on {} \
+             threads: {:.2} times its rate",
+            slower.count(),
+            compared.len(),
+            worst.workload,
+            worst.strategy,
+            worst.threads,
+            worst.tps_ratio
+        ))),
+    }
+}
+
+fn show(report: &Report, compared: Option<&[Comparison]>) -> String {
+    let mut headings = vec![
+        "workload",
+        "strategy",
+        "threads",
+        "tx/s",
+        "from",
+        "to",
+        "speed-up",
+        "plan a tx",
+        "efficiency",
+        "batches",
+        "lanes",
+        "waits",
+        "serial run",
+    ];
+    if compared.is_some() {
+        headings.push("of baseline");
+    }
+    let mut table = Table::new(2, &headings);
+    for cell in &report.cells {
+        let mut cells = figures(cell);
+        if let Some(compared) = compared {
+            cells.push(against(cell, compared));
+        }
+        table.styled_row(cells);
+    }
+    let mut out = table.show();
+    for skipped in &report.skipped {
+        out.push_str(&format!(
+            "  left out: {} on {} threads: {}\n",
+            skipped.workload, skipped.threads, skipped.cause
+        ));
+    }
+    out.push_str(&format!(
+        "  {}, seed {}, signatures {}; median, slowest and fastest of {}; from wire bytes to \
+         frozen bank\n",
+        report.mode,
+        report.seed,
+        if report.verify {
+            "verified"
+        } else {
+            "not verified"
+        },
+        report.reps
+    ));
+    out
+}
+
+fn figures(cell: &Cell) -> Vec<(String, Style)> {
+    let Spread { median, min, max } = cell.tps;
+    let plain = |text: String| (text, Style::new());
+    vec![
+        plain(cell.workload.clone()),
+        plain(cell.strategy.clone()),
+        plain(cell.threads.to_string()),
+        plain(rounded(median)),
+        plain(rounded(min)),
+        plain(rounded(max)),
+        plain(format!("{:.2}", cell.speedup.median)),
+        plain(format!("{:.0} ns", cell.plan_nanoseconds().median)),
+        (
+            format!("{:.1}%", cell.efficiency * 100.0),
+            text::grade(cell.efficiency),
+        ),
+        plain(thousands(cell.batches)),
+        plain(thousands(cell.lanes)),
+        plain(thousands(cell.waits)),
+        if cell.matches_serial {
+            ("identical".to_owned(), GOOD)
+        } else {
+            ("DIFFERENT".to_owned(), BAD)
+        },
+    ]
+}
+
+fn against(cell: &Cell, compared: &[Comparison]) -> (String, Style) {
+    let same = compared.iter().find(|saved| {
+        (&saved.workload, &saved.strategy, saved.threads)
+            == (&cell.workload, &cell.strategy, cell.threads)
+    });
+    match same {
+        None => ("new".to_owned(), Style::new()),
+        Some(saved) => {
+            let style = if saved.is_regression { BAD } else { GOOD };
+            (format!("{:.2}", saved.tps_ratio), style)
+        }
+    }
+}

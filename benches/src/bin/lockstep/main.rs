@@ -1,0 +1,99 @@
+//! The `lockstep` command: one file a subcommand, and what they share.
+//!
+//! Exit codes: 0, it did what was asked; 2, bad usage or bad input, told in one line on stderr;
+//! 1, anything else.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::float_arithmetic,
+    reason = "figures for people are floats; none of them becomes state"
+)]
+
+mod color;
+mod compare;
+mod conformance;
+mod failure;
+mod plan;
+mod run;
+mod source;
+mod text;
+mod workloads;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Blocks free megabytes on one thread that another has asked for; this allocator takes that
+/// well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Lockstep: plans transactions that declare their accounts into batches that cannot conflict,
+/// and runs them in parallel with the result of a serial run.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lockstep",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Plan(plan::Arguments),
+    Compare(compare::Arguments),
+    Color(color::Arguments),
+    Conformance(conformance::Arguments),
+    Workloads(workloads::Arguments),
+}
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch() -> Result<ExitCode, Failure> {
+    match parse()? {
+        None => Ok(ExitCode::SUCCESS),
+        Some(Command::Run(arguments)) => run::run(&arguments),
+        Some(Command::Plan(arguments)) => plan::run(&arguments),
+        Some(Command::Compare(arguments)) => compare::run(&arguments),
+        Some(Command::Color(arguments)) => color::run(&arguments),
+        Some(Command::Conformance(arguments)) => conformance::run(&arguments),
+        Some(Command::Workloads(arguments)) => workloads::run(&arguments),
+    }
+}
+
+/// The command line; `None` if it asked for help or the version, which is printed then.
+fn parse() -> Result<Option<Command>, Failure> {
+    match Cli::try_parse() {
+        Ok(cli) => Ok(Some(cli.command)),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                text::print(&error.render().to_string())?;
+                Ok(None)
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
+                "no command given, expected run, plan, compare, color, conformance or workloads (see --help)",
+            )),
+            _ => Err(Failure::usage(one_line(&error.render().to_string()))),
+        },
+    }
+}
+
+/// The first paragraph of a parser's message as one line, without its prefix.
+fn one_line(message: &str) -> String {
+    let paragraph = message.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.split_whitespace().collect();
+    let line = words.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}

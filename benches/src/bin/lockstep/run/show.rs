@@ -1,0 +1,158 @@
+//! The summary of a run, for people.
+
+use std::fmt::Write as _;
+
+use clap::builder::styling::Style;
+
+use super::{Report, Seconds};
+use crate::text::{self, BAD, BOLD, DIM, GOOD, Table, paint, rounded, thousands};
+
+/// The whole summary.
+pub(super) fn summary(report: &Report) -> String {
+    if report.transactions == 0 {
+        return format!(
+            "{}: 0 transactions, nothing to run\n",
+            paint(BOLD, &report.workload)
+        );
+    }
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}  {} transactions in {} {}, seed {}",
+        paint(BOLD, &report.workload),
+        thousands(report.transactions),
+        thousands(report.blocks),
+        if report.blocks == 1 {
+            "block"
+        } else {
+            "blocks"
+        },
+        report.seed,
+    );
+    let _ = writeln!(
+        out,
+        "{}  {}, {} {}\n",
+        paint(BOLD, &report.strategy),
+        report.mode,
+        report.threads,
+        if report.threads == 1 {
+            "thread"
+        } else {
+            "threads"
+        },
+    );
+    out.push_str(&stages(report));
+    out.push('\n');
+    out.push_str(&results(report));
+    out
+}
+
+fn stages(report: &Report) -> String {
+    let Seconds {
+        parse,
+        verify,
+        plan,
+        check,
+        execute,
+        commit,
+        root,
+        total,
+    } = report.seconds;
+    let mut table = Table::new(1, &["stage", "time", "share", "a transaction"]);
+    let mut row = |name: &str, seconds: f64, style: Style| {
+        let share = if total > 0.0 {
+            seconds / total * 100.0
+        } else {
+            0.0
+        };
+        let each = if report.transactions > 0 {
+            seconds / as_float(report.transactions)
+        } else {
+            0.0
+        };
+        let cells = [
+            name.to_owned(),
+            text::seconds(seconds),
+            format!("{share:.1}%"),
+            format!("{} ns", rounded(each * 1e9)),
+        ];
+        table.styled_row(cells.map(|cell| (cell, style)));
+    };
+    row("parse", parse, Style::new());
+    if verify > 0.0 {
+        row("verify", verify, Style::new());
+    }
+    row("plan", plan, Style::new());
+    row("check", check, Style::new());
+    row("execute", execute, Style::new());
+    row("commit", commit, Style::new());
+    row("root", root, Style::new());
+    row("total", total, BOLD);
+    table.show()
+}
+
+fn results(report: &Report) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    let serial = report.serial_tps.map(|serial| {
+        let factor = if serial > 0.0 {
+            report.tps / serial
+        } else {
+            0.0
+        };
+        format!(
+            ", {factor:.2} times the serial executor's {}",
+            rounded(serial)
+        )
+    });
+    lines.push((
+        "throughput",
+        format!("{} tx/s{}", rounded(report.tps), serial.unwrap_or_default()),
+    ));
+    lines.push((
+        "outcome",
+        format!(
+            "{} succeeded, {} failed, {} refused",
+            thousands(report.succeeded),
+            thousands(report.failed),
+            thousands(report.refused)
+        ),
+    ));
+    lines.push((
+        "plans",
+        format!(
+            "{} batches, {} lanes, {} waits, {} of what is possible",
+            thousands(report.batches),
+            thousands(report.lanes),
+            thousands(report.waits),
+            paint(
+                text::grade(report.efficiency),
+                &format!("{:.1}%", report.efficiency * 100.0)
+            ),
+        ),
+    ));
+    lines.push((
+        "serial run",
+        match report.matches_serial {
+            None => paint(DIM, "not compared"),
+            Some(true) => paint(GOOD, "identical: every receipt, root and block hash"),
+            Some(false) => paint(BAD, "DIFFERENT"),
+        },
+    ));
+    lines.push(("state root", report.state_root.clone()));
+    if let Some(peak) = report.peak_rss_mib {
+        lines.push(("peak memory", format!("{} MiB", rounded(peak))));
+    }
+    let mut out = String::new();
+    for (name, text) in lines {
+        let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
+    }
+    out
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of transactions are below 2^52"
+)]
+fn as_float(count: usize) -> f64 {
+    count as f64
+}

@@ -1,0 +1,389 @@
+//! Access lists into plans and the figures that tell how good each plan is.
+//!
+//! ```text
+//! access lists -> InternedBlock (ids, costs, bounds) -> measure(strategy, request) -> Figures
+//! ```
+//!
+//! Figures of several blocks add up: a sum of makespans is the time that the blocks take one
+//! after the other.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use lockstep_interface::Address;
+use lockstep_scheduler::{
+    Access, AccessTable, AccountIndex, Bounds, Interner, Mode, Plan, PlanRequest, Policy, Strategy,
+    StrategyError, TransactionIndex, check, plan_by_priority, predict,
+};
+use serde::Serialize;
+
+use crate::access::AccessList;
+
+/// Repetitions of a measurement, of which the fastest counts.
+const REPETITIONS_MAX: usize = 5;
+/// A measurement that took this long altogether is not repeated.
+const REPETITION_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// A block as planners see it: dense account ids instead of addresses.
+#[derive(Debug)]
+pub struct InternedBlock {
+    table: AccessTable,
+    addresses: Vec<Address>,
+    bounds: Bounds,
+    priorities: Option<Vec<u64>>,
+    seconds: f64,
+}
+
+impl InternedBlock {
+    /// Numbers the accounts of a block, in order of first appearance.
+    pub fn new(lists: &[AccessList]) -> Self {
+        let access_count = lists.iter().map(AccessList::len).sum();
+        let mut interner = Interner::new();
+        let mut table = AccessTable::with_capacity(lists.len(), access_count);
+        let seconds = fastest(|| {
+            interner.clear();
+            table.clear();
+            for list in lists {
+                let mut id = |address: &Address| {
+                    let hash = interner.hash(address.as_array());
+                    interner.intern(address.as_array(), hash)
+                };
+                let writes: Vec<AccountIndex> = list.writes.iter().map(&mut id).collect();
+                let writes = writes.into_iter().map(Access::write);
+                let reads = list.reads.iter().map(|address| Access::read(id(address)));
+                table.push(writes.chain(reads), list.cost);
+            }
+        });
+        let addresses = interner
+            .keys()
+            .iter()
+            .map(|key| Address::new_from_array(*key));
+        Self {
+            addresses: addresses.collect(),
+            bounds: Bounds::of(&table),
+            table,
+            priorities: None,
+            seconds,
+        }
+    }
+
+    /// The same block under the policy that of two conflicting transactions the one with the
+    /// higher priority comes first. Its bounds are then those of the block in priority order.
+    ///
+    /// # Panics
+    /// If there are not as many priorities as transactions.
+    #[must_use]
+    pub fn with_priorities(mut self, priorities: Vec<u64>) -> Self {
+        assert_eq!(
+            priorities.len(),
+            self.table.transaction_count(),
+            "every transaction has a priority"
+        );
+        let mut order: Vec<_> = self.table.transactions().collect();
+        order.sort_by_key(|transaction| Reverse(priorities[transaction.index()]));
+        self.bounds = Bounds::of(&in_order(&self.table, &order));
+        self.priorities = Some(priorities);
+        self
+    }
+
+    /// The accesses.
+    pub fn table(&self) -> &AccessTable {
+        &self.table
+    }
+
+    /// The accounts by id.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// What no plan can beat.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// What no plan of the mode can beat.
+    pub fn lower_bound(&self, request: &PlanRequest) -> u64 {
+        let mode = self.bound_mode(request);
+        self.bounds.lower_bound(mode, request.workers)
+    }
+
+    /// The mode whose bounds hold: a plan by priority is a replay of the priority order.
+    pub(crate) fn bound_mode(&self, request: &PlanRequest) -> Mode {
+        match self.policy() {
+            Policy::Priority => Mode::Replay,
+            Policy::Throughput => request.mode,
+        }
+    }
+
+    /// What orders conflicting transactions in produce mode.
+    pub fn policy(&self) -> Policy {
+        match self.priorities {
+            Some(_) => Policy::Priority,
+            None => Policy::Throughput,
+        }
+    }
+
+    /// The strategy under the block's policy: by priority if the block has priorities. It plans
+    /// this block and any other with as many transactions.
+    pub fn under_policy<'a>(&'a self, strategy: &'a dyn Strategy) -> UnderPolicy<'a> {
+        UnderPolicy {
+            strategy,
+            priorities: self.priorities.as_deref(),
+        }
+    }
+}
+
+/// A strategy that keeps to the policy of one block.
+#[derive(Clone, Copy, Debug)]
+pub struct UnderPolicy<'a> {
+    strategy: &'a dyn Strategy,
+    priorities: Option<&'a [u64]>,
+}
+
+impl Strategy for UnderPolicy<'_> {
+    fn name(&self) -> &str {
+        self.strategy.name()
+    }
+
+    fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
+        match self.priorities {
+            Some(priorities) => plan_by_priority(self.strategy, table, priorities, request),
+            None => self.strategy.plan(table, request),
+        }
+    }
+}
+
+/// A block's table with its transactions in another order; account ids stay.
+pub(crate) fn in_order(table: &AccessTable, order: &[TransactionIndex]) -> AccessTable {
+    let mut sorted = AccessTable::with_capacity(order.len(), table.access_count());
+    for &transaction in order {
+        let accesses = table.accesses(transaction).iter().copied();
+        sorted.push(accesses, table.cost(transaction));
+    }
+    sorted
+}
+
+/// Lower bounds in cost units, of one block or summed over several.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct BoundFigures {
+    /// Cost of all transactions.
+    pub work: u64,
+    /// The heaviest chain of conflicts in block order.
+    pub critical_path: u64,
+    /// What the busiest account needs in any order.
+    pub hottest_account: u64,
+}
+
+/// How good a plan is, or several blocks' plans together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Name of the strategy.
+    pub strategy: String,
+    /// `produce` or `replay`.
+    pub mode: &'static str,
+    /// Workers that the plan is made for.
+    pub workers: u32,
+    /// Batches.
+    pub batches: usize,
+    /// Lanes of all batches.
+    pub lanes: usize,
+    /// Static waits.
+    pub waits: usize,
+    /// Predicted time, in cost units.
+    pub cost_makespan: u64,
+    /// What no plan of the mode can beat, in cost units.
+    pub cost_lower_bound: u64,
+    /// The bounds it comes from.
+    pub bounds: BoundFigures,
+    /// Lower bound / makespan; 1 without transactions.
+    pub efficiency: f64,
+    /// Seconds for numbering accounts and planning.
+    pub plan_seconds: f64,
+    /// Seconds for checking the plan.
+    pub check_seconds: f64,
+    /// Whether the checker found the plan right.
+    pub valid: bool,
+    /// What it found wrong.
+    #[serde(skip)]
+    pub fault: Option<String>,
+}
+
+impl Figures {
+    /// Figures of no block at all.
+    pub fn empty(strategy: &str, request: &PlanRequest) -> Self {
+        Self {
+            strategy: strategy.to_owned(),
+            mode: request.mode.name(),
+            workers: request.workers.get(),
+            batches: 0,
+            lanes: 0,
+            waits: 0,
+            cost_makespan: 0,
+            cost_lower_bound: 0,
+            bounds: BoundFigures::default(),
+            efficiency: 1.0,
+            plan_seconds: 0.0,
+            check_seconds: 0.0,
+            valid: true,
+            fault: None,
+        }
+    }
+
+    /// Adds the figures of the next block.
+    pub fn add(&mut self, next: &Self) {
+        self.batches = self.batches.saturating_add(next.batches);
+        self.lanes = self.lanes.saturating_add(next.lanes);
+        self.waits = self.waits.saturating_add(next.waits);
+        self.cost_makespan = self.cost_makespan.saturating_add(next.cost_makespan);
+        self.cost_lower_bound = self.cost_lower_bound.saturating_add(next.cost_lower_bound);
+        let (sum, bounds) = (&mut self.bounds, &next.bounds);
+        sum.work = sum.work.saturating_add(bounds.work);
+        sum.critical_path = sum.critical_path.saturating_add(bounds.critical_path);
+        sum.hottest_account = sum.hottest_account.saturating_add(bounds.hottest_account);
+        self.efficiency = ratio(self.cost_lower_bound, self.cost_makespan);
+        self.plan_seconds += next.plan_seconds;
+        self.check_seconds += next.check_seconds;
+        self.valid &= next.valid;
+        if self.fault.is_none() {
+            self.fault.clone_from(&next.fault);
+        }
+    }
+}
+
+/// Plans a block, checks the plan and predicts how long it takes. Times are the fastest of up to
+/// five runs, since the first one pays for memory that a running chain already has.
+///
+/// # Errors
+/// If a documented bound keeps the strategy from planning the block.
+pub fn measure(
+    block: &InternedBlock,
+    strategy: &dyn Strategy,
+    request: &PlanRequest,
+) -> Result<(Figures, Plan), StrategyError> {
+    let strategy = &block.under_policy(strategy);
+    let mut planned = Ok(Plan::new());
+    let plan_seconds = fastest(|| planned = strategy.plan(&block.table, request));
+    let plan = planned?;
+    let mut fault = None;
+    let check_seconds = fastest_with(
+        || plan.clone(),
+        |plan| {
+            let checked = check(plan, &block.table, request.mode);
+            fault = checked.err().map(|refused| refused.error.to_string());
+        },
+    );
+    let makespan = predict(&plan, &block.table, request.workers, &request.costs);
+    let lower_bound = block.lower_bound(request);
+    let figures = Figures {
+        batches: plan.batch_count(),
+        lanes: plan.lane_count(),
+        waits: plan.waits().len(),
+        cost_makespan: makespan,
+        cost_lower_bound: lower_bound,
+        bounds: BoundFigures {
+            work: block.bounds.work,
+            critical_path: block.bounds.critical_path,
+            hottest_account: block.bounds.hottest_account,
+        },
+        efficiency: ratio(lower_bound, makespan),
+        plan_seconds: block.seconds + plan_seconds,
+        check_seconds,
+        valid: fault.is_none(),
+        fault,
+        ..Figures::empty(strategy.name(), request)
+    };
+    Ok((figures, plan))
+}
+
+/// `part / whole` as a fraction; 1 where both are nothing.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio for people needs no 64 bits"
+)]
+pub fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        1.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// Seconds of the fastest of several runs.
+fn fastest(mut work: impl FnMut()) -> f64 {
+    fastest_with(|| (), |()| work())
+}
+
+/// Seconds of the fastest of several runs, what makes their input not counted.
+fn fastest_with<T>(mut input: impl FnMut() -> T, mut work: impl FnMut(T)) -> f64 {
+    let mut best = Duration::MAX;
+    let mut total = Duration::ZERO;
+    for _ in 0..REPETITIONS_MAX {
+        let item = input();
+        let start = Instant::now();
+        work(item);
+        let elapsed = start.elapsed();
+        best = best.min(elapsed);
+        total = total.saturating_add(elapsed);
+        if total >= REPETITION_TIME_MAX {
+            break;
+        }
+    }
+    best.as_secs_f64()
+}
+
+/// How many transactions use an account, and what they cost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Heat {
+    /// Transactions that write it.
+    pub writers: u64,
+    /// Transactions that only read it.
+    pub readers: u64,
+    /// Cost of its writers.
+    pub cost: u64,
+}
+
+/// Accounts over all blocks of a stream: how many there are and which are written most.
+#[derive(Debug, Default)]
+pub struct AccountCensus {
+    heat: HashMap<Address, Heat>,
+}
+
+impl AccountCensus {
+    /// Adds a block.
+    pub fn add(&mut self, lists: &[AccessList]) {
+        for list in lists {
+            for address in &list.writes {
+                let heat = self.heat.entry(*address).or_default();
+                heat.writers = heat.writers.saturating_add(1);
+                heat.cost = heat.cost.saturating_add(list.cost);
+            }
+            for address in &list.reads {
+                let heat = self.heat.entry(*address).or_default();
+                heat.readers = heat.readers.saturating_add(1);
+            }
+        }
+    }
+
+    /// The number of different accounts.
+    pub fn count(&self) -> usize {
+        self.heat.len()
+    }
+
+    /// The accounts whose writers cost most, the heaviest first, equal ones by address.
+    pub fn hottest(&self, count: usize) -> Vec<(Address, Heat)> {
+        #[expect(clippy::iter_over_hash_type, reason = "sorted below by a total order")]
+        fn collect(heat: &HashMap<Address, Heat>) -> Vec<(Address, Heat)> {
+            let mut all = Vec::with_capacity(heat.len());
+            for (address, heat) in heat {
+                all.push((*address, *heat));
+            }
+            all
+        }
+        let mut all = collect(&self.heat);
+        all.retain(|(_, heat)| heat.writers > 0);
+        all.sort_unstable_by_key(|(address, heat)| (std::cmp::Reverse(heat.cost), *address));
+        all.truncate(count);
+        all
+    }
+}

@@ -1,0 +1,121 @@
+//! One line of a trace file into a [`TraceTransaction`].
+
+use lockstep_interface::Address;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{TraceCause, TraceTransaction};
+
+/// Bytes of an address as most traces have them.
+const ADDRESS_SIZE: usize = 32;
+/// Bytes of an Ethereum address.
+const SHORT_ADDRESS_SIZE: usize = 20;
+/// Characters of a bad address that an error shows.
+const SHOWN_CHARACTERS_MAX: usize = 60;
+
+/// The fields of a line that are used; serde passes over all others.
+#[derive(Deserialize)]
+struct Row {
+    slot: u64,
+    i: u64,
+    w: Vec<String>,
+    #[serde(default)]
+    r: Vec<String>,
+    cu: Option<u64>,
+    cl: Option<u64>,
+    cp: Option<u64>,
+    fee: Option<u64>,
+    err: Option<Value>,
+    vote: Option<Flag>,
+}
+
+/// `1` or `true`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    Number(u8),
+    Bool(bool),
+}
+
+/// Parses the line with this number.
+pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceCause> {
+    // serde would also take an array with the fields in order.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(TraceCause::Json("not a JSON object".to_owned()));
+    }
+    let row: Row =
+        serde_json::from_slice(text.trim_ascii_end()).map_err(|error| json_cause(&error))?;
+    let mut seen = Vec::with_capacity(row.w.len().saturating_add(row.r.len()));
+    let writes = addresses("w", &row.w, &mut seen)?;
+    let reads = addresses("r", &row.r, &mut seen)?;
+    Ok(TraceTransaction {
+        slot: row.slot,
+        index: row.i,
+        line,
+        writes,
+        reads,
+        cu: row.cu,
+        cu_limit: row.cl,
+        cu_price: row.cp,
+        fee: row.fee,
+        failure: row.err.map(failure_text),
+        is_vote: match row.vote {
+            Some(Flag::Number(number)) => number != 0,
+            Some(Flag::Bool(is_vote)) => is_vote,
+            None => false,
+        },
+    })
+}
+
+/// Decodes a list and leaves out what was seen before; `w` comes first, so writing wins.
+fn addresses(
+    field: &'static str,
+    texts: &[String],
+    seen: &mut Vec<Address>,
+) -> Result<Vec<Address>, TraceCause> {
+    let mut kept = Vec::with_capacity(texts.len());
+    for (position, text) in texts.iter().enumerate() {
+        let address = parse_address(text).ok_or_else(|| TraceCause::Address {
+            field,
+            position,
+            text: text.chars().take(SHOWN_CHARACTERS_MAX).collect(),
+        })?;
+        // Lists are short (63 at most in practice), so a scan beats a set.
+        if !seen.contains(&address) {
+            seen.push(address);
+            kept.push(address);
+        }
+    }
+    Ok(kept)
+}
+
+/// Base58 of 32 bytes, or `0x` and 40 hexadecimal digits.
+///
+/// The 20 bytes are followed by eleven zeros and, as the last byte, their count: without it
+/// Ethereum's zero address would become the address of the System program.
+fn parse_address(text: &str) -> Option<Address> {
+    let mut bytes = [0; ADDRESS_SIZE];
+    if let Some(digits) = text.strip_prefix("0x") {
+        let (short, rest) = bytes.split_at_mut(SHORT_ADDRESS_SIZE);
+        hex::decode_to_slice(digits, short).ok()?;
+        *rest.last_mut()? = u8::try_from(SHORT_ADDRESS_SIZE).ok()?;
+        return Some(Address::new_from_array(bytes));
+    }
+    let written = bs58::decode(text).onto(&mut bytes).ok()?;
+    (written == ADDRESS_SIZE).then(|| Address::new_from_array(bytes))
+}
+
+fn failure_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// The parser's words without its line number, which always is 1 here.
+fn json_cause(error: &serde_json::Error) -> TraceCause {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let cause = text.strip_suffix(place.as_str()).unwrap_or(&text);
+    TraceCause::Json(format!("{cause}, column {}", error.column()))
+}

@@ -1,0 +1,66 @@
+//! Recorded cases of Solana's own System program, all of which must end as recorded.
+//!
+//! The files are large and not part of this repository. They are looked for in the folder that
+//! `LOCKSTEP_DATA` names, else in `shared` beside the workspace; without them the tests say so
+//! and check nothing.
+
+use std::{env, path::PathBuf};
+
+use lockstep_benches::conformance::{Report, run_file};
+
+fn path(name: &str) -> PathBuf {
+    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder =
+        env::var_os("LOCKSTEP_DATA").map_or_else(|| workspace.join("../shared"), PathBuf::from);
+    folder.join("conformance").join(name)
+}
+
+fn report(name: &str) -> Option<Report> {
+    let path = path(name);
+    if !path.exists() {
+        eprintln!(
+            "SKIPPED: {} is not there, so nothing was checked",
+            path.display()
+        );
+        return None;
+    }
+    Some(run_file(&path).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn run(name: &str) -> Option<Report> {
+    let report = report(name)?;
+    assert_eq!(report.failed, 0, "{name}: {report}");
+    Some(report)
+}
+
+#[test]
+fn every_system_case_ends_as_recorded() {
+    if let Some(report) = run("system_instr.jsonl.zst") {
+        assert_eq!((report.passed, report.skipped), (3_527, 0));
+    }
+}
+
+#[test]
+fn the_system_calls_of_token_programs_end_as_recorded() {
+    if let Some(report) = run("ata_instr.jsonl.zst") {
+        assert_eq!((report.passed, report.skipped), (64, 212));
+    }
+    if let Some(report) = run("token_instr.jsonl.zst") {
+        assert_eq!((report.passed, report.skipped), (1, 244));
+    }
+}
+
+#[test]
+fn every_confirmed_transaction_case_ends_as_recorded() {
+    let Some(report) = report("txn.jsonl.zst") else {
+        return;
+    };
+    let unconfirmed = std::fs::read_to_string(path("txn_unconfirmed.txt")).unwrap();
+    let unexpected: Vec<_> = report
+        .differences
+        .iter()
+        .filter(|(id, _)| !unconfirmed.lines().any(|line| line.trim() == id))
+        .collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+    assert_eq!(report.passed + report.failed, 596);
+}
