@@ -1,10 +1,10 @@
 //! From a checked plan to executed transactions.
 //!
-//! - [`transaction`]: one transaction on loaded accounts; shared by both executors.
-//! - [`serial`]: the oracle, one transaction after the other on an ordered map.
-//! - [`lockstep`]: the workers, which run a plan's batches in parallel.
-//! - [`workers`]: which lane a worker may reach when; the only unsafe code of the crate.
-//! - [`barrier`]: where workers wait for each other.
+//! - `transaction`: one transaction on loaded accounts; shared by both executors.
+//! - `serial`: the oracle, one transaction after the other on an ordered map.
+//! - `lockstep`: the workers, which run a plan's batches in parallel.
+//! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
+//! - `barrier`: where workers wait for each other.
 
 mod barrier;
 mod lockstep;
