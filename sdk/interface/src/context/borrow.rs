@@ -114,6 +114,11 @@ impl AccountMut<'_, '_> {
     /// # Errors
     /// `ArithmeticOverflow`, or what [`AccountMut::set_lamports`] reports.
     pub fn credit(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        if let Some(balances) = self.slot.add_credit(lamports) {
+            let (before, after) = balances?;
+            self.transaction.add_lamports_change(before, after);
+            return Ok(());
+        }
         let sum = self.lamports.checked_add(lamports);
         self.set_lamports(sum.ok_or(InstructionError::ArithmeticOverflow)?)
     }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::{AccountSlot, InvokeContext, Records, invoke::Frame};
-use crate::{Address, Environment, InstructionError, nonce::NonceState};
+use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
 
 /// An account of an instruction: which of the transaction's, and with what rights.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -264,6 +264,7 @@ impl<'t> TransactionContext<'t> {
             program: address,
             metas_start: 0,
             data,
+            credit_only: Positions::NONE,
         };
         let result = InvokeContext::new(self, frame).run();
         if !self.stack.is_empty() {
