@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Address, RuleSet, TransactionError,
+    Address, Positions, ProgramTable, RuleSet, TransactionError,
     address::{RESERVED, program_ids},
 };
 
@@ -12,6 +12,11 @@ use crate::{
     limits::{ACCOUNT_LOCKS_MAX, LOADED_TABLE_SIZE},
     wire::TransactionView,
 };
+
+/// The position of the account that pays.
+const PAYER: usize = 0;
+
+const _: () = assert!(ACCOUNT_LOCKS_MAX <= Positions::COUNT);
 
 /// An account that a transaction locks.
 #[derive(Clone, Copy, Debug)]
@@ -151,4 +156,42 @@ pub(super) fn check_locks(keys: &[AccountKey]) -> Result<(), TransactionError> {
         }
     }
     Ok(())
+}
+
+/// The positions of accounts locked for writing.
+pub(super) fn writable(keys: &[AccountKey]) -> Positions {
+    let writable = keys.iter().enumerate().filter(|(_, key)| key.is_writable);
+    writable.fold(Positions::NONE, |all, (position, _)| {
+        all.union(Positions::only(position))
+    })
+}
+
+/// The positions of accounts locked for writing that instructions only credit, going by what
+/// their programs declare. O(accounts named by all instructions), without hashing.
+///
+/// Never among them: the payer, and invoked programs.
+pub(super) fn credit_only(
+    keys: &[AccountKey],
+    view: &TransactionView<'_>,
+    programs: &ProgramTable,
+) -> Positions {
+    let mut credited = Positions::NONE;
+    let mut used = Positions::only(PAYER);
+    for instruction in view.instructions() {
+        let program = usize::from(instruction.program_index);
+        used = used.union(Positions::only(program));
+        let program = keys.get(program).and_then(|key| programs.get(&key.address));
+        let declared = program.map_or(Positions::NONE, |program| {
+            program.credit_only(instruction.data, instruction.accounts.len())
+        });
+        for (position, account) in instruction.accounts.iter().enumerate() {
+            let account = Positions::only(usize::from(*account));
+            if declared.contains(position) {
+                credited = credited.union(account);
+            } else {
+                used = used.union(account);
+            }
+        }
+    }
+    credited.without(used).intersection(writable(keys))
 }

@@ -11,7 +11,7 @@ mod lookup;
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, RuleSet, TransactionError,
+    Account, Address, Environment, Hash, Positions, RuleSet, TransactionError,
     address::program_ids,
     nonce::{NonceData, NonceState, durable_nonce},
 };
@@ -51,6 +51,11 @@ pub struct SanitizedTransaction<'b> {
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
     pub table_size: u64,
+    /// The accounts that it may write, by position in message order.
+    pub writable: Positions,
+    /// Those of them that it only credits: every instruction that names one declares so, and
+    /// nothing else in the transaction uses it.
+    pub credit_only: Positions,
 }
 
 /// Why a transaction does not get through.
@@ -184,6 +189,8 @@ impl<'b> SanitizedChunk<'b> {
             budget,
             lifetime,
             table_size,
+            writable: access::writable(keys),
+            credit_only: access::credit_only(keys, &view, &bank.environment().programs),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use solana_instruction_error::InstructionError;
 
-use crate::{Address, InvokeContext, Positions, RuleSet, Sysvars};
+use crate::{Address, InvokeContext, Positions, Rent, RuleSet, Sysvars};
 
 /// A native program: plain Rust that the runtime calls for every instruction addressed to it.
 ///
@@ -140,4 +140,11 @@ pub struct Environment {
     pub rules: RuleSet,
     /// The programs that can be invoked.
     pub programs: ProgramTable,
+}
+
+impl Environment {
+    /// Rent as the sysvar tells it, or the main network's where there is no such sysvar.
+    pub fn rent(&self) -> Rent {
+        self.sysvars.rent.unwrap_or(Rent::MAINNET)
+    }
 }

@@ -17,6 +17,8 @@ enum Held<'t> {
         base: &'t Account,
         /// What this transaction adds.
         lamports: u64,
+        /// The sum of all that it tried to add, saturating; undoing keeps it.
+        tried: u64,
     },
     /// Writable: moved out of the block's state until the transaction ends.
     Owned(Account),
@@ -70,11 +72,16 @@ impl<'t> AccountSlot<'t> {
 
     /// An account to which the transaction only adds lamports, while others may do the same.
     ///
-    /// `base` is the account without what others add meanwhile: it must hold so many lamports
-    /// that one more or less is no matter to the transaction's rules.
-    /// [`AccountSlot::credited`] tells what was added.
+    /// `base` is the account without what others add meanwhile: it must hold enough that more
+    /// makes no difference to the rules of a transaction. [`AccountSlot::credited`] tells what was
+    /// added.
     pub fn credit_only(address: &'t Address, base: &'t Account, is_signer: bool) -> Self {
-        Self::new(address, Held::Credited { base, lamports: 0 }, is_signer)
+        let held = Held::Credited {
+            base,
+            lamports: 0,
+            tried: 0,
+        };
+        Self::new(address, held, is_signer)
     }
 
     /// An account that the transaction may change; [`AccountSlot::into_account`] gives it back.
@@ -163,6 +170,16 @@ impl<'t> AccountSlot<'t> {
         }
     }
 
+    /// The sum of all that the transaction tried to add to an account that it only credits, also
+    /// where it failed; saturating. As long as this and the balance, whatever others add, fit 64
+    /// bits together, no credit can have overflowed, or can have been the first to.
+    pub fn credit_tried(&self) -> u64 {
+        match self.held {
+            Held::Credited { tried, .. } => tried,
+            _ => 0,
+        }
+    }
+
     /// Adds lamports to an account that is only credited; gives what it held and holds now, as
     /// far as this transaction knows. `None` if the account is held otherwise, an error if the
     /// balance does not fit 64 bits.
@@ -171,9 +188,15 @@ impl<'t> AccountSlot<'t> {
         lamports: u64,
     ) -> Option<Result<(u64, u64), InstructionError>> {
         let before = self.lamports();
-        let Held::Credited { lamports: sum, .. } = &mut self.held else {
+        let Held::Credited {
+            lamports: sum,
+            tried,
+            ..
+        } = &mut self.held
+        else {
             return None;
         };
+        *tried = tried.saturating_add(lamports);
         let Some(after) = before.checked_add(lamports) else {
             return Some(Err(InstructionError::ArithmeticOverflow));
         };
