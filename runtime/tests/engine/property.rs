@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::common::{
     fuzzed::Setting,
     generate::{Shape, World},
-    plans::{Canary, RandomLanes, RandomWaits},
+    plans::{Canary, RandomDispatch, RandomLanes, RandomWaits},
     run::{assert_serial, difference, options, process, serial},
 };
 
@@ -53,7 +53,11 @@ fn check_chain(
 }
 
 fn random_plans(seed: u64) -> Vec<Box<dyn Strategy>> {
-    vec![Box::new(RandomLanes(seed)), Box::new(RandomWaits(seed))]
+    vec![
+        Box::new(RandomLanes(seed)),
+        Box::new(RandomWaits(seed)),
+        Box::new(RandomDispatch(seed)),
+    ]
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{block::WireBlock, engine::Engine};
 use lockstep_scheduler::{
-    AccessTable, LANES_WITH_WAITS_MAX, Mode, Plan, PlanBuilder, PlanRequest, Strategy,
+    AccessTable, Dispatch, LANES_WITH_WAITS_MAX, Mode, Plan, PlanBuilder, PlanRequest, Strategy,
     StrategyError, TransactionIndex,
 };
 
@@ -18,6 +18,7 @@ use crate::common::{
 #[derive(Clone, Copy, Debug)]
 struct Relay {
     lane_count: usize,
+    dispatch: Dispatch,
     /// Lays the lanes out from the last to the first, so that the first to run stands last.
     is_reversed: bool,
 }
@@ -44,7 +45,7 @@ impl Strategy for Relay {
             }
             builder.end_lane();
         }
-        Ok(builder.finish())
+        Ok(builder.finish().with_dispatch(self.dispatch))
     }
 }
 
@@ -104,7 +105,12 @@ fn a_baton_passes_through_all_lanes() {
         .collect();
     let relay = |lane_count, is_reversed| Relay {
         lane_count,
+        dispatch: Dispatch::Static,
         is_reversed,
+    };
+    let dispatched = |relay| Relay {
+        dispatch: Dispatch::Dynamic,
+        ..relay
     };
     let relays = [
         relay(1, false),
@@ -113,6 +119,10 @@ fn a_baton_passes_through_all_lanes() {
         relay(40, true),
         relay(LANES_WITH_WAITS_MAX, false),
         relay(LANES_WITH_WAITS_MAX, true),
+        dispatched(relay(1, false)),
+        dispatched(relay(2, true)),
+        dispatched(relay(300, false)),
+        dispatched(relay(300, true)),
     ];
     let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
     check(&pairs, &strategies);
@@ -142,6 +152,7 @@ fn a_wait_that_is_missing_is_refused() {
         fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
             let relay = Relay {
                 lane_count: 2,
+                dispatch: Dispatch::Static,
                 is_reversed: false,
             };
             let plan = relay.plan(table, request)?;
