@@ -108,10 +108,6 @@ fn a_baton_passes_through_all_lanes() {
         dispatch: Dispatch::Static,
         is_reversed,
     };
-    let dispatched = |relay| Relay {
-        dispatch: Dispatch::Dynamic,
-        ..relay
-    };
     let relays = [
         relay(1, false),
         relay(2, true),
@@ -119,11 +115,27 @@ fn a_baton_passes_through_all_lanes() {
         relay(40, true),
         relay(LANES_WITH_WAITS_MAX, false),
         relay(LANES_WITH_WAITS_MAX, true),
-        dispatched(relay(1, false)),
-        dispatched(relay(2, true)),
-        dispatched(relay(300, false)),
-        dispatched(relay(300, true)),
     ];
+    let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
+    check(&pairs, &strategies);
+}
+
+#[test]
+fn a_baton_passes_through_the_queue() {
+    // Always the same two wallets, so that each payment depends on the one before alone.
+    let pairs = [(0, 7); 300];
+    let relays = [
+        (1, false),
+        (2, true),
+        (40, false),
+        (300, false),
+        (300, true),
+    ];
+    let relays = relays.map(|(lane_count, is_reversed)| Relay {
+        lane_count,
+        dispatch: Dispatch::Dynamic,
+        is_reversed,
+    });
     let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
     check(&pairs, &strategies);
 }
