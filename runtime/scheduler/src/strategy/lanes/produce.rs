@@ -28,16 +28,28 @@ const BARRIERS_PER_BATCH_MIN: u64 = 10;
 /// Larger blocks make do with the first two attempts.
 const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
 
+/// The plan of the first attempt, and its predicted makespan, if that is within 3 % of the
+/// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
+pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
+    let heat = Heat::of(table);
+    let good = good(heat.bound(table.total_cost(), request));
+    Attempt::new(table, request, heat, 1).run(good)
+}
+
+/// A makespan within 3 % of the bound, after which nothing more is tried.
+fn good(bound: u64) -> u64 {
+    bound.saturating_add(bound / 32)
+}
+
 /// The best plan of some attempts, and its predicted makespan.
 pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
-    let heat = Heat::of(table);
-    let bound = heat.bound(table.total_cost(), request);
-    // Within 3 % of the bound nothing more is tried. One batch of full length mostly is, unless
-    // several accounts are hot; then quarters of the work left are the best first choice.
-    let good = bound.saturating_add(bound / 32);
-    if let Some(found) = Attempt::new(table, request, heat.clone(), 1).run(good) {
+    if let Some(found) = first_attempt(table, request) {
         return found;
     }
+    // Quarters of the work left are the best choice where several accounts are hot.
+    let heat = Heat::of(table);
+    let bound = heat.bound(table.total_cost(), request);
+    let good = good(bound);
     let second = Attempt::new(table, request, heat.clone(), 4).run(u64::MAX);
     let mut best = second.expect("an attempt without limit succeeds");
     for share in [2, 8, 16] {
