@@ -17,6 +17,7 @@ mod dependencies;
 mod first_fit;
 mod lanes;
 mod layered;
+mod rank;
 mod serial;
 mod waits;
 

@@ -17,6 +17,7 @@
     reason = "positions are bounded by the table; an account's heat is the sum of what is left"
 )]
 
+use super::super::rank::sort_by_falling;
 use super::LaneLengths;
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Plan, PlanBuilder};
@@ -145,9 +146,6 @@ struct Owner {
     reader: u32,
 }
 
-/// A transaction that is left, sorted by falling heat.
-type Entry = (u64, u64, TransactionIndex);
-
 struct Attempt<'a> {
     table: &'a AccessTable,
     request: &'a PlanRequest,
@@ -182,11 +180,7 @@ impl<'a> Attempt<'a> {
     /// The plan and its predicted makespan; `None` once it cannot be within `limit`.
     fn run(mut self, limit: u64) -> Option<(Plan, u64)> {
         let mut builder = PlanBuilder::with_capacity(self.table.transaction_count());
-        let mut left: Vec<Entry> = self
-            .table
-            .transactions()
-            .map(|transaction| (0, 0, transaction))
-            .collect();
+        let mut left: Vec<TransactionIndex> = self.table.transactions().collect();
         let barrier = self.request.costs.barrier;
         let mut now = 0_u64;
         for batch in 0.. {
@@ -209,22 +203,22 @@ impl<'a> Attempt<'a> {
     }
 
     /// Sorts what is left by falling heat and returns what it needs at least.
-    fn sort(&self, left: &mut [Entry]) -> u64 {
+    fn sort(&self, left: &mut [TransactionIndex]) -> u64 {
         let mut hottest = 0;
-        for entry in left.iter_mut() {
-            let transaction = entry.2;
-            let (first, second) = self.heat.of_transaction(self.table, transaction);
-            hottest = hottest.max(first).max(self.table.cost(transaction));
-            *entry = (u64::MAX - first, u64::MAX - second, transaction);
+        let mut pairs = Vec::with_capacity(left.len());
+        for &transaction in &*left {
+            let heat = self.heat.of_transaction(self.table, transaction);
+            hottest = hottest.max(heat.0).max(self.table.cost(transaction));
+            pairs.push(heat);
         }
-        left.sort_unstable();
+        sort_by_falling(left, &pairs);
         hottest.max(self.work.div_ceil(u64::from(self.request.workers.get())))
     }
 
     /// Places what it can in a batch of the given length; what it cannot stays in `left`.
-    fn place_batch(&mut self, batch: u32, left: &mut Vec<Entry>, length: u64) {
+    fn place_batch(&mut self, batch: u32, left: &mut Vec<TransactionIndex>, length: u64) {
         self.lengths.clear();
-        left.retain(|&(_, _, transaction)| {
+        left.retain(|&transaction| {
             let Some(lane) = self.lane_for(batch, transaction, length) else {
                 return true;
             };
