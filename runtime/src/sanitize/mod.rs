@@ -22,7 +22,7 @@ pub use access::AccountKey;
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
-use crate::{bank::Bank, limits::INSTRUCTIONS_MAX, wire::TransactionView};
+use crate::{bank::Bank, costs::CostKind, limits::INSTRUCTIONS_MAX, wire::TransactionView};
 
 /// What makes a transaction expire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +51,10 @@ pub struct SanitizedTransaction<'b> {
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
     pub table_size: u64,
+    /// What its cost is learned under.
+    pub kind: CostKind,
+    /// What it is expected to cost, in cost units.
+    pub cost: u64,
 }
 
 /// Why a transaction does not get through.
@@ -176,6 +180,8 @@ impl<'b> SanitizedChunk<'b> {
                     .into());
             }
         };
+        let kind = CostKind::of(&view);
+        let costs = bank.parent().costs();
         let digest = Sha256::digest(view.message_bytes());
         Ok(SanitizedTransaction {
             view,
@@ -184,6 +190,8 @@ impl<'b> SanitizedChunk<'b> {
             budget,
             lifetime,
             table_size,
+            kind,
+            cost: costs.estimate(kind, budget.compute_unit_limit),
         })
     }
 }

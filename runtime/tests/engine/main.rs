@@ -11,6 +11,7 @@
 mod common;
 
 mod banks;
+mod costs;
 mod golden;
 mod hostile;
 mod options;
