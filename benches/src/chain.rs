@@ -293,6 +293,8 @@ impl<'a> Chain<'a> {
             Some("the roots differ".to_owned())
         } else if bank.block_hash() != parallel.block_hash() {
             Some("the block hashes differ".to_owned())
+        } else if bank.costs().digest() != parallel.costs().digest() {
+            Some("the learned costs differ".to_owned())
         } else {
             None
         };

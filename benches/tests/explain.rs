@@ -170,7 +170,7 @@ fn the_priority_policy_follows_the_recorded_fees() {
     )
     .unwrap();
     let out = scratch.path("plan.json");
-    for strategy in ["serial", "layered", "lanes", "waits", "auto"] {
+    for strategy in ["serial", "layered", "lanes", "waits", "dag", "auto"] {
         let common = ["plan", "--quiet", "--trace", &trace, "--strategy", strategy];
         let one = ["--workers", "2", "--policy", "priority", "--plan-out", &out];
         succeed(&[&common[..], &one].concat());

@@ -13,6 +13,7 @@
 pub mod bank;
 pub mod block;
 pub mod commit;
+pub mod costs;
 pub mod engine;
 pub mod execute;
 pub mod limits;

@@ -263,7 +263,7 @@ impl Numbered {
                     };
                     Access::new(interner.intern(key.address.as_array(), key.hash), mode)
                 });
-                table.push(accesses, u64::from(transaction.budget.compute_unit_limit));
+                table.push(accesses, transaction.cost);
                 start = end;
             }
         }

@@ -68,7 +68,7 @@ fn an_explanation_names_path_and_blocker() {
 fn priority_decides_between_conflicting_transactions() {
     let block = block().with_priorities(vec![1, 5, 9, 0]);
     assert_eq!(block.policy(), Policy::Priority);
-    for name in ["layered", "lanes", "waits", "first-fit", "serial"] {
+    for name in ["layered", "lanes", "waits", "dag", "first-fit", "serial"] {
         let explained = explain(&block, name, Mode::Produce);
         let path = explained.explanation.critical_path.iter();
         assert_eq!(path.map(|step| step.tx).collect::<Vec<_>>(), [2, 1, 0]);

@@ -106,7 +106,7 @@ pub enum PlanError {
         /// One wait of the circle, or one held up by it.
         wait: Wait,
     },
-    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes.
+    /// A batch with waits of a plan of static dispatch has more than [`LANES_WITH_WAITS_MAX`] lanes.
     #[error("batch {batch} has waits and {lane_count} lanes, more than {LANES_WITH_WAITS_MAX}")]
     TooManyLanes {
         /// The batch.
@@ -175,7 +175,8 @@ impl<'t> CheckedPlan<'t> {
 /// are broken, is fixed for one plan but no promise for the next release.
 ///
 /// # Complexity
-/// O(transactions + accesses + accounts) without waits, plus O(waits x lanes) with them.
+/// O(transactions + accesses + accounts) without waits, plus O(waits x lanes) with them, plus
+/// O(waits) for a plan of dynamic dispatch.
 ///
 /// ```
 /// use lockstep_scheduler::{Access, AccessTable, AccountIndex, Mode, Plan, PlanError, check};

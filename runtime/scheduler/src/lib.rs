@@ -72,12 +72,12 @@ pub use explain::{
 };
 pub use ids::{AccountIndex, TransactionIndex};
 pub use intern::Interner;
-pub use plan::{Batch, Lane, Plan, PlanBuilder, Wait};
+pub use plan::{Batch, DependencyGraph, Dispatch, Lane, Plan, PlanBuilder, Wait};
 pub use policy::{ParsePolicyError, Policy, plan_by_priority};
-pub use predict::predict;
+pub use predict::{Run, dispatch_runs, predict};
 pub use request::{CostModel, Mode, ParseModeError, PlanRequest};
 pub use strategy::{
-    Auto, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast, Strategy,
-    StrategyError, Waits, WelshPowell, strategies, strategy,
+    Auto, Dag, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast,
+    Strategy, StrategyError, Waits, WelshPowell, strategies, strategy,
 };
 pub use table::AccessTable;

@@ -12,9 +12,9 @@ use std::num::NonZeroU32;
 
 use common::{load, oracle};
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, Bounds, CostModel, Mode, Plan, PlanError, PlanRequest,
-    Strategy, StrategyError, TransactionIndex, Wait, check, critical_path, heavy_clique, occupancy,
-    plan_by_priority, predict, strategies,
+    Access, AccessTable, AccountIndex, Bounds, CostModel, Dag, Dispatch, Mode, Plan, PlanError,
+    PlanRequest, Strategy, StrategyError, TransactionIndex, Wait, check, critical_path,
+    heavy_clique, occupancy, plan_by_priority, predict, strategies,
 };
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::Strategy as Generator;
@@ -307,6 +307,41 @@ proptest! {
                     prop_assert_eq!(&refused.plan, &plan);
                 }
             }
+        }
+    }
+
+    /// Under dynamic dispatch the checker asks for more than the definition, never for less.
+    #[test]
+    fn dynamic_plans_that_pass_are_valid(mut shape in shapes(24), seed in any::<u64>()) {
+        shape.account_count %= 40;
+        shape.account_count += 8;
+        shape.access_count_max %= 4;
+        let table = block(shape);
+        let count = u32::try_from(table.transaction_count()).expect("the block is small");
+        let plan = random_plan(seed, count).with_dispatch(Dispatch::Dynamic);
+        for mode in Mode::ALL {
+            let expected = oracle::verdict(&plan, &table, mode);
+            if check(plan.clone(), &table, mode).is_ok() {
+                prop_assert_eq!(&expected, &Ok(()), "{}", plan);
+            }
+        }
+    }
+
+    /// A dynamic plan that lacks any of its waits lets conflicting transactions run at once.
+    #[test]
+    fn every_wait_of_a_dynamic_plan_is_needed(mut shape in shapes(24), seed in any::<u64>()) {
+        shape.account_count %= 20;
+        shape.account_count += 1;
+        let table = block(shape);
+        let request = PlanRequest::new(Mode::Replay, workers(2));
+        let plan = Dag.plan(&table, &request).expect("it plans every block");
+        let mut waits = plan.waits().to_vec();
+        if !waits.is_empty() {
+            let place = usize::try_from(seed).unwrap_or(0) % waits.len();
+            waits.remove(place);
+            let plan = Plan::from_nested(plan.to_nested(), waits);
+            let refused = check(plan.with_dispatch(Dispatch::Dynamic), &table, Mode::Replay);
+            prop_assert!(refused.is_err());
         }
     }
 

@@ -9,7 +9,7 @@ use lockstep_interface::{
 use lockstep_store::{Change, Store, StoreError, sync::Shared};
 
 use super::{BlockhashQueue, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
-use crate::{limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
+use crate::{costs::CostTable, limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
 
 /// What a ledger starts from.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ impl Genesis {
                 programs: self.programs,
             },
             blockhashes: BlockhashQueue::new(blockhashes),
+            costs: CostTable::default(),
             overlay: Shared::new(None),
         }))
     }

@@ -8,14 +8,9 @@
     reason = "sleeping needs a lock and a condition variable"
 )]
 
-use std::{
-    hint,
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::thread;
+
+use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
 
 /// Rounds of spinning before a worker sleeps; about 50 microseconds.
 const SPINS_MAX: u32 = 10_000;
@@ -40,13 +35,15 @@ impl Barrier {
     /// A barrier for `worker_count` workers. They spin only if each can have a core of its own.
     pub(super) fn new(worker_count: usize) -> Self {
         let core_count = thread::available_parallelism().map_or(1, usize::from);
+        let has_cores = worker_count <= core_count;
+        Self::with_spins(worker_count, if has_cores { SPINS_MAX } else { 0 })
+    }
+
+    /// A barrier whose workers look so often before they sleep.
+    pub(super) fn with_spins(worker_count: usize, spins_max: u32) -> Self {
         Self {
             worker_count,
-            spins_max: if worker_count <= core_count {
-                SPINS_MAX
-            } else {
-                0
-            },
+            spins_max,
             arrived: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
             is_poisoned: AtomicBool::new(false),
@@ -100,7 +97,7 @@ impl Barrier {
             if !must_wait() {
                 return;
             }
-            hint::spin_loop();
+            spin_loop();
         }
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         while must_wait() && self.check().is_ok() {
@@ -121,10 +118,7 @@ mod tests {
     use super::*;
 
     fn rounds(worker_count: usize, spins_max: u32) {
-        let barrier = Barrier {
-            spins_max,
-            ..Barrier::new(worker_count)
-        };
+        let barrier = Barrier::with_spins(worker_count, spins_max);
         let sum = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..worker_count {

@@ -5,13 +5,19 @@
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
 //! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
-//! - `barrier`: where workers wait for each other.
+//! - `progress`: lanes that wait for each other, each run by the worker that owns it.
+//! - `dispatch`: transactions handed to whoever is idle.
+//! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
 mod credits;
+mod dispatch;
 mod lockstep;
+mod progress;
 mod serial;
+mod sync;
 mod transaction;
+mod wait;
 mod workers;
 
 use lockstep_interface::{

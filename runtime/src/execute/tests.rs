@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lockstep_interface::Account;
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, CheckedPlan, Mode, Plan, TransactionIndex, Wait, check,
+    Access, AccessTable, AccountIndex, CheckedPlan, Dispatch, Mode, Plan, TransactionIndex, Wait,
+    check,
 };
 
 use super::{
@@ -35,7 +36,19 @@ fn table() -> AccessTable {
     table
 }
 
-fn plan(table: &AccessTable, has_waits: bool) -> CheckedPlan<'_> {
+/// How the lanes of a plan hang together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    Free,
+    Waiting,
+    Dynamic,
+}
+
+impl Shape {
+    const ALL: [Self; 3] = [Self::Free, Self::Waiting, Self::Dynamic];
+}
+
+fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
     let index = |batch: u32, lane: u32| TransactionIndex(batch * LANES + lane);
     let batch = |batch| (0..LANES).map(|lane| vec![index(batch, lane)]).collect();
     // Each lane waits for the one before it.
@@ -44,12 +57,13 @@ fn plan(table: &AccessTable, has_waits: bool) -> CheckedPlan<'_> {
         after: index(batch, lane - 1),
     };
     let waits = (0..BATCHES).flat_map(|batch| (1..LANES).map(move |lane| wait(batch, lane)));
-    let waits = if has_waits {
-        waits.collect()
-    } else {
-        Vec::new()
+    let (waits, dispatch) = match shape {
+        Shape::Free => (Vec::new(), Dispatch::Static),
+        Shape::Waiting => (waits.collect(), Dispatch::Static),
+        Shape::Dynamic => (waits.collect(), Dispatch::Dynamic),
     };
     let plan = Plan::from_nested((0..BATCHES).map(batch).collect(), waits);
+    let plan = plan.with_dispatch(dispatch);
     check(plan, table, Mode::Replay).expect("nothing conflicts")
 }
 
@@ -70,8 +84,8 @@ fn hush() {
 fn a_worker_that_panics_ends_the_block_for_all() {
     hush();
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             for culprit in [0, 1, LANES, LANES * BATCHES - 1] {
@@ -97,8 +111,8 @@ fn a_worker_that_panics_ends_the_block_for_all() {
 fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
     hush();
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             let made = AtomicUsize::new(0);
@@ -119,8 +133,8 @@ fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
 #[test]
 fn every_transaction_runs_once_on_its_own_accounts() {
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             let accounts = vec![Account::default(); table.account_count()];
@@ -138,7 +152,7 @@ fn every_transaction_runs_once_on_its_own_accounts() {
             let lamports = accounts.iter().map(|account| account.lamports);
             assert!(
                 lamports.eq(1..=u64::from(LANES * BATCHES)),
-                "{thread_count} {has_waits}"
+                "{thread_count} {shape:?}"
             );
         }
     }

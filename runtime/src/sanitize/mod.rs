@@ -22,7 +22,7 @@ pub use access::AccountKey;
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
-use crate::{bank::Bank, limits::INSTRUCTIONS_MAX, wire::TransactionView};
+use crate::{bank::Bank, costs::CostKind, limits::INSTRUCTIONS_MAX, wire::TransactionView};
 
 /// What makes a transaction expire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,6 +56,10 @@ pub struct SanitizedTransaction<'b> {
     /// Those of them that it only credits: every instruction that names one declares so, and
     /// nothing else in the transaction uses it.
     pub credit_only: Positions,
+    /// What its cost is learned under.
+    pub kind: CostKind,
+    /// What it is expected to cost, in cost units.
+    pub cost: u64,
 }
 
 /// Why a transaction does not get through.
@@ -181,6 +185,8 @@ impl<'b> SanitizedChunk<'b> {
                     .into());
             }
         };
+        let kind = CostKind::of(&view);
+        let costs = bank.parent().costs();
         let digest = Sha256::digest(view.message_bytes());
         Ok(SanitizedTransaction {
             view,
@@ -191,6 +197,8 @@ impl<'b> SanitizedChunk<'b> {
             table_size,
             writable: access::writable(keys),
             credit_only: access::credit_only(keys, &view, &bank.environment().programs),
+            kind,
+            cost: costs.estimate(kind, budget.compute_unit_limit),
         })
     }
 }

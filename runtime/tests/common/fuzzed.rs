@@ -9,7 +9,7 @@ use lockstep_scheduler::{Mode, Strategy, strategies};
 use super::{
     choices::{Bytes, Choices},
     generate::{Shape, World},
-    plans::{RandomLanes, RandomWaits},
+    plans::{RandomDispatch, RandomLanes, RandomWaits},
     run::{LOGS, assert_serial, recorded, serial_recorded},
 };
 
@@ -30,6 +30,7 @@ impl Setting {
         let mut strategies = strategies();
         strategies.push(Box::new(RandomLanes(1)));
         strategies.push(Box::new(RandomWaits(1)));
+        strategies.push(Box::new(RandomDispatch(1)));
         Self {
             engine,
             world,

@@ -126,7 +126,11 @@ pub(crate) fn difference(found: &Outcome, expected: &Outcome) -> Option<String> 
         ));
     }
     let roots = |outcome: &Outcome| (outcome.bank.delta_root(), outcome.bank.block_hash());
-    (roots(found) != roots(expected)).then(|| "the roots differ".to_owned())
+    if roots(found) != roots(expected) {
+        return Some("the roots differ".to_owned());
+    }
+    let costs = |outcome: &Outcome| outcome.bank.costs().digest();
+    (costs(found) != costs(expected)).then(|| "the learned costs differ".to_owned())
 }
 
 /// Runs the block under a strategy and asserts that the result is that of the serial run in the

@@ -11,6 +11,7 @@
 mod common;
 
 mod banks;
+mod costs;
 mod credits;
 mod golden;
 mod hostile;

@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::common::{
     fuzzed::Setting,
     generate::{Shape, World},
-    plans::{Canary, RandomLanes, RandomWaits},
+    plans::{Canary, RandomDispatch, RandomLanes, RandomWaits},
     run::{LOGS, assert_serial, difference, options, process, recorded, serial, serial_recorded},
 };
 
@@ -60,7 +60,11 @@ fn check_chain(
 }
 
 fn random_plans(seed: u64) -> Vec<Box<dyn Strategy>> {
-    vec![Box::new(RandomLanes(seed)), Box::new(RandomWaits(seed))]
+    vec![
+        Box::new(RandomLanes(seed)),
+        Box::new(RandomWaits(seed)),
+        Box::new(RandomDispatch(seed)),
+    ]
 }
 
 #[test]

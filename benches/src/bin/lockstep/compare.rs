@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
         long = "strategy",
         value_name = "LIST",
         value_delimiter = ',',
-        default_value = "layered,first-fit,lanes,waits,auto"
+        default_value = "layered,first-fit,lanes,waits,dag,auto"
     )]
     strategies: Vec<String>,
     /// Worker threads; one, and one for each core, if not given

@@ -48,25 +48,30 @@ impl Strategy for Waits {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
-        if lane_count == 1 {
+        if request.workers.get() == 1 {
             return Ok(serial(table));
         }
-        let (plan, makespan) = match request.mode {
-            Mode::Produce => best_attempt(table, request, lane_count),
-            Mode::Replay => link(
-                table,
-                request,
-                lane_count,
-                &replay::schedule(table, request, lane_count),
-            ),
-        };
+        let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
+        let (plan, makespan) = plan(table, request, bound);
         let serially = table.total_cost().saturating_add(request.costs.barrier);
         Ok(if makespan >= serially {
             serial(table)
         } else {
             plan
         })
+    }
+}
+
+/// The plan and its predicted makespan, be it worse than serial or not. `bound` is the lower
+/// bound of the makespan.
+pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (Plan, u64) {
+    let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
+    match request.mode {
+        Mode::Produce => best_attempt(table, request, lane_count, bound),
+        Mode::Replay => {
+            let schedule = replay::schedule(table, request, lane_count);
+            link(table, request, lane_count, &schedule)
+        }
     }
 }
 
@@ -81,8 +86,12 @@ const ATTEMPTS: [(Rank, usize, usize); 4] = [
 ];
 
 /// The best plan of some attempts, which end when one is within 3 % of the lower bound.
-fn best_attempt(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> (Plan, u64) {
-    let bound = Bounds::of(table).lower_bound(Mode::Produce, request.workers);
+fn best_attempt(
+    table: &AccessTable,
+    request: &PlanRequest,
+    lane_count: usize,
+    bound: u64,
+) -> (Plan, u64) {
     let good = bound.saturating_add(bound / 32);
     let mut best = None;
     for (rank, round_count, transaction_count_max) in ATTEMPTS {

@@ -1,0 +1,13 @@
+//! The primitives that workers synchronise with: those of the standard library.
+//!
+//! [`barrier`](super::barrier), [`progress`](super::progress) and [`dispatch`](super::dispatch)
+//! name no others, so that tests can put a model checker's in their place.
+
+pub(super) use std::{
+    hint::spin_loop,
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    thread::yield_now,
+};
