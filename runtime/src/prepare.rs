@@ -210,7 +210,7 @@ impl<'b> PreparedBlock<'b> {
         &self,
         index: TransactionIndex,
     ) -> impl Iterator<Item = (Address, bool)> + '_ {
-        let writable = self.transactions[index.0 as usize].writable;
+        let writable = self.transactions[index.0 as usize].rights.writable;
         let accesses = self.table.accesses(index).iter().enumerate();
         accesses.map(move |(position, access)| {
             let address = self.addresses[access.account().0 as usize];

@@ -11,39 +11,41 @@
 //! and credited is decided here: the larger group shares, the smaller writes.
 
 use crate::access::{Access, AccessMode};
-use crate::ids::{AccountIndex, TransactionIndex};
+use crate::ids::{AccountIndex, TransactionIndex, narrow};
 use crate::table::AccessTable;
 
 /// A write that only credits: the transaction, and the account's position in its access list.
 pub type CreditSite = (TransactionIndex, usize);
 
-/// An account that somebody also reads or writes is credited at once if its credits cost at least
-/// this part of the block; ours. Below, it hardly bounds the makespan with fewer workers than that,
-/// and it is easier to plan for in one lane than for several groups that exclude each other.
-const HOT_PART: u64 = 64;
+/// Credited at once are accounts that at least this part of the block credits; ours. The others
+/// do not bound the makespan of fewer workers than that.
+const WARM_PART: usize = 256;
+/// The same for accounts that somebody also reads or writes. These are easier to plan for in one
+/// lane than for groups that exclude each other, unless they are busy.
+const HOT_PART: usize = 64;
 
 /// What the transactions of a block do to an account.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Tally {
-    credit_count: u32,
-    credit_cost: u64,
-    reader_count: u32,
-    writer_count: u32,
+    account: AccountIndex,
+    credit_count: usize,
+    reader_count: usize,
+    /// Those that only credit are among them.
+    writer_count: usize,
 }
 
 impl Tally {
-    fn is_promising(&self, block_cost: u64) -> bool {
-        // Those that credit were counted as writers, too.
+    fn is_promising(&self, transaction_count: usize) -> bool {
         let is_alone = self.reader_count == 0 && self.writer_count == self.credit_count;
-        let is_hot = self.credit_cost.saturating_mul(HOT_PART) >= block_cost;
+        let is_hot = self.credit_count.saturating_mul(HOT_PART) >= transaction_count;
         self.credit_count > self.reader_count && (is_alone || is_hot)
     }
 }
 
 impl AccessTable {
-    /// The accounts that are worth being credited at once, in ascending order: those that at
-    /// least two of the `sites` credit and nobody else uses, and busy ones that more of the
-    /// `sites` credit than transactions read.
+    /// The accounts that are worth being credited at once, in ascending order: those that some
+    /// part of the block credits and nobody else uses, and those that a larger part credits, and
+    /// more than read it. `sites` are all writes that only credit.
     ///
     /// O(sites + accounts), and O(accesses) more if there is any.
     ///
@@ -70,22 +72,39 @@ impl AccessTable {
         &self,
         sites: impl IntoIterator<Item = CreditSite>,
     ) -> Vec<AccountIndex> {
-        let mut tallies = vec![Tally::default(); self.account_count()];
-        let mut accounts = Vec::new();
+        let transaction_count = self.transaction_count();
+        let mut counts = vec![0_u32; self.account_count()];
+        let mut highest = 1;
         for (transaction, position) in sites {
-            let account = self.accesses(transaction)[position].account();
-            let tally = &mut tallies[account.index()];
-            tally.credit_count = tally.credit_count.saturating_add(1);
-            tally.credit_cost = tally.credit_cost.saturating_add(self.cost(transaction));
-            if tally.credit_count == 2 {
-                accounts.push(account);
+            let count = &mut counts[self.accesses(transaction)[position].account().index()];
+            *count = count.saturating_add(1);
+            highest = highest.max(*count);
+        }
+        let is_warm = |count: u32| {
+            count > 1 && (count as usize).saturating_mul(WARM_PART) >= transaction_count
+        };
+        if !is_warm(highest) {
+            return Vec::new();
+        }
+        // From here on a count is replaced by one more than its account's place among these.
+        let mut tallies = Vec::new();
+        for (account, count) in counts.iter_mut().enumerate() {
+            let credit_count = std::mem::take(count);
+            if is_warm(credit_count) {
+                tallies.push(Tally {
+                    account: AccountIndex(narrow(account)),
+                    credit_count: credit_count as usize,
+                    reader_count: 0,
+                    writer_count: 0,
+                });
+                *count = narrow(tallies.len());
             }
         }
-        if accounts.is_empty() {
-            return accounts;
-        }
         for access in self.all_accesses() {
-            let tally = &mut tallies[access.account().index()];
+            let place = counts[access.account().index()].checked_sub(1);
+            let Some(tally) = place.and_then(|place| tallies.get_mut(place as usize)) else {
+                continue;
+            };
             let count = if access.is_write() {
                 &mut tally.writer_count
             } else {
@@ -93,10 +112,8 @@ impl AccessTable {
             };
             *count = count.saturating_add(1);
         }
-        let total = self.total_cost();
-        accounts.retain(|account| tallies[account.index()].is_promising(total));
-        accounts.sort_unstable();
-        accounts
+        tallies.retain(|tally| tally.is_promising(transaction_count));
+        tallies.iter().map(|tally| tally.account).collect()
     }
 
     /// Makes credits of the `sites` on these accounts, and writes of all reads of these accounts.
@@ -220,7 +237,8 @@ mod tests {
     fn a_cool_account_is_shared_only_if_nobody_else_uses_it() {
         // How many write accounts of their own, whether one more writes the shared account.
         for (others, is_written, expected) in [
-            (1_000, false, 1),
+            (510, false, 1),
+            (511, false, 0),
             (0, true, 1),
             (125, true, 1),
             (126, true, 0),

@@ -122,7 +122,7 @@ impl Surroundings<'_> {
                 AccessMode::Write => {
                     let mut held = cells.take(index);
                     self.credits.fold(account, &mut held);
-                    if transaction.writable.contains(index) {
+                    if transaction.rights.writable.contains(index) {
                         AccountSlot::owned(address, held, is_signer)
                     } else {
                         AccountSlot::lent(address, held, is_signer)

@@ -2,7 +2,7 @@
 //! that is decided.
 //!
 //! A transaction *only credits* an account if every instruction that names it declares so
-//! ([`SanitizedTransaction::credit_only`](crate::sanitize::SanitizedTransaction)). Such
+//! ([`Rights::credit_only`](crate::sanitize::Rights)). Such
 //! transactions need no order among themselves as long as none of them can tell how much the
 //! others added. It could tell by two rules: the rent-exempt minimum, which a credit must not
 //! leave an account below, and the limit of 64 bits. So an account is shared if
@@ -70,7 +70,7 @@ impl PreparedBlock<'_> {
     fn credit_sites(&self) -> impl Iterator<Item = CreditSite> + '_ {
         let transactions = self.table.transactions().zip(&self.transactions);
         transactions.flat_map(|(index, transaction)| {
-            let positions = transaction.credit_only.iter();
+            let positions = transaction.rights.credit_only.iter();
             positions.map(move |position| (index, position))
         })
     }

@@ -11,14 +11,14 @@ mod lookup;
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, Positions, RuleSet, TransactionError,
+    Account, Address, Environment, Hash, RuleSet, TransactionError,
     address::program_ids,
     nonce::{NonceData, NonceState, durable_nonce},
 };
 use lockstep_store::StoreError;
 use sha2::{Digest, Sha256};
 
-pub use access::AccountKey;
+pub use access::{AccountKey, Rights};
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
@@ -51,11 +51,8 @@ pub struct SanitizedTransaction<'b> {
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
     pub table_size: u64,
-    /// The accounts that it may write, by position in message order.
-    pub writable: Positions,
-    /// Those of them that it only credits: every instruction that names one declares so, and
-    /// nothing else in the transaction uses it.
-    pub credit_only: Positions,
+    /// What it may do to its accounts, by position in message order.
+    pub rights: Rights,
     /// What its cost is learned under.
     pub kind: CostKind,
     /// What it is expected to cost, in cost units.
@@ -165,7 +162,8 @@ impl<'b> SanitizedChunk<'b> {
             return Err(TransactionError::SanitizeFailure.into());
         }
         let start = self.keys.len();
-        let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
+        let access::Collected { table_size, rights } =
+            access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &self.keys[start..];
         access::check_locks(keys)?;
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
@@ -195,8 +193,7 @@ impl<'b> SanitizedChunk<'b> {
             budget,
             lifetime,
             table_size,
-            writable: access::writable(keys),
-            credit_only: access::credit_only(keys, &view, &bank.environment().programs),
+            rights,
             kind,
             cost: costs.estimate(kind, budget.compute_unit_limit),
         })

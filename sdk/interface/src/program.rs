@@ -94,6 +94,9 @@ pub trait Program: fmt::Debug + Send + Sync {
     }
 }
 
+/// The most programs that are looked through one by one.
+const SCANNED_MAX: usize = 8;
+
 /// The native programs a runtime knows, by address.
 #[derive(Clone, Debug, Default)]
 pub struct ProgramTable(Vec<(Address, Arc<dyn Program>)>);
@@ -118,10 +121,14 @@ impl ProgramTable {
 
     /// The program at `address`. O(log programs), without hashing.
     pub fn get(&self, address: &Address) -> Option<&dyn Program> {
-        let index = self
-            .0
-            .binary_search_by(|(known, _)| known.cmp(address))
-            .ok()?;
+        // Among few, comparing for equality is faster than for order.
+        let index = if self.0.len() <= SCANNED_MAX {
+            self.0.iter().position(|(known, _)| known == address)?
+        } else {
+            self.0
+                .binary_search_by(|(known, _)| known.cmp(address))
+                .ok()?
+        };
         self.0.get(index).map(|(_, program)| &**program)
     }
 
