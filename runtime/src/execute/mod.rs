@@ -5,13 +5,14 @@
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
 //! - `progress`: lanes that wait for each other, each run by the worker that owns it.
-//! - `dispatch`: transactions handed to whoever is idle.
+//! - `dispatch`: transactions handed to whoever is idle; `ready`: those that can run.
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
 mod dispatch;
 mod lockstep;
 mod progress;
+mod ready;
 mod serial;
 mod sync;
 mod transaction;

@@ -41,11 +41,12 @@ fn table() -> AccessTable {
 enum Shape {
     Free,
     Waiting,
-    Dynamic,
+    Queued,
+    Ranked,
 }
 
 impl Shape {
-    const ALL: [Self; 3] = [Self::Free, Self::Waiting, Self::Dynamic];
+    const ALL: [Self; 4] = [Self::Free, Self::Waiting, Self::Queued, Self::Ranked];
 }
 
 fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
@@ -60,7 +61,8 @@ fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
     let (waits, dispatch) = match shape {
         Shape::Free => (Vec::new(), Dispatch::Static),
         Shape::Waiting => (waits.collect(), Dispatch::Static),
-        Shape::Dynamic => (waits.collect(), Dispatch::Dynamic),
+        Shape::Queued => (waits.collect(), Dispatch::Queued),
+        Shape::Ranked => (waits.collect(), Dispatch::Ranked),
     };
     let plan = Plan::from_nested((0..BATCHES).map(batch).collect(), waits);
     let plan = plan.with_dispatch(dispatch);
