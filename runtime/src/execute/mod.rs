@@ -140,6 +140,8 @@ pub fn encode_error(error: &TransactionError) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "small numbers of test cases, and overflow panics here"
