@@ -11,6 +11,7 @@
 use std::thread;
 
 use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
+use super::wait::Patience;
 
 /// Rounds of spinning before a worker sleeps; about 50 microseconds.
 const SPINS_MAX: u32 = 10_000;
@@ -66,6 +67,11 @@ impl Barrier {
             self.wait_while(|| self.generation.load(Ordering::Acquire) == generation);
         }
         self.check()
+    }
+
+    /// How a worker waits for anything else: it spins as long as it would here.
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.spins_max)
     }
 
     /// Releases everybody for good.

@@ -13,7 +13,7 @@ use super::{
     barrier::{Barrier, Poisoned},
     ready::{Queue, Ranks},
     sync::{AtomicU32, AtomicUsize, Ordering},
-    wait::{Padded, Patience},
+    wait::Padded,
 };
 
 /// The transactions of a batch by their position in it, and which of them can run.
@@ -76,7 +76,7 @@ impl Dispatcher {
     /// The next transaction to run; `None` if there will be no other.
     fn take(&self, untold: &mut usize, barrier: &Barrier) -> Result<Option<u32>, Poisoned> {
         let mut ticket = None;
-        let mut patience = Patience::default();
+        let mut patience = barrier.patience();
         loop {
             let found = match &self.ready {
                 ReadySet::Queue(queue) => queue.take(&mut ticket),
