@@ -539,15 +539,7 @@ fn a_written_plan_runs_each_transaction_once_and_without_conflict() {
             ]);
             assert!(output.status.success());
             let plan: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            let (fields, dispatch) = match strategy.name() {
-                "dag" => (
-                    "strategy, workers, mode, batches, waits, dispatch",
-                    "dynamic",
-                ),
-                _ => ("strategy, workers, mode, batches, waits", ""),
-            };
-            assert_fields(&plan, fields);
-            assert_eq!(plan["dispatch"].as_str().unwrap_or_default(), dispatch);
+            assert_fields(&plan, "strategy, workers, mode, batches, waits");
             assert_eq!((&plan["workers"], &plan["mode"]), (&4.into(), &mode.into()));
             check_plan(&plan, &lists);
         }

@@ -4,7 +4,7 @@
 //! The model is that of [`lockstep_scheduler::predict`], which gives only the end: the makespan
 //! of a schedule is that prediction. Lanes are claimed in lane order by the next idle worker; in
 //! a batch with waits, worker `w` runs lanes `w`, `w + workers`, .. in canonical order; under
-//! dynamic dispatch workers take what is ready.
+//! queued and ranked dispatch workers take what is ready.
 //!
 //! ```text
 //! worker 0  [tx 0      ][tx 3  ]   | [tx 5 ]
@@ -106,7 +106,7 @@ impl Schedule {
         };
         for (number, batch) in plan.batches().enumerate() {
             let start = clerk.schedule.makespan();
-            let worker_ends = if plan.dispatch() == Dispatch::Dynamic {
+            let worker_ends = if plan.dispatch() != Dispatch::Static {
                 clerk.dispatched(number, batch, start)
             } else if batch.waits().is_empty() {
                 clerk.claimed(number, batch, start)
@@ -179,7 +179,7 @@ impl Clerk<'_> {
         worker_ends
     }
 
-    /// A batch of dynamic dispatch; no worker stands still in front of a transaction.
+    /// A batch of queued or ranked dispatch; no worker stands still in front of a transaction.
     fn dispatched(&mut self, number: usize, batch: Batch<'_>, start: u64) -> Vec<u64> {
         let (workers, costs) = (self.request.workers, &self.request.costs);
         let mut worker_ends = vec![start; workers.get() as usize];

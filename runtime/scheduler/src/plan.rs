@@ -48,20 +48,26 @@ pub enum Dispatch {
     /// The plan: a worker runs a lane from its first transaction to its last.
     #[default]
     Static,
-    /// The workers while they run: whoever is idle takes a transaction whose predecessor in its
-    /// lane and whose awaited transactions have finished.
+    /// The workers while they run, first come, first served. A transaction is ready once its
+    /// predecessor in its lane and all that it waits for have finished. A worker goes on with
+    /// the first transaction that it made ready itself; else it takes the one that has been ready
+    /// longest.
     ///
-    /// Any number of lanes may wait then, but each transaction has to name all that it directly
-    /// depends on: the [checker](crate::check) follows no chains of waits.
-    Dynamic,
+    /// Under this and [`Dispatch::Ranked`] any number of lanes may wait, but each transaction
+    /// has to name all that it directly depends on: the [checker](crate::check) follows no chains.
+    Queued,
+    /// The workers while they run: whoever is idle takes, of the transactions that are ready,
+    /// the one that the plan lists first.
+    Ranked,
 }
 
 impl Dispatch {
-    /// The name in files: `static` or `dynamic`.
+    /// The name in files: `static`, `queued` or `ranked`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
-            Self::Dynamic => "dynamic",
+            Self::Queued => "queued",
+            Self::Ranked => "ranked",
         }
     }
 }
@@ -352,6 +358,12 @@ impl<'a> Batch<'a> {
     pub fn order(self) -> &'a [TransactionIndex] {
         let (start, end) = self.span();
         &self.plan.order()[start..end]
+    }
+
+    /// Who decides which worker runs what; the same in all batches of a plan.
+    #[inline]
+    pub fn dispatch(self) -> Dispatch {
+        self.plan.dispatch
     }
 
     /// The batch's waits, lane by lane.

@@ -6,10 +6,11 @@
 //! lanes, worker `w` runs lanes `w`, `w + workers`, .. merged in canonical order, as the lanes
 //! could otherwise wait for one that nobody has claimed.
 //!
-//! Under dynamic dispatch there is one queue of transactions that may start, at first those
+//! Under queued dispatch there is one queue of transactions that may start, at first those
 //! that nothing precedes, in the order of the plan. A worker that has finished a transaction goes
 //! on with the first of its successors that this made ready and queues the others; else it takes
-//! what has been queued longest, which costs as much as a wait.
+//! what has been queued longest. Under ranked dispatch idle workers take what the plan lists first
+//! of all that may start. Taking costs as much as a wait.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -59,7 +60,7 @@ pub(crate) fn spans(
         ends.resize(table.transaction_count(), 0);
     }
     let mut span = |batch: Batch<'_>| {
-        if plan.dispatch() == Dispatch::Dynamic {
+        if plan.dispatch() != Dispatch::Static {
             let runs = dispatch_runs(batch, table, workers, costs);
             runs.iter().map(|run| run.end).max().unwrap_or(0)
         } else if batch.waits().is_empty() {
@@ -142,14 +143,43 @@ pub struct Run {
     pub end: u64,
 }
 
-/// The predicted course of a batch under dynamic dispatch, in the order in which transactions
+/// Positions that may start.
+enum Ready {
+    Queue(VecDeque<u32>),
+    Ranks(BinaryHeap<Reverse<u32>>),
+}
+
+impl Ready {
+    fn new(dispatch: Dispatch, positions: impl Iterator<Item = u32>) -> Self {
+        match dispatch {
+            Dispatch::Ranked => Self::Ranks(positions.map(Reverse).collect()),
+            Dispatch::Queued | Dispatch::Static => Self::Queue(positions.collect()),
+        }
+    }
+
+    fn put(&mut self, position: u32) {
+        match self {
+            Self::Queue(queue) => queue.push_back(position),
+            Self::Ranks(ranks) => ranks.push(Reverse(position)),
+        }
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        match self {
+            Self::Queue(queue) => queue.pop_front(),
+            Self::Ranks(ranks) => ranks.pop().map(|position| position.0),
+        }
+    }
+}
+
+/// The predicted course of a batch under its plan's dispatch, queued or ranked, in the order in which transactions
 /// start. Ends without those that wait in a circle.
 ///
 /// # Panics
 /// If the batch names a transaction that the table does not have.
 ///
 /// # Complexity
-/// O((n + waits) log workers).
+/// O(waits + n log workers), O(waits + n log n) under ranked dispatch.
 pub fn dispatch_runs(
     batch: Batch<'_>,
     table: &AccessTable,
@@ -160,7 +190,7 @@ pub fn dispatch_runs(
     let mut missing = graph.predecessor_counts().to_vec();
     let positions = 0_u32..;
     let roots = positions.zip(&missing).filter(|(_, count)| **count == 0);
-    let mut queue: VecDeque<u32> = roots.map(|(position, _)| position).collect();
+    let mut ready = Ready::new(batch.dispatch(), roots.map(|(position, _)| position));
     let transactions = batch.transactions();
     let worker_count = workers.get().min(crate::ids::narrow(transactions.len()));
     let mut idle: BinaryHeap<Reverse<u32>> = (0..worker_count).map(Reverse).collect();
@@ -181,7 +211,7 @@ pub fn dispatch_runs(
     };
     loop {
         while let Some(&Reverse(worker)) = idle.peek()
-            && let Some(position) = queue.pop_front()
+            && let Some(position) = ready.take()
         {
             idle.pop();
             busy.push(start(position, worker, now.saturating_add(costs.wait)));
@@ -194,10 +224,10 @@ pub fn dispatch_runs(
         for &successor in graph.successors(position) {
             let missing = &mut missing[successor as usize];
             *missing = missing.saturating_sub(1);
-            if *missing == 0 && next.is_none() {
+            if *missing == 0 && next.is_none() && batch.dispatch() == Dispatch::Queued {
                 next = Some(successor);
             } else if *missing == 0 {
-                queue.push_back(successor);
+                ready.put(successor);
             }
         }
         match next {
@@ -295,11 +325,23 @@ mod tests {
         let lanes: &[&[&[u32]]] = &[&[&[0], &[1], &[2], &[3]]];
         // 0 at 1..5, 1 at 1..4; then 2 from the queue at 5..10, 3 right behind 0 at 5..6.
         let check = |waits, expected| {
-            check_dispatched(Dispatch::Dynamic, &[4, 3, 5, 1], lanes, waits, expected);
+            check_dispatched(Dispatch::Queued, &[4, 3, 5, 1], lanes, waits, expected);
         };
         check(&[(3, 0)], &[(2, 20), (1, 26), (9, 16)]);
         // 0 makes both 2 and 3 ready: its worker goes on with 2, the other one takes 3.
         check(&[(2, 0), (3, 0), (3, 1)], &[(2, 20), (1, 25)]);
+    }
+
+    #[test]
+    fn idle_workers_take_what_the_plan_lists_first() {
+        // 0 at 1..5, 3 at 1..2; both make one ready, and 2 is listed before 1.
+        let lanes: &[&[&[u32]]] = &[&[&[0], &[3], &[2], &[1]]];
+        let waits = &[(2, 3), (1, 3)];
+        let check = |expected| {
+            check_dispatched(Dispatch::Ranked, &[4, 3, 5, 1], lanes, waits, expected);
+        };
+        // 2 at 3..8, 1 at 6..9 behind 0.
+        check(&[(2, 19), (1, 27)]);
     }
 
     #[test]

@@ -318,7 +318,7 @@ proptest! {
         shape.access_count_max %= 4;
         let table = block(shape);
         let count = u32::try_from(table.transaction_count()).expect("the block is small");
-        let plan = random_plan(seed, count).with_dispatch(Dispatch::Dynamic);
+        let plan = random_plan(seed, count).with_dispatch(Dispatch::Queued);
         for mode in Mode::ALL {
             let expected = oracle::verdict(&plan, &table, mode);
             if check(plan.clone(), &table, mode).is_ok() {
@@ -340,7 +340,7 @@ proptest! {
             let place = usize::try_from(seed).unwrap_or(0) % waits.len();
             waits.remove(place);
             let plan = Plan::from_nested(plan.to_nested(), waits);
-            let refused = check(plan.with_dispatch(Dispatch::Dynamic), &table, Mode::Replay);
+            let refused = check(plan.with_dispatch(Dispatch::Queued), &table, Mode::Replay);
             prop_assert!(refused.is_err());
         }
     }

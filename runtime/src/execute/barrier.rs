@@ -11,6 +11,7 @@
 use std::thread;
 
 use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
+use super::wait::Patience;
 
 /// Rounds of spinning before a worker sleeps; about 50 microseconds.
 const SPINS_MAX: u32 = 10_000;
@@ -68,6 +69,11 @@ impl Barrier {
         self.check()
     }
 
+    /// How a worker waits for anything else: it spins as long as it would here.
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.spins_max)
+    }
+
     /// Releases everybody for good.
     pub(super) fn poison(&self) {
         self.is_poisoned.store(true, Ordering::Release);
@@ -106,51 +112,5 @@ impl Barrier {
                 .wait(guard)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-#[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "small numbers of rounds and workers"
-)]
-mod tests {
-    use super::*;
-
-    fn rounds(worker_count: usize, spins_max: u32) {
-        let barrier = Barrier::with_spins(worker_count, spins_max);
-        let sum = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..worker_count {
-                scope.spawn(|| {
-                    for round in 0..200 {
-                        assert_eq!(sum.load(Ordering::Relaxed) / worker_count, round);
-                        barrier.wait().unwrap();
-                        sum.fetch_add(1, Ordering::Relaxed);
-                        barrier.wait().unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
-    }
-
-    #[test]
-    fn nobody_overtakes() {
-        rounds(1, SPINS_MAX);
-        rounds(2, SPINS_MAX);
-        rounds(3, 0);
-        rounds(8, 0);
-    }
-
-    #[test]
-    fn poison_releases_the_others() {
-        let barrier = Barrier::new(3);
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| barrier.wait());
-            barrier.poison();
-            assert_eq!(waiting.join().unwrap(), Err(Poisoned));
-        });
-        assert_eq!(barrier.check(), Err(Poisoned));
     }
 }

@@ -1,27 +1,20 @@
 //! Hands the transactions of a batch to whoever is idle, as soon as they can run.
 //!
 //! Each transaction counts what it still has to wait for. Whoever finishes a transaction lowers
-//! its successors' counts; it goes on with the first successor that has none left, and puts the
-//! others into a queue that all workers share.
+//! its successors' counts; those that have none left are ready, and go to a [`ReadySet`] that all
+//! workers share, or the first of them directly to the worker.
 //!
-//! ```text
-//! slots    [ t0 | t1 | t4 | .. | .. ]     as many as transactions: each is queued once at most
-//!                 head      tail          a worker that draws a ticket owns that slot
-//! ```
-//!
-//! Nothing here takes a lock. A worker whose slot is empty waits until it is filled, or until all
-//! transactions have finished and it never will be.
+//! Nothing here takes a lock. A worker that finds nothing ready looks again until something is,
+//! or until all transactions have finished.
 
-use lockstep_scheduler::{Batch, DependencyGraph};
+use lockstep_scheduler::{Batch, DependencyGraph, Dispatch};
 
 use super::{
     barrier::{Barrier, Poisoned},
+    ready::{Queue, Ranks},
     sync::{AtomicU32, AtomicUsize, Ordering},
-    wait::{Padded, Patience},
+    wait::Padded,
 };
-
-/// What an empty slot holds; no batch has as many transactions.
-const EMPTY: u32 = u32::MAX;
 
 /// The transactions of a batch by their position in it, and which of them can run.
 #[derive(Debug)]
@@ -29,13 +22,17 @@ pub(super) struct Dispatcher {
     graph: DependencyGraph,
     /// By position: predecessors that have not finished. Not used where there is at most one.
     missing: Box<[AtomicU32]>,
-    slots: Box<[AtomicU32]>,
-    /// Tickets drawn.
-    head: Padded<AtomicUsize>,
-    /// Slots filled, or about to be.
-    tail: Padded<AtomicUsize>,
+    ready: ReadySet,
+    transaction_count: usize,
     /// Transactions that have finished, as far as their workers have told.
     finished: Padded<AtomicUsize>,
+}
+
+/// The transactions that can run and that nobody has taken.
+#[derive(Debug)]
+enum ReadySet {
+    Queue(Queue),
+    Ranks(Ranks),
 }
 
 impl Dispatcher {
@@ -44,15 +41,17 @@ impl Dispatcher {
         let graph = DependencyGraph::of(batch);
         let counts = graph.predecessor_counts();
         let roots = (0u32..).zip(counts).filter(|(_, count)| **count == 0);
-        let mut slots: Vec<u32> = roots.map(|(position, _)| position).collect();
-        let root_count = slots.len();
-        slots.resize(counts.len(), EMPTY);
+        let roots = roots.map(|(position, _)| position);
         Self {
             missing: counts.iter().copied().map(AtomicU32::new).collect(),
-            slots: slots.into_iter().map(AtomicU32::new).collect(),
+            ready: match batch.dispatch() {
+                Dispatch::Ranked => ReadySet::Ranks(Ranks::new(counts.len(), roots)),
+                Dispatch::Queued | Dispatch::Static => {
+                    ReadySet::Queue(Queue::new(counts.len(), roots))
+                }
+            },
+            transaction_count: counts.len(),
             graph,
-            head: Padded::default(),
-            tail: Padded(AtomicUsize::new(root_count)),
             finished: Padded::default(),
         }
     }
@@ -74,21 +73,23 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// The transaction that has been ready longest; `None` if there will be no other.
+    /// The next transaction to run; `None` if there will be no other.
     fn take(&self, untold: &mut usize, barrier: &Barrier) -> Result<Option<u32>, Poisoned> {
-        let ticket = self.head.0.fetch_add(1, Ordering::Relaxed);
-        let Some(slot) = self.slots.get(ticket) else {
-            self.tell(untold);
-            return Ok(None);
-        };
-        let mut patience = Patience::default();
+        let mut ticket = None;
+        let mut patience = barrier.patience();
         loop {
-            let position = slot.load(Ordering::Acquire);
-            if position != EMPTY {
-                return Ok(Some(position));
+            let found = match &self.ready {
+                ReadySet::Queue(queue) => queue.take(&mut ticket),
+                ReadySet::Ranks(ranks) => ranks.take(),
+            };
+            if found.is_some() {
+                return Ok(found);
             }
-            self.tell(untold);
-            if self.finished.0.load(Ordering::Acquire) == self.slots.len() {
+            if *untold > 0 {
+                self.finished.0.fetch_add(*untold, Ordering::Release);
+                *untold = 0;
+            }
+            if self.finished.0.load(Ordering::Acquire) == self.transaction_count {
                 return Ok(None);
             }
             barrier.check()?;
@@ -96,24 +97,19 @@ impl Dispatcher {
         }
     }
 
-    fn tell(&self, untold: &mut usize) {
-        if *untold > 0 {
-            self.finished.0.fetch_add(*untold, Ordering::Release);
-            *untold = 0;
-        }
-    }
-
-    /// After a transaction has finished: one that can run now, the others go to the queue.
+    /// After a transaction has finished: one that the worker goes on with, if any.
     fn release(&self, position: u32) -> Option<u32> {
         let mut next = None;
         for &successor in self.graph.successors(position) {
             let is_ready = self.graph.predecessor_count(successor) == 1
                 || self.missing[successor as usize].fetch_sub(1, Ordering::AcqRel) == 1;
-            if is_ready && next.is_none() {
-                next = Some(successor);
-            } else if is_ready {
-                let slot = self.tail.0.fetch_add(1, Ordering::Relaxed);
-                self.slots[slot].store(successor, Ordering::Release);
+            if !is_ready {
+                continue;
+            }
+            match &self.ready {
+                ReadySet::Queue(_) if next.is_none() => next = Some(successor),
+                ReadySet::Queue(queue) => queue.put(successor),
+                ReadySet::Ranks(ranks) => ranks.put(successor),
             }
         }
         next

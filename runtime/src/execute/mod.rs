@@ -6,7 +6,7 @@
 //! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
 //! - `progress`: lanes that wait for each other, each run by the worker that owns it.
-//! - `dispatch`: transactions handed to whoever is idle.
+//! - `dispatch`: transactions handed to whoever is idle; `ready`: those that can run.
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
@@ -14,6 +14,7 @@ mod credits;
 mod dispatch;
 mod lockstep;
 mod progress;
+mod ready;
 mod serial;
 mod sync;
 mod transaction;
@@ -161,6 +162,8 @@ pub fn encode_error(error: &TransactionError) -> Vec<u8> {
     wincode::serialize(error).expect("an error has a size of a few bytes")
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 #[expect(
     clippy::arithmetic_side_effects,

@@ -13,7 +13,7 @@ use lockstep_scheduler::{Batch, Lane, Plan, TransactionIndex, Wait};
 use super::{
     barrier::{Barrier, Poisoned},
     sync::{AtomicBool, AtomicU32, Ordering},
-    wait::{Padded, Patience},
+    wait::Padded,
 };
 
 /// Where a transaction stands inside its batch, for those that wait for it.
@@ -84,7 +84,7 @@ impl<'p> WaitingLanes<'p> {
             })
             .map(|index| RunningLane::new(self.batch.lane(index), &self.progress[index]))
             .collect();
-        let mut patience = Patience::default();
+        let mut patience = barrier.patience();
         while !lanes.is_empty() {
             let mut has_run = false;
             for lane in &mut lanes {

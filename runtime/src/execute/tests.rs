@@ -1,4 +1,4 @@
-//! Workers that panic outside of any program, which no block can make them do.
+//! Barriers, and workers that panic outside of any program, which no block can make them do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use lockstep_scheduler::{
 
 use super::{
     Outcome, Receipt,
+    barrier::{Barrier, Poisoned},
     workers::{TransactionCells, WorkerPanicked, run},
 };
 use crate::threads::Threads;
@@ -41,11 +42,12 @@ fn table() -> AccessTable {
 enum Shape {
     Free,
     Waiting,
-    Dynamic,
+    Queued,
+    Ranked,
 }
 
 impl Shape {
-    const ALL: [Self; 3] = [Self::Free, Self::Waiting, Self::Dynamic];
+    const ALL: [Self; 4] = [Self::Free, Self::Waiting, Self::Queued, Self::Ranked];
 }
 
 fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
@@ -60,7 +62,8 @@ fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
     let (waits, dispatch) = match shape {
         Shape::Free => (Vec::new(), Dispatch::Static),
         Shape::Waiting => (waits.collect(), Dispatch::Static),
-        Shape::Dynamic => (waits.collect(), Dispatch::Dynamic),
+        Shape::Queued => (waits.collect(), Dispatch::Queued),
+        Shape::Ranked => (waits.collect(), Dispatch::Ranked),
     };
     let plan = Plan::from_nested((0..BATCHES).map(batch).collect(), waits);
     let plan = plan.with_dispatch(dispatch);
@@ -156,4 +159,41 @@ fn every_transaction_runs_once_on_its_own_accounts() {
             );
         }
     }
+}
+
+fn rounds(worker_count: usize, spins_max: u32) {
+    let barrier = Barrier::with_spins(worker_count, spins_max);
+    let sum = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..worker_count {
+            scope.spawn(|| {
+                for round in 0..200 {
+                    assert_eq!(sum.load(Ordering::Relaxed) / worker_count, round);
+                    barrier.wait().unwrap();
+                    sum.fetch_add(1, Ordering::Relaxed);
+                    barrier.wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
+}
+
+#[test]
+fn nobody_overtakes_at_a_barrier() {
+    rounds(1, 10_000);
+    rounds(2, 10_000);
+    rounds(3, 0);
+    rounds(8, 0);
+}
+
+#[test]
+fn poison_releases_those_at_a_barrier() {
+    let barrier = Barrier::new(3);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| barrier.wait());
+        barrier.poison();
+        assert_eq!(waiting.join().unwrap(), Err(Poisoned));
+    });
+    assert_eq!(barrier.check(), Err(Poisoned));
 }

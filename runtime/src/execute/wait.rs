@@ -7,22 +7,29 @@ use super::sync::{spin_loop, yield_now};
 #[repr(align(128))]
 pub(super) struct Padded<T>(pub(super) T);
 
-/// Rounds of spinning before the core is given away.
-const SPINS_MAX: u32 = 64;
-
-/// Spins for a while, then yields: what is waited for may need this very core.
-#[derive(Debug, Default)]
+/// Spins for a while, then yields: what is waited for may need this very core. Not at once, as
+/// on a busy machine a core that was given away does not come back for milliseconds.
+#[derive(Debug)]
 pub(super) struct Patience {
     rounds: u32,
+    spins_max: u32,
 }
 
 impl Patience {
+    /// Spins for so many rounds, each time anew.
+    pub(super) fn new(spins_max: u32) -> Self {
+        Self {
+            rounds: 0,
+            spins_max,
+        }
+    }
+
     /// One round.
     pub(super) fn wait(&mut self) {
-        self.rounds = self.rounds.saturating_add(1);
-        if self.rounds > SPINS_MAX {
+        if self.rounds >= self.spins_max {
             yield_now();
         } else {
+            self.rounds = self.rounds.saturating_add(1);
             spin_loop();
         }
     }

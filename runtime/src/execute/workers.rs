@@ -7,14 +7,15 @@
 //!    one lane, or in different batches, or ordered by a chain of waits.
 //! 2. A lane is run by one worker: lanes are claimed by an atomic exchange or increment. Under
 //!    dynamic dispatch a transaction is: one worker lowers its count of predecessors to none, and
-//!    goes on with it or puts it into one slot of the queue, which is one worker's.
+//!    goes on with it, or puts it into one slot of the queue, which is one worker's, or sets its
+//!    bit among the ranks, which one worker clears.
 //! 3. A batch begins after [`Barrier::wait`] has seen every worker leave the batch before, which
 //!    also makes their writes visible. A ticket makes sure that no more workers take part than the
 //!    barrier counts.
 //! 4. A transaction that waits starts after its worker has read, with `Acquire`, a progress
 //!    counter that the awaited lane increments with `Release` after each transaction; under dynamic
-//!    dispatch, its count of predecessors, which each of them lowers with `AcqRel`, or a slot
-//!    that was filled with `Release` after that.
+//!    dispatch, its count of predecessors, which each of them lowers with `AcqRel`, or a slot or
+//!    bit that was set with `Release` after that.
 //! 5. So while a transaction runs, no other one that writes an account of its is running, and none
 //!    that reads or credits an account it writes. Crediting changes no account here: what is
 //!    added is summed up elsewhere, and a credited account is lent like a read one.
@@ -61,7 +62,7 @@ enum Phase<'p> {
     Lanes(Batch<'p>),
     /// A batch with waits; each worker has lanes of its own and goes on with one that can run.
     Waits(WaitingLanes<'p>),
-    /// A batch of dynamic dispatch; workers take whatever transaction can run.
+    /// A batch of queued or ranked dispatch; workers take transactions that can run.
     Dynamic(Batch<'p>, Dispatcher),
 }
 
@@ -295,7 +296,7 @@ fn phases<'p>(plan: &'p CheckedPlan<'_>) -> Vec<Phase<'p>> {
                 Some(Phase::Inline(batches)) => batches.push(batch),
                 _ => phases.push(Phase::Inline(vec![batch])),
             }
-        } else if plan.plan().dispatch() == Dispatch::Dynamic {
+        } else if batch.dispatch() != Dispatch::Static {
             phases.push(Phase::Dynamic(batch, Dispatcher::new(batch)));
         } else if batch.waits().is_empty() {
             phases.push(Phase::Lanes(batch));

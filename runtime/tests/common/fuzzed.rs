@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lockstep_runtime::{bank::FrozenBank, block::WireBlock, engine::Engine, execute::Recording};
-use lockstep_scheduler::{Mode, Strategy, strategies};
+use lockstep_scheduler::{Dispatch, Mode, Strategy, strategies};
 
 use super::{
     choices::{Bytes, Choices},
@@ -30,7 +30,8 @@ impl Setting {
         let mut strategies = strategies();
         strategies.push(Box::new(RandomLanes(1)));
         strategies.push(Box::new(RandomWaits(1)));
-        strategies.push(Box::new(RandomDispatch(1)));
+        strategies.push(Box::new(RandomDispatch(1, Dispatch::Queued)));
+        strategies.push(Box::new(RandomDispatch(1, Dispatch::Ranked)));
         Self {
             engine,
             world,

@@ -17,7 +17,7 @@ pub(crate) struct RandomWaits(pub(crate) u64);
 
 /// The same lanes and waits, handed out transaction by transaction.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RandomDispatch(pub(crate) u64);
+pub(crate) struct RandomDispatch(pub(crate) u64, pub(crate) Dispatch);
 
 /// Colours a conflict graph from which one transaction's writes were left out.
 #[derive(Clone, Copy, Debug)]
@@ -123,12 +123,12 @@ fn push_batch(
 
 impl Strategy for RandomDispatch {
     fn name(&self) -> &str {
-        "random-dispatch"
+        self.1.name()
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
         let plan = RandomWaits(self.0).plan(table, request)?;
-        Ok(plan.with_dispatch(Dispatch::Dynamic))
+        Ok(plan.with_dispatch(self.1))
     }
 }
 

@@ -10,7 +10,9 @@ use lockstep_runtime::{
     engine::{Engine, EngineError},
     execute::Recording,
 };
-use lockstep_scheduler::{Layered, Mode, PlanError, Strategy, TransactionIndex, strategies};
+use lockstep_scheduler::{
+    Dispatch, Layered, Mode, PlanError, Strategy, TransactionIndex, strategies,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -63,7 +65,8 @@ fn random_plans(seed: u64) -> Vec<Box<dyn Strategy>> {
     vec![
         Box::new(RandomLanes(seed)),
         Box::new(RandomWaits(seed)),
-        Box::new(RandomDispatch(seed)),
+        Box::new(RandomDispatch(seed, Dispatch::Queued)),
+        Box::new(RandomDispatch(seed, Dispatch::Ranked)),
     ]
 }
 

@@ -124,18 +124,21 @@ fn a_baton_passes_through_all_lanes() {
 fn a_baton_passes_through_the_queue() {
     // Always the same two wallets, so that each payment depends on the one before alone.
     let pairs = [(0, 7); 300];
-    let relays = [
+    let shapes = [
         (1, false),
         (2, true),
         (40, false),
         (300, false),
         (300, true),
     ];
-    let relays = relays.map(|(lane_count, is_reversed)| Relay {
-        lane_count,
-        dispatch: Dispatch::Dynamic,
-        is_reversed,
+    let relays = [Dispatch::Queued, Dispatch::Ranked].map(|dispatch| {
+        shapes.map(|(lane_count, is_reversed)| Relay {
+            lane_count,
+            dispatch,
+            is_reversed,
+        })
     });
+    let relays = relays.as_flattened();
     let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
     check(&pairs, &strategies);
 }

@@ -15,7 +15,7 @@ use lockstep_benches::access::AccessList;
 use lockstep_benches::explain::Explanation;
 use lockstep_benches::planning::{AccountCensus, Figures, InternedBlock, measure};
 use lockstep_benches::trace::TraceTransaction;
-use lockstep_scheduler::{Dispatch, Mode, Plan, PlanRequest, Policy, Strategy};
+use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -97,9 +97,6 @@ struct PlanFile<'a> {
     mode: &'static str,
     batches: Vec<Vec<Vec<u32>>>,
     waits: Vec<PlanFileWait>,
-    /// `dynamic` if the workers take what is ready; left out if they keep to their lanes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dispatch: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -450,7 +447,6 @@ fn write_plan(path: &Path, plan: &Plan, figures: &Figures) -> Result<(), Failure
                 after: wait.after.0,
             })
             .collect(),
-        dispatch: (plan.dispatch() == Dispatch::Dynamic).then(|| plan.dispatch().name()),
     };
     let json = serde_json::to_string(&file).map_err(Failure::other)?;
     fs::write(path, format!("{json}\n"))

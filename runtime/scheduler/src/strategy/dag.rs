@@ -10,18 +10,19 @@
 //! to wait for, and those that have none left go through a queue that all workers share. It is
 //! here so that plans are compared with such a dispatcher by running both.
 
-use super::dependencies::each_dependency;
+use super::dependencies::dispatched;
 use super::serial::serial;
 use super::{Strategy, StrategyError};
-use crate::plan::{Dispatch, Plan, PlanBuilder};
+use crate::plan::{Dispatch, Plan};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
-/// One batch of dynamic dispatch: each transaction is a lane, and waits for what it directly
-/// depends on in block order, in both modes. For one worker it is the plan of
+/// One batch of [queued](Dispatch::Queued) dispatch: each transaction is a lane, and waits for
+/// what it directly depends on in block order, in both modes. For one worker it is the plan of
 /// [`Serial`](crate::Serial).
 ///
-/// O(accesses + accounts), sorting each transaction's dependencies apart. [`Auto`](crate::Auto) never chooses it.
+/// O(accesses + accounts), sorting each transaction's dependencies apart.
+/// [`Auto`](crate::Auto) never chooses it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Dag;
 
@@ -34,19 +35,7 @@ impl Strategy for Dag {
         if request.workers.get() == 1 {
             return Ok(serial(table));
         }
-        let mut dependencies = Vec::with_capacity(table.access_count());
-        each_dependency(table, |before, after| dependencies.push((after, before)));
-        // Already ascending but for readers in front of a writer, and common accounts.
-        dependencies.sort();
-        let mut dependencies = dependencies.into_iter().peekable();
-        let mut builder = PlanBuilder::with_capacity(table.transaction_count());
-        for transaction in table.transactions() {
-            builder.push(transaction);
-            while let Some((_, before)) = dependencies.next_if(|(after, _)| *after == transaction) {
-                builder.wait(before);
-            }
-            builder.end_lane();
-        }
-        Ok(builder.finish().with_dispatch(Dispatch::Dynamic))
+        let plan = dispatched(table, table.transactions());
+        Ok(plan.with_dispatch(Dispatch::Queued))
     }
 }

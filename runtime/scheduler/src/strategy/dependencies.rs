@@ -4,6 +4,7 @@
 //! others have read it since, on those readers instead, as they depend on that writer themselves.
 
 use crate::ids::{TransactionIndex, narrow};
+use crate::plan::{Plan, PlanBuilder};
 use crate::table::AccessTable;
 
 const NOBODY: u32 = u32::MAX;
@@ -60,4 +61,35 @@ pub(super) fn each_dependency(
             }
         }
     }
+}
+
+/// One batch in which each transaction is a lane, in the order given, and waits for all that it
+/// directly depends on in block order. O(accesses + accounts), and sorting each transaction's
+/// dependencies.
+pub(super) fn dispatched(
+    table: &AccessTable,
+    order: impl IntoIterator<Item = TransactionIndex>,
+) -> Plan {
+    let mut dependencies = Vec::with_capacity(table.access_count());
+    each_dependency(table, |before, after| dependencies.push((after, before)));
+    // Already ascending but for readers in front of a writer, and common accounts.
+    dependencies.sort();
+    let mut starts = vec![0; table.transaction_count()];
+    for (place, pair) in dependencies.windows(2).enumerate() {
+        if let [(before, _), (after, _)] = pair
+            && before != after
+        {
+            starts[after.index()] = place.saturating_add(1);
+        }
+    }
+    let mut builder = PlanBuilder::with_capacity(table.transaction_count());
+    for transaction in order {
+        builder.push(transaction);
+        let own = dependencies[starts[transaction.index()].min(dependencies.len())..].iter();
+        for (_, before) in own.take_while(|(after, _)| *after == transaction) {
+            builder.wait(*before);
+        }
+        builder.end_lane();
+    }
+    builder.finish()
 }

@@ -21,7 +21,7 @@ use super::{Strategy, StrategyError};
 use crate::bounds::Bounds;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
-use crate::plan::Plan;
+use crate::plan::{Dispatch, Plan};
 use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
@@ -35,6 +35,11 @@ mod replay;
 /// In produce mode it always starts the runnable transaction whose accounts have the most work
 /// left; in replay mode the one that begins the heaviest chain, block order kept. Where one lane
 /// without waits is predicted to be as fast, that is the plan.
+///
+/// Lanes are as level as the costs are right. In replay mode, where a chain that starts late
+/// holds everything up, transactions that cost much against a wait are therefore not dealt to
+/// lanes: each is one of its own, those with the heaviest chains first, and under
+/// [ranked dispatch](crate::Dispatch::Ranked) idle workers take the first that is ready.
 ///
 /// O(accesses + accounts + n log n + waits x lanes).
 ///
@@ -68,11 +73,24 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (P
     let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
     match request.mode {
         Mode::Produce => best_attempt(table, request, lane_count, bound),
+        Mode::Replay if is_coarse(table, request) => {
+            let plan = replay::ranked(table).with_dispatch(Dispatch::Ranked);
+            let makespan = predict(&plan, table, request.workers, &request.costs);
+            (plan, makespan)
+        }
         Mode::Replay => {
             let schedule = replay::schedule(table, request, lane_count);
             link(table, request, lane_count, &schedule)
         }
     }
+}
+
+/// Transactions that cost so many waits on average are worth a wait each.
+const WAITS_PER_TRANSACTION_MIN: u64 = 32;
+
+fn is_coarse(table: &AccessTable, request: &PlanRequest) -> bool {
+    let waits = u64::from(narrow(table.transaction_count())).saturating_mul(request.costs.wait);
+    table.total_cost() >= waits.saturating_mul(WAITS_PER_TRANSACTION_MIN)
 }
 
 /// How the attempts in produce mode rank transactions, how often they do so anew, and up to how

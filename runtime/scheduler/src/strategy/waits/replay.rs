@@ -10,10 +10,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::dependencies::each_dependency;
+use super::super::dependencies::{dispatched, each_dependency};
+use super::super::rank::sort_by_falling;
 use super::Slot;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
+use crate::plan::Plan;
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
@@ -65,6 +67,15 @@ pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: u
         "every transaction starts"
     );
     play.schedule
+}
+
+/// Each transaction as a lane of its own, those that begin the heaviest chains first.
+/// O(accesses + accounts + n log n).
+pub(super) fn ranked(table: &AccessTable) -> Plan {
+    let chains: Vec<(u64, u64)> = chains(table).into_iter().map(|chain| (chain, 0)).collect();
+    let mut order: Vec<TransactionIndex> = table.transactions().collect();
+    sort_by_falling(&mut order, &chains);
+    dispatched(table, order)
 }
 
 /// For each transaction, the cost of the heaviest chain that begins with it.
