@@ -4,16 +4,23 @@
 //! and no fork; banks lay their changes over it.
 #![forbid(unsafe_code)]
 
+mod encoding;
 mod memory;
 mod shard;
 pub mod sync;
+mod trie;
 
 use std::fmt;
 
 use lockstep_interface::{Account, Address};
 use thiserror::Error;
 
+pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
 pub use memory::MemoryStore;
+pub use trie::{
+    PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
+    key_path, verify_proof,
+};
 
 /// One account after a block. An account without lamports is one that ceased to exist.
 pub type Change = (Address, Account);
