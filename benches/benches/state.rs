@@ -106,20 +106,22 @@ fn update(
 fn state(criterion: &mut Criterion) {
     let accounts = accounts();
     let before = resident();
-    let trie = Trie::default().update(&accounts[..ACCOUNT_COUNT / 2], &Serial);
-    let trie = trie.update(&accounts[ACCOUNT_COUNT / 2..], &Serial);
+    let mut trie = Trie::default();
+    for block in accounts.chunks(CHANGE_COUNT) {
+        trie = trie.update(block, &Serial);
+    }
     let size = resident().saturating_sub(before);
     eprintln!("state::memory: {} bytes an account", size / ACCOUNT_COUNT);
 
     for (kind, half) in [("existing", false), ("half", true)] {
         let blocks = blocks(half);
         prove(&trie, &accounts, &blocks[..4]);
-        let name = |threads| format!("changes=10000 kind={kind} {threads}");
+        let name = |threads: &str| format!("changes=10000 kind={kind} {threads}");
         update(criterion, &name("serial"), &trie, &blocks, &Serial);
         for count in [1, 2] {
             let threads = Threads::new(count).expect(REASON);
-            let name = name(&format!("threads={count}"));
-            update(criterion, &name, &trie, &blocks, &threads);
+            let member = name(&format!("threads={count}"));
+            update(criterion, &member, &trie, &blocks, &threads);
         }
     }
 

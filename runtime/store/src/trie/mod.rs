@@ -75,6 +75,15 @@ impl Parallel for Serial {
 #[derive(Clone, Debug)]
 pub struct Trie(Arc<Version>);
 
+impl Eq for Trie {}
+
+impl PartialEq for Trie {
+    /// Two tries are equal if their roots are.
+    fn eq(&self, other: &Self) -> bool {
+        self.root() == other.root()
+    }
+}
+
 /// The trie of one state.
 #[derive(Debug)]
 struct Version {
