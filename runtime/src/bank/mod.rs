@@ -18,7 +18,7 @@ use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
     sysvar::{Clock, RecentBlockhash},
 };
-use lockstep_store::{Change, Store, StoreError, sync::Shared};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
 pub use processed::{ProcessedHistory, ProcessedSet};
 use sha2::{Digest, Sha256};
 
@@ -196,7 +196,18 @@ impl FrozenBank {
                 return Ok(());
             };
             overlay.parent.finalize()?;
-            self.ledger.store.commit(&overlay.changes)?;
+            let record = BlockRecord {
+                slot: self.slot,
+                block_id: self.block_hash,
+                parent_id: overlay.parent.block_hash,
+                delta_root: self.delta_root,
+                state_root: None,
+            };
+            self.ledger.store.commit(&BlockBatch {
+                record,
+                changes: &overlay.changes,
+                body: &[],
+            })?;
         }
         let mut overlay = self.overlay.write();
         if let Some(overlay) = overlay.take() {
