@@ -1,5 +1,6 @@
 //! `lockstep plan`: plans blocks without running them, and tells how good the plans are.
 
+mod audit;
 mod explain;
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use clap::Args;
 use clap::builder::styling::Style;
 use indicatif::ProgressBar;
 use lockstep_benches::access::AccessList;
+use lockstep_benches::audit::{AuditFigures, WorkloadAuditError, audit_workload};
 use lockstep_benches::explain::Explanation;
 use lockstep_benches::planning::{AccountCensus, Figures, InternedBlock, measure};
 use lockstep_benches::trace::TraceTransaction;
@@ -60,6 +62,11 @@ pub(crate) struct Arguments {
     /// makespan (throughput), or the priority fee, price x compute-unit limit (priority)
     #[arg(long, value_name = "POLICY", default_value = "throughput")]
     policy: Policy,
+    /// Run the blocks, and show which accounts transactions declared and did not use, by program,
+    /// instruction and position, and what that costs. Of several strategies it prices with `auto`
+    /// if it is among them, else the first; of several worker counts with 8, else the first
+    #[arg(long)]
+    audit: bool,
     /// Write the plan to a file as JSON; takes one block, one strategy and one worker count
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
@@ -84,6 +91,8 @@ struct Report {
     plans: Vec<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explanation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<AuditFigures>,
 }
 
 /// What `--plan-out` writes.
@@ -106,6 +115,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.policy == Policy::Priority && arguments.mode == Mode::Replay {
         return Err(Failure::usage(
             "--policy priority needs --mode produce, as a replay keeps the order of the block",
+        ));
+    }
+    if arguments.audit && arguments.policy == Policy::Priority {
+        return Err(Failure::usage(
+            "--audit takes --policy throughput, under which it prices what it finds",
         ));
     }
     let strategies = find_strategies(&arguments.strategy)?;
@@ -145,10 +159,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     ) {
         write_plan(path, plan, figures)?;
     }
+    let name = load.name();
+    if arguments.audit {
+        survey.report.audit = audit_blocks(arguments, load, &indexes, &strategies)?;
+    }
     if arguments.json {
         text::print_json(&survey.report)?;
     } else {
-        text::print(&survey.show(&load.name(), indexes.len()))?;
+        text::print(&survey.show(&name, indexes.len()))?;
     }
     let faulty = survey.report.plans.iter().find_map(|figures| {
         let fault = figures.fault.as_ref()?;
@@ -188,6 +206,26 @@ fn explain_block(
     explain
         .explain(&title, &block, strategy, &request)
         .map(Some)
+}
+
+/// Runs the blocks and audits them; `None` without any strategy.
+fn audit_blocks(
+    arguments: &Arguments,
+    load: Load,
+    indexes: &[usize],
+    strategies: &[Box<dyn Strategy>],
+) -> Result<Option<AuditFigures>, Failure> {
+    let Some(strategy) = explain::choose_strategy(strategies) else {
+        return Ok(None);
+    };
+    let workers = explain::choose_workers(&arguments.workers);
+    let request = PlanRequest::new(arguments.mode, workers);
+    let audited = audit_workload(&load.into_workload()?, indexes, strategy, &request);
+    let audited = audited.map_err(|error| match error {
+        WorkloadAuditError::Strategy(_) => Failure::usage(error),
+        error => Failure::other(error),
+    });
+    audited.map(Some)
 }
 
 /// Numbers the accounts of a block, under the policy that was asked for.
@@ -270,6 +308,7 @@ impl Survey {
             accesses,
             plans,
             explain: None,
+            audit: None,
         };
         Ok(Self {
             report,
@@ -292,6 +331,7 @@ impl Survey {
             accesses,
             plans,
             explain,
+            audit,
         } = &self.report;
         let work = plans.first().map_or(0, |figures| figures.bounds.work);
         let mut out = String::new();
@@ -342,6 +382,9 @@ impl Survey {
         }
         if let Some(explanation) = explain {
             out.push_str(&explain::show(explanation));
+        }
+        if let Some(audit) = audit {
+            out.push_str(&audit::show(audit));
         }
         out
     }
