@@ -14,28 +14,22 @@ use lockstep_interface::{Address, ProgramTable, context::AccountUse};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::audit::{AuditError, Costs, FindingKind, Report, audit, costs, used_costs};
 use lockstep_runtime::bank::{FrozenBank, Genesis};
-use lockstep_runtime::engine::{BlockOptions, Engine, EngineError};
+use lockstep_runtime::engine::{BlockOptions, Engine};
 use lockstep_runtime::execute::Recording;
-use lockstep_runtime::threads::ThreadsError;
 use lockstep_scheduler::{AccessMode, Mode, PlanRequest, Serial, Strategy, StrategyError};
-use lockstep_store::{MemoryStore, StoreError};
+use lockstep_store::MemoryStore;
 use serde::Serialize;
 
+use crate::chain::ChainError;
 use crate::workload::Workload;
 
 /// Why blocks could not be audited.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkloadAuditError {
-    /// A block could not be processed.
+    /// The blocks could not be processed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The system refused a thread.
-    #[error(transparent)]
-    Threads(#[from] ThreadsError),
+    Chain(#[from] ChainError),
     /// The receipts do not fit the block.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -113,8 +107,10 @@ pub fn audit_workload(
 ) -> Result<AuditFigures, WorkloadAuditError> {
     let programs = builtin_programs();
     let genesis = Genesis::new(workload.genesis().collect(), programs.clone());
-    let mut tip = genesis.open(Arc::new(MemoryStore::new()))?;
-    let mut engine = Engine::new(1)?;
+    let mut tip = genesis
+        .open(Arc::new(MemoryStore::new()))
+        .map_err(ChainError::from)?;
+    let mut engine = Engine::new(1).map_err(ChainError::from)?;
     let mut sums: BTreeMap<FindingKind, Sum> = BTreeMap::new();
     let mut figures = AuditFigures {
         strategy: strategy.name().to_owned(),
@@ -130,7 +126,8 @@ pub fn audit_workload(
     for &index in indexes {
         let wire = workload.block(index, tip.block_hash().to_bytes());
         let bank = tip.child(tip.slot().saturating_add(1), 0);
-        let processed = engine.process(bank, &wire, &options(&tip), &mut ())?;
+        let processed = engine.process(bank, &wire, &options(&tip), &mut ());
+        let processed = processed.map_err(ChainError::from)?;
         let prepared = &processed.prepared;
         let report = audit(&programs, prepared, &processed.receipts)?;
         let table = used_costs(prepared, &processed.receipts);

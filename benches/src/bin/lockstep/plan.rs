@@ -14,10 +14,10 @@ use clap::builder::styling::Style;
 use indicatif::ProgressBar;
 use lockstep_benches::access::AccessList;
 use lockstep_benches::audit::{AuditFigures, WorkloadAuditError, audit_workload};
-use lockstep_benches::explain::Explanation;
+use lockstep_benches::explain::{CLIQUE_STEPS_MAX, Explanation};
 use lockstep_benches::planning::{AccountCensus, Figures, InternedBlock, measure};
 use lockstep_benches::trace::TraceTransaction;
-use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy};
+use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy, heavy_clique};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -242,6 +242,9 @@ fn intern(arguments: &Arguments, load: &Load, index: usize, lists: &[AccessList]
 struct Survey {
     report: Report,
     census: AccountCensus,
+    /// Cost of a heavy set of transactions that all conflict with each other, for people; a
+    /// block's heaviest is no lighter than what its hottest account's writers cost.
+    heavy_clique: Option<u64>,
     last_plan: Option<Plan>,
 }
 
@@ -267,6 +270,11 @@ impl Survey {
             })
             .collect();
         let mut census = AccountCensus::default();
+        // In a given order the critical path says more.
+        let is_shown = !arguments.json
+            && arguments.mode == Mode::Produce
+            && arguments.policy == Policy::Throughput;
+        let mut clique = is_shown.then_some(0_u64);
         let (mut transactions, mut accesses) = (0_usize, 0_usize);
         let mut last_plan = None;
         // Without any block, an empty one shows what the strategies make of it.
@@ -279,6 +287,8 @@ impl Survey {
             transactions = transactions.saturating_add(lists.len());
             accesses = accesses.saturating_add(block.table().access_count());
             census.add(&lists);
+            clique = clique
+                .map(|sum| sum.saturating_add(heavy_clique(block.table(), CLIQUE_STEPS_MAX).cost));
             for (strategy, request, sum) in &mut cells {
                 let Some(figures) = sum else { continue };
                 match measure(&block, strategy.as_ref(), request) {
@@ -313,6 +323,7 @@ impl Survey {
         Ok(Self {
             report,
             census,
+            heavy_clique: clique,
             last_plan,
         })
     }
@@ -348,19 +359,16 @@ impl Survey {
         );
         out.push_str(&plan_table(plans));
         if let Some(Figures { bounds, .. }) = plans.first() {
-            let _ = writeln!(
-                out,
-                "\n{}",
-                paint(
-                    DIM,
-                    &format!(
-                        "  bounds: work {}, critical path in block order {}, hottest account {}",
-                        thousands(bounds.work),
-                        thousands(bounds.critical_path),
-                        thousands(bounds.hottest_account)
-                    )
-                )
+            let clique = self.heavy_clique.map_or_else(String::new, |cost| {
+                format!(", heavy clique {}", thousands(cost))
+            });
+            let note = format!(
+                "  bounds: work {}, critical path in block order {}, hottest account {}{clique}",
+                thousands(bounds.work),
+                thousands(bounds.critical_path),
+                thousands(bounds.hottest_account)
             );
+            let _ = writeln!(out, "\n{}", paint(DIM, &note));
         }
         let hottest = self.census.hottest(HOTTEST_SHOWN);
         if !hottest.is_empty() {
