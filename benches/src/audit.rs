@@ -7,6 +7,7 @@
 //! Costs are the compute units that were used. Figures of several blocks add up by kind of
 //! finding, as the blocks run one after the other.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ use serde::Serialize;
 
 use crate::chain::ChainError;
 use crate::workload::Workload;
+
+/// Accounts that a finding names.
+pub const ACCOUNTS_MAX: usize = 5;
 
 /// Why blocks could not be audited.
 #[derive(Debug, thiserror::Error)]
@@ -69,28 +73,45 @@ pub struct FindingFigures {
     pub program: Option<String>,
     /// What the program calls the instruction.
     pub instruction: Option<&'static str>,
-    /// The account's position in the instruction, from 0.
-    pub position: Option<usize>,
     /// `write` or `read`.
     pub declared: &'static str,
     /// `read` or `untouched`.
     pub used: &'static str,
-    /// Transactions.
-    pub transactions: usize,
-    /// The account it hits most often.
-    pub account: Option<String>,
-    /// How many of the transactions have that account there.
-    pub account_transactions: usize,
+    /// Uses of accounts that were declared so.
+    pub uses: usize,
+    /// The positions in the instruction, from 0, in ascending order.
+    pub positions: Vec<PositionFigures>,
+    /// The accounts it hits most often, at most [`ACCOUNTS_MAX`].
+    pub accounts: Vec<AccountFigures>,
     /// Predicted time without it.
     pub makespan_without: u64,
     /// What that saves.
     pub saved: i64,
 }
 
+/// How many of a finding's uses are at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PositionFigures {
+    /// Position in the instruction, from 0.
+    pub position: usize,
+    /// Uses.
+    pub uses: usize,
+}
+
+/// How many of a finding's uses are of an account.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AccountFigures {
+    /// The address.
+    pub account: String,
+    /// Uses.
+    pub uses: usize,
+}
+
 /// Sums over blocks for one kind.
 #[derive(Debug, Default)]
 struct Sum {
     accounts: BTreeMap<Address, usize>,
+    positions: BTreeMap<usize, usize>,
     saved: i64,
 }
 
@@ -136,6 +157,10 @@ pub fn audit_workload(
         for (finding, &without) in report.findings.iter().zip(&costs.without_each) {
             let sum = sums.entry(finding.kind).or_default();
             sum.saved = sum.saved.saturating_add(saved(costs.declared, without));
+            for (&position, &count) in &finding.positions {
+                let uses = sum.positions.entry(position).or_default();
+                *uses = uses.saturating_add(count);
+            }
             for (_, account) in &finding.accesses {
                 let address = prepared.addresses()[account.index()];
                 let count = sum.accounts.entry(address).or_default();
@@ -149,7 +174,7 @@ pub fn audit_workload(
         .map(|(kind, sum)| FindingFigures::of(kind, sum, figures.makespan, &programs))
         .collect();
     let findings = &mut figures.findings;
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.transactions));
+    findings.sort_by_key(|finding| Reverse(finding.uses));
     Ok(figures)
 }
 
@@ -189,12 +214,14 @@ impl FindingFigures {
             Some(program) => program.name().to_owned(),
             None => address.to_string(),
         };
-        // Of several with as many transactions, the first address.
-        let busiest = sum.accounts.iter().rev().max_by_key(|(_, count)| **count);
+        // Of several with as many uses, the first addresses.
+        let mut accounts: Vec<_> = sum.accounts.iter().collect();
+        accounts.sort_by_key(|(_, uses)| Reverse(**uses));
+        let accounts = accounts.into_iter().take(ACCOUNTS_MAX);
+        let positions = sum.positions.iter();
         Self {
             program: kind.program.map(name),
             instruction: kind.instruction,
-            position: kind.position,
             declared: match kind.declared {
                 AccessMode::Read => "read",
                 AccessMode::Write => "write",
@@ -204,9 +231,16 @@ impl FindingFigures {
                 AccountUse::Read => "read",
                 AccountUse::Written => "written",
             },
-            transactions: sum.accounts.values().sum(),
-            account: busiest.map(|(address, _)| address.to_string()),
-            account_transactions: busiest.map_or(0, |(_, count)| *count),
+            uses: sum.accounts.values().sum(),
+            positions: positions
+                .map(|(&position, &uses)| PositionFigures { position, uses })
+                .collect(),
+            accounts: accounts
+                .map(|(address, &uses)| AccountFigures {
+                    account: address.to_string(),
+                    uses,
+                })
+                .collect(),
             makespan_without: makespan.saturating_add_signed(sum.saved.saturating_neg()),
             saved: sum.saved,
         }

@@ -57,7 +57,7 @@ fn what_is_declared_in_vain_is_found_and_priced() {
     let count = |declared: &str, used: &str| -> u64 {
         let rows = findings.iter();
         let rows = rows.filter(|row| row["declared"] == declared && row["used"] == used);
-        rows.map(|row| number(&row["transactions"])).sum()
+        rows.map(|row| number(&row["uses"])).sum()
     };
     let (unwritten, untouched) = (count("write", "read"), count("write", "untouched"));
     assert!(
@@ -66,9 +66,14 @@ fn what_is_declared_in_vain_is_found_and_priced() {
     );
     for row in findings {
         assert_eq!(row["program"], "trace");
-        assert!(row["position"].as_u64().unwrap() > 0, "the payer pays");
-        assert!(number(&row["account_transactions"]) <= number(&row["transactions"]));
-        assert!(row["account"].is_string() && row["saved"].is_i64());
+        let sum = |list: &str| -> u64 {
+            let rows = row[list].as_array().unwrap().iter();
+            rows.map(|row| number(&row["uses"])).sum()
+        };
+        assert_eq!(sum("positions"), number(&row["uses"]));
+        assert!(sum("accounts") > 0 && sum("accounts") <= number(&row["uses"]));
+        assert_ne!(row["positions"][0]["position"], 0, "the payer pays");
+        assert!(row["saved"].is_i64());
     }
 }
 

@@ -54,8 +54,6 @@ pub struct FindingKind {
     pub program: Option<Address>,
     /// What that program calls the instruction, if it tells its instructions apart.
     pub instruction: Option<&'static str>,
-    /// The account's first position in the instruction, from 0.
-    pub position: Option<usize>,
     /// What was declared.
     pub declared: AccessMode,
     /// What was done: [`AccountUse::Read`] or [`AccountUse::Untouched`].
@@ -69,6 +67,9 @@ pub struct Finding {
     pub kind: FindingKind,
     /// Where, in the order of transactions.
     pub accesses: Vec<(TransactionIndex, AccountIndex)>,
+    /// How often at which position of the instruction, from 0; an account that the instruction
+    /// names twice counts at the first. Empty if no instruction names them.
+    pub positions: BTreeMap<usize, usize>,
 }
 
 /// What a block declared in vain.
@@ -164,8 +165,9 @@ pub struct Costs {
 /// let mut engine = Engine::new(1)?;
 /// let processed = engine.process(tip.child(1, 0), &block, &options, &mut ())?;
 /// let report = audit(&programs, &processed.prepared, &processed.receipts)?;
-/// let kind = report.findings[0].kind;
-/// assert_eq!((kind.program, kind.position), (Some(Peek.address()), Some(0)));
+/// let finding = &report.findings[0];
+/// let kind = finding.kind;
+/// assert_eq!((kind.program, finding.positions[&0]), (Some(Peek.address()), 1));
 /// assert_eq!((kind.declared.is_write(), kind.used), (true, AccountUse::Read));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -174,7 +176,7 @@ pub fn audit(
     prepared: &PreparedBlock<'_>,
     receipts: &BlockReceipts,
 ) -> Result<Report, AuditError> {
-    let mut found: BTreeMap<FindingKind, Vec<(TransactionIndex, AccountIndex)>> = BTreeMap::new();
+    let mut found: BTreeMap<FindingKind, Finding> = BTreeMap::new();
     let mut audited_count = 0_usize;
     for (index, transaction, receipt) in executed(prepared, receipts) {
         let position = transaction.position;
@@ -197,16 +199,21 @@ pub fn audit(
         audited_count = audited_count.saturating_add(1);
         for (place, (&access, &used)) in accesses.iter().zip(uses).enumerate() {
             if is_in_vain(access.mode(), used) {
-                let kind = kind(programs, prepared, index, place, used);
-                let accesses = found.entry(kind).or_default();
-                accesses.push((index, access.account()));
+                let (kind, position) = kind(programs, prepared, index, place, used);
+                let finding = found.entry(kind).or_insert_with(|| Finding {
+                    kind,
+                    accesses: Vec::new(),
+                    positions: BTreeMap::new(),
+                });
+                finding.accesses.push((index, access.account()));
+                if let Some(position) = position {
+                    let count = finding.positions.entry(position).or_default();
+                    *count = count.saturating_add(1);
+                }
             }
         }
     }
-    let findings = found.into_iter();
-    let mut findings: Vec<Finding> = findings
-        .map(|(kind, accesses)| Finding { kind, accesses })
-        .collect();
+    let mut findings: Vec<Finding> = found.into_values().collect();
     // A stable sort: kinds with equally many stay in their order.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.accesses.len()));
     Ok(Report {
@@ -248,14 +255,14 @@ fn is_in_vain(declared: AccessMode, used: AccountUse) -> bool {
     }
 }
 
-/// Who declared the account at `place` of a transaction.
+/// Who declared the account at `place` of a transaction, and at which position.
 fn kind(
     programs: &ProgramTable,
     prepared: &PreparedBlock<'_>,
     index: TransactionIndex,
     place: usize,
     used: AccountUse,
-) -> FindingKind {
+) -> (FindingKind, Option<usize>) {
     let accesses = prepared.table().accesses(index);
     let view = &prepared.transactions()[index.0 as usize].view;
     let mut instructions = view.instructions();
@@ -269,13 +276,13 @@ fn kind(
             .and_then(|program| program.instruction_name(instruction.data));
         Some((program, name, position))
     });
-    FindingKind {
+    let kind = FindingKind {
         program: named.map(|(program, _, _)| program),
         instruction: named.and_then(|(_, name, _)| name),
-        position: named.map(|(_, _, position)| position),
         declared: accesses[place].mode(),
         used,
-    }
+    };
+    (kind, named.map(|(_, _, position)| position))
 }
 
 /// The block's declared accesses, each transaction at the compute units that it used in the end

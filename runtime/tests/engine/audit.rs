@@ -230,7 +230,6 @@ fn findings_name_program_position_and_use_and_have_a_price() {
     let kind = |used| FindingKind {
         program: Some(ADDRESS),
         instruction: None,
-        position: Some(0),
         declared: AccessMode::Write,
         used,
     };
@@ -247,6 +246,10 @@ fn findings_name_program_position_and_use_and_have_a_price() {
             (kind(Untouched), &[(t(2), owned)][..]),
         ]
     );
+
+    for finding in &report.findings {
+        assert_eq!(finding.positions, [(0, finding.accesses.len())].into());
+    }
 
     // Five writers of one account in turn; two readers together and three writers; two readers
     // and two writers beside one that needs nothing.

@@ -62,8 +62,8 @@ pub(crate) struct Arguments {
     /// makespan (throughput), or the priority fee, price x compute-unit limit (priority)
     #[arg(long, value_name = "POLICY", default_value = "throughput")]
     policy: Policy,
-    /// Run the blocks, and show which accounts transactions declared and did not use, by program,
-    /// instruction and position, and what that costs. Of several strategies it prices with `auto`
+    /// Run the blocks, and show which accounts transactions declared and did not use, by program
+    /// and instruction, and what that costs. Of several strategies it prices with `auto`
     /// if it is among them, else the first; of several worker counts with 8, else the first
     #[arg(long)]
     audit: bool,

@@ -8,6 +8,8 @@ use lockstep_benches::planning::ratio;
 
 use crate::text::{BOLD, DIM, Table, paint, thousands};
 
+/// Positions that are shown of a finding.
+const POSITIONS_SHOWN: usize = 4;
 /// Kinds of findings that are shown.
 const FINDINGS_SHOWN: usize = 20;
 
@@ -36,35 +38,24 @@ pub(super) fn show(audit: &AuditFigures) -> String {
     );
     let headings = [
         "program",
-        "account",
         "declared",
         "used",
-        "transactions",
+        "uses",
         "saves",
+        "accounts",
         "most often",
     ];
-    let mut table = Table::new(4, &headings);
+    let mut table = Table::new(3, &headings);
     for finding in audit.findings.iter().take(FINDINGS_SHOWN) {
         let plain = |text: String| (text, Style::new());
         table.styled_row([
             plain(instruction(finding)),
-            plain(
-                finding
-                    .position
-                    .map_or_else(String::new, |at| at.to_string()),
-            ),
             plain(finding.declared.to_owned()),
             plain(finding.used.to_owned()),
-            plain(thousands(finding.transactions)),
+            plain(thousands(finding.uses)),
             plain(saving(finding.saved, audit.makespan)),
-            (
-                format!(
-                    "{} ({})",
-                    finding.account.as_deref().unwrap_or_default(),
-                    thousands(finding.account_transactions)
-                ),
-                DIM,
-            ),
+            plain(positions(finding)),
+            (busiest(finding), DIM),
         ]);
     }
     out.push_str(&table.show());
@@ -83,6 +74,24 @@ fn instruction(finding: &FindingFigures) -> String {
         Some(name) => format!("{program} {name}"),
         None => program.to_owned(),
     }
+}
+
+/// The positions of the accounts in the instruction: all, or the first few.
+fn positions(finding: &FindingFigures) -> String {
+    let all = &finding.positions;
+    let shown = all.iter().take(POSITIONS_SHOWN);
+    let mut shown: Vec<String> = shown.map(|row| row.position.to_string()).collect();
+    if all.len() > POSITIONS_SHOWN {
+        shown.push("..".to_owned());
+    }
+    shown.join(" ")
+}
+
+/// The account that is declared so most often, and how often.
+fn busiest(finding: &FindingFigures) -> String {
+    finding.accounts.first().map_or_else(String::new, |row| {
+        format!("{} ({})", row.account, thousands(row.uses))
+    })
 }
 
 /// Cost units and their share of the makespan.
