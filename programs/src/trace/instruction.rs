@@ -3,8 +3,8 @@
 //!
 //! Layout, little endian, 9 bytes: `cost: u32` in compute units, `flags: u8`, `code: u32`. Flag 1:
 //! it fails with `code`, which is 0 without. Flag 2: two more bytes follow, `unwritten: u8` and
-//! `untouched: u8`, not both 0. Bytes behind these are passed over: a client puts a number there to tell apart
-//! two transactions that are the same otherwise.
+//! `untouched: u8`, not both 0. Bytes behind these are passed over: a client puts a number there
+//! to tell apart two transactions that are the same otherwise.
 
 use lockstep_interface::{AccountMeta, Instruction};
 
