@@ -10,6 +10,7 @@
 //! transactions: neither threads nor plan enter, beyond the order the plan stands for.
 #![deny(unsafe_code)]
 
+pub mod audit;
 pub mod bank;
 pub mod block;
 pub mod commit;

@@ -38,6 +38,10 @@ impl Program for SystemProgram {
         "system"
     }
 
+    fn instruction_name(&self, data: &[u8]) -> Option<&'static str> {
+        SystemInstruction::decode(data).map(|instruction| instruction.name())
+    }
+
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
         context.consume(COMPUTE_UNITS)?;
         let instruction = SystemInstruction::decode(context.data())

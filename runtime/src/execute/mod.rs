@@ -23,7 +23,7 @@ mod workers;
 
 use lockstep_interface::{
     Hash, TransactionError,
-    context::{Event, InnerInstruction, LogEntry, ReturnData},
+    context::{AccountUse, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -59,6 +59,8 @@ pub struct Recording {
     pub logs: bool,
     /// Balances of all accounts before and after.
     pub balances: bool,
+    /// What was done with each account, for [`audit`](crate::audit).
+    pub uses: bool,
 }
 
 impl Recording {
@@ -66,15 +68,17 @@ impl Recording {
     pub const ALL: Self = Self {
         logs: true,
         balances: true,
+        uses: true,
     };
     /// Nothing but status, fee and compute units.
     pub const NONE: Self = Self {
         logs: false,
         balances: false,
+        uses: false,
     };
 
     fn any(self) -> bool {
-        self.logs || self.balances
+        self.logs || self.balances || self.uses
     }
 }
 
@@ -128,6 +132,9 @@ pub struct Details {
     pub balances_before: Vec<u64>,
     /// Lamports of each account afterwards.
     pub balances_after: Vec<u64>,
+    /// What was done with each account, in message order; also what a failure undid. Fee payer,
+    /// nonce account and the programs of all instructions count as used.
+    pub uses: Vec<AccountUse>,
 }
 
 /// SHA-256 over the included transactions in the order given.

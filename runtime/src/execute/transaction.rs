@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lockstep_interface::{
     Account, InstructionError, Rent, TransactionContext, TransactionError,
     address::{INCINERATOR, program_ids},
-    context::AccountSlot,
+    context::{AccountSlot, AccountUse},
     nonce::{NONCE_ACCOUNT_SIZE, NonceState},
 };
 
@@ -65,6 +65,11 @@ pub(super) fn process(
             } else {
                 Vec::new()
             },
+            uses: if recording.uses {
+                uses(context, transaction)
+            } else {
+                Vec::new()
+            },
         })
     });
     Outcome::Included(Receipt {
@@ -81,6 +86,26 @@ fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     (0..count)
         .map(|index| context.slot(index).lamports())
         .collect()
+}
+
+/// What was done with each account. A program counts as read also where an instruction before its
+/// own failed: whether it can run is checked before the first one.
+fn uses(
+    context: &mut TransactionContext<'_>,
+    transaction: &SanitizedTransaction<'_>,
+) -> Vec<AccountUse> {
+    let count = context.account_count();
+    let mut uses: Vec<AccountUse> = (0..count).map(|index| context.slot(index).used()).collect();
+    let programs = transaction.view.instructions();
+    let programs = programs.map(|instruction| usize::from(instruction.program_index));
+    let nonce = match transaction.lifetime {
+        Lifetime::Blockhash => None,
+        Lifetime::Nonce { account } => Some(usize::from(account)),
+    };
+    for index in programs.chain(nonce) {
+        uses[index] = uses[index].max(AccountUse::Read);
+    }
+    uses
 }
 
 /// Checks nonce and payer, and takes the fee. Gives the nonce account and what it holds if the

@@ -42,6 +42,13 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// A short name for people.
     fn name(&self) -> &'static str;
 
+    /// A short name for people of the instruction with this data, for reports that tell a
+    /// program's instructions apart. `None`, the default, where the data means nothing, or where
+    /// the program has one instruction only.
+    fn instruction_name(&self, _data: &[u8]) -> Option<&'static str> {
+        None
+    }
+
     /// Runs one instruction.
     ///
     /// The result must depend on the context alone: not on time, threads or other state.

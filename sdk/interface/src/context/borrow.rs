@@ -3,7 +3,7 @@
 
 use std::cell::{Ref, RefMut};
 
-use super::{AccountSlot, InstructionAccount, TransactionContext};
+use super::{AccountSlot, AccountUse, InstructionAccount, TransactionContext};
 use crate::{
     Account, Address, InstructionError,
     address::program_ids,
@@ -187,6 +187,8 @@ impl AccountMut<'_, '_> {
             self.transaction.set_growth(before, size);
             self.writable_data()?.resize(size, 0);
         }
+        // Also where the size stays: a read-only account would have been refused.
+        self.slot.mark(AccountUse::Written);
         Ok(())
     }
 

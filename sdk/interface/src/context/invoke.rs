@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    AccountMut, AccountRef, Event, InnerInstruction, InstructionAccount, LogEntry, ReturnData,
-    TransactionContext,
+    AccountMut, AccountRef, AccountUse, Event, InnerInstruction, InstructionAccount, LogEntry,
+    ReturnData, TransactionContext,
 };
 use crate::{
     Address, Instruction, InstructionError, Positions, RuleSet, Sysvars,
@@ -109,6 +109,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let slot = slot
             .try_borrow()
             .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        slot.mark(AccountUse::Read);
         Ok(AccountRef { slot, meta })
     }
 
@@ -137,6 +138,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let slot = slot
             .try_borrow_mut()
             .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        slot.mark(AccountUse::Read);
         Ok(AccountMut {
             slot,
             meta,
@@ -469,6 +471,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let slot = slot
             .try_borrow()
             .map_err(|_| InstructionError::AccountBorrowOutstanding)?;
+        slot.mark(AccountUse::Read);
         Ok(slot.account().owner == program_ids::NATIVE_LOADER)
     }
 

@@ -19,7 +19,7 @@ mod transaction;
 pub use borrow::{AccountMut, AccountRef};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
-pub use slot::AccountSlot;
+pub use slot::{AccountSlot, AccountUse};
 pub use transaction::{InstructionAccount, Scratch, TransactionContext};
 
 #[cfg(test)]

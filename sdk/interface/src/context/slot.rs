@@ -1,5 +1,6 @@
 //! An account as a transaction holds it, with what is needed to undo the transaction.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::{Account, AccountData, Address, InstructionError};
@@ -44,6 +45,21 @@ enum DataBefore {
     Copied(Range<usize>),
 }
 
+/// What was done with an account in the course of a transaction, whatever was declared and also
+/// where it was undone later.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum AccountUse {
+    /// No program that ran looked into the account. Its address and its signature are part of the
+    /// message: looking at these needs no access.
+    #[default]
+    Untouched,
+    /// A program borrowed the account, shared or exclusively, or it is a program that ran.
+    Read,
+    /// A program, or the runtime for fee or nonce, obtained the right to change lamports, owner
+    /// or data: the account could not have been read-only. Writing what was there before counts.
+    Written,
+}
+
 /// One account of a transaction.
 #[derive(Debug)]
 pub struct AccountSlot<'t> {
@@ -54,6 +70,7 @@ pub struct AccountSlot<'t> {
     owner_before: Address,
     executable_before: bool,
     data_before: DataBefore,
+    used: Cell<AccountUse>,
     /// Data length when the running top-level instruction began.
     pub(super) size_at_entry: usize,
 }
@@ -101,6 +118,7 @@ impl<'t> AccountSlot<'t> {
             owner_before,
             executable_before,
             data_before: DataBefore::Unchanged,
+            used: Cell::new(AccountUse::Untouched),
             size_at_entry: 0,
         }
     }
@@ -139,6 +157,17 @@ impl<'t> AccountSlot<'t> {
         }
     }
 
+    /// What was done with the account so far.
+    pub fn used(&self) -> AccountUse {
+        self.used.get()
+    }
+
+    /// Notes a use. A byte beside what is being used anyway, so it is kept whether or not anybody
+    /// asks.
+    pub(super) fn mark(&self, used: AccountUse) {
+        self.used.set(self.used.get().max(used));
+    }
+
     /// The balance before the transaction, less fees it has paid.
     pub fn lamports_before(&self) -> u64 {
         self.lamports_before
@@ -164,10 +193,11 @@ impl<'t> AccountSlot<'t> {
 
     /// The account, if it is owned, for changes outside of data.
     pub(super) fn owned_mut(&mut self) -> Option<&mut Account> {
-        match &mut self.held {
-            Held::Owned(account) => Some(account),
-            _ => None,
-        }
+        let Held::Owned(account) = &mut self.held else {
+            return None;
+        };
+        self.used.set(AccountUse::Written);
+        Some(account)
     }
 
     /// The sum of all that the transaction tried to add to an account that it only credits, also
@@ -196,6 +226,7 @@ impl<'t> AccountSlot<'t> {
         else {
             return None;
         };
+        self.used.set(AccountUse::Written);
         *tried = tried.saturating_add(lamports);
         let Some(after) = before.checked_add(lamports) else {
             return Some(Err(InstructionError::ArithmeticOverflow));
@@ -210,6 +241,7 @@ impl<'t> AccountSlot<'t> {
         let Held::Owned(account) = &mut self.held else {
             return None;
         };
+        self.used.set(AccountUse::Written);
         if matches!(self.data_before, DataBefore::Unchanged) {
             self.data_before = if account.data.is_unique() {
                 let start = undo.len();
