@@ -126,7 +126,7 @@ impl DiskStore {
         &self.path
     }
 
-    /// Calls the medium. What it panics with on bytes that it did not write is an error here.
+    /// Calls the medium.
     fn call<R>(
         &self,
         operation: &'static str,
@@ -138,10 +138,6 @@ impl DiskStore {
     fn damaged(&self, what: String) -> StoreError {
         let path = self.path.clone();
         StoreError::Damaged { path, what }
-    }
-
-    fn io(&self, operation: &'static str, source: std::io::Error) -> StoreError {
-        engine(&self.path, operation, Box::new(source))
     }
 
     /// The writes of a block.
@@ -178,36 +174,58 @@ fn last_of_each(changes: &[Change]) -> Vec<&Change> {
     changes
 }
 
-/// The error of an engine that failed.
-fn engine(
-    path: &Path,
-    operation: &'static str,
-    source: Box<dyn Error + Send + Sync>,
-) -> StoreError {
+/// The error of a file operation that failed.
+fn failed(path: &Path, operation: &'static str, source: std::io::Error) -> StoreError {
     let path = path.to_owned();
     StoreError::Engine {
         path,
         operation,
-        source,
+        source: Box::new(source),
     }
 }
 
-/// Calls the engine; a panic in it is an error.
+/// What the engine's error means to a store.
+fn explained(path: &Path, operation: &'static str, error: fjall::Error) -> StoreError {
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_owned(),
+        what: format!("cannot {operation}: {what}"),
+    };
+    match error {
+        fjall::Error::Io(error) => failed(path, operation, error),
+        fjall::Error::Locked => StoreError::Locked {
+            path: path.to_owned(),
+        },
+        fjall::Error::Poisoned => StoreError::Stopped {
+            path: path.to_owned(),
+        },
+        fjall::Error::InvalidVersion(_) => damaged("the engine's version is unreadable".to_owned()),
+        fjall::Error::JournalRecovery(error) => damaged(format!("journal: {error:?}")),
+        fjall::Error::Storage(error) => match error.source() {
+            // The cause keeps its own words, and the path and operation are ours.
+            Some(cause) => StoreError::Engine {
+                path: path.to_owned(),
+                operation,
+                source: cause.to_string().into(),
+            },
+            None => damaged(format!(
+                "a file is missing or not what was written: {error:?}"
+            )),
+        },
+        error => damaged(format!("{error:?}")),
+    }
+}
+
+/// Calls the engine. What it panics with, on bytes that it did not write, is an error here.
 fn guarded<R>(
     path: &Path,
     operation: &'static str,
     work: impl FnOnce() -> Result<R, fjall::Error>,
 ) -> Result<R, StoreError> {
-    let result = catch_unwind(AssertUnwindSafe(work));
-    match result {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(fjall::Error::Locked)) => Err(StoreError::Locked {
-            path: path.to_owned(),
-        }),
-        Ok(Err(error)) => Err(engine(path, operation, Box::new(error))),
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| explained(path, operation, error)),
         Err(_) => Err(StoreError::Damaged {
             path: path.to_owned(),
-            what: format!("the storage engine gave up while it was to {operation}"),
+            what: format!("cannot {operation}: the storage engine gave up on what it found"),
         }),
     }
 }
@@ -246,7 +264,7 @@ impl Store for DiskStore {
         self.call("commit a block", |medium| medium.write(writes))?;
         head.anchor
             .set(Some((block.record.slot, block.record.block_id)))
-            .map_err(|error| self.io("write the anchor", error))?;
+            .map_err(|error| failed(&self.path, "write the anchor", error))?;
         head.tip = Some(block.record);
         head.is_stopped = false;
         Ok(())

@@ -10,7 +10,7 @@ use std::{fs, io::ErrorKind, path::Path};
 use super::{
     DiskOptions, DiskStore, Head,
     anchor::{Acknowledged, Anchor, NAME},
-    engine, guarded,
+    failed, guarded,
     layout::{RECORDS, SCHEMA, SCHEMA_KEY, TIP_KEY, decode_header, decode_record, put},
     medium::{Fjall, Medium, MediumOptions, Space},
 };
@@ -43,8 +43,8 @@ pub(crate) fn open_on(
     accept_rollback: bool,
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
-    let failed = |error| engine(path, "open the anchor", Box::new(error));
-    let (anchor, acknowledged) = Anchor::open(path).map_err(failed)?;
+    let anchor = Anchor::open(path);
+    let (anchor, acknowledged) = anchor.map_err(|error| failed(path, "open the anchor", error))?;
     let is_anchored = acknowledged.is_some();
     let acknowledged: Acknowledged = acknowledged.flatten();
     let store = DiskStore {
@@ -79,14 +79,14 @@ pub(crate) fn open_on(
     if newest != acknowledged || !is_anchored {
         let mut head = store.head.write();
         let repaired = head.anchor.repair(newest);
-        repaired.map_err(|error| store.io("repair the anchor", error))?;
+        repaired.map_err(|error| failed(path, "repair the anchor", error))?;
     }
     Ok((store, trie))
 }
 
 /// Makes sure that there is a store's directory, with an anchor.
 fn prepare(path: &Path) -> Result<(), StoreError> {
-    let failed = |operation| move |error| engine(path, operation, Box::new(error));
+    let failed = |operation| move |error| failed(path, operation, error);
     let not_a_store = |found| {
         let path = path.to_owned();
         Err(StoreError::NotAStore { path, found })

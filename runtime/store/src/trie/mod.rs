@@ -8,7 +8,7 @@
 //! depth 0 .. 8    the top: 255 nodes, recomputed at each update
 //! depth 8         256 shards, updated in parallel
 //! below           branches, one bit each, shared between versions
-//! at the ends     buckets of up to 16 leaves with the nodes between them
+//! at the ends     buckets of up to 32 leaves with the nodes between them
 //! ```
 //! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
 //! did not change; any number of children may be made of one parent, in any order and at once, and
@@ -164,7 +164,10 @@ impl Trie {
             changes.reverse();
             changes.sort_by(|one, other| one.path.cmp(&other.path));
             changes.dedup_by(|later, kept| later.path == kept.path);
-            self.0.shards[shard].update(SHARD_DEPTH, &changes, &mut Vec::new())
+            let before = &self.0.shards[shard];
+            let touch = |sum, change: &Change| sum ^ before.touch(SHARD_DEPTH, &change.path);
+            std::hint::black_box(changes.iter().fold(0, touch));
+            before.update(SHARD_DEPTH, &changes, &mut Vec::new())
         });
         let mut shards = self.0.shards.to_vec();
         for (shard, updated) in touched.into_iter().zip(updated) {

@@ -41,6 +41,26 @@ impl Subtree {
         }
     }
 
+    /// Starts to fetch what an update will need. The walks of several changes overlap in waiting
+    /// for memory, where the updates themselves wait for one another. The value means nothing.
+    pub(crate) fn touch(&self, mut depth: usize, path: &Bytes) -> usize {
+        let mut subtree = self;
+        let mut touched = 0;
+        while let Body::Branch(children) = &subtree.body {
+            let side = usize::from(bit(path, depth));
+            touched ^= match &children[side ^ 1].body {
+                Body::Empty => 0,
+                Body::Bucket(bucket) => Arc::strong_count(bucket),
+                Body::Branch(children) => Arc::strong_count(children),
+            };
+            subtree = &children[side];
+            depth = depth.saturating_add(1);
+        }
+        let leaves = subtree.leaves().unwrap_or_default();
+        let sum = leaves.iter().fold(0, |sum, leaf| sum ^ leaf.path[0]);
+        touched ^ usize::from(sum)
+    }
+
     /// The subtree at `depth` after some changes, in strictly ascending order of paths.
     ///
     /// O(changes x (bucket + depth)) time; `scratch` is emptied before and after use.
