@@ -31,7 +31,7 @@ pub(super) struct Dispatcher {
 /// The transactions that can run and that nobody has taken.
 #[derive(Debug)]
 enum ReadySet {
-    Queue(Queue),
+    Queue(Box<Queue>),
     Ranks(Ranks),
 }
 
@@ -47,7 +47,7 @@ impl Dispatcher {
             ready: match batch.dispatch() {
                 Dispatch::Ranked => ReadySet::Ranks(Ranks::new(counts.len(), roots)),
                 Dispatch::Queued | Dispatch::Static => {
-                    ReadySet::Queue(Queue::new(counts.len(), roots))
+                    ReadySet::Queue(Box::new(Queue::new(counts.len(), roots)))
                 }
             },
             transaction_count: counts.len(),

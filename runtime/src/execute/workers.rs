@@ -63,7 +63,7 @@ enum Phase<'p> {
     /// A batch with waits; each worker has lanes of its own and goes on with one that can run.
     Waits(WaitingLanes<'p>),
     /// A batch of queued or ranked dispatch; workers take transactions that can run.
-    Dynamic(Batch<'p>, Dispatcher),
+    Dynamic(Batch<'p>, Box<Dispatcher>),
 }
 
 /// Values of which each is reached by one worker at a time.
@@ -297,7 +297,7 @@ fn phases<'p>(plan: &'p CheckedPlan<'_>) -> Vec<Phase<'p>> {
                 _ => phases.push(Phase::Inline(vec![batch])),
             }
         } else if batch.dispatch() != Dispatch::Static {
-            phases.push(Phase::Dynamic(batch, Dispatcher::new(batch)));
+            phases.push(Phase::Dynamic(batch, Box::new(Dispatcher::new(batch))));
         } else if batch.waits().is_empty() {
             phases.push(Phase::Lanes(batch));
         } else {
