@@ -84,7 +84,7 @@ fn small_trace(scratch: &Folder) -> String {
         ),
         row(9, 0, 0, 1, ""),
     ];
-    write(&scratch, "small.jsonl", &rows.concat())
+    write(scratch, "small.jsonl", &rows.concat())
 }
 
 #[test]

@@ -400,7 +400,7 @@ fn overdeclare(accounts: &mut Vec<AccountMeta>, percent: u64, rng: &mut ChaCha8R
                 0 => &mut untouched,
                 _ => &mut unwritten,
             };
-            picked.push(meta.clone());
+            picked.push(*meta);
         }
         !is_picked
     });
