@@ -225,6 +225,7 @@ impl FindingFigures {
             declared: match kind.declared {
                 AccessMode::Read => "read",
                 AccessMode::Write => "write",
+                AccessMode::Credit => "credit",
             },
             used: match kind.used {
                 AccountUse::Untouched => "untouched",
