@@ -36,6 +36,7 @@ pub(crate) fn timestamp(slot: u64) -> i64 {
 pub(crate) const LOGS: Recording = Recording {
     logs: true,
     balances: false,
+    uses: true,
 };
 
 /// Options with everything recorded.
