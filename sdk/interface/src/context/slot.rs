@@ -226,13 +226,13 @@ impl<'t> AccountSlot<'t> {
         else {
             return None;
         };
-        self.used.set(AccountUse::Written);
         *tried = tried.saturating_add(lamports);
         let Some(after) = before.checked_add(lamports) else {
             return Some(Err(InstructionError::ArithmeticOverflow));
         };
         // Not larger than the balance, which fits.
         *sum = sum.saturating_add(lamports);
+        self.used.set(AccountUse::Written);
         Some(Ok((before, after)))
     }
 
