@@ -75,7 +75,7 @@ fn run_declaring(
     }
     let slot = context.slot(1);
     assert!(slot.is_writable());
-    let gained = slot.lamports() - slot.lamports_before();
+    let gained = slot.lamports().abs_diff(slot.lamports_before());
     assert_eq!(slot.is_changed(), gained > 0);
     (result, gained, slot.credit_tried())
 }
