@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! account a        base ------------ read by who credits a ------------ base + sums ...
-//! worker 0         sum:  +3    +4                                     |
-//! worker 1         sum:     +9                                        | folded by who writes a next,
-//! worker 2         sum:  +1       +2                                  | or at the end of the block
+//! worker 0         sum:  +3    +4                          |
+//! worker 1         sum:     +9                             | folded by who writes a next,
+//! worker 2         sum:  +1       +2                       | or at the end of the block
 //! ```
 //!
 //! The argument that the result is that of the serial run:
@@ -15,10 +15,11 @@
 //! 2. The plan orders every writer behind all credits that come before it in canonical order, and
 //!    before all that come after. It folds the sums, and has the balance that the serial run has.
 //! 3. A credit of a rent-exempt account succeeds whatever else is added to it, as long as the
-//!    balance fits 64 bits. Every crediting transaction looks at the base ([`is_creditable`]), which
-//!    is no larger than the balance. Every fold looks at the balance, which is no smaller than any
-//!    since the fold before, as nobody takes lamports in between: it is at most half of what fits.
-//!    What a transaction tries to add, also if it fails in the end, is less than the other half.
+//!    balance fits 64 bits. Every crediting transaction looks at the base ([`is_creditable`]),
+//!    which is no larger than the balance. Every fold looks at the balance, which is no smaller
+//!    than any since the fold before, as nobody takes lamports in between: it is at most half of
+//!    what fits. What a transaction tries to add, also if it fails in the end, is less than the
+//!    other half.
 //! 4. If one of these checks fails, the block is given up, and is run again with fewer credits.
 //!    Whether one fails is decided by bases, sums and instructions, which the plan fixes, so that
 //!    all machines agree.
