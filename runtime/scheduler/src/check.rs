@@ -106,7 +106,7 @@ pub enum PlanError {
         /// One wait of the circle, or one held up by it.
         wait: Wait,
     },
-    /// A batch with waits of a plan of static dispatch has more than [`LANES_WITH_WAITS_MAX`] lanes.
+    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes under static dispatch.
     #[error("batch {batch} has waits and {lane_count} lanes, more than {LANES_WITH_WAITS_MAX}")]
     TooManyLanes {
         /// The batch.

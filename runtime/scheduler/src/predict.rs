@@ -172,8 +172,8 @@ impl Ready {
     }
 }
 
-/// The predicted course of a batch under its plan's dispatch, queued or ranked, in the order in which transactions
-/// start. Ends without those that wait in a circle.
+/// The predicted course of a batch under its plan's dispatch, queued or ranked, in the order in
+/// which transactions start. Ends without those that wait in a circle.
 ///
 /// # Panics
 /// If the batch names a transaction that the table does not have.
