@@ -139,13 +139,13 @@ fn round(test: &str, fault: Fault, path: &Path, random: &mut ChaCha8Rng) -> Opti
     child.kill().unwrap();
     child.wait().unwrap();
     told.extend(lines);
-    let slots = told.iter().filter_map(|line| {
+    let mut slots = told.iter().filter_map(|line| {
         let (_, slot) = line
             .split_once(' ')
             .filter(|(what, _)| *what == "committed")?;
         slot.parse().ok()
     });
-    slots.last()
+    slots.next_back()
 }
 
 /// Opens what a child left and compares all of it.

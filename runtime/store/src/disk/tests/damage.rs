@@ -168,12 +168,14 @@ fn zeroed_tails_are_noticed() {
     });
 }
 
-/// What a lost power supply may leave of a journal that was not synced.
+/// What a lost power supply may leave of a journal that was not synced. A journal that ends early is
+/// cut back to its last whole batch; where zeros stand for what was not written, the engine may
+/// take some of them for sizes and give up.
 #[test]
 fn a_torn_journal_is_rolled_back_to_a_whole_block() {
     let origin = Origin::new();
     let mut random = ChaCha8Rng::seed_from_u64(5);
-    let mut slots = Vec::new();
+    let (mut slots, mut refused) = (Vec::new(), 0);
     for round in 0..30 * scale() {
         let outcome = origin.damaged(true, |path| {
             let journal = files(path)
@@ -191,12 +193,15 @@ fn a_torn_journal_is_rolled_back_to_a_whole_block() {
         });
         match outcome {
             Outcome::Whole(slot) => slots.push(slot),
-            Outcome::Refused(text) => panic!("refused: {text}"),
+            Outcome::Refused(text) => {
+                assert!(round % 2 == 1, "a journal that ends early: {text}");
+                refused += 1;
+            }
         }
     }
     slots.sort_unstable();
     slots.dedup();
-    eprintln!("rolled back to {slots:?}");
+    eprintln!("rolled back to {slots:?}, {refused} refused");
     assert!(slots.len() > 3, "the tears did nothing");
 }
 
