@@ -52,8 +52,8 @@ pub(crate) fn is_repeat(
     match tip {
         Some(tip) if tip == record => Ok(true),
         Some(tip) if !follows(tip, record) => Err(StoreError::OutOfOrder {
-            tip: *tip,
-            block: *record,
+            tip: Box::new(*tip),
+            block: Box::new(*record),
         }),
         _ => Ok(false),
     }

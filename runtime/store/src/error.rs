@@ -38,9 +38,9 @@ pub enum StoreError {
     )]
     OutOfOrder {
         /// The newest block in the store.
-        tip: BlockRecord,
+        tip: Box<BlockRecord>,
         /// The one that was to be committed.
-        block: BlockRecord,
+        block: Box<BlockRecord>,
     },
     /// There is something else at the store's path. Nothing was changed.
     #[error("{} is no account store: {found}", path.display())]

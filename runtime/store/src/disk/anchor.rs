@@ -4,14 +4,15 @@
 //! A journal that lost its tail looks like one that ended there. The anchor is written after a
 //! block is durable and before it is acknowledged, so an engine that is behind it has lost blocks.
 //! It is not synced: after a loss of power it may name an older block, which only makes the check
-//! weaker. A damaged anchor is replaced once everything else fits.
+//! weaker. A damaged anchor is replaced once everything else fits. Whoever has the store open holds a
+//! lock on the file.
 //!
 //! ```text
 //! "lockstep store 1\n" | 0 or 1 | slot u64 | block 32 | the first 8 bytes of SHA-256 of all before
 //! ```
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
 };
@@ -54,24 +55,31 @@ fn decode(bytes: &[u8; SIZE]) -> Option<Acknowledged> {
     (encode(acknowledged) == *bytes).then_some(acknowledged)
 }
 
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
 impl Anchor {
-    /// Makes the anchor of a new store, durably.
+    /// Makes the anchor of a new store, durably. What it says is still damaged.
     pub(crate) fn create(directory: &Path) -> io::Result<()> {
-        let mut file = File::create_new(directory.join(NAME))?;
-        file.write_all(&encode(None))?;
-        file.sync_all()?;
-        File::open(directory)?.sync_all()
+        File::create(directory.join(NAME))?.sync_all()?;
+        sync_directory(directory)
     }
 
-    /// Opens the anchor and reads it; `None` for what it says if it is damaged.
-    pub(crate) fn open(directory: &Path) -> io::Result<(Self, Option<Acknowledged>)> {
+    /// Opens the anchor, unless somebody has it open, and reads it; `None` for what it says if it
+    /// is damaged.
+    pub(crate) fn open(directory: &Path) -> Result<(Self, Option<Acknowledged>), TryLockError> {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).open(directory.join(NAME))?;
+        let file = options.read(true).write(true).open(directory.join(NAME));
+        let mut file = file.map_err(TryLockError::Error)?;
+        file.try_lock()?;
         let mut bytes = Vec::with_capacity(SIZE);
         let limit = u64::try_from(SIZE)
             .expect("a small number")
             .saturating_add(1);
-        (&mut file).take(limit).read_to_end(&mut bytes)?;
+        let read = (&mut file).take(limit).read_to_end(&mut bytes);
+        read.map_err(TryLockError::Error)?;
         let acknowledged = bytes.as_slice().try_into().ok().and_then(decode);
         Ok((Self { file }, acknowledged))
     }

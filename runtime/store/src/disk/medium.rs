@@ -50,15 +50,6 @@ pub(crate) trait Medium: fmt::Debug + Send + Sync {
     ) -> Result<(), Error>;
 }
 
-/// Bytes in memory that a medium may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MediumOptions {
-    /// For blocks of files that were read.
-    pub(crate) cache_size: u64,
-    /// For changes that are in the journal only, by key space.
-    pub(crate) buffer_size: u64,
-}
-
 /// The medium of fjall, an LSM tree with a journal.
 pub(crate) struct Fjall {
     database: Database,
@@ -73,11 +64,10 @@ impl fmt::Debug for Fjall {
 }
 
 impl Fjall {
-    /// Opens the medium in a directory; makes it if there is none.
-    pub(crate) fn open(path: &Path, options: MediumOptions) -> Result<Self, Error> {
-        let builder = Database::builder(path).cache_size(options.cache_size);
-        let database = builder.open()?;
-        let buffer_size = options.buffer_size;
+    /// Opens the medium in a directory; makes it if there is none. Sizes are those of
+    /// [`DiskOptions`](crate::DiskOptions).
+    pub(crate) fn open(path: &Path, cache_size: u64, buffer_size: u64) -> Result<Self, Error> {
+        let database = Database::builder(path).cache_size(cache_size).open()?;
         let keyspace = move || KeyspaceCreateOptions::default().max_memtable_size(buffer_size);
         let separation = KvSeparationOptions::default().separation_threshold(BODY_SEPARATION_SIZE);
         let state = database.keyspace("state", keyspace)?;

@@ -5,19 +5,27 @@
 //!      -> anchor: nothing acknowledged is missing -> accounts have the tip's state root
 //! ```
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{
+    fs::{self, TryLockError},
+    io::ErrorKind,
+    path::Path,
+};
 
 use super::{
     DiskOptions, DiskStore, Head,
-    anchor::{Acknowledged, Anchor, NAME},
+    anchor::{Acknowledged, Anchor, NAME, sync_directory},
     failed, guarded,
     layout::{RECORDS, SCHEMA, SCHEMA_KEY, TIP_KEY, decode_header, decode_record, put},
-    medium::{Fjall, Medium, MediumOptions, Space},
+    medium::{Fjall, Medium, Space},
 };
-use crate::{BlockRecord, Parallel, StoreError, Trie, block::follows, load_trie, sync::Shared};
+use crate::{
+    BlockRecord, Parallel, Store, StoreError, Trie, block::follows, load_trie, sync::Shared,
+};
 
 /// The engine's directory in the store's.
 const ENGINE: &str = "engine";
+/// The same while it is made; it gets its name once it is complete.
+const UNFINISHED: &str = "engine.unfinished";
 
 /// See [`DiskStore::open`].
 pub(crate) fn open(
@@ -26,26 +34,68 @@ pub(crate) fn open(
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
     prepare(path)?;
-    let medium = guarded(path, "open the files", || {
-        let options = MediumOptions {
-            cache_size: options.cache_size,
-            buffer_size: options.buffer_size,
-        };
-        Fjall::open(&path.join(ENGINE), options)
-    })?;
-    open_on(path, Box::new(medium), options.accept_rollback, parallel)
+    let anchored = open_anchor(path)?;
+    if !path.join(ENGINE).exists() {
+        if let Some(Some((acknowledged, _))) = anchored.1
+            && !options.accept_rollback
+        {
+            return Err(StoreError::RolledBack {
+                path: path.to_owned(),
+                acknowledged,
+                found: None,
+            });
+        }
+        create(path, options)?;
+    }
+    let medium = Box::new(open_engine(path, ENGINE, options)?);
+    open_on(path, anchored, medium, options.accept_rollback, parallel)
+}
+
+/// Opens the anchor, and with it locks the store.
+pub(crate) fn open_anchor(path: &Path) -> Result<(Anchor, Option<Acknowledged>), StoreError> {
+    Anchor::open(path).map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError::Locked {
+            path: path.to_owned(),
+        },
+        TryLockError::Error(error) => failed(path, "open the anchor", error),
+    })
+}
+
+/// Opens or makes the engine in a directory of the store's.
+pub(crate) fn open_engine(
+    path: &Path,
+    name: &str,
+    options: DiskOptions,
+) -> Result<Fjall, StoreError> {
+    guarded(path, "open the files", || {
+        Fjall::open(&path.join(name), options.cache_size, options.buffer_size)
+    })
+}
+
+/// Makes the engine of a new store. Whoever is interrupted leaves nothing that has the right name.
+fn create(path: &Path, options: DiskOptions) -> Result<(), StoreError> {
+    let failed = |error| failed(path, "make the store", error);
+    let unfinished = path.join(UNFINISHED);
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(failed)?;
+    }
+    let medium = open_engine(path, UNFINISHED, options)?;
+    let schema = vec![put(SCHEMA_KEY, &SCHEMA.to_le_bytes())];
+    guarded(path, "write the schema", || medium.write(schema))?;
+    drop(medium);
+    fs::rename(unfinished, path.join(ENGINE)).map_err(failed)?;
+    sync_directory(path).map_err(failed)
 }
 
 /// Opens a store on a medium that recovered.
 pub(crate) fn open_on(
     path: &Path,
+    (anchor, acknowledged): (Anchor, Option<Acknowledged>),
     medium: Box<dyn Medium>,
     accept_rollback: bool,
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
-    let anchor = Anchor::open(path);
-    let (anchor, acknowledged) = anchor.map_err(|error| failed(path, "open the anchor", error))?;
-    let is_anchored = acknowledged.is_some();
+    let is_readable = acknowledged.is_some();
     let acknowledged: Acknowledged = acknowledged.flatten();
     let store = DiskStore {
         path: path.to_owned(),
@@ -56,11 +106,8 @@ pub(crate) fn open_on(
             is_stopped: false,
         }),
     };
-    let has_schema = store.check_schema()?;
+    store.check_schema()?;
     let tip = store.check_log()?;
-    if !has_schema && (tip.is_some() || !is_anchored) {
-        return Err(store.damaged("the schema is missing".to_owned()));
-    }
     if !accept_rollback {
         store.check_acknowledged(tip.as_ref(), acknowledged)?;
     }
@@ -71,14 +118,9 @@ pub(crate) fn open_on(
     }
 
     // Everything fits; from here on the store is written.
-    if !has_schema {
-        let writes = vec![put(SCHEMA_KEY, &SCHEMA.to_le_bytes())];
-        store.call("write the schema", |medium| medium.write(writes))?;
-    }
     let newest = tip.map(|tip| (tip.slot, tip.block_id));
-    if newest != acknowledged || !is_anchored {
-        let mut head = store.head.write();
-        let repaired = head.anchor.repair(newest);
+    if newest != acknowledged || !is_readable {
+        let repaired = store.head.write().anchor.repair(newest);
         repaired.map_err(|error| failed(path, "repair the anchor", error))?;
     }
     Ok((store, trie))
@@ -112,23 +154,19 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
 }
 
 impl DiskStore {
-    /// Whether the store has a schema, which is then the one known here.
+    /// Checks that the store has the schema that is known here.
     ///
     /// A store of an older schema is brought up to date here, step by step; the first schema has
     /// none before it.
-    fn check_schema(&self) -> Result<bool, StoreError> {
+    fn check_schema(&self) -> Result<(), StoreError> {
         let schema = self.call("read the schema", |medium| {
             medium.get(Space::State, SCHEMA_KEY)
         })?;
-        let Some(schema) = schema else {
-            return Ok(false);
-        };
-        let bytes = schema.as_ref().try_into();
-        let bytes = bytes.map_err(|_| self.damaged("the schema is no number".to_owned()))?;
-        match u32::from_le_bytes(bytes) {
-            SCHEMA => Ok(true),
-            0 => Err(self.damaged("there is no schema 0".to_owned())),
-            found => Err(StoreError::Schema {
+        let schema = schema.and_then(|schema| schema.as_ref().try_into().ok());
+        match schema.map(u32::from_le_bytes) {
+            Some(SCHEMA) => Ok(()),
+            None | Some(0) => Err(self.damaged("there is no schema".to_owned())),
+            Some(found) => Err(StoreError::Schema {
                 path: self.path.clone(),
                 found,
                 known: SCHEMA,
@@ -164,6 +202,9 @@ impl DiskStore {
         if tip != newest.map(Some) {
             let what = "the log does not end at the newest block".to_owned();
             return Err(self.damaged(what));
+        }
+        if let Some(newest) = newest {
+            self.block(newest.slot)?;
         }
         Ok(newest)
     }

@@ -162,7 +162,7 @@ impl Trie {
             let mut changes: Vec<Change> = parts[shard].iter().copied().copied().collect();
             // A stable sort keeps repeats in order; reversed, the last of them comes first.
             changes.reverse();
-            changes.sort_by(|one, other| one.path.cmp(&other.path));
+            changes.sort_by_key(|change| change.path);
             changes.dedup_by(|later, kept| later.path == kept.path);
             let before = &self.0.shards[shard];
             let touch = |sum, change: &Change| sum ^ before.touch(SHARD_DEPTH, &change.path);

@@ -1,5 +1,9 @@
 //! The trie against nomt-core: the same roots from its reference construction, its verifier on our
 //! proofs. Paths share prefixes of every length, which hashed addresses hardly do.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "tests make their load with plain arithmetic"
+)]
 
 use std::collections::BTreeMap;
 

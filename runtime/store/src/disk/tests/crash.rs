@@ -15,8 +15,8 @@ use std::{
 
 use super::{
     super::{
-        medium::{Fjall, Medium, MediumOptions, Space, Visitor, Write},
-        open::open_on,
+        medium::{Fjall, Medium, Space, Visitor, Write},
+        open::{open_anchor, open_engine, open_on},
     },
     *,
 };
@@ -79,12 +79,11 @@ fn run_child(fault: Fault, path: &Path) -> ! {
         ..options()
     };
     let (store, trie) = if fault == Fault::Split {
-        let options = MediumOptions {
-            cache_size: options.cache_size,
-            buffer_size: options.buffer_size,
-        };
-        let medium = Fjall::open(&path.join("engine"), options).unwrap();
-        open_on(path, Box::new(SplitMedium(medium)), false, &Serial).unwrap()
+        // What makes a store is not what is tested here.
+        drop(DiskStore::open(path, options, &Serial).unwrap());
+        let anchored = open_anchor(path).unwrap();
+        let medium = Box::new(SplitMedium(open_engine(path, "engine", options).unwrap()));
+        open_on(path, anchored, medium, false, &Serial).unwrap()
     } else {
         DiskStore::open(path, options, &Serial).unwrap()
     };
@@ -129,9 +128,9 @@ fn round(test: &str, fault: Fault, path: &Path, random: &mut ChaCha8Rng) -> Opti
     let output = child.stdout.take().unwrap();
     let mut lines = BufReader::new(output).lines().map(Result::unwrap);
     let mut told = Vec::new();
-    // One child in eight is killed while it opens the store.
-    let mut delay = random.random_range(0..40_000);
-    if !random.random_ratio(1, 8) {
+    // One child in eight may be killed while it opens the store, and new stores while they are made.
+    let mut delay = random.random_range(0..60_000);
+    if path.exists() && !random.random_ratio(1, 8) {
         told.extend(lines.by_ref().find(|line| line.starts_with("open")));
         delay = random.random_range(0..400_000);
     }
@@ -139,13 +138,13 @@ fn round(test: &str, fault: Fault, path: &Path, random: &mut ChaCha8Rng) -> Opti
     child.kill().unwrap();
     child.wait().unwrap();
     told.extend(lines);
-    let slots = told.iter().filter_map(|line| {
+    let mut slots = told.iter().filter_map(|line| {
         let (_, slot) = line
             .split_once(' ')
             .filter(|(what, _)| *what == "committed")?;
         slot.parse().ok()
     });
-    slots.last()
+    slots.next_back()
 }
 
 /// Opens what a child left and compares all of it.
@@ -192,6 +191,20 @@ fn is_noticed(test: &str, fault: Fault) -> bool {
         let acknowledged = round(test, fault, folder.path(), &mut random).unwrap_or(0);
         inspect(folder.path(), &mut model, acknowledged).is_err()
     })
+}
+
+#[test]
+fn a_store_that_was_killed_while_it_was_made_can_be_opened() {
+    be_child();
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..20 * scale() {
+        let path = folder.path().join(number.to_string());
+        let test = "a_store_that_was_killed_while_it_was_made_can_be_opened";
+        let acknowledged = round(test, Fault::Nothing, &path, &mut random).unwrap_or(0);
+        let result = inspect(&path, &mut Model::new(Shape::FULL), acknowledged);
+        assert_eq!(result, Ok(()), "round {number}");
+    }
 }
 
 #[test]

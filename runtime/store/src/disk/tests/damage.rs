@@ -17,7 +17,13 @@ struct Origin {
 }
 
 impl Origin {
-    fn new() -> Self {
+    /// Small buffers leave sorted files behind, large ones nothing but a journal.
+    fn new(buffer_size: u64) -> Self {
+        let options = DiskOptions {
+            buffer_size,
+            ..options()
+        };
+        let open = |path: &Path| DiskStore::open(path, options, &Serial);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new");
         for end in [SLOT_COUNT - 20, SLOT_COUNT] {
@@ -124,7 +130,7 @@ fn place(random: &mut ChaCha8Rng, folder: &Path) -> (PathBuf, Vec<u8>, usize) {
 
 /// Damages a store many times; prints what came of it.
 fn check(count: usize, damage: impl Fn(&mut ChaCha8Rng, &Path, &Path)) {
-    let origin = Origin::new();
+    let origin = Origin::new(options().buffer_size);
     let mut random = ChaCha8Rng::seed_from_u64(4);
     let (mut whole, mut refused) = (0, BTreeMap::<String, usize>::new());
     for _ in 0..count * scale() {
@@ -168,12 +174,14 @@ fn zeroed_tails_are_noticed() {
     });
 }
 
-/// What a lost power supply may leave of a journal that was not synced.
+/// What a lost power supply may leave of a journal that was not synced. A journal that ends early is
+/// cut back to its last whole batch; where zeros stand for what was not written, the engine may
+/// take some of them for sizes and give up.
 #[test]
 fn a_torn_journal_is_rolled_back_to_a_whole_block() {
-    let origin = Origin::new();
+    let origin = Origin::new(64 << 20);
     let mut random = ChaCha8Rng::seed_from_u64(5);
-    let mut slots = Vec::new();
+    let (mut slots, mut refused) = (Vec::new(), 0);
     for round in 0..30 * scale() {
         let outcome = origin.damaged(true, |path| {
             let journal = files(path)
@@ -191,12 +199,15 @@ fn a_torn_journal_is_rolled_back_to_a_whole_block() {
         });
         match outcome {
             Outcome::Whole(slot) => slots.push(slot),
-            Outcome::Refused(text) => panic!("refused: {text}"),
+            Outcome::Refused(text) => {
+                assert!(round % 2 == 1, "a journal that ends early: {text}");
+                refused += 1;
+            }
         }
     }
     slots.sort_unstable();
     slots.dedup();
-    eprintln!("rolled back to {slots:?}");
+    eprintln!("rolled back to {slots:?}, {refused} refused");
     assert!(slots.len() > 3, "the tears did nothing");
 }
 
@@ -215,7 +226,7 @@ fn files_from_before_and_missing_files_are_noticed() {
 
 #[test]
 fn a_lost_tail_is_refused_until_the_rollback_is_accepted() {
-    let origin = Origin::new();
+    let origin = Origin::new(options().buffer_size);
     let old = origin.folder.path().join("old");
     let new = origin.folder.path().join("new");
     // All of an older store but what it acknowledged: nothing in it contradicts itself.

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     super::{
-        medium::{Fjall, Medium, MediumOptions, Space, Visitor, Write},
-        open::open_on,
+        medium::{Fjall, Medium, Space, Visitor, Write},
+        open::{open_anchor, open_engine, open_on},
     },
     *,
 };
@@ -66,17 +66,16 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
         for good in 0..4 {
             let folder = tempfile::tempdir().unwrap();
             drop(open(folder.path()).unwrap());
-            let options = MediumOptions {
-                cache_size: 1 << 20,
-                buffer_size: 1 << 20,
-            };
-            let inner = Fjall::open(&folder.path().join("engine"), options).unwrap();
+            let anchored = open_anchor(folder.path()).unwrap();
+            let inner = open_engine(folder.path(), "engine", options()).unwrap();
             let medium = FailingMedium {
                 inner,
                 failure,
                 left: AtomicU32::new(good),
             };
-            let (store, trie) = open_on(folder.path(), Box::new(medium), false, &Serial).unwrap();
+            let medium = Box::new(medium);
+            let opened = open_on(folder.path(), anchored, medium, false, &Serial);
+            let (store, trie) = opened.unwrap();
             let mut producer = Producer::after(Shape::SMALL, &store, trie);
             for _ in 0..good {
                 producer.commit(&store).unwrap();

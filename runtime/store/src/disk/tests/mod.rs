@@ -1,5 +1,9 @@
 //! The store on disk against a map in memory: in order, after kills, with damaged files and failing
 //! writes.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "tests make their load with plain arithmetic"
+)]
 
 mod crash;
 mod damage;

@@ -5,7 +5,8 @@ use std::fs;
 use super::{
     super::{
         layout::{SCHEMA, SCHEMA_KEY, put},
-        medium::{Fjall, Medium, MediumOptions},
+        medium::Medium,
+        open::open_engine,
     },
     *,
 };
@@ -222,15 +223,36 @@ fn a_store_is_open_once() {
 }
 
 #[test]
+fn what_was_left_unfinished_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // The anchor has its name, but says nothing yet.
+    fs::write(path.join("ANCHOR"), "").unwrap();
+    drop(open(path).unwrap());
+    // The engine was being made.
+    fs::rename(path.join("engine"), path.join("engine.unfinished")).unwrap();
+    fs::remove_file(path.join("engine.unfinished/version")).unwrap();
+    let (store, trie) = open(path).unwrap();
+    Producer::after(Shape::SMALL, &store, trie)
+        .commit(&store)
+        .unwrap();
+    drop(store);
+    assert!(!path.join("engine.unfinished").exists());
+    // An engine that is gone is not made again once it had something to lose.
+    fs::remove_dir_all(path.join("engine")).unwrap();
+    let error = open(path).unwrap_err();
+    assert!(
+        matches!(error, StoreError::RolledBack { found: None, .. }),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()).unwrap());
     let set = |schema: &[u8]| {
-        let options = MediumOptions {
-            cache_size: 1 << 20,
-            buffer_size: 1 << 20,
-        };
-        let medium = Fjall::open(&folder.path().join("engine"), options).unwrap();
+        let medium = open_engine(folder.path(), "engine", options()).unwrap();
         medium.write(vec![put(SCHEMA_KEY, schema)]).unwrap();
     };
     set(&(SCHEMA + 1).to_le_bytes());
