@@ -13,7 +13,7 @@ pub mod vault {
         pub owner: Mut<Signer<'a>>,
         /// Where they go.
         #[account(seeds = [b"vault", owner])]
-        pub vault: Credit<Wallet<'a>>,
+        pub vault: Credit<'a>,
         /// Moves them.
         pub system: Program<'a, System>,
     }

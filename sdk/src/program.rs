@@ -56,7 +56,7 @@ macro_rules! starts_with {
         impl<$($first: Clone,)* $($rest),*> StartsWith<($($first,)*)>
             for ($($first,)* $($rest,)*)
         {
-            #[allow(non_snake_case, reason = "the type parameters name the arguments")]
+            #[allow(non_snake_case, clippy::unused_unit, reason = "the type parameters name the arguments")]
             fn first(&self) -> ($($first,)*) {
                 #[allow(unused_variables, reason = "the rest is not asked for")]
                 let ($($first,)* $($rest,)*) = self;

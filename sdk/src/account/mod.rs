@@ -1,8 +1,9 @@
 //! Account types: the type of a field says what the instruction does to the account.
 //!
-//! - [`Signer`], [`Wallet`], [`Unchecked`], [`Program`]: accounts without state of ours, read.
+//! - [`Signer`], [`Wallet`], [`Unchecked`], [`Program`]: accounts without state of ours, read;
+//!   [`Credit`]: one that lamports are added to.
 //! - [`State`]: an account with state of ours, read; [`Init`]: one that is created.
-//! - [`Mut`], [`Credit`], [`Signed`] around them ask for more rights.
+//! - [`Mut`], [`Signed`] around them ask for more rights.
 //! - [`Option`] and [`Rest`]: accounts that may be absent.
 //!
 //! They hold a position and a borrowed address. Content is borrowed from the context when it is
@@ -17,10 +18,10 @@ mod stateful;
 
 pub use handle::Handle;
 pub use init::Init;
-pub use rights::{Credit, Creditable, Mut, Signed, Writable};
+pub use rights::{Creditable, Mut, Signed, Writable};
 pub use several::Rest;
 pub(crate) use several::fill_absent;
-pub use simple::{Program, ProgramId, Signer, Unchecked, Wallet};
+pub use simple::{Credit, Program, ProgramId, Signer, Unchecked, Wallet};
 pub use stateful::State;
 
 use crate::{Result, access::AccountAccess, interface::InvokeContext};

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::{Account, Handle};
+use super::{Account, Credit, Handle};
 use crate::{
     Result,
     access::AccountAccess,
@@ -63,20 +63,6 @@ wrapper! {
 }
 
 wrapper! {
-    /// An account to which the instruction does nothing but add lamports.
-    ///
-    /// Additions commute: transactions that only credit the same account can run in parallel.
-    ///
-    /// ```
-    /// use lockstep_sdk::prelude::*;
-    /// fn tip(receiver: &Credit<Unchecked<'_>>, context: &mut Context<'_, '_>) -> Result {
-    ///     receiver.credit(context, 5)
-    /// }
-    /// ```
-    Credit, credited
-}
-
-wrapper! {
     /// An account that has to sign besides what the type inside asks for, such as one that is
     /// created at an address of the client's choice: `Signed<Init<'a, T>>`.
     ///
@@ -119,17 +105,6 @@ impl<'a, A: Account<'a>> Mut<A> {
     }
 }
 
-impl<'a, A: Account<'a>> Credit<A> {
-    /// Adds lamports.
-    ///
-    /// # Errors
-    /// `ArithmeticOverflow`, or `AccountBorrowFailed` while the account is borrowed.
-    pub fn credit(&self, context: &mut InvokeContext<'_, '_>, lamports: u64) -> Result {
-        let position = self.0.handle().position();
-        context.account_mut(position)?.credit(lamports)
-    }
-}
-
 /// An account that the instruction may change in every way its owner allows.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared read-only",
@@ -145,10 +120,10 @@ impl<'a, A: Writable<'a>> Writable<'a> for Signed<A> {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared read-only",
     label = "this needs an account that lamports can be added to",
-    note = "declare the field as `Mut<..>`, or as `Credit<..>` if nothing else is done to it"
+    note = "declare the field as `Mut<..>`, or as `Credit` if nothing else is done to it"
 )]
 pub trait Creditable<'a>: Account<'a> {}
 
 impl<'a, A: Account<'a>> Creditable<'a> for Mut<A> {}
-impl<'a, A: Account<'a>> Creditable<'a> for Credit<A> {}
+impl<'a> Creditable<'a> for Credit<'a> {}
 impl<'a, A: Creditable<'a>> Creditable<'a> for Signed<A> {}

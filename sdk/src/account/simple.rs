@@ -48,6 +48,41 @@ pub struct Wallet<'a> {
     handle: Handle<'a>,
 }
 
+/// An account to which the instruction adds lamports, and of which it wants to know nothing but the
+/// address.
+///
+/// Additions commute: transactions that only credit the same account can run in parallel, unlike
+/// those that declare it as [`Mut`](super::Mut).
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// fn tip(receiver: &Credit<'_>, context: &Context<'_, '_>) -> Result {
+///     receiver.credit(context, 5)
+/// }
+/// assert!(<Credit<'static> as AccountSet>::ACCESS[0].is_credit);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Credit<'a> {
+    handle: Handle<'a>,
+}
+
+impl<'a> Credit<'a> {
+    /// The address.
+    pub const fn address(&self) -> &'a Address {
+        self.handle.address()
+    }
+
+    /// Adds lamports.
+    ///
+    /// # Errors
+    /// `ArithmeticOverflow`, or `AccountBorrowFailed` while the account is borrowed.
+    pub fn credit(&self, context: &InvokeContext<'_, '_>, lamports: u64) -> Result {
+        context
+            .account_mut(self.handle.position())?
+            .credit(lamports)
+    }
+}
+
 /// The account of the program `P`, needed to invoke it. Clients need not name it.
 ///
 /// ```
@@ -78,29 +113,25 @@ handle_type!([] Unchecked<'a>);
 handle_type!([] Wallet<'a>);
 handle_type!([P] Program<'a, P>);
 
-impl<'a> Account<'a> for Signer<'a> {
-    const ACCESS: AccountAccess = AccountAccess::READ.signing();
+macro_rules! unchecked_type {
+    ($name:ident: $access:expr) => {
+        impl<'a> Account<'a> for $name<'a> {
+            const ACCESS: AccountAccess = $access;
 
-    fn at(handle: Handle<'a>) -> Self {
-        Self { handle }
-    }
+            fn at(handle: Handle<'a>) -> Self {
+                Self { handle }
+            }
 
-    fn handle(&self) -> Handle<'a> {
-        self.handle
-    }
+            fn handle(&self) -> Handle<'a> {
+                self.handle
+            }
+        }
+    };
 }
 
-impl<'a> Account<'a> for Unchecked<'a> {
-    const ACCESS: AccountAccess = AccountAccess::READ;
-
-    fn at(handle: Handle<'a>) -> Self {
-        Self { handle }
-    }
-
-    fn handle(&self) -> Handle<'a> {
-        self.handle
-    }
-}
+unchecked_type!(Signer: AccountAccess::READ.signing());
+unchecked_type!(Unchecked: AccountAccess::READ);
+unchecked_type!(Credit: AccountAccess::READ.credited());
 
 impl<'a> Account<'a> for Wallet<'a> {
     const ACCESS: AccountAccess = AccountAccess::READ;

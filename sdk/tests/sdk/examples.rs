@@ -1,15 +1,15 @@
 //! The examples do what they say.
 
 #[path = "../../examples/counter.rs"]
-pub mod counter;
+pub mod counter_example;
 #[path = "../../examples/escrow.rs"]
-pub mod escrow;
+pub mod escrow_example;
 #[path = "../../examples/forward.rs"]
-pub mod forward;
+pub mod forward_example;
 #[path = "../../examples/helloworld.rs"]
-pub mod helloworld;
+pub mod helloworld_example;
 #[path = "../../examples/vault.rs"]
-pub mod vault;
+pub mod vault_example;
 
 use crate::ledger::{Ledger, SOL, address};
 use lockstep_sdk::{
@@ -19,7 +19,7 @@ use lockstep_sdk::{
 
 #[test]
 fn helloworld_creates_a_greeting() {
-    use helloworld::helloworld::*;
+    use helloworld_example::helloworld::*;
     let mut ledger = Ledger::new().with(HelloworldProgram);
     let addresses = GreetAddresses {
         visitor: address(1),
@@ -38,7 +38,7 @@ fn helloworld_creates_a_greeting() {
 
 #[test]
 fn counter_counts_for_its_owner_alone() {
-    use counter::counter::*;
+    use counter_example::counter::*;
     let mut ledger = Ledger::new().with(CounterProgram);
     let create = CreateAddresses { owner: address(1) };
     ledger.run(&call::create(&create)).unwrap();
@@ -73,7 +73,7 @@ fn counter_counts_for_its_owner_alone() {
 
 #[test]
 fn vault_pays_out_to_its_owner_alone() {
-    use vault::vault::*;
+    use vault_example::vault::*;
     let mut ledger = Ledger::new().with(VaultProgram);
     let deposit = call::deposit(&DepositAddresses { owner: address(1) }, 700);
     ledger.run(&deposit).unwrap();
@@ -97,7 +97,7 @@ fn vault_pays_out_to_its_owner_alone() {
 
 #[test]
 fn escrow_trades_at_the_agreed_price() {
-    use escrow::escrow::*;
+    use escrow_example::escrow::*;
     let mut ledger = Ledger::new().with(EscrowProgram);
     let make = MakeAddresses { maker: address(1) };
     ledger.run(&call::make(&make, 7, 5_000, 900)).unwrap();
@@ -134,7 +134,7 @@ fn escrow_trades_at_the_agreed_price() {
 
 #[test]
 fn forward_counts_through_the_other_program() {
-    use forward::{tally, turnstile};
+    use forward_example::{tally, turnstile};
     let mut ledger = Ledger::new()
         .with(tally::TallyProgram)
         .with(turnstile::TurnstileProgram);

@@ -101,7 +101,8 @@ impl Ledger {
         }
         let index = |address: &Address| {
             let index = named.keys().position(|known| known == address);
-            u8::try_from(index.unwrap()).unwrap()
+            let index = index.expect("every address was collected");
+            u8::try_from(index).expect("an instruction names few accounts")
         };
         let metas = instruction.accounts.iter();
         let indices: Vec<u8> = metas.map(|meta| index(&meta.address)).collect();

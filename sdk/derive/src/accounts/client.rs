@@ -158,7 +158,7 @@ fn seeds_helper(set: &Set, field: &Field, seeds: &[Seed<'_>]) -> TokenStream {
             #kept
             let seeds: [&[u8]; #count] = [#(#slices),*];
             let bump = #sdk::account::Account::bump(&self.#field_name, context)?;
-            let handle = self.#field_name.handle();
+            let handle = #sdk::account::Account::handle(&self.#field_name);
             let bump = #sdk::relation::check_seeds(context, handle, &ID, &seeds, bump)?;
             let [#(#locals,)*] = seeds;
             let signer = #sdk::relation::SignerSeeds::new([#(#locals,)* &[bump]]);

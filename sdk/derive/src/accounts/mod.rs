@@ -175,14 +175,14 @@ fn check(set: &Set, field: &Field) -> Result<TokenStream> {
             #kept
             let seeds = [#(#slices),*];
             let bump = #sdk::account::Account::bump(&self.#name, context)?;
-            let handle = self.#name.handle();
+            let handle = #sdk::account::Account::handle(&self.#name);
             #sdk::relation::check_seeds(context, handle, &ID, &seeds, bump)?;
         }}),
         (None, None) => {}
     }
     if let Some(address) = &field.address {
         checks.extend(quote! {
-            #sdk::relation::check_address(context, self.#name.handle(), &(#address))?;
+            #sdk::relation::check_address(context, #sdk::account::Account::handle(&self.#name), &(#address))?;
         });
     }
     for target in &field.has_one {
