@@ -18,7 +18,6 @@ pub struct ErrorDescription {
 /// message.
 ///
 /// ```
-/// # fn main() {}
 /// use lockstep_sdk::prelude::*;
 ///
 /// #[derive(Clone, Copy, Debug, ErrorCode)]

@@ -23,9 +23,14 @@ pub(super) fn addresses(set: &Set) -> TokenStream {
     let fields = given.map(|field| {
         let ty = set.in_constants(&field.ty);
         let (name, doc) = (&field.name, format!("For the field `{}`.", field.name));
-        quote_spanned! { field.ty.span() =>
+        let addresses = if field.is_single() {
+            quote!(#sdk::interface::Address)
+        } else {
+            quote_spanned!(field.ty.span() => <#ty as #sdk::set::AccountSet<'static>>::Addresses)
+        };
+        quote! {
             #[doc = #doc]
-            pub #name: <#ty as #sdk::set::AccountSet<'static>>::Addresses
+            pub #name: #addresses
         }
     });
     quote! {

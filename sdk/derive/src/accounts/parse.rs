@@ -10,6 +10,23 @@ use syn::{
 
 use crate::common::{error, is, plain_name, sdk};
 
+/// Types of values, which people write where an account is to stand.
+const VALUES: [&str; 17] = [
+    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "bool",
+    "str", "String", "Vec", "Address",
+];
+/// Account types that clients name by one address.
+const SINGLE: [&str; 8] = [
+    "Signer",
+    "Signed",
+    "Wallet",
+    "Unchecked",
+    "Credit",
+    "Mut",
+    "State",
+    "Init",
+];
+
 /// An account set as declared.
 pub(super) struct Set {
     pub(super) sdk: Path,
@@ -54,6 +71,12 @@ impl Field {
         self.wrappers
             .first()
             .is_some_and(|outer| outer == "Program")
+    }
+
+    /// True if its type is one of the SDK's for a single account.
+    pub(super) fn is_single(&self) -> bool {
+        let outer = self.wrappers.first();
+        outer.is_some_and(|outer| SINGLE.contains(&outer.as_str()))
     }
 
     fn is_writable(&self) -> bool {
@@ -240,6 +263,18 @@ fn field(source: &syn::Field) -> Result<Field> {
         wrappers: Vec::new(),
     };
     wrappers(&source.ty, &mut field.wrappers);
+    let outer = field.wrappers.first().map(String::as_str);
+    if outer.is_none_or(|outer| VALUES.contains(&outer)) {
+        return error(
+            &source.ty,
+            format!(
+                "`{}` is not an account type: the accounts of an instruction are declared by types \
+                 such as `Signer<'a>` or `Mut<State<'a, T>>`, and values that a client sends are \
+                 arguments of the instruction's function",
+                source.ty.to_token_stream()
+            ),
+        );
+    }
     for attribute in source.attrs.iter().filter(|known| is(known, "account")) {
         attribute.parse_nested_meta(|meta| {
             let known = meta.path.get_ident().map(plain_name).unwrap_or_default();
