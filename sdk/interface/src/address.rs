@@ -231,3 +231,19 @@ pub fn create_with_seed(
 fn is_on_curve(bytes: &[u8; 32]) -> bool {
     CompressedEdwardsY(*bytes).decompress().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_addresses_are_recognised_by_one_hash() {
+        let program = Address::new_from_array([7; 32]);
+        let (address, bump) = find_program_address(&[b"vault"], &program);
+        assert!(is_derived_from(&address, &[b"vault", &[bump]], &program));
+        assert!(!is_derived_from(&address, &[b"vault"], &program));
+        assert!(!is_derived_from(&address, &[b"vault", &[bump]], &address));
+        let long = [0; SEED_SIZE_MAX + 1];
+        assert!(!is_derived_from(&address, &[&long], &program));
+    }
+}
