@@ -68,3 +68,8 @@ pub use lockstep_interface as interface;
 /// assert_eq!(half(4), Ok(2));
 /// ```
 pub type Result<T = (), E = interface::InstructionError> = std::result::Result<T, E>;
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
