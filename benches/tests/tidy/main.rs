@@ -83,7 +83,7 @@ const UNSAFE: [&str; 2] = ["runtime/src/execute/workers.rs", "runtime/capi/src/"
 const RAYON: [&str; 2] = ["runtime/src/threads.rs", "benches/src/workload/"];
 
 /// How many crates a crate's default build may take, itself included.
-const CLOSURES: [(&str, usize); 2] = [("lockstep-interface", 60), ("lockstep-runtime", 100)];
+const CLOSURES: [(&str, usize); 2] = [("lockstep-sdk", 60), ("lockstep-runtime", 100)];
 
 /// Fails with all violations of a rule.
 #[track_caller]

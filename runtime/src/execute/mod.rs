@@ -23,7 +23,7 @@ mod workers;
 
 use lockstep_interface::{
     Hash, TransactionError,
-    context::{AccountUse, Event, InnerInstruction, LogEntry, ReturnData},
+    context::{AccountUse, Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -128,6 +128,8 @@ pub struct Details {
     pub events: Vec<Event>,
     /// Bytes the last program to do so left.
     pub return_data: ReturnData,
+    /// Why the failed instruction failed, if one did.
+    pub diagnostic: Option<Diagnostic>,
     /// Lamports of each account before the fee was taken, in message order.
     pub balances_before: Vec<u64>,
     /// Lamports of each account afterwards.

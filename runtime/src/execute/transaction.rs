@@ -59,6 +59,7 @@ pub(super) fn process(
             inner_instructions: context.records().inner_instructions().to_vec(),
             events: context.records().events().to_vec(),
             return_data: context.records().return_data().clone(),
+            diagnostic: status.is_err().then(|| context.diagnostic()).flatten(),
             balances_before: balances_before.unwrap_or_default(),
             balances_after: if recording.balances {
                 balances(context)

@@ -158,6 +158,21 @@ pub enum DeriveError {
 /// assert_eq!(create_program_address(&[b"vault", &[bump]], &program), Ok(vault));
 /// ```
 pub fn create_program_address(seeds: &[&[u8]], program: &Address) -> Result<Address, DeriveError> {
+    let bytes = derived_bytes(seeds, program)?;
+    if is_on_curve(&bytes) {
+        return Err(DeriveError::OnCurve);
+    }
+    Ok(Address::new_from_array(bytes))
+}
+
+/// True if `address` is what `program` derives from `seeds`. One hash, without the curve test that
+/// makes up most of [`create_program_address`]'s time: nobody can choose seeds that hash to an
+/// address he holds the key of.
+pub fn is_derived_from(address: &Address, seeds: &[&[u8]], program: &Address) -> bool {
+    derived_bytes(seeds, program).is_ok_and(|bytes| bytes == *address.as_array())
+}
+
+fn derived_bytes(seeds: &[&[u8]], program: &Address) -> Result<[u8; 32], DeriveError> {
     if seeds.len() > SEEDS_MAX || seeds.iter().any(|seed| seed.len() > SEED_SIZE_MAX) {
         return Err(DeriveError::SeedTooLong);
     }
@@ -167,11 +182,7 @@ pub fn create_program_address(seeds: &[&[u8]], program: &Address) -> Result<Addr
     }
     hasher.update(program.as_array());
     hasher.update(DERIVED_ADDRESS_MARKER);
-    let bytes: [u8; 32] = hasher.finalize().into();
-    if is_on_curve(&bytes) {
-        return Err(DeriveError::OnCurve);
-    }
-    Ok(Address::new_from_array(bytes))
+    Ok(hasher.finalize().into())
 }
 
 /// The first derived address off the curve, trying bump seeds from 255 down, and its bump.
@@ -219,4 +230,20 @@ pub fn create_with_seed(
 
 fn is_on_curve(bytes: &[u8; 32]) -> bool {
     CompressedEdwardsY(*bytes).decompress().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_addresses_are_recognised_by_one_hash() {
+        let program = Address::new_from_array([7; 32]);
+        let (address, bump) = find_program_address(&[b"vault"], &program);
+        assert!(is_derived_from(&address, &[b"vault", &[bump]], &program));
+        assert!(!is_derived_from(&address, &[b"vault"], &program));
+        assert!(!is_derived_from(&address, &[b"vault", &[bump]], &address));
+        let long = [0; SEED_SIZE_MAX + 1];
+        assert!(!is_derived_from(&address, &[&long], &program));
+    }
 }

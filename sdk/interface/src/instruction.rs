@@ -47,3 +47,24 @@ pub struct Instruction {
     /// The program's own encoding of what to do.
     pub data: Vec<u8>,
 }
+
+/// An [`Instruction`] whose parts lie elsewhere, so that calling a program needs no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstructionRef<'i> {
+    /// The program to run.
+    pub program: &'i Address,
+    /// The accounts handed to the program.
+    pub accounts: &'i [AccountMeta],
+    /// The program's own encoding of what to do.
+    pub data: &'i [u8],
+}
+
+impl<'i> From<&'i Instruction> for InstructionRef<'i> {
+    fn from(instruction: &'i Instruction) -> Self {
+        Self {
+            program: &instruction.program,
+            accounts: &instruction.accounts,
+            data: &instruction.data,
+        }
+    }
+}

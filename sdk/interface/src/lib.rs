@@ -20,7 +20,7 @@ pub mod sysvar;
 pub use account::{Account, AccountData};
 pub use address::Address;
 pub use context::{AccountMut, AccountRef, InvokeContext, TransactionContext};
-pub use instruction::{AccountMeta, Instruction};
+pub use instruction::{AccountMeta, Instruction, InstructionRef};
 pub use positions::Positions;
 pub use program::{Environment, Program, ProgramTable};
 pub use rent::Rent;

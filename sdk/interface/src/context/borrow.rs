@@ -34,6 +34,13 @@ impl AccountRef<'_, '_> {
     }
 }
 
+impl<'c> AccountRef<'c, '_> {
+    /// Goes on with the borrow of the data alone.
+    pub fn into_data(self) -> Ref<'c, [u8]> {
+        Ref::map(self.slot, |slot| &*slot.account().data)
+    }
+}
+
 impl std::ops::Deref for AccountRef<'_, '_> {
     type Target = Account;
 
@@ -59,6 +66,23 @@ impl std::ops::Deref for AccountMut<'_, '_> {
 
     fn deref(&self) -> &Account {
         self.slot.account()
+    }
+}
+
+impl<'c> AccountMut<'c, '_> {
+    /// Goes on with the exclusive borrow of the data alone, for writing, of unchanged length. The
+    /// rules are checked once, here.
+    ///
+    /// # Errors
+    /// See [`AccountMut::data_mut`].
+    pub fn into_data(self) -> Result<RefMut<'c, [u8]>, InstructionError> {
+        self.check_data_change()?;
+        let transaction = self.transaction;
+        let data = RefMut::filter_map(self.slot, |slot| {
+            let mut undo = transaction.undo.borrow_mut();
+            slot.data_mut(&mut undo).map(Vec::as_mut_slice)
+        });
+        data.map_err(|_| InstructionError::ReadonlyDataModified)
     }
 }
 

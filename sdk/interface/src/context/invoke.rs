@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use super::{
-    AccountMut, AccountRef, AccountUse, Event, InnerInstruction, InstructionAccount, LogEntry,
-    ReturnData, TransactionContext,
+    AccountMut, AccountRef, AccountUse, Cause, Event, InnerInstruction, InstructionAccount,
+    LogEntry, ReturnData, TransactionContext, diagnostic,
 };
 use crate::{
-    Address, Instruction, InstructionError, Positions, RuleSet, Sysvars,
+    AccountMeta, Address, InstructionError, InstructionRef, Positions, RuleSet, Sysvars,
     address::{create_program_address, program_ids},
     limits::{
         DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
@@ -200,6 +200,35 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.records.log(|| LogEntry::Message(text()));
     }
 
+    /// Fails the transaction once the running program has returned, whatever it returns. For
+    /// errors in places that cannot return one, such as a guard that writes when it is dropped.
+    pub fn fail(&self, error: &InstructionError) {
+        let result = Err(error.clone());
+        diagnostic::settle(self.transaction, &result);
+        let mut failure = self.transaction.failure.borrow_mut();
+        *failure = failure.take().or(result.err());
+    }
+
+    /// Records why the running instruction is about to fail with `error`. The cause is made only
+    /// if somebody reads logs. Does not fail the instruction by itself.
+    pub fn diagnose(&self, error: &InstructionError, cause: impl FnOnce() -> Cause) {
+        if self.transaction.records.is_recording() && self.transaction.failure.borrow().is_none() {
+            diagnostic::record(self.transaction, error, cause());
+        }
+    }
+
+    /// Lets the program complete what it recorded with [`InvokeContext::diagnose`], such as the
+    /// name of an account that was known by its position.
+    pub fn refine_diagnostic(&self, refine: impl FnOnce(&mut Cause)) {
+        let mut diagnostic = self.transaction.diagnostic.borrow_mut();
+        let own = diagnostic
+            .as_mut()
+            .filter(|own| own.path.len() == self.depth());
+        if let Some(own) = own {
+            refine(&mut own.cause);
+        }
+    }
+
     /// Publishes a value for observers.
     ///
     /// # Errors
@@ -242,7 +271,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// See [`InvokeContext::invoke_signed`].
-    pub fn invoke(&mut self, instruction: &Instruction) -> Result<(), InstructionError> {
+    pub fn invoke<'r>(
+        &mut self,
+        instruction: impl Into<InstructionRef<'r>>,
+    ) -> Result<(), InstructionError> {
         self.invoke_signed(instruction, &[])
     }
 
@@ -257,25 +289,23 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// `MaxAccountsExceeded`, `InvalidArgument` (data too long); what the callee reports. Any
     /// of them fails the transaction, even if the caller goes on; so does a panic of the callee
     /// that the caller catches.
-    pub fn invoke_signed(
+    pub fn invoke_signed<'r>(
         &mut self,
-        instruction: &Instruction,
+        instruction: impl Into<InstructionRef<'r>>,
         signer_seeds: &[&[&[u8]]],
     ) -> Result<(), InstructionError> {
         let metas_start = self.transaction.metas.len();
-        let result = self.call(instruction, signer_seeds);
+        let result = self.call(instruction.into(), signer_seeds);
         self.transaction.metas.truncate(metas_start);
         if let Err(error) = &result {
-            self.transaction
-                .failure
-                .get_or_insert_with(|| error.clone());
+            self.fail(error);
         }
         result
     }
 
     fn call(
         &mut self,
-        instruction: &Instruction,
+        instruction: InstructionRef<'_>,
         signer_seeds: &[&[&[u8]]],
     ) -> Result<(), InstructionError> {
         if instruction.accounts.len() > INSTRUCTION_ACCOUNTS_MAX
@@ -290,9 +320,9 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let signers: Result<SmallVec<[Address; 2]>, _> = signer_seeds.iter().map(derive).collect();
         // Solana reports derivation errors of invokes under their number.
         let signers = signers.map_err(|error| InstructionError::Custom(error as u32))?;
-        let metas = self.callee_metas(instruction, &signers)?;
+        let metas = self.callee_metas(instruction.accounts, &signers)?;
         let credit_only = self.credit_only_in(&metas)?;
-        let program = self.named_account(&instruction.program);
+        let program = self.named_account(instruction.program);
         let program = program.ok_or(InstructionError::MissingAccount)?;
         if self.only_credits(program.index) {
             return Err(InstructionError::PrivilegeEscalation);
@@ -305,7 +335,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
             program_index: program.index,
             program: address.ok_or(InstructionError::MissingAccount)?,
             metas_start,
-            data: &instruction.data,
+            data: instruction.data,
             credit_only,
         };
         InvokeContext::new(self.transaction, frame).run()
@@ -314,11 +344,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// The callee's accounts with their rights, each checked against this instruction's.
     fn callee_metas(
         &self,
-        instruction: &Instruction,
+        accounts: &[AccountMeta],
         signers: &[Address],
     ) -> Result<SmallVec<[InstructionAccount; 8]>, InstructionError> {
         let mut metas = SmallVec::<[InstructionAccount; 8]>::new();
-        for meta in &instruction.accounts {
+        for meta in accounts {
             let held = self
                 .named_account(&meta.address)
                 .ok_or(InstructionError::MissingAccount)?;
@@ -451,6 +481,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         if result.is_ok() && !self.transaction.is_balanced() {
             result = Err(InstructionError::UnbalancedInstruction);
         }
+        diagnostic::settle(self.transaction, &result);
         self.transaction.records.log(|| match &result {
             Ok(()) => LogEntry::Success { program: address },
             Err(error) => LogEntry::Failure {

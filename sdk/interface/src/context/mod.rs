@@ -11,12 +11,14 @@
 //! return data.
 
 mod borrow;
+mod diagnostic;
 mod invoke;
 mod record;
 mod slot;
 mod transaction;
 
 pub use borrow::{AccountMut, AccountRef};
+pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
 pub use slot::{AccountSlot, AccountUse};

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::{AccountSlot, InvokeContext, Records, invoke::Frame};
+use super::{AccountSlot, Diagnostic, InvokeContext, Records, invoke::Frame};
 use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
 
 /// An account of an instruction: which of the transaction's, and with what rights.
@@ -52,8 +52,11 @@ pub struct TransactionContext<'t> {
     pub(super) undo: RefCell<Vec<u8>>,
     pub(super) instruction_index: u8,
     pub(super) trace_length: usize,
-    /// The first error of an invoked instruction; it fails the transaction whatever callers do.
-    pub(super) failure: Option<InstructionError>,
+    /// The first error that fails the transaction whatever its programs do afterwards: one of an
+    /// invoked instruction, or one that a program could not return.
+    pub(super) failure: RefCell<Option<InstructionError>>,
+    /// Why the transaction failed, as far as it is known; only while logs are recorded.
+    pub(super) diagnostic: RefCell<Option<Box<Diagnostic>>>,
     compute_units_left: u64,
     lamports_change: Cell<i128>,
     growth: Cell<i64>,
@@ -77,7 +80,8 @@ impl<'t> TransactionContext<'t> {
             undo: RefCell::new(scratch.undo),
             instruction_index: 0,
             trace_length: 0,
-            failure: None,
+            failure: RefCell::new(None),
+            diagnostic: RefCell::new(None),
             compute_units_left: 0,
             lamports_change: Cell::new(0),
             growth: Cell::new(0),
@@ -106,7 +110,8 @@ impl<'t> TransactionContext<'t> {
         self.undo.get_mut().clear();
         self.instruction_index = 0;
         self.trace_length = 0;
-        self.failure = None;
+        *self.failure.get_mut() = None;
+        *self.diagnostic.get_mut() = None;
         self.compute_units_left = compute_unit_limit;
         self.lamports_change.set(0);
         self.growth.set(0);
@@ -148,6 +153,11 @@ impl<'t> TransactionContext<'t> {
     /// Logs, events, return data and invoked instructions so far.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Why the last failed instruction failed; `None` if logs are not recorded or none failed.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        self.diagnostic.borrow().as_deref().cloned()
     }
 
     /// The bytes by which the transaction's accounts grew; negative if they shrank.
@@ -272,7 +282,7 @@ impl<'t> TransactionContext<'t> {
             self.stack.clear();
             return Err(InstructionError::ProgramFailedToComplete);
         }
-        match self.failure.take() {
+        match self.failure.get_mut().take() {
             Some(error) => Err(error),
             None => result,
         }

@@ -1,6 +1,7 @@
 //! The rules that guard accounts, each met once at its edge, through a program of one closure.
 
 mod credit;
+mod diagnostic;
 mod invoke;
 mod undo;
 

@@ -1,0 +1,101 @@
+//! The macros of the Lockstep SDK. Each turns one declaration into implementations of the SDK's
+//! traits; what they mean is documented there. They know nothing but paths into the SDK.
+//!
+//! `#[lockstep(crate = path)]` on an item names the SDK where a crate imports it under another
+//! name.
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod common;
+mod data;
+mod error;
+mod event;
+mod program;
+mod state;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, ItemMod, parse_macro_input};
+
+/// Makes a structure a set of accounts: each field's type is the access, attributes say how fields
+/// belong together.
+///
+/// | `#[account(..)]` on a field | Meaning |
+/// |---|---|
+/// | `seeds = [b"vault", owner, id]` | the address is derived from literals, constants, other fields' addresses and arguments |
+/// | `payer = owner` | who pays for the account that is created (`Init`) |
+/// | `has_one = owner` | the state's field `owner` is the address of the field `owner` |
+/// | `address = EXPRESSION` | the address is this one |
+/// | `close = owner` | at the end the account is deleted and its lamports go to `owner` |
+/// | `may_repeat` | it may be the same account as another writable one |
+///
+/// `#[args(id: u64)]` on the structure names the instruction's first arguments, where seeds need
+/// them. The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
+///
+/// Besides the traits, the structure `Vault` gets `VaultAddresses`, the addresses that a client has
+/// to name; and for each field `x` with seeds `Vault::x_address`, its address and bump seed, and
+/// `x_seeds`, with which the program signs for it.
+#[proc_macro_derive(Accounts, attributes(account, args, lockstep))]
+pub fn derive_accounts(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    common::finish(accounts::expand(&input))
+}
+
+/// Gives a structure or an enum the borsh format. `#[max(n)]` limits the items of a list or the
+/// bytes of a text.
+#[proc_macro_derive(Data, attributes(max, lockstep))]
+pub fn derive_data(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    common::finish(data::expand(&input))
+}
+
+/// Makes an enum the errors of a program: a variant's number is its code, its documentation its
+/// message.
+#[proc_macro_derive(ErrorCode, attributes(lockstep))]
+pub fn derive_error_code(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    common::finish(error::expand(&input))
+}
+
+/// Makes a structure the state of an account.
+///
+/// - `#[state(1)]`: tagged with the discriminator 1, in the borsh format;
+/// - `#[state(1, pod)]`: the same, as plain old data, used where it lies; the structure becomes
+///   `repr(C)`, `Clone` and `Copy`, and its fields have alignment 1: `U64` instead of `u64`;
+/// - `#[state(untagged)]`, `#[state(untagged, pod)]`: nothing but the fields.
+///
+/// The structure becomes `Debug`.
+///
+/// The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
+#[proc_macro_attribute]
+pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as state::Arguments);
+    let item = parse_macro_input!(item as DeriveInput);
+    common::finish(state::expand(&arguments, item))
+}
+
+/// Makes a structure or enum an event of this discriminator: `#[event(1)]`. It becomes `Debug`.
+///
+/// The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
+#[proc_macro_attribute]
+pub fn event(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let discriminator = parse_macro_input!(arguments as syn::LitInt);
+    let item = parse_macro_input!(item as DeriveInput);
+    common::finish(event::expand(&discriminator, item))
+}
+
+/// Makes a module a program: `#[program(id = "base58 address")]`.
+///
+/// Functions with `#[instruction(0)]` are its instructions. The discriminator is a byte, or several
+/// as `b".."` or `[1, 2]`; `compute_units = 500` sets what the instruction costs. Such a function
+/// takes the accounts, then the context if it needs it, then the arguments that the client sends:
+/// `fn deposit(accounts: &Deposit<'_>, context: &mut Context<'_, '_>, lamports: u64) -> Result`.
+///
+/// The module `vault` gets the constant `ID`, the type `VaultProgram` with the constant
+/// `DESCRIPTION`, the module `call` with a function for each instruction that makes a client's
+/// call, and the module `invoke` with one that calls it from another program.
+#[proc_macro_attribute]
+pub fn program(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as program::Arguments);
+    let item = parse_macro_input!(item as ItemMod);
+    common::finish(program::expand(&arguments, item))
+}

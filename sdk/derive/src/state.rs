@@ -1,0 +1,165 @@
+//! `#[state]`: a structure becomes the state of an account.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Data, DeriveInput, Fields, Ident, LitInt, LitStr, Path, Result, Token,
+    parse::{Parse, ParseStream},
+    spanned::Spanned,
+};
+
+use crate::{
+    common::{error, plain_name, sdk, strip},
+    data,
+};
+
+/// What stands in the attribute.
+pub(crate) struct Arguments {
+    discriminator: Option<u8>,
+    is_pod: bool,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let usage =
+            "expected a discriminator or `untagged`, then perhaps `pod`: `#[state(1, pod)]`";
+        let discriminator = if input.peek(LitInt) {
+            let number: LitInt = input.parse()?;
+            match number.base10_parse() {
+                Ok(0) => {
+                    return error(number, "0 is what empty accounts begin with; use 1 to 255");
+                }
+                parsed => Some(parsed?),
+            }
+        } else {
+            let word: Ident = input.parse().map_err(|_| input.error(usage))?;
+            if word != "untagged" {
+                return error(word, usage);
+            }
+            None
+        };
+        let mut is_pod = false;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+            let word: Ident = input.parse()?;
+            if word != "pod" {
+                return error(word, usage);
+            }
+            is_pod = true;
+        }
+        Ok(Self {
+            discriminator,
+            is_pod,
+        })
+    }
+}
+
+/// The macro.
+pub(crate) fn expand(arguments: &Arguments, mut item: DeriveInput) -> Result<TokenStream> {
+    let sdk = sdk(&item.attrs)?;
+    let Data::Struct(body) = &item.data else {
+        return error(&item.ident, "a state is a structure");
+    };
+    if !item.generics.params.is_empty() {
+        return error(&item.generics, "a state cannot be generic");
+    }
+    let fields = body.fields.clone();
+    let encoding = if arguments.is_pod {
+        pod(&sdk, &item, &fields)
+    } else {
+        borsh(&sdk, &item, &fields)?
+    };
+    let Encoding {
+        attributes,
+        implementations,
+        codec,
+        size,
+    } = encoding;
+    strip(&mut item.attrs, &["lockstep"]);
+    if let Data::Struct(body) = &mut item.data {
+        for field in &mut body.fields {
+            strip(&mut field.attrs, &["max"]);
+        }
+    }
+    let (name, text) = (&item.ident, plain_name(&item.ident));
+    let layout = data::layout(&sdk, &item, &fields);
+    let discriminator = match arguments.discriminator {
+        Some(tag) => quote!(::core::option::Option::Some(#tag)),
+        None => quote!(::core::option::Option::None),
+    };
+    Ok(quote! {
+        #attributes
+        #item
+
+        impl #sdk::state::StateData for #name {
+            type Codec = #codec;
+            const NAME: &'static str = #text;
+            const DISCRIMINATOR: ::core::option::Option<u8> = #discriminator;
+            const SIZE: usize = #sdk::state::header_size::<Self>() + #size;
+            const OWNER: #sdk::interface::Address = ID;
+            const TYPE: #sdk::idl::TypeDescription = #layout;
+        }
+
+        #implementations
+    })
+}
+
+/// How the state lies in the account.
+struct Encoding {
+    attributes: TokenStream,
+    implementations: TokenStream,
+    codec: TokenStream,
+    size: TokenStream,
+}
+
+fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
+    let data = data::expand(item)?;
+    let mut limits = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        let size = data::size(sdk, field)?;
+        let name = match &field.ident {
+            Some(ident) => plain_name(ident),
+            None => index.to_string(),
+        };
+        let message =
+            format!("the field `{name}` of a state has no longest encoding: add `#[max(n)]`");
+        limits.push(quote_spanned! { field.ty.span() =>
+            const _: () = ::core::assert!(::core::option::Option::is_some(&#size), #message);
+        });
+    }
+    Ok(Encoding {
+        attributes: quote!(#[derive(Debug)]),
+        implementations: quote!(#data #(#limits)*),
+        codec: quote!(#sdk::state::Borsh),
+        size: quote! {
+            match <Self as #sdk::data::Data>::SIZE_MAX {
+                ::core::option::Option::Some(size) => size,
+                ::core::option::Option::None => 0,
+            }
+        },
+    })
+}
+
+fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Encoding {
+    let bytemuck = quote!(#sdk::bytemuck).to_token_stream();
+    let path = LitStr::new(&bytemuck.to_string().replace(' ', ""), item.ident.span());
+    let types = fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote_spanned! { ty.span() =>
+            const _: () = ::core::assert!(
+                ::core::mem::align_of::<#ty>() == 1,
+                "plain old data has alignment 1: use `U64` instead of `u64`",
+            );
+        }
+    });
+    Encoding {
+        attributes: quote! {
+            #[repr(C)]
+            #[derive(Clone, Copy, Debug, #bytemuck::Pod, #bytemuck::Zeroable)]
+            #[bytemuck(crate = #path)]
+        },
+        implementations: quote!(#(#types)*),
+        codec: quote!(#sdk::state::Pod),
+        size: quote!(::core::mem::size_of::<Self>()),
+    }
+}

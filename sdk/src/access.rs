@@ -1,0 +1,304 @@
+//! What an instruction does to which account, as constants.
+//!
+//! Each account type names its own access; an account set joins those of its fields at compile
+//! time. Nothing here knows a running instruction.
+
+use std::fmt;
+
+use crate::interface::Address;
+
+/// How deep account sets can nest.
+const DEPTH_MAX: usize = 4;
+
+/// Names of the fields that lead to an account, outermost first.
+///
+/// ```
+/// use lockstep_sdk::access::FieldPath;
+/// assert_eq!(FieldPath::of("owner").under("transfer").to_string(), "transfer.owner");
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FieldPath([&'static str; DEPTH_MAX]);
+
+impl FieldPath {
+    /// The path of an account that has no name yet.
+    pub const EMPTY: Self = Self([""; DEPTH_MAX]);
+
+    /// The path of one field.
+    pub const fn of(name: &'static str) -> Self {
+        Self::EMPTY.under(name)
+    }
+
+    /// The same path, seen from outside of the set that is the field `name`.
+    ///
+    /// # Panics
+    /// If sets nest more than four deep; at compile time, where a set is declared.
+    #[must_use]
+    pub const fn under(self, name: &'static str) -> Self {
+        let Self([first, second, third, fourth]) = self;
+        assert!(fourth.is_empty(), "account sets nest at most four deep");
+        Self([name, first, second, third])
+    }
+
+    /// The names, outermost first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.0.into_iter().filter(|name| !name.is_empty())
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, name) in self.names().enumerate() {
+            let dot = if depth == 0 { "" } else { "." };
+            write!(formatter, "{dot}{name}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an account's address comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AddressSource {
+    /// The client says.
+    Given,
+    /// It never changes.
+    Fixed(Address),
+    /// It is derived from the program and these seeds.
+    Derived(&'static [SeedSource]),
+}
+
+/// One seed of a derived address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SeedSource {
+    /// Bytes.
+    Constant(&'static [u8]),
+    /// The address of the field of this name in the same set.
+    Account(&'static str),
+    /// The argument of this name.
+    Argument(&'static str),
+}
+
+/// What an instruction does to one account.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// let access = <Mut<Signer<'static>> as AccountSet>::ACCESS;
+/// assert!(access[0].is_signer && access[0].is_writable && !access[0].is_credit);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AccountAccess {
+    /// The fields that lead to it.
+    pub path: FieldPath,
+    /// It signs the transaction.
+    pub is_signer: bool,
+    /// The instruction may change it.
+    pub is_writable: bool,
+    /// The instruction does nothing to it but add lamports, so that instructions which credit the
+    /// same account can run in parallel.
+    pub is_credit: bool,
+    /// The program's own address in its place stands for no account.
+    pub is_optional: bool,
+    /// It may be the same account as another writable one.
+    pub may_repeat: bool,
+    /// How many accounts this entry stands for at most, in [1, 255]; more than 1 for the rest of
+    /// an account list only.
+    pub count_max: u8,
+    /// Where its address comes from.
+    pub source: AddressSource,
+}
+
+impl AccountAccess {
+    /// An account that is only read.
+    pub const READ: Self = Self {
+        path: FieldPath::EMPTY,
+        is_signer: false,
+        is_writable: false,
+        is_credit: false,
+        is_optional: false,
+        may_repeat: false,
+        count_max: 1,
+        source: AddressSource::Given,
+    };
+
+    /// The same, signing.
+    #[must_use]
+    pub const fn signing(self) -> Self {
+        Self {
+            is_signer: true,
+            ..self
+        }
+    }
+
+    /// The same, writable.
+    #[must_use]
+    pub const fn writable(self) -> Self {
+        Self {
+            is_writable: true,
+            is_credit: false,
+            ..self
+        }
+    }
+
+    /// The same, writable to add lamports only.
+    #[must_use]
+    pub const fn credited(self) -> Self {
+        Self {
+            is_writable: true,
+            is_credit: true,
+            ..self
+        }
+    }
+
+    /// The same, possibly absent.
+    #[must_use]
+    pub const fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// The same, `count_max` times at most.
+    #[must_use]
+    pub const fn repeated(self, count_max: u8) -> Self {
+        Self { count_max, ..self }
+    }
+
+    /// The same, at an address that never changes.
+    #[must_use]
+    pub const fn fixed(self, address: Address) -> Self {
+        Self {
+            source: AddressSource::Fixed(address),
+            ..self
+        }
+    }
+}
+
+/// A field of an account set, as `#[derive(Accounts)]` sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What its type does to its accounts.
+    pub access: &'static [AccountAccess],
+    /// Whether it may be the same account as another writable one.
+    pub may_repeat: bool,
+    /// Where its address comes from, if the field says more than its type.
+    pub source: Option<AddressSource>,
+}
+
+/// The number of entries in the access list of these fields.
+pub const fn count(fields: &[Field]) -> usize {
+    let mut sum = 0usize;
+    let mut index = 0;
+    while index < fields.len() {
+        sum = match sum.checked_add(fields[index].access.len()) {
+            Some(sum) => sum,
+            None => panic!("too many accounts"),
+        };
+        index = match index.checked_add(1) {
+            Some(next) => next,
+            None => panic!("too many fields"),
+        };
+    }
+    sum
+}
+
+/// The access list of these fields, in their order.
+///
+/// # Panics
+/// At compile time: if more than 255 accounts come together, if sets nest more than four deep, or
+/// if something follows the rest of the account list.
+pub const fn join<const N: usize>(fields: &[Field]) -> [AccountAccess; N] {
+    let mut joined = [AccountAccess::READ; N];
+    let mut place = 0;
+    let mut field = 0;
+    let mut total = 0u8;
+    while field < fields.len() {
+        let Field {
+            name,
+            access,
+            may_repeat,
+            source,
+        } = fields[field];
+        let mut index = 0;
+        while index < access.len() {
+            let mut entry = access[index];
+            assert!(
+                entry.count_max == 1 || next(place) == N,
+                "the rest of the account list has to be the last field"
+            );
+            total = match total.checked_add(entry.count_max) {
+                Some(total) => total,
+                None => panic!("an instruction takes at most 255 accounts"),
+            };
+            entry.path = entry.path.under(name);
+            entry.may_repeat |= may_repeat;
+            if let Some(source) = source {
+                entry.source = source;
+            }
+            joined[place] = entry;
+            place = next(place);
+            index = next(index);
+        }
+        field = next(field);
+    }
+    joined
+}
+
+const fn next(index: usize) -> usize {
+    match index.checked_add(1) {
+        Some(next) => next,
+        None => panic!("too many accounts"),
+    }
+}
+
+/// The name of the account at `position` of an instruction with this access list.
+///
+/// ```
+/// use lockstep_sdk::access::{AccountAccess, FieldPath, field_at};
+/// let signers = AccountAccess { path: FieldPath::of("signers"), ..AccountAccess::READ };
+/// let access = [signers.repeated(3)];
+/// assert_eq!(field_at(&access, 2), "signers[2]");
+/// assert_eq!(field_at(&access, 3), "");
+/// ```
+pub fn field_at(access: &[AccountAccess], position: usize) -> String {
+    let last = access.len().saturating_sub(1);
+    let Some(entry) = access.get(position.min(last)) else {
+        return String::new();
+    };
+    let index = position.saturating_sub(last);
+    match (entry.count_max, index) {
+        (1, 0) => entry.path.to_string(),
+        (1, _) => String::new(),
+        (count_max, index) if index < usize::from(count_max) => {
+            // Only the last entry stands for several accounts.
+            if position < last {
+                entry.path.to_string()
+            } else {
+                format!("{}[{index}]", entry.path)
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+/// A program's account, and then those that one of its instructions takes.
+pub const fn with_program<const N: usize>(
+    program: Address,
+    access: &[AccountAccess],
+) -> [AccountAccess; N] {
+    let mut list = [AccountAccess::READ; N];
+    let entry = AccountAccess::READ.fixed(program);
+    list[0] = AccountAccess {
+        path: FieldPath::of("program"),
+        ..entry
+    };
+    let mut index = 0;
+    while index < access.len() {
+        list[next(index)] = access[index];
+        index = next(index);
+    }
+    list
+}

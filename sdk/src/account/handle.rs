@@ -1,0 +1,82 @@
+//! Position and address of an account: what every account type is made of.
+
+use crate::{
+    Result,
+    interface::{AccountRef, Address, InvokeContext},
+};
+
+/// An account of the running instruction, by position. Every account type dereferences to it.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// fn lamports_of_both(
+///     first: &Signer<'_>,
+///     second: &Mut<Wallet<'_>>,
+///     context: &Context<'_, '_>,
+/// ) -> Result<u64> {
+///     let sum = first.lamports(context)?.checked_add(second.lamports(context)?);
+///     sum.ok_or(InstructionError::ArithmeticOverflow)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Handle<'a> {
+    address: &'a Address,
+    position: usize,
+}
+
+impl<'a> Handle<'a> {
+    /// The account at `position`, which has this address.
+    pub const fn new(address: &'a Address, position: usize) -> Self {
+        Self { address, position }
+    }
+
+    /// The address.
+    pub const fn address(&self) -> &'a Address {
+        self.address
+    }
+
+    /// The position in the instruction.
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Position and address, as functions want them that take any account.
+    pub const fn handle(&self) -> Handle<'a> {
+        *self
+    }
+
+    /// Borrows lamports, owner and data for reading.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while the account is borrowed for writing.
+    pub fn account<'c, 't>(
+        &self,
+        context: &'c InvokeContext<'_, 't>,
+    ) -> Result<AccountRef<'c, 't>> {
+        context.account(self.position)
+    }
+
+    /// The balance in lamports.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while the account is borrowed for writing.
+    pub fn lamports(&self, context: &InvokeContext<'_, '_>) -> Result<u64> {
+        Ok(self.account(context)?.lamports)
+    }
+}
+
+/// Makes a type that is nothing but a handle an account type.
+macro_rules! handle_type {
+    ([$($generics:tt)*] $name:ty) => {
+        impl<'a, $($generics)*> std::ops::Deref for $name {
+            type Target = $crate::account::Handle<'a>;
+
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                &self.handle
+            }
+        }
+    };
+}
+
+pub(super) use handle_type;

@@ -1,0 +1,227 @@
+//! Accounts with state of a program written with this SDK.
+
+use std::marker::PhantomData;
+
+use super::{Account, Handle, Mut, Writable, handle::handle_type};
+use crate::{
+    Result,
+    access::AccountAccess,
+    interface::{InstructionError, InvokeContext, address::program_ids, context::Rule},
+    state::{Codec, StateData, header_size},
+    violation::Violation,
+};
+
+/// An account that holds a `T`: the program of `T` owns it, and its data begins with `T`'s
+/// discriminator.
+///
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::prelude::*;
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1)]
+/// pub struct Price {
+///     pub lamports: u64,
+/// }
+///
+/// fn doubled(price: &State<'_, Price>, context: &Context<'_, '_>) -> Result<u64> {
+///     let price = price.read(context)?;
+///     price.lamports.checked_mul(2).ok_or(InstructionError::ArithmeticOverflow)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct State<'a, T> {
+    handle: Handle<'a>,
+    state: PhantomData<T>,
+}
+
+impl<T> Clone for State<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for State<'_, T> {}
+
+handle_type!([T] State<'a, T>);
+
+impl<'a, T: StateData> Account<'a> for State<'a, T> {
+    const ACCESS: AccountAccess = AccountAccess::READ;
+
+    fn at(handle: Handle<'a>) -> Self {
+        Self {
+            handle,
+            state: PhantomData,
+        }
+    }
+
+    fn handle(&self) -> Handle<'a> {
+        self.handle
+    }
+
+    #[inline]
+    fn check(&self, context: &InvokeContext<'_, '_>) -> Result {
+        let account = self.account(context)?;
+        let tag = T::DISCRIMINATOR;
+        let is_tagged = tag.is_none_or(|tag| account.data.first() == Some(&tag));
+        let is_sized = match tag {
+            Some(_) => account.data.len() >= T::SIZE,
+            // Nothing but the size tells untagged states apart.
+            None => account.data.len() == T::SIZE,
+        };
+        if account.owner == T::OWNER && is_tagged && is_sized {
+            return Ok(());
+        }
+        drop(account);
+        Err(self.refuse(context))
+    }
+
+    #[inline]
+    fn bump(&self, context: &InvokeContext<'_, '_>) -> Result<Option<u8>> {
+        if T::DISCRIMINATOR.is_none() {
+            return Ok(None);
+        }
+        Ok(self.account(context)?.data.get(1).copied())
+    }
+}
+
+impl<'a, T: StateData> State<'a, T> {
+    /// Borrows the state for reading. State in the borsh format is decoded here; plain old data
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while the account is borrowed for writing; `InvalidAccountData` if
+    /// the data cannot be decoded.
+    pub fn read<'c>(
+        &self,
+        context: &'c InvokeContext<'_, '_>,
+    ) -> Result<<T::Codec as Codec<T>>::Ref<'c>> {
+        let data = self.account(context)?.into_data();
+        T::Codec::read(data, header_size::<T>()).ok_or_else(|| self.undecodable(context))
+    }
+
+    /// Only an account that is declared as `Mut<State<..>>` can be written.
+    ///
+    /// # Errors
+    /// None: this does not compile, and says why.
+    pub fn write(&self, _context: &InvokeContext<'_, '_>) -> Result
+    where
+        Self: Writable<'a>,
+    {
+        Ok(())
+    }
+
+    /// Tells which of the rules is broken.
+    #[cold]
+    fn refuse(&self, context: &InvokeContext<'_, '_>) -> InstructionError {
+        let account = match self.account(context) {
+            Ok(account) => account,
+            Err(error) => return error,
+        };
+        let (owner, size) = (account.owner, account.data.len());
+        let tag = account.data.first().copied();
+        drop(account);
+        if owner != T::OWNER {
+            let is_absent = owner == program_ids::SYSTEM && size == 0;
+            let error = if is_absent {
+                &InstructionError::UninitializedAccount
+            } else {
+                &InstructionError::InvalidAccountOwner
+            };
+            return Violation {
+                rule: Rule::Owner,
+                error,
+                expected: &T::OWNER,
+                got: &owner,
+            }
+            .of_account(context, self.handle);
+        }
+        if T::DISCRIMINATOR.is_some() && tag != T::DISCRIMINATOR {
+            return Violation {
+                rule: Rule::Discriminator,
+                error: &InstructionError::InvalidAccountData,
+                expected: &format_args!("{} of {}", T::DISCRIMINATOR.unwrap_or(0), T::NAME),
+                got: &format_args!("{}", tag.unwrap_or(0)),
+            }
+            .of_account(context, self.handle);
+        }
+        let error = if size < T::SIZE {
+            &InstructionError::AccountDataTooSmall
+        } else {
+            &InstructionError::InvalidAccountData
+        };
+        Violation {
+            rule: Rule::Size,
+            error,
+            expected: &format_args!("{} bytes", T::SIZE),
+            got: &size,
+        }
+        .of_account(context, self.handle)
+    }
+
+    #[cold]
+    fn undecodable(&self, context: &InvokeContext<'_, '_>) -> InstructionError {
+        Violation {
+            rule: Rule::Encoding,
+            error: &InstructionError::InvalidAccountData,
+            expected: &T::NAME,
+            got: &"bytes that are none",
+        }
+        .of_account(context, self.handle)
+    }
+}
+
+impl<T: StateData> Mut<State<'_, T>> {
+    /// Borrows the state for writing. Plain old data is changed where it lies; state in the borsh
+    /// format is decoded here and encoded when the borrow ends.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while the account is borrowed otherwise; what
+    /// [`AccountMut::data_mut`](crate::interface::AccountMut::data_mut) reports;
+    /// `InvalidAccountData` if the data cannot be decoded.
+    pub fn write<'c>(
+        &self,
+        context: &'c InvokeContext<'_, '_>,
+    ) -> Result<<T::Codec as Codec<T>>::Mut<'c>> {
+        let data = self.account_mut(context)?.into_data()?;
+        T::Codec::write(data, header_size::<T>(), context).ok_or_else(|| self.undecodable(context))
+    }
+
+    /// Replaces the state.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while the account is borrowed otherwise; what
+    /// [`AccountMut::data_mut`](crate::interface::AccountMut::data_mut) reports;
+    /// `AccountDataTooSmall` if a list or text is longer than declared.
+    pub fn set(&self, context: &InvokeContext<'_, '_>, state: &T) -> Result {
+        let mut data = self.account_mut(context)?.into_data()?;
+        let size = data.len();
+        let body = data.get_mut(header_size::<T>()..);
+        let stored = body.and_then(|body| T::Codec::store(state, body));
+        drop(data);
+        stored.ok_or_else(|| {
+            Violation {
+                rule: Rule::Size,
+                error: &InstructionError::AccountDataTooSmall,
+                expected: &format_args!("{} that fits into {size} bytes", T::NAME),
+                got: &"a longer one",
+            }
+            .of_account(context, self.handle())
+        })
+    }
+
+    /// Deletes the account: all lamports go to `receiver`, the data is dropped, the System program
+    /// becomes the owner. `#[account(close = receiver)]` does this when the instruction ends.
+    ///
+    /// # Errors
+    /// `AccountBorrowFailed` while either account is borrowed.
+    pub fn close(&self, context: &InvokeContext<'_, '_>, receiver: Handle<'_>) -> Result {
+        let mut account = self.account_mut(context)?;
+        let lamports = account.lamports;
+        account.debit(lamports)?;
+        account.resize(0)?;
+        account.set_owner(&program_ids::SYSTEM)?;
+        drop(account);
+        context.account_mut(receiver.position())?.credit(lamports)
+    }
+}

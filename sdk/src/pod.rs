@@ -1,0 +1,105 @@
+//! Integers for plain old data: little-endian bytes without alignment, so that state can be used
+//! where it lies, on every machine.
+
+use std::fmt;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{Result, data::Data, idl::TypeDescription, interface::InstructionError};
+
+macro_rules! unaligned {
+    ($($(#[$doc:meta])* $name:ident: $integer:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, Eq, Hash, PartialEq, Pod, Zeroable)]
+        #[repr(transparent)]
+        pub struct $name([u8; size_of::<$integer>()]);
+
+        impl $name {
+            /// The number.
+            #[inline]
+            pub const fn get(self) -> $integer {
+                $integer::from_le_bytes(self.0)
+            }
+
+            /// Replaces the number.
+            #[inline]
+            pub const fn set(&mut self, number: $integer) {
+                self.0 = number.to_le_bytes();
+            }
+
+            /// Adds to the number.
+            ///
+            /// # Errors
+            /// `ArithmeticOverflow`, and no change, if the sum is too large.
+            #[inline]
+            pub fn increase(&mut self, number: $integer) -> Result {
+                let sum = self.get().checked_add(number);
+                self.set(sum.ok_or(InstructionError::ArithmeticOverflow)?);
+                Ok(())
+            }
+
+            /// Takes from the number.
+            ///
+            /// # Errors
+            /// `ArithmeticOverflow`, and no change, if the difference is too small.
+            #[inline]
+            pub fn decrease(&mut self, number: $integer) -> Result {
+                let rest = self.get().checked_sub(number);
+                self.set(rest.ok_or(InstructionError::ArithmeticOverflow)?);
+                Ok(())
+            }
+        }
+
+        impl From<$integer> for $name {
+            fn from(number: $integer) -> Self {
+                Self(number.to_le_bytes())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.get().fmt(formatter)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.get().fmt(formatter)
+            }
+        }
+
+        impl Data for $name {
+            const SIZE_MAX: Option<usize> = <$integer as Data>::SIZE_MAX;
+            const TYPE: TypeDescription = <$integer as Data>::TYPE;
+
+            fn encode<W: std::io::Write>(&self, out: &mut W) -> std::io::Result<()> {
+                self.get().encode(out)
+            }
+
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
+                $integer::decode(bytes).map(Self::from)
+            }
+        }
+    )*};
+}
+
+unaligned! {
+    /// An `u16` in plain old data.
+    U16: u16;
+    /// An `u32` in plain old data.
+    U32: u32;
+    /// An `u64` in plain old data.
+    ///
+    /// ```
+    /// use lockstep_sdk::pod::U64;
+    /// let mut lamports = U64::from(5);
+    /// assert_eq!(lamports.increase(2), Ok(()));
+    /// assert_eq!(lamports.get(), 7);
+    /// assert!(lamports.decrease(8).is_err());
+    /// ```
+    U64: u64;
+    /// An `u128` in plain old data.
+    U128: u128;
+    /// An `i64` in plain old data.
+    I64: i64;
+}

@@ -1,0 +1,187 @@
+//! What `#[program]` builds on: from an instruction's bytes to a call of the program's function.
+
+use crate::{
+    Result,
+    data::Data,
+    error::{self, ErrorDescription},
+    interface::{Address, Instruction, InstructionError, InvokeContext, context::Rule},
+    set::{AccountSet, Cursor, check_distinct},
+    violation::{Violation, name_account},
+};
+
+/// Compute units of an instruction that says nothing else: what Solana charges for one of the
+/// System program.
+pub const COMPUTE_UNITS_DEFAULT: u64 = 150;
+
+/// The arguments of an instruction.
+pub trait Arguments: Sized {
+    /// Decodes them from the instruction's data, which they take up completely.
+    fn decode(bytes: &[u8]) -> Option<Self>;
+
+    /// Appends them to an instruction's data.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+/// Arguments whose first ones are `First`: those from which an account set derives addresses.
+#[diagnostic::on_unimplemented(
+    message = "the account set's arguments are not the instruction's first ones",
+    label = "this instruction takes `{Self}`, and its accounts are derived from `{First}`",
+    note = "`#[args(..)]` on the account set repeats the first arguments of each of its instructions"
+)]
+pub trait StartsWith<First> {
+    /// A copy of the first arguments.
+    fn first(&self) -> First;
+}
+
+macro_rules! arguments {
+    ($($name:ident)*) => {
+        impl<$($name: Data),*> Arguments for ($($name,)*) {
+            #[allow(unused_mut, unused_variables, reason = "there may be no argument")]
+            fn decode(mut bytes: &[u8]) -> Option<Self> {
+                let arguments = ($($name::decode(&mut bytes)?,)*);
+                bytes.is_empty().then_some(arguments)
+            }
+
+            #[allow(unused_variables, non_snake_case, reason = "there may be no argument")]
+            fn encode(&self, out: &mut Vec<u8>) {
+                let ($($name,)*) = self;
+                $($name.encode(out).expect("a list holds fewer than 2^32 items");)*
+            }
+        }
+    };
+}
+
+macro_rules! starts_with {
+    ([$($first:ident)*] [$($rest:ident)*]) => {
+        impl<$($first: Clone,)* $($rest),*> StartsWith<($($first,)*)>
+            for ($($first,)* $($rest,)*)
+        {
+            #[allow(non_snake_case, clippy::unused_unit, reason = "the type parameters name the arguments")]
+            fn first(&self) -> ($($first,)*) {
+                #[allow(unused_variables, reason = "the rest is not asked for")]
+                let ($($first,)* $($rest,)*) = self;
+                ($($first.clone(),)*)
+            }
+        }
+    };
+}
+
+/// Every list of arguments, and every way to cut it in two.
+macro_rules! every_start {
+    ([$($first:ident)*] []) => {
+        starts_with!([$($first)*] []);
+        arguments!($($first)*);
+    };
+    ([$($first:ident)*] [$next:ident $($rest:ident)*]) => {
+        starts_with!([$($first)*] [$next $($rest)*]);
+        every_start!([$($first)* $next] [$($rest)*]);
+    };
+}
+
+every_start!([] []);
+every_start!([][A]);
+every_start!([] [A B]);
+every_start!([] [A B C]);
+every_start!([] [A B C D]);
+every_start!([] [A B C D E]);
+every_start!([] [A B C D E F]);
+every_start!([] [A B C D E F G]);
+every_start!([] [A B C D E F G H]);
+
+/// Runs one instruction: decodes its arguments, takes and checks its accounts, calls `handler`,
+/// and does what the set declares for the end.
+///
+/// Allocates nothing if the arguments and the handler do not.
+///
+/// # Errors
+/// `InvalidInstructionData`; the first rule about accounts that is broken; what the handler
+/// returns.
+#[inline]
+pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+    context: &mut InvokeContext<'i, 'a>,
+    data: &[u8],
+    compute_units: u64,
+    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
+) -> Result {
+    let result = run_unnamed(context, data, compute_units, handler);
+    if result.is_err() {
+        name_account(context, A::ACCESS);
+    }
+    result
+}
+
+#[inline]
+fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+    context: &mut InvokeContext<'i, 'a>,
+    data: &[u8],
+    compute_units: u64,
+    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
+) -> Result {
+    context.consume(compute_units)?;
+    let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
+    let accounts = A::take(&mut Cursor::new(context))?;
+    check_distinct(context, A::ACCESS)?;
+    accounts.check(context, &args.first())?;
+    handler(&accounts, context, args)?;
+    accounts.finish(context)
+}
+
+#[cold]
+fn refuse_data(context: &InvokeContext<'_, '_>, data: &[u8]) -> InstructionError {
+    Violation {
+        rule: Rule::Encoding,
+        error: &InstructionError::InvalidInstructionData,
+        expected: &"the instruction's arguments",
+        got: &format_args!("{} bytes that are none", data.len()),
+    }
+    .of_data(context)
+}
+
+/// Refuses data that begins with the discriminator of no instruction.
+#[cold]
+pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError {
+    let data = context.data();
+    let shown = &data[..data.len().min(8)];
+    Violation {
+        rule: Rule::Discriminator,
+        error: &InstructionError::InvalidInstructionData,
+        expected: &"the discriminator of an instruction",
+        got: &format_args!("data that begins with {shown:?}"),
+    }
+    .of_data(context)
+}
+
+/// Ends an instruction: explains an error that the program declares in one of `errors`.
+///
+/// # Errors
+/// The result, unchanged.
+#[inline]
+pub fn end(
+    context: &InvokeContext<'_, '_>,
+    result: Result,
+    errors: &[&[ErrorDescription]],
+) -> Result {
+    if let Err(error) = &result {
+        error::explain(context, error, errors);
+    }
+    result
+}
+
+/// A client's call of an instruction, or that of an invoking program.
+pub fn call<'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+    program: Address,
+    discriminator: &[u8],
+    addresses: &A::Addresses,
+    args: &T,
+) -> Instruction {
+    let mut accounts = Vec::with_capacity(A::ACCESS.len());
+    A::metas(addresses, &args.first(), &mut accounts);
+    crate::account::fill_absent(&program, &mut accounts);
+    let mut data = discriminator.to_vec();
+    args.encode(&mut data);
+    Instruction {
+        program,
+        accounts,
+        data,
+    }
+}

@@ -1,0 +1,232 @@
+//! State: what programs keep in accounts, and how it lies there.
+//!
+//! ```text
+//! tagged    [discriminator: 1][bump seed: 1][state ...]     #[state(7)]
+//! untagged  [state ...]                                     #[state(untagged)]
+//! ```
+//!
+//! The discriminator, never 0, tells the states of one program apart. The bump seed belongs to the
+//! account's address if that is derived, and is 0 otherwise; kept here, it makes checking the
+//! address cost one hash. The state is in the borsh format, or, with `pod`, plain old data that is
+//! never copied. Untagged states are for layouts that are given from outside.
+
+use std::{
+    cell::{Ref, RefMut},
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use bytemuck::{AnyBitPattern, NoUninit};
+
+use crate::{
+    data::Data,
+    idl::TypeDescription,
+    interface::{Address, InstructionError, InvokeContext},
+};
+
+/// A type that can be the state of an account. `#[state]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a state",
+    label = "the type in `State<..>` and `Init<..>` needs `#[state(..)]`"
+)]
+pub trait StateData: Sized {
+    /// How it is encoded.
+    type Codec: Codec<Self>;
+    /// Its name.
+    const NAME: &'static str;
+    /// The first byte of the account's data; `None` for untagged state.
+    const DISCRIMINATOR: Option<u8>;
+    /// Bytes of an account that holds it, the header included.
+    const SIZE: usize;
+    /// The program that owns such accounts.
+    const OWNER: Address;
+    /// Its layout.
+    const TYPE: TypeDescription;
+}
+
+/// Bytes before the state: discriminator and bump seed, or none.
+pub const fn header_size<T: StateData>() -> usize {
+    match T::DISCRIMINATOR {
+        Some(_) => 2,
+        None => 0,
+    }
+}
+
+/// A way to keep `T` in bytes.
+pub trait Codec<T> {
+    /// A borrow for reading.
+    type Ref<'c>: Deref<Target = T>
+    where
+        T: 'c;
+    /// A borrow for writing.
+    type Mut<'c>: DerefMut<Target = T>
+    where
+        T: 'c;
+
+    /// Borrows the state that lies behind `header` bytes; `None` if there is none.
+    fn read(data: Ref<'_, [u8]>, header: usize) -> Option<Self::Ref<'_>>;
+
+    /// Borrows the state for writing; `None` if there is none.
+    fn write<'c>(
+        data: RefMut<'c, [u8]>,
+        header: usize,
+        failure: &'c dyn Failure,
+    ) -> Option<Self::Mut<'c>>;
+
+    /// Writes the state to the front of `bytes`; `None` if it does not fit.
+    fn store(state: &T, bytes: &mut [u8]) -> Option<()>;
+}
+
+/// Where an error goes that nobody can return.
+pub trait Failure {
+    /// Fails the transaction.
+    fn fail(&self, error: &InstructionError);
+}
+
+impl Failure for InvokeContext<'_, '_> {
+    fn fail(&self, error: &InstructionError) {
+        InvokeContext::fail(self, error);
+    }
+}
+
+/// Plain old data, in place.
+#[derive(Debug)]
+pub enum Pod {}
+
+impl<T: AnyBitPattern + NoUninit> Codec<T> for Pod {
+    type Ref<'c>
+        = Ref<'c, T>
+    where
+        T: 'c;
+    type Mut<'c>
+        = RefMut<'c, T>
+    where
+        T: 'c;
+
+    fn read(data: Ref<'_, [u8]>, header: usize) -> Option<Ref<'_, T>> {
+        Ref::filter_map(data, |data| {
+            bytemuck::try_from_bytes(body::<T>(data, header)?).ok()
+        })
+        .ok()
+    }
+
+    fn write<'c>(
+        data: RefMut<'c, [u8]>,
+        header: usize,
+        _failure: &'c dyn Failure,
+    ) -> Option<RefMut<'c, T>> {
+        RefMut::filter_map(data, |data| {
+            let end = header.checked_add(size_of::<T>())?;
+            bytemuck::try_from_bytes_mut(data.get_mut(header..end)?).ok()
+        })
+        .ok()
+    }
+
+    fn store(state: &T, bytes: &mut [u8]) -> Option<()> {
+        let target = bytes.get_mut(..size_of::<T>())?;
+        target.copy_from_slice(bytemuck::bytes_of(state));
+        Some(())
+    }
+}
+
+fn body<T>(data: &[u8], header: usize) -> Option<&[u8]> {
+    let end = header.checked_add(size_of::<T>())?;
+    data.get(header..end)
+}
+
+/// The borsh format, decoded when it is asked for.
+#[derive(Debug)]
+pub enum Borsh {}
+
+impl<T: Data> Codec<T> for Borsh {
+    type Ref<'c>
+        = Decoded<'c, T>
+    where
+        T: 'c;
+    type Mut<'c>
+        = DecodedMut<'c, T>
+    where
+        T: 'c;
+
+    fn read(data: Ref<'_, [u8]>, header: usize) -> Option<Decoded<'_, T>> {
+        let state = T::decode(&mut data.get(header..)?)?;
+        Some(Decoded { state, _data: data })
+    }
+
+    fn write<'c>(
+        data: RefMut<'c, [u8]>,
+        header: usize,
+        failure: &'c dyn Failure,
+    ) -> Option<DecodedMut<'c, T>> {
+        let state = T::decode(&mut data.get(header..)?)?;
+        Some(DecodedMut {
+            state,
+            data,
+            header,
+            failure,
+        })
+    }
+
+    fn store(state: &T, mut bytes: &mut [u8]) -> Option<()> {
+        state.encode(&mut bytes).ok()
+    }
+}
+
+/// Decoded state, borrowed for reading.
+pub struct Decoded<'c, T> {
+    state: T,
+    _data: Ref<'c, [u8]>,
+}
+
+impl<T> Deref for Decoded<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.state
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Decoded<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(formatter)
+    }
+}
+
+/// Decoded state, borrowed for writing. It is encoded when the borrow ends; if a list or text has
+/// become longer than declared, that fails the transaction with `AccountDataTooSmall`.
+pub struct DecodedMut<'c, T: Data> {
+    state: T,
+    data: RefMut<'c, [u8]>,
+    header: usize,
+    failure: &'c dyn Failure,
+}
+
+impl<T: Data> Deref for DecodedMut<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.state
+    }
+}
+
+impl<T: Data> DerefMut for DecodedMut<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.state
+    }
+}
+
+impl<T: Data> Drop for DecodedMut<'_, T> {
+    fn drop(&mut self) {
+        let body = self.data.get_mut(self.header..);
+        let stored = body.and_then(|body| Borsh::store(&self.state, body));
+        if stored.is_none() {
+            self.failure.fail(&InstructionError::AccountDataTooSmall);
+        }
+    }
+}
+
+impl<T: Data + fmt::Debug> fmt::Debug for DecodedMut<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(formatter)
+    }
+}
