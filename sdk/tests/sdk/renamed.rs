@@ -38,7 +38,7 @@ mod small {
     }
 
     #[instruction(0)]
-    fn see(accounts: &See<'_>, context: &mut Context<'_, '_>, size: u8) -> Result {
+    pub(super) fn see(accounts: &See<'_>, context: &mut Context<'_, '_>, size: u8) -> Result {
         require!(size < 10, Refusal::Large);
         let size = match &accounts.whole {
             Some(whole) => whole.read(context)?.part.0,
