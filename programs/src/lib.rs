@@ -1,5 +1,5 @@
 //! The native programs that a Lockstep runtime starts with, and the calls that clients make to
-//! them: [`system`], [`compute_budget`] and [`trace`].
+//! them: [`system`], [`compute_budget`], [`token`] and [`trace`].
 //!
 //! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
 //! accounts or an error. It knows nothing of transactions, blocks or threads.
@@ -7,6 +7,7 @@
 
 pub mod compute_budget;
 pub mod system;
+pub mod token;
 pub mod trace;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use lockstep_interface::ProgramTable;
 
 pub use compute_budget::ComputeBudgetProgram;
 pub use system::SystemProgram;
+pub use token::TokenProgram;
 pub use trace::TraceProgram;
 
 /// All programs of this crate.
@@ -29,5 +31,6 @@ pub fn builtin_programs() -> ProgramTable {
     ProgramTable::new()
         .with(SystemProgram)
         .with(ComputeBudgetProgram)
+        .with(TokenProgram)
         .with(TraceProgram)
 }
