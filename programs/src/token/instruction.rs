@@ -7,6 +7,7 @@
 use lockstep_interface::{AccountMeta, Address, Instruction, address::program_ids};
 
 use super::TokenError;
+use crate::reader::Reader;
 
 /// Which authority is replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +21,18 @@ pub enum AuthorityKind {
     AccountOwner = 2,
     /// Who may close a token account.
     CloseAccount = 3,
+}
+
+impl AuthorityKind {
+    fn decode(byte: u8) -> Option<Self> {
+        let kinds = [
+            Self::MintTokens,
+            Self::FreezeAccount,
+            Self::AccountOwner,
+            Self::CloseAccount,
+        ];
+        kinds.get(usize::from(byte)).copied()
+    }
 }
 
 /// A decoded Token instruction. Text is borrowed from the instruction data.
@@ -146,22 +159,26 @@ impl<'a> TokenInstruction<'a> {
     /// ```
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, TokenError> {
-        let (&kind, rest) = bytes.split_first().ok_or(TokenError::InvalidInstruction)?;
-        let mut reader = Reader(rest);
+        Self::decode_kind(&mut Reader::new(bytes)).ok_or(TokenError::InvalidInstruction)
+    }
+
+    #[inline]
+    fn decode_kind(reader: &mut Reader<'a>) -> Option<Self> {
+        let kind = reader.byte()?;
         // A block is mostly transfers, so they are asked for first.
         if kind == TRANSFER {
             let (amount, decimals) = (reader.integer()?, None);
-            return Ok(Self::Transfer { amount, decimals });
+            return Some(Self::Transfer { amount, decimals });
         }
-        Self::decode_fields(kind, &mut reader)
+        Self::decode_fields(kind, reader)
     }
 
-    fn decode_fields(kind: u8, reader: &mut Reader<'a>) -> Result<Self, TokenError> {
-        Ok(match kind {
+    fn decode_fields(kind: u8, reader: &mut Reader<'a>) -> Option<Self> {
+        Some(match kind {
             0 | 20 => Self::InitializeMint {
                 decimals: reader.byte()?,
                 mint_authority: reader.address()?,
-                freeze_authority: reader.optional_address()?,
+                freeze_authority: optional_address(reader)?,
                 names_rent: kind == 0,
             },
             1 => Self::InitializeAccount,
@@ -171,27 +188,27 @@ impl<'a> TokenInstruction<'a> {
             },
             4 | 13 => Self::Approve {
                 amount: reader.integer()?,
-                decimals: reader.byte_if(kind == 13)?,
+                decimals: decimals(reader, kind == 13)?,
             },
             5 => Self::Revoke,
             6 => Self::SetAuthority {
-                kind: reader.authority_kind()?,
-                authority: reader.optional_address()?,
+                kind: AuthorityKind::decode(reader.byte()?)?,
+                authority: optional_address(reader)?,
             },
             7 | 14 => Self::MintTo {
                 amount: reader.integer()?,
-                decimals: reader.byte_if(kind == 14)?,
+                decimals: decimals(reader, kind == 14)?,
             },
             8 | 15 => Self::Burn {
                 amount: reader.integer()?,
-                decimals: reader.byte_if(kind == 15)?,
+                decimals: decimals(reader, kind == 15)?,
             },
             9 => Self::CloseAccount,
             10 => Self::FreezeAccount,
             11 => Self::ThawAccount,
             12 => Self::Transfer {
                 amount: reader.integer()?,
-                decimals: reader.byte_if(true)?,
+                decimals: decimals(reader, true)?,
             },
             16 => Self::InitializeAccount2 {
                 owner: reader.address()?,
@@ -206,17 +223,16 @@ impl<'a> TokenInstruction<'a> {
                 amount: reader.integer()?,
             },
             24 => Self::UiAmountToAmount {
-                text: std::str::from_utf8(reader.0).map_err(|_| TokenError::InvalidInstruction)?,
+                text: std::str::from_utf8(reader.rest()).ok()?,
             },
-            _ => return Err(TokenError::InvalidInstruction),
+            _ => return None,
         })
     }
 
     /// The instruction data, as [`TokenInstruction::decode`] reads it.
     pub fn encode(&self) -> Vec<u8> {
-        let checked = |decimals: Option<u8>, plain: u8, checked: u8| {
-            decimals.map_or(plain, |_| checked)
-        };
+        let checked =
+            |decimals: Option<u8>, plain: u8, checked: u8| decimals.map_or(plain, |_| checked);
         match *self {
             Self::InitializeMint {
                 decimals,
@@ -329,12 +345,7 @@ pub fn transfer_checked(
 }
 
 /// Makes new tokens; the mint authority signs.
-pub fn mint_to(
-    mint: &Address,
-    target: &Address,
-    authority: &Address,
-    amount: u64,
-) -> Instruction {
+pub fn mint_to(mint: &Address, target: &Address, authority: &Address, amount: u64) -> Instruction {
     let decimals = None;
     TokenInstruction::MintTo { amount, decimals }.call(vec![
         AccountMeta::writable(*mint, false),
@@ -344,11 +355,7 @@ pub fn mint_to(
 }
 
 /// Deletes a token account; its lamports go to `receiver`, `authority` signs.
-pub fn close_account(
-    account: &Address,
-    receiver: &Address,
-    authority: &Address,
-) -> Instruction {
+pub fn close_account(account: &Address, receiver: &Address, authority: &Address) -> Instruction {
     TokenInstruction::CloseAccount.call(vec![
         AccountMeta::writable(*account, false),
         AccountMeta::writable(*receiver, false),
@@ -356,53 +363,21 @@ pub fn close_account(
     ])
 }
 
-/// What is still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    #[inline]
-    fn take<const SIZE: usize>(&mut self) -> Result<&'a [u8; SIZE], TokenError> {
-        let (taken, rest) = self
-            .0
-            .split_first_chunk()
-            .ok_or(TokenError::InvalidInstruction)?;
-        self.0 = rest;
-        Ok(taken)
+/// An optional address: a byte 0, or a byte 1 and the address.
+fn optional_address(reader: &mut Reader<'_>) -> Option<Option<Address>> {
+    match reader.byte()? {
+        0 => Some(None),
+        1 => reader.address().map(Some),
+        _ => None,
     }
+}
 
-    fn byte(&mut self) -> Result<u8, TokenError> {
-        self.take().map(|[byte]| *byte)
-    }
-
-    fn byte_if(&mut self, is_there: bool) -> Result<Option<u8>, TokenError> {
-        is_there.then(|| self.byte()).transpose()
-    }
-
-    #[inline]
-    fn integer(&mut self) -> Result<u64, TokenError> {
-        self.take().copied().map(u64::from_le_bytes)
-    }
-
-    fn address(&mut self) -> Result<Address, TokenError> {
-        self.take().copied().map(Address::new_from_array)
-    }
-
-    fn optional_address(&mut self) -> Result<Option<Address>, TokenError> {
-        match self.byte()? {
-            0 => Ok(None),
-            1 => self.address().map(Some),
-            _ => Err(TokenError::InvalidInstruction),
-        }
-    }
-
-    fn authority_kind(&mut self) -> Result<AuthorityKind, TokenError> {
-        Ok(match self.byte()? {
-            0 => AuthorityKind::MintTokens,
-            1 => AuthorityKind::FreezeAccount,
-            2 => AuthorityKind::AccountOwner,
-            3 => AuthorityKind::CloseAccount,
-            _ => return Err(TokenError::InvalidInstruction),
-        })
+/// The decimals of a checked instruction, which alone has them.
+fn decimals(reader: &mut Reader<'_>, is_checked: bool) -> Option<Option<u8>> {
+    if is_checked {
+        reader.byte().map(Some)
+    } else {
+        Some(None)
     }
 }
 
@@ -415,8 +390,7 @@ impl Writer {
     }
 
     fn amount(self, amount: u64, decimals: Option<u8>) -> Self {
-        self.bytes(&amount.to_le_bytes())
-            .bytes(decimals.as_slice())
+        self.bytes(&amount.to_le_bytes()).bytes(decimals.as_slice())
     }
 
     fn optional_address(self, address: Option<Address>) -> Self {

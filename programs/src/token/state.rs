@@ -136,11 +136,7 @@ pub struct Mint {
 
 impl Mint {
     /// A mint in use, with nothing minted.
-    pub fn new(
-        mint_authority: Address,
-        decimals: u8,
-        freeze_authority: Option<Address>,
-    ) -> Self {
+    pub fn new(mint_authority: Address, decimals: u8, freeze_authority: Option<Address>) -> Self {
         let mut mint = Self::zeroed();
         mint.initialize(mint_authority, decimals, freeze_authority);
         mint
@@ -215,12 +211,7 @@ impl TokenAccount {
     }
 
     /// Puts the account in use. Of wrapped lamports, `native` gives reserve and amount.
-    pub(super) fn initialize(
-        &mut self,
-        mint: Address,
-        owner: Address,
-        native: Option<(u64, u64)>,
-    ) {
+    pub(super) fn initialize(&mut self, mint: Address, owner: Address, native: Option<(u64, u64)>) {
         self.mint = mint;
         self.owner = owner;
         self.close_authority.set(None);

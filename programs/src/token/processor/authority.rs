@@ -2,10 +2,8 @@
 
 use lockstep_interface::{Address, InstructionError, InvokeContext};
 
-use super::{check_authority, check_mint, require, write};
-use crate::token::{
-    AccountStatus, AuthorityKind, Mint, TokenAccount, TokenError, TokenState,
-};
+use super::{check_authority, check_mint, require_accounts, write};
+use crate::token::{AccountStatus, AuthorityKind, Mint, TokenAccount, TokenError, TokenState};
 
 /// Names a delegate for the account at position 0.
 pub(super) fn approve(
@@ -15,7 +13,7 @@ pub(super) fn approve(
 ) -> Result<(), InstructionError> {
     let delegate_at: usize = if decimals.is_some() { 2 } else { 1 };
     let owner_at = delegate_at.saturating_add(1);
-    require(context, owner_at.saturating_add(1))?;
+    require_accounts(context, owner_at.saturating_add(1))?;
     let account = context.account(0)?;
     let source = TokenAccount::read(&account.data)?;
     check_not_frozen(source)?;
@@ -32,10 +30,10 @@ pub(super) fn approve(
 
 /// Takes the delegate of the account at position 0 away.
 pub(super) fn revoke(context: &InvokeContext<'_, '_>) -> Result<(), InstructionError> {
-    require(context, 1)?;
+    require_accounts(context, 1)?;
     let account = context.account(0)?;
     let source = TokenAccount::read(&account.data)?;
-    require(context, 2)?;
+    require_accounts(context, 2)?;
     check_not_frozen(source)?;
     check_authority(context, &source.owner, 1)?;
     drop(account);
@@ -49,7 +47,7 @@ pub(super) fn replace(
     kind: AuthorityKind,
     authority: Option<Address>,
 ) -> Result<(), InstructionError> {
-    require(context, 2)?;
+    require_accounts(context, 2)?;
     let size = context.account(0)?.data.len();
     if size == size_of::<TokenAccount>() {
         replace_of_account(context, kind, authority)
@@ -125,7 +123,7 @@ pub(super) fn freeze(
     context: &InvokeContext<'_, '_>,
     is_frozen: bool,
 ) -> Result<(), InstructionError> {
-    require(context, 3)?;
+    require_accounts(context, 3)?;
     let account = context.account(0)?;
     let state = TokenAccount::read(&account.data)?;
     if state.is_frozen() == is_frozen {

@@ -2,7 +2,7 @@
 
 use lockstep_interface::{Address, InstructionError, InvokeContext, Rent};
 
-use super::{rent, require, require_own, write};
+use super::{rent, require_accounts, require_own, write};
 use crate::token::{
     Mint, Multisig, NATIVE_MINT, TokenAccount, TokenError, TokenState, state::SIGNERS_MAX,
 };
@@ -15,7 +15,7 @@ pub(super) fn mint(
     mint_authority: Address,
     freeze_authority: Option<Address>,
 ) -> Result<(), InstructionError> {
-    require(context, rent_at.map_or(1, following))?;
+    require_accounts(context, rent_at.map_or(1, following))?;
     let rent = rent(context, rent_at)?;
     check_new::<Mint>(context, &rent)?;
     write::<Mint>(context, 0)?.initialize(mint_authority, decimals, freeze_authority);
@@ -29,7 +29,7 @@ pub(super) fn account(
     owner: Option<Address>,
     rent_at: Option<usize>,
 ) -> Result<(), InstructionError> {
-    require(context, rent_at.map_or(2, following))?;
+    require_accounts(context, rent_at.map_or(2, following))?;
     let owner = match owner {
         Some(owner) => owner,
         None => *context.address(2)?,
@@ -59,7 +59,7 @@ pub(super) fn multisig(
     required: u8,
 ) -> Result<(), InstructionError> {
     let first = rent_at.map_or(1, following);
-    require(context, first)?;
+    require_accounts(context, first)?;
     let rent = rent(context, rent_at)?;
     check_new::<Multisig>(context, &rent)?;
     let valid = 1..=SIGNERS_MAX;
@@ -81,10 +81,8 @@ pub(super) fn multisig(
 }
 
 /// Checks that the account at position 0 could be made a token account.
-pub(super) fn immutable_owner(
-    context: &mut InvokeContext<'_, '_>,
-) -> Result<(), InstructionError> {
-    require(context, 1)?;
+pub(super) fn immutable_owner(context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+    require_accounts(context, 1)?;
     let account = context.account(0)?;
     check_unused::<TokenAccount>(&account.data)
 }

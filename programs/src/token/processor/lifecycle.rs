@@ -5,12 +5,12 @@ use lockstep_interface::{
     address::{INCINERATOR, program_ids},
 };
 
-use super::{check_authority, require, require_own, write};
+use super::{check_authority, require_accounts, require_own, write};
 use crate::token::{TokenAccount, TokenError, TokenState};
 
 /// Deletes the token account at position 0 and gives its lamports to position 1.
 pub(super) fn close(context: &InvokeContext<'_, '_>) -> Result<(), InstructionError> {
-    require(context, 3)?;
+    require_accounts(context, 3)?;
     if context.address(0)? == context.address(1)? {
         return Err(InstructionError::InvalidAccountData);
     }
@@ -40,7 +40,7 @@ pub(super) fn close(context: &InvokeContext<'_, '_>) -> Result<(), InstructionEr
 
 /// Counts the lamports of the account at position 0, all but its reserve, as its tokens.
 pub(super) fn sync_native(context: &InvokeContext<'_, '_>) -> Result<(), InstructionError> {
-    require(context, 1)?;
+    require_accounts(context, 1)?;
     require_own(context, 0)?;
     let account = context.account(0)?;
     let state = TokenAccount::read(&account.data)?;

@@ -12,14 +12,13 @@ mod supply;
 
 use std::cell::RefMut;
 
-use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Rent, address::sysvar_ids,
-};
+use lockstep_interface::{Address, InstructionError, InvokeContext, Rent, address::sysvar_ids};
 
 use super::{
-    Mint, Multisig, TokenError, TokenInstruction, TokenState, amount_to_text,
-    state::SIGNERS_MAX, text_to_amount,
+    Mint, Multisig, TokenError, TokenInstruction, TokenState, amount_to_text, state::SIGNERS_MAX,
+    text_to_amount,
 };
+use crate::deployed::require_accounts;
 use supply::Supply;
 
 /// Carries out one instruction.
@@ -87,16 +86,6 @@ pub(super) fn process(
     }
 }
 
-/// Fails unless the instruction names at least `count` accounts. Deployed programs report the older
-/// error under all rules.
-#[expect(deprecated, reason = "deployed programs report the older error")]
-fn require(context: &InvokeContext<'_, '_>, count: usize) -> Result<(), InstructionError> {
-    if context.account_count() < count {
-        return Err(InstructionError::NotEnoughAccountKeys);
-    }
-    Ok(())
-}
-
 /// Fails unless the Token program owns the account at `position`.
 fn require_own(context: &InvokeContext<'_, '_>, position: usize) -> Result<(), InstructionError> {
     if context.account(position)?.owner != *context.program() {
@@ -110,7 +99,7 @@ fn with_own_mint<T>(
     context: &InvokeContext<'_, '_>,
     ask: impl FnOnce(&Mint) -> Result<T, InstructionError>,
 ) -> Result<T, InstructionError> {
-    require(context, 1)?;
+    require_accounts(context, 1)?;
     require_own(context, 0)?;
     let account = context.account(0)?;
     ask(Mint::read(&account.data).map_err(|_| TokenError::InvalidMint)?)

@@ -2,7 +2,7 @@
 
 use lockstep_interface::{Address, InstructionError, InvokeContext};
 
-use super::{check_authority, check_decimals, check_mint, require, require_own, write};
+use super::{check_authority, check_decimals, check_mint, require_accounts, require_own, write};
 use crate::token::{Mint, TokenAccount, TokenError, TokenState};
 
 /// How many tokens the delegate may still move if one acts and none if the owner does.
@@ -51,7 +51,7 @@ fn check_transfer(
     decimals: Option<u8>,
 ) -> Result<Option<Moved>, InstructionError> {
     let authority_at = target_at.saturating_add(1);
-    require(context, authority_at.saturating_add(1))?;
+    require_accounts(context, authority_at.saturating_add(1))?;
     let source_account = context.account(0)?;
     let source = TokenAccount::read(&source_account.data)?;
     let target_account = context.account(target_at)?;
@@ -136,7 +136,7 @@ pub(super) fn change(
     amount: u64,
     decimals: Option<u8>,
 ) -> Result<(), InstructionError> {
-    require(context, 3)?;
+    require_accounts(context, 3)?;
     let (mint_at, account_at) = match direction {
         Supply::Grows => (0, 1),
         Supply::Shrinks => (1, 0),
