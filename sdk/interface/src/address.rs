@@ -44,6 +44,12 @@ pub mod program_ids {
         CONFIG = "Config1111111111111111111111111111111111111";
         /// The Feature gate program.
         FEATURE = "Feature111111111111111111111111111111111111";
+        /// The Token program (SPL).
+        TOKEN = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+        /// The Associated Token Account program (SPL).
+        ASSOCIATED_TOKEN = "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL";
+        /// The Memo program (SPL), third version.
+        MEMO = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr";
         /// The Ed25519 signature precompile.
         ED25519 = "Ed25519SigVerify111111111111111111111111111";
         /// The secp256k1 signature precompile.
