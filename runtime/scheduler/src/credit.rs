@@ -23,6 +23,10 @@ const WARM_PART: usize = 256;
 /// The same for accounts that somebody also reads or writes. These are easier to plan for in one
 /// lane than for groups that exclude each other, unless they are busy.
 const HOT_PART: usize = 64;
+/// And they are credited at least so many times for each other use. Groups that exclude each other
+/// leave workers idle at each change; where changes are frequent, no planner here comes near the
+/// bound, and the makespan depends on luck.
+const CREDITS_PER_OTHER_USE: usize = 8;
 
 /// What the transactions of a block do to an account.
 #[derive(Clone, Copy)]
@@ -38,14 +42,17 @@ impl Tally {
     fn is_promising(&self, transaction_count: usize) -> bool {
         let is_alone = self.reader_count == 0 && self.writer_count == self.credit_count;
         let is_hot = self.credit_count.saturating_mul(HOT_PART) >= transaction_count;
-        self.credit_count > self.reader_count && (is_alone || is_hot)
+        let others = self.writer_count.saturating_sub(self.credit_count);
+        let others = others.saturating_add(self.reader_count);
+        let is_calm = others.saturating_mul(CREDITS_PER_OTHER_USE) <= self.credit_count;
+        is_alone || (is_hot && is_calm)
     }
 }
 
 impl AccessTable {
     /// The accounts that are worth being credited at once, in ascending order: those that some
-    /// part of the block credits and nobody else uses, and those that a larger part credits, and
-    /// more than read it. `sites` are all writes that only credit.
+    /// part of the block credits and nobody else uses, and those that a larger part credits and few
+    /// others use. `sites` are all writes that only credit.
     ///
     /// O(sites + accounts), and O(accesses) more if there is any.
     ///
