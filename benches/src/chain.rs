@@ -52,6 +52,8 @@ pub struct ChainOptions<'a> {
     pub mode: Mode,
     /// Worker threads.
     pub threads: NonZeroUsize,
+    /// Whether transactions that only credit an account may do so at once.
+    pub credits: bool,
     /// Whether signatures are verified.
     pub verify: bool,
     /// Whether each block is run serially as well and compared.
@@ -136,9 +138,14 @@ impl<'a> Chain<'a> {
     /// If the system refuses a thread or the store fails.
     pub fn open(workload: &Workload, options: ChainOptions<'a>) -> Result<Self, ChainError> {
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
+        let engine = Engine::new(options.threads.get())?;
         Ok(Self {
             options,
-            engine: Engine::new(options.threads.get())?,
+            engine: if options.credits {
+                engine
+            } else {
+                engine.without_credits()
+            },
             tip: genesis.open(Arc::new(MemoryStore::new()))?,
             watch: StopWatch::new(),
             counts: Counts::default(),

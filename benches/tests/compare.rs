@@ -195,7 +195,8 @@ fn a_baseline_gives_ratios_and_fails_on_a_regression() {
 
 #[test]
 fn what_a_strategy_cannot_plan_is_left_out() {
-    // 3,000 transactions on one account conflict in 4.5 million pairs.
+    // 3,000 transactions that pay to one account conflict in 4.5 million pairs, unless they share
+    // their credits.
     let arguments = [
         "--workload",
         "one-account:accounts=300",
@@ -211,11 +212,15 @@ fn what_a_strategy_cannot_plan_is_left_out() {
         "1",
         "--json",
     ];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(["compare", "--threads", "2"]);
-    let output = command.args(arguments).args(more).output().unwrap();
-    assert!(output.status.success());
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let compare = |credits: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args(["compare", "--threads", "2"]).args(credits);
+        let output = command.args(arguments).args(more).output().unwrap();
+        assert!(output.status.success());
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(compare(&[])["cells"].as_array().unwrap().len(), 2);
+    let report = compare(&["--no-credits"]);
     assert_eq!(report["cells"].as_array().unwrap().len(), 1);
     assert_eq!(report["skipped"][0]["strategy"], "dsatur");
     let cause = report["skipped"][0]["cause"].as_str().unwrap();

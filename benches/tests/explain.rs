@@ -124,6 +124,7 @@ fn the_schedule_and_the_graph_are_written() {
     let scratch = Scratch::new("explain-files");
     let (trace, graph) = (scratch.path("trace.json"), scratch.path("graph.dot"));
     plan(&[
+        "--no-credits",
         "--strategy",
         "layered",
         "--workers",
@@ -150,6 +151,17 @@ fn the_schedule_and_the_graph_are_written() {
     let edges = graph.matches(" -- ").count();
     assert!((100..=2_000).contains(&edges), "{edges}");
     assert!(graph.matches("[label=").count() <= 200);
+}
+
+#[test]
+fn credits_leave_one_receiver_without_an_order() {
+    let batches = |credits: &[&str]| {
+        let fixed = ["--strategy", "layered", "--workers", "4", "--json"];
+        let report: Value = serde_json::from_str(&plan(&[credits, &fixed].concat())).unwrap();
+        report["plans"][0]["batches"].as_u64().unwrap()
+    };
+    let (shared, in_order) = (batches(&[]), batches(&["--no-credits"]));
+    assert!(shared < 10 && in_order > 20, "{shared} {in_order}");
 }
 
 /// A trace of three transactions on one account, the last one offering most.

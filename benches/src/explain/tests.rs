@@ -14,6 +14,7 @@ fn block() -> InternedBlock {
     let list = |writes: &[u8], cost| AccessList {
         writes: writes.iter().map(|&number| address(number)).collect(),
         reads: vec![address(9)],
+        credits: Vec::new(),
         cost,
     };
     InternedBlock::new(&[
@@ -117,6 +118,7 @@ fn a_large_graph_is_cut() {
     let list = |number: u16| AccessList {
         writes: vec![Address::new_from_array([1; 32])],
         reads: Vec::new(),
+        credits: Vec::new(),
         cost: u64::from(number),
     };
     let lists: Vec<AccessList> = (0..1_000).map(list).collect();

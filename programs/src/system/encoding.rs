@@ -28,6 +28,16 @@ const TRANSFER_WITH_SEED: u32 = 11;
 const UPGRADE_NONCE_ACCOUNT: u32 = 12;
 const CREATE_ACCOUNT_ALLOW_PREFUND: u32 = 13;
 
+/// The position of the account that a transfer pays into; `None` for other instructions. Looks
+/// at the kind alone.
+pub(super) fn transfer_target(bytes: &[u8]) -> Option<usize> {
+    match u32::from_le_bytes(*bytes.first_chunk()?) {
+        TRANSFER => Some(1),
+        TRANSFER_WITH_SEED => Some(2),
+        _ => None,
+    }
+}
+
 impl<'a> SystemInstruction<'a> {
     /// Decodes instruction data; `None` if it is not a System instruction. O(size of the seed).
     ///

@@ -14,7 +14,9 @@ mod processor;
 #[cfg(test)]
 mod tests;
 
-use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Positions, Program, address::program_ids,
+};
 
 pub use encoding::INSTRUCTION_SIZE_MAX;
 pub use error::SystemError;
@@ -46,5 +48,10 @@ impl Program for SystemProgram {
             }
             refusal.into()
         })
+    }
+
+    /// The target of a transfer.
+    fn credit_only(&self, data: &[u8], _: usize) -> Positions {
+        encoding::transfer_target(data).map_or(Positions::NONE, Positions::only)
     }
 }

@@ -3,10 +3,12 @@
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
+//! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
 //! - `barrier`: where workers wait for each other.
 
 mod barrier;
+mod credits;
 mod lockstep;
 mod serial;
 mod transaction;
@@ -17,10 +19,31 @@ use lockstep_interface::{
     context::{Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
+pub use credits::CreditsDependOnOrder;
 pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
 pub use serial::{SerialBlock, execute_serial};
 pub use workers::WorkerPanicked;
+
+/// Why a plan could not be executed to its end. Nothing has changed but time.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// A bug of the runtime.
+    #[error("a worker panicked outside of any program")]
+    WorkerPanicked,
+    /// The block has to be planned and executed with fewer credits
+    /// ([`PreparedBlock::withdraw_credits`](crate::prepare::PreparedBlock::withdraw_credits)).
+    #[error(transparent)]
+    CreditsDependOnOrder(#[from] CreditsDependOnOrder),
+}
+
+impl From<WorkerPanicked> for ExecuteError {
+    fn from(WorkerPanicked: WorkerPanicked) -> Self {
+        Self::WorkerPanicked
+    }
+}
 
 /// What receipts carry besides status, fee and compute units.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

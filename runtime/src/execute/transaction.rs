@@ -34,7 +34,7 @@ pub(super) fn process(
         Ok(nonce) => nonce,
         Err(error) => return Outcome::Refused(error),
     };
-    let rent = rent(context);
+    let rent = context.environment().rent();
     let mut status = check_loaded(context, transaction);
     if status.is_ok() {
         status = run_instructions(context, transaction);
@@ -77,15 +77,10 @@ pub(super) fn process(
     })
 }
 
-/// The surroundings' rent, or the main network's where the bank has none.
-fn rent(context: &TransactionContext<'_>) -> Rent {
-    context.environment().sysvars.rent.unwrap_or(Rent::MAINNET)
-}
-
 fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     let count = context.account_count();
     (0..count)
-        .map(|index| context.slot(index).account().lamports)
+        .map(|index| context.slot(index).lamports())
         .collect()
 }
 
@@ -111,7 +106,7 @@ fn prepare(
             ))
         }
     };
-    let rent = rent(context);
+    let rent = context.environment().rent();
     let payer = context.slot(PAYER).account();
     let fee = transaction.budget.fee();
     check_payer(payer, fee, &rent)?;
@@ -232,7 +227,7 @@ fn check_result(context: &mut TransactionContext<'_>, rent: &Rent) -> Result<(),
         if !slot.is_writable() {
             continue;
         }
-        let (before, after) = (slot.lamports_before(), slot.account().lamports);
+        let (before, after) = (slot.lamports_before(), slot.lamports());
         sum_before = sum_before.saturating_add(u128::from(before));
         sum_after = sum_after.saturating_add(u128::from(after));
         if slot.is_changed() && !slot_keeps_rent_rule(slot, rent) {
@@ -248,6 +243,6 @@ fn check_result(context: &mut TransactionContext<'_>, rent: &Rent) -> Result<(),
 
 fn slot_keeps_rent_rule(slot: &AccountSlot<'_>, rent: &Rent) -> bool {
     let before = (slot.lamports_before(), slot.size_before());
-    let after = (slot.account().lamports, slot.account().data.len());
+    let after = (slot.lamports(), slot.account().data.len());
     rent_allows(rent, before, after) || *slot.address() == INCINERATOR
 }

@@ -12,7 +12,9 @@
 //! 4. A transaction that waits starts after it has read, with `Acquire`, a progress counter that
 //!    the awaited lane increments with `Release` after each transaction.
 //! 5. So while a transaction runs, no other one that writes an account of its is running, and none
-//!    that reads an account it writes. [`TransactionCells`] moves written accounts out and back and
+//!    that reads or credits an account it writes. Crediting changes no account here: what is
+//!    added is summed up elsewhere, and a credited account is lent like a read one.
+//!    [`TransactionCells`] moves written accounts out and back and
 //!    lends read ones for no longer than the transaction. A table names an account once per
 //!    transaction, so that the two cannot meet inside one either.
 //! 6. An outcome's cell is written by the one worker that runs the transaction.
@@ -117,11 +119,11 @@ impl<'c> TransactionCells<'c> {
         *self.written(index) = account;
     }
 
-    /// Lends the account at `index`, which must be one the transaction only reads.
+    /// Lends the account at `index`, which must be one the transaction only reads or credits.
     pub(super) fn read(&self, index: usize) -> &'c Account {
         let access = self.accesses[index];
         assert!(
-            access.mode() == AccessMode::Read,
+            access.mode() != AccessMode::Write,
             "the transaction writes this account"
         );
         // SAFETY: point 5 of the module's argument: nobody writes the account while this

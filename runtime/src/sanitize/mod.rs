@@ -18,7 +18,7 @@ use lockstep_interface::{
 use lockstep_store::StoreError;
 use sha2::{Digest, Sha256};
 
-pub use access::AccountKey;
+pub use access::{AccountKey, Rights};
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
@@ -51,6 +51,8 @@ pub struct SanitizedTransaction<'b> {
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
     pub table_size: u64,
+    /// What it may do to its accounts, by position in message order.
+    pub rights: Rights,
 }
 
 /// Why a transaction does not get through.
@@ -156,7 +158,8 @@ impl<'b> SanitizedChunk<'b> {
             return Err(TransactionError::SanitizeFailure.into());
         }
         let start = self.keys.len();
-        let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
+        let access::Collected { table_size, rights } =
+            access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &self.keys[start..];
         access::check_locks(keys)?;
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
@@ -184,6 +187,7 @@ impl<'b> SanitizedChunk<'b> {
             budget,
             lifetime,
             table_size,
+            rights,
         })
     }
 }

@@ -11,6 +11,7 @@
 mod common;
 
 mod banks;
+mod credits;
 mod golden;
 mod hostile;
 mod options;

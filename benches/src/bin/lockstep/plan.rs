@@ -60,6 +60,9 @@ pub(crate) struct Arguments {
     /// makespan (throughput), or the priority fee, price x compute-unit limit (priority)
     #[arg(long, value_name = "POLICY", default_value = "throughput")]
     policy: Policy,
+    /// Keep transactions that only credit an account in an order
+    #[arg(long)]
+    no_credits: bool,
     /// Write the plan to a file as JSON; takes one block, one strategy and one worker count
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
@@ -175,7 +178,7 @@ fn explain_block(
         return Ok(None);
     };
     let index = indexes.first().copied();
-    let lists = index.map_or_else(Vec::new, |index| access_lists(load, index));
+    let lists = index.map_or_else(Vec::new, |index| access_lists(arguments, load, index));
     let block = intern(arguments, load, index.unwrap_or(0), &lists);
     let workers = explain::choose_workers(&arguments.workers);
     let request = PlanRequest::new(arguments.mode, workers);
@@ -234,7 +237,7 @@ impl Survey {
         // Without any block, an empty one shows what the strategies make of it.
         let blocks = indexes
             .iter()
-            .map(|&index| (index, access_lists(load, index)));
+            .map(|&index| (index, access_lists(arguments, load, index)));
         let nothing = indexes.is_empty().then(|| (0, Vec::new()));
         for (index, lists) in blocks.chain(nothing) {
             let block = intern(arguments, load, index, &lists);
@@ -389,9 +392,15 @@ fn plan_table(plans: &[Figures]) -> String {
 }
 
 /// What the transactions of a block declare: as recorded, or as generated.
-fn access_lists(load: &Load, index: usize) -> Vec<AccessList> {
+fn access_lists(arguments: &Arguments, load: &Load, index: usize) -> Vec<AccessList> {
     match load {
-        Load::Generated(workload) => workload.access_lists(index),
+        Load::Generated(workload) => {
+            let mut lists = workload.access_lists(index);
+            if arguments.no_credits {
+                lists.iter_mut().for_each(|list| list.credits.clear());
+            }
+            lists
+        }
         Load::Recorded { .. } => {
             let block = load
                 .recorded_block(index)

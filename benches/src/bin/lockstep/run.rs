@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// Verify signatures
     #[arg(long)]
     verify: bool,
+    /// Keep transactions that only credit an account in an order
+    #[arg(long)]
+    no_credits: bool,
     /// Leave out the check against the serial run
     #[arg(long)]
     no_check: bool,
@@ -183,6 +186,10 @@ impl<'a> Chain<'a> {
         let tip = genesis
             .open(Arc::new(MemoryStore::new()))
             .map_err(Failure::other)?;
+        let mut engine = Engine::new(threads.get()).map_err(Failure::other)?;
+        if arguments.no_credits {
+            engine = engine.without_credits();
+        }
         Ok(Self {
             options: BlockOptions {
                 strategy,
@@ -192,7 +199,7 @@ impl<'a> Chain<'a> {
                 finalize: None,
             },
             checks: !arguments.no_check,
-            engine: Engine::new(threads.get()).map_err(Failure::other)?,
+            engine,
             threads,
             tip,
             watch: StopWatch::new(),

@@ -113,6 +113,7 @@ impl AccountMut<'_, '_> {
     /// `ExternalAccountLamportSpend` if another program owns the account and it would lose
     /// lamports; `ReadonlyLamportChange` if it is read-only; `ExecutableLamportChange` if it is
     /// executable and the rules freeze such accounts.
+    #[inline]
     pub fn set_lamports(&mut self, lamports: u64) -> Result<(), InstructionError> {
         if lamports < self.lamports && !self.is_owned_by_program() {
             return Err(InstructionError::ExternalAccountLamportSpend);
@@ -137,7 +138,13 @@ impl AccountMut<'_, '_> {
     ///
     /// # Errors
     /// `ArithmeticOverflow`, or what [`AccountMut::set_lamports`] reports.
+    #[inline]
     pub fn credit(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        if let Some(balances) = self.slot.add_credit(lamports) {
+            let (before, after) = balances?;
+            self.transaction.add_lamports_change(before, after);
+            return Ok(());
+        }
         let sum = self.lamports.checked_add(lamports);
         self.set_lamports(sum.ok_or(InstructionError::ArithmeticOverflow)?)
     }
