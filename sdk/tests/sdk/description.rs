@@ -7,12 +7,12 @@ use lockstep_sdk::{
 use serde_json::{Value, json};
 
 use crate::{
-    programs::club::{ClubProgram, Enter},
     examples::{
         escrow_example::escrow::{EscrowProgram, Take},
         forward_example::turnstile::Pass,
         vault_example::vault::{self, Deposit, Withdraw},
     },
+    programs::club::{ClubProgram, Enter},
 };
 
 /// Name, signer, writable, credit.

@@ -2,7 +2,6 @@
 
 mod ledger;
 
-
 mod description;
 mod encoding;
 pub mod examples;

@@ -6,8 +6,8 @@ use lockstep_sdk::interface::{
 use lockstep_sdk::prelude::{StateData, encode};
 
 use crate::{
-    programs::club::*,
     ledger::{Ledger as Accounts, SOL, address},
+    programs::club::*,
 };
 
 /// A ledger with the club of wallet 1.
