@@ -263,7 +263,15 @@ fn stages(criterion: &mut Criterion) {
 fn planning(criterion: &mut Criterion) {
     let cases = LOADS.map(|(spec, size)| Case::new(spec, size));
     let threads = Threads::new(1).expect(REASON);
-    for strategy in ["serial", "layered", "first-fit", "lanes", "waits", "auto"] {
+    for strategy in [
+        "serial",
+        "layered",
+        "first-fit",
+        "lanes",
+        "waits",
+        "dag",
+        "auto",
+    ] {
         let strategy = lockstep_scheduler::strategy(strategy).expect(REASON);
         for stage in ["plan", "check"] {
             let mut group = criterion.benchmark_group(format!("block::{stage}"));

@@ -14,6 +14,8 @@ pub struct AccessList {
     pub writes: Vec<Address>,
     /// Accounts locked for reading.
     pub reads: Vec<Address>,
+    /// Which of `writes`, by position, are only credited.
+    pub credits: Vec<usize>,
     /// Cost units: compute units, about a nanosecond each.
     pub cost: u64,
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lockstep_programs::builtin_programs;
+use lockstep_runtime::audit::used_costs;
 use lockstep_runtime::bank::{Bank, FrozenBank, Genesis};
 use lockstep_runtime::block::WireBlock;
 use lockstep_runtime::engine::{
@@ -19,9 +20,7 @@ use lockstep_runtime::engine::{
 };
 use lockstep_runtime::execute::Recording;
 use lockstep_runtime::threads::ThreadsError;
-use lockstep_scheduler::{
-    AccessTable, Bounds, CostModel, Mode, Strategy, TransactionIndex, predict,
-};
+use lockstep_scheduler::{Bounds, CostModel, Mode, Strategy, TransactionIndex, predict};
 use lockstep_store::{MemoryStore, StoreError};
 use serde::Serialize;
 
@@ -52,6 +51,8 @@ pub struct ChainOptions<'a> {
     pub mode: Mode,
     /// Worker threads.
     pub threads: NonZeroUsize,
+    /// Whether transactions that only credit an account may do so at once.
+    pub credits: bool,
     /// Whether signatures are verified.
     pub verify: bool,
     /// Whether each block is run serially as well and compared.
@@ -136,9 +137,14 @@ impl<'a> Chain<'a> {
     /// If the system refuses a thread or the store fails.
     pub fn open(workload: &Workload, options: ChainOptions<'a>) -> Result<Self, ChainError> {
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
+        let engine = Engine::new(options.threads.get())?;
         Ok(Self {
             options,
-            engine: Engine::new(options.threads.get())?,
+            engine: if options.credits {
+                engine
+            } else {
+                engine.without_credits()
+            },
             tip: genesis.open(Arc::new(MemoryStore::new()))?,
             watch: StopWatch::new(),
             counts: Counts::default(),
@@ -169,8 +175,8 @@ impl<'a> Chain<'a> {
         self.watch.stop();
         let processed = processed?;
         self.count(&wire, &processed);
+        self.judge(&processed);
         if self.options.checks {
-            self.judge(&processed);
             self.compare(&wire, &processed)?;
         }
         self.tip = processed.bank;
@@ -233,21 +239,7 @@ impl<'a> Chain<'a> {
 
     /// Predicts the plan's makespan with the compute units that were used in the end.
     fn judge(&mut self, processed: &ProcessedBlock<'_>) {
-        let prepared = &processed.prepared;
-        let results: Vec<_> = processed.receipts.iter().collect();
-        let estimated = prepared.table();
-        let mut table =
-            AccessTable::with_capacity(estimated.transaction_count(), estimated.access_count());
-        for (index, transaction) in estimated.transactions().zip(prepared.transactions()) {
-            let result = usize::try_from(transaction.position)
-                .ok()
-                .and_then(|at| results.get(at));
-            let units = match result {
-                Some(Ok(receipt)) => receipt.compute_units,
-                _ => 0,
-            };
-            table.push(estimated.accesses(index).iter().copied(), units);
-        }
+        let table = used_costs(&processed.prepared, &processed.receipts);
         let workers = u32::try_from(self.options.threads.get())
             .ok()
             .and_then(NonZeroU32::new);
@@ -286,6 +278,8 @@ impl<'a> Chain<'a> {
             Some("the roots differ".to_owned())
         } else if bank.block_hash() != parallel.block_hash() {
             Some("the block hashes differ".to_owned())
+        } else if bank.costs().digest() != parallel.costs().digest() {
+            Some("the learned costs differ".to_owned())
         } else {
             None
         };

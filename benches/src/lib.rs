@@ -16,6 +16,7 @@
 )]
 
 pub mod access;
+pub mod audit;
 pub mod chain;
 pub mod compare;
 pub mod conformance;

@@ -36,7 +36,8 @@ pub struct InternedBlock {
 }
 
 impl InternedBlock {
-    /// Numbers the accounts of a block, in order of first appearance.
+    /// Numbers the accounts of a block, in order of first appearance, and lets transactions
+    /// that only credit an account do so at once.
     pub fn new(lists: &[AccessList]) -> Self {
         let access_count = lists.iter().map(AccessList::len).sum();
         let mut interner = Interner::new();
@@ -54,6 +55,12 @@ impl InternedBlock {
                 let reads = list.reads.iter().map(|address| Access::read(id(address)));
                 table.push(writes.chain(reads), list.cost);
             }
+            let sites = || {
+                let lists = table_order(lists.len()).zip(lists);
+                lists.flat_map(|(index, list)| list.credits.iter().map(move |at| (index, *at)))
+            };
+            let accounts = table.promising_credits(sites());
+            table.share_credits(sites(), &accounts);
         });
         let addresses = interner
             .keys()
@@ -152,6 +159,11 @@ impl Strategy for UnderPolicy<'_> {
             None => self.strategy.plan(table, request),
         }
     }
+}
+
+/// The indices of as many transactions, in block order.
+fn table_order(count: usize) -> impl Iterator<Item = TransactionIndex> {
+    (0u32..).map(TransactionIndex).take(count)
 }
 
 /// A block's table with its transactions in another order; account ids stay.

@@ -9,12 +9,15 @@
     reason = "graphs are recorded data, and traces another kind of it"
 )]
 mod common;
+#[path = "common/folder.rs"]
+mod folder;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use folder::Folder;
 
 fn color(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
@@ -29,29 +32,13 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A directory of files that goes away when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("lockstep-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        for (name, content) in files {
-            fs::write(path.join(name), content).unwrap();
-        }
-        Self(path)
+/// A directory with these files.
+fn folder_of(name: &str, files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new(name);
+    for (name, content) in files {
+        fs::write(folder.path(name), content).unwrap();
     }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind lies in the directory for such things.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+    folder
 }
 
 const CYCLE: &str = "p edge 5 5\ne 1 2\ne 2 3\ne 3 4\ne 4 5\ne 5 1\n";
@@ -76,8 +63,8 @@ fn small_graphs_are_coloured_and_added_up() {
         ("crown.col", CROWN),
         ("best.txt", "cycle 3 proven\n"),
     ];
-    let folder = Folder::new("color", &files);
-    let (cycle, crown) = (folder.file("cycle.col"), folder.file("crown.col"));
+    let folder = folder_of("color", &files);
+    let (cycle, crown) = (folder.path("cycle.col"), folder.path("crown.col"));
     let report = json(&[&cycle, &crown, "--json", "--improve-steps", "500"]);
     let graphs = report["graphs"].as_array().unwrap();
     assert_eq!(graphs[0]["graph"], "cycle");
@@ -132,13 +119,13 @@ fn mistakes_are_told_in_one_line_that_names_file_and_line() {
         ("edge.col", "p edge 2 1\ne 1 3\n"),
         ("empty.col", "c nothing here\n"),
     ];
-    let folder = Folder::new("color-bad", &files);
+    let folder = folder_of("color-bad", &files);
     let (good, edge, empty) = (
-        folder.file("good.col"),
-        folder.file("edge.col"),
-        folder.file("empty.col"),
+        folder.path("good.col"),
+        folder.path("edge.col"),
+        folder.path("empty.col"),
     );
-    let missing = folder.file("missing.col");
+    let missing = folder.path("missing.col");
     for (arguments, expected) in [
         (
             vec![&*edge],
@@ -161,11 +148,11 @@ fn mistakes_are_told_in_one_line_that_names_file_and_line() {
             "{errors}"
         );
     }
-    let broken = Folder::new(
+    let broken = folder_of(
         "color-best",
         &[("good.col", CYCLE), ("best.txt", "good many\n")],
     );
-    let output = color(&[&broken.file("good.col")]);
+    let output = color(&[&broken.path("good.col")]);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
         errors.contains("best.txt:1: expected `NAME COLOURS`"),

@@ -8,13 +8,17 @@
 )]
 
 mod common;
+#[path = "common/folder.rs"]
+mod folder;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use folder::Folder;
 
 /// Runs the command.
 fn lockstep(arguments: &[&str]) -> Output {
@@ -48,32 +52,15 @@ fn assert_fields(value: &Value, expected: &str) {
     assert_eq!(fields(value).into_iter().collect::<BTreeSet<_>>(), expected);
 }
 
-/// A directory that goes away when the test ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("lockstep-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, content: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left behind lies in the directory for such things.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Writes a file and gives its path.
+fn write(folder: &Folder, name: &str, content: &str) -> String {
+    let path = folder.path(name);
+    fs::write(&path, content).unwrap();
+    path
 }
 
 /// A small trace: four transfers between five accounts in two slots, and a vote.
-fn small_trace(scratch: &Scratch) -> String {
+fn small_trace(scratch: &Folder) -> String {
     let address = |n: usize| {
         format!(
             "\"1111111111111111111111111111111{}\"",
@@ -97,17 +84,21 @@ fn small_trace(scratch: &Scratch) -> String {
         ),
         row(9, 0, 0, 1, ""),
     ];
-    scratch.file("small.jsonl", &rows.concat())
+    write(scratch, "small.jsonl", &rows.concat())
 }
 
 #[test]
 fn bad_usage_and_bad_input_exit_with_2_and_one_line() {
-    let scratch = Scratch::new("bad");
+    let scratch = Folder::new("bad");
     let good = small_trace(&scratch);
-    let broken = scratch.file("broken.jsonl", "{\"slot\":1,\"i\":0,\"w\":[]}\nnothing\n");
-    let missing = scratch.0.join("missing");
-    let missing = missing.to_str().unwrap();
-    let huge = scratch.file(
+    let broken = write(
+        &scratch,
+        "broken.jsonl",
+        "{\"slot\":1,\"i\":0,\"w\":[]}\nnothing\n",
+    );
+    let missing = &scratch.path("missing");
+    let huge = write(
+        &scratch,
         "huge.jsonl",
         &format!(
             "{{\"slot\":1,\"i\":0,\"w\":[{}]}}",
@@ -272,7 +263,7 @@ fn workloads_are_listed_with_their_options() {
 
 #[test]
 fn plan_prints_exactly_the_promised_fields() {
-    let scratch = Scratch::new("plan");
+    let scratch = Folder::new("plan");
     let trace = small_trace(&scratch);
     let report = json(&[
         "plan",
@@ -347,10 +338,10 @@ fn plan_prints_exactly_the_promised_fields() {
 
 #[test]
 fn a_trace_without_transactions_is_a_clear_result() {
-    let scratch = Scratch::new("empty");
-    let empty = scratch.file("empty.jsonl", "");
+    let scratch = Folder::new("empty");
+    let empty = write(&scratch, "empty.jsonl", "");
     let vote = "{\"slot\":1,\"i\":0,\"w\":[],\"vote\":1}\n";
-    let votes = scratch.file("votes.jsonl", vote);
+    let votes = write(&scratch, "votes.jsonl", vote);
     for trace in [&empty, &votes] {
         let plan = json(&["plan", "--json", "--trace", trace]);
         assert_eq!(
@@ -479,7 +470,7 @@ fn every_workload_and_strategy_matches_the_serial_run() {
 
 #[test]
 fn a_recorded_failure_fails_again() {
-    let scratch = Scratch::new("recorded");
+    let scratch = Folder::new("recorded");
     let trace = small_trace(&scratch);
     let report = json(&["run", "--json", "--trace", &trace, "--threads", "2"]);
     assert_eq!(report["workload"], "small.jsonl");
@@ -517,10 +508,10 @@ fn a_written_plan_runs_each_transaction_once_and_without_conflict() {
         return;
     };
     let lists = plain_access_lists(&trace, SLOT);
-    let scratch = Scratch::new("plan-out");
+    let scratch = Folder::new("plan-out");
     for strategy in lockstep_scheduler::strategies() {
         for mode in ["produce", "replay"] {
-            let path = scratch.0.join("plan.json");
+            let path = scratch.path("plan.json");
             let output = lockstep(&[
                 "plan",
                 "--quiet",
@@ -535,7 +526,7 @@ fn a_written_plan_runs_each_transaction_once_and_without_conflict() {
                 "--mode",
                 mode,
                 "--plan-out",
-                path.to_str().unwrap(),
+                &path,
             ]);
             assert!(output.status.success());
             let plan: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();

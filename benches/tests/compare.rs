@@ -5,12 +5,16 @@
     reason = "a test compares rates, and fails where something is missing"
 )]
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use folder::Folder;
 
 const SMALL: [&str; 9] = [
     "compare",
@@ -37,34 +41,12 @@ fn json(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A directory that goes away when the test ends.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("lockstep-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind lies in the directory for such things.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 const WORKLOADS: &str = "transfers:accounts=300,pools:payers=100:pools=3";
 
 #[test]
 fn every_cell_is_measured_and_shown_in_every_form() {
     let folder = Folder::new("compare");
-    let (csv, html) = (folder.file("cells.csv"), folder.file("cells.html"));
+    let (csv, html) = (folder.path("cells.csv"), folder.path("cells.html"));
     let report = json(&[
         "--workload",
         WORKLOADS,
@@ -147,7 +129,7 @@ fn a_baseline_gives_ratios_and_fails_on_a_regression() {
         "--json",
     ];
     let report = json(&arguments);
-    let (slow, fast) = (folder.file("slow.json"), folder.file("fast.json"));
+    let (slow, fast) = (folder.path("slow.json"), folder.path("fast.json"));
     // A small run varies by itself, but not by a factor of a thousand.
     fs::write(&slow, scaled(&report, 0.001)).unwrap();
     fs::write(&fast, scaled(&report, 1_000.0)).unwrap();
@@ -195,7 +177,8 @@ fn a_baseline_gives_ratios_and_fails_on_a_regression() {
 
 #[test]
 fn what_a_strategy_cannot_plan_is_left_out() {
-    // 3,000 transactions on one account conflict in 4.5 million pairs.
+    // 3,000 transactions that pay to one account conflict in 4.5 million pairs, unless they share
+    // their credits.
     let arguments = [
         "--workload",
         "one-account:accounts=300",
@@ -211,11 +194,15 @@ fn what_a_strategy_cannot_plan_is_left_out() {
         "1",
         "--json",
     ];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(["compare", "--threads", "2"]);
-    let output = command.args(arguments).args(more).output().unwrap();
-    assert!(output.status.success());
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let compare = |credits: &[&str]| -> Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args(["compare", "--threads", "2"]).args(credits);
+        let output = command.args(arguments).args(more).output().unwrap();
+        assert!(output.status.success());
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(compare(&[])["cells"].as_array().unwrap().len(), 2);
+    let report = compare(&["--no-credits"]);
     assert_eq!(report["cells"].as_array().unwrap().len(), 1);
     assert_eq!(report["skipped"][0]["strategy"], "dsatur");
     let cause = report["skipped"][0]["cause"].as_str().unwrap();
@@ -225,9 +212,9 @@ fn what_a_strategy_cannot_plan_is_left_out() {
 #[test]
 fn mistakes_are_told_in_one_line_before_anything_runs() {
     let folder = Folder::new("compare-bad");
-    let no_report = folder.file("no-report.json");
+    let no_report = folder.path("no-report.json");
     fs::write(&no_report, "{}").unwrap();
-    let unwritable = folder.file("missing/cells.csv");
+    let unwritable = folder.path("missing/cells.csv");
     let cases: [(&[&str], &str); 8] = [
         (&["--workload", "zip"], "unknown workload \"zip\""),
         (&["--workload", "hot,hot"], "hot is named twice"),

@@ -5,6 +5,9 @@
     reason = "a test fails where something is missing"
 )]
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -12,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use folder::Folder;
 
 /// Transactions of the block that is drawn.
 const TRANSACTIONS: usize = 600;
@@ -28,28 +33,6 @@ fn succeed(arguments: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// A directory that goes away when the test ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("lockstep-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left behind lies in the directory for such things.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Plans a contended block with more options.
@@ -121,9 +104,10 @@ fn an_explanation_is_printed_and_has_a_key_of_its_own() {
 
 #[test]
 fn the_schedule_and_the_graph_are_written() {
-    let scratch = Scratch::new("explain-files");
+    let scratch = Folder::new("explain-files");
     let (trace, graph) = (scratch.path("trace.json"), scratch.path("graph.dot"));
     plan(&[
+        "--no-credits",
         "--strategy",
         "layered",
         "--workers",
@@ -152,10 +136,21 @@ fn the_schedule_and_the_graph_are_written() {
     assert!(graph.matches("[label=").count() <= 200);
 }
 
+#[test]
+fn credits_leave_one_receiver_without_an_order() {
+    let batches = |credits: &[&str]| {
+        let fixed = ["--strategy", "layered", "--workers", "4", "--json"];
+        let report: Value = serde_json::from_str(&plan(&[credits, &fixed].concat())).unwrap();
+        report["plans"][0]["batches"].as_u64().unwrap()
+    };
+    let (shared, in_order) = (batches(&[]), batches(&["--no-credits"]));
+    assert!(shared < 10 && in_order > 20, "{shared} {in_order}");
+}
+
 /// A trace of three transactions on one account, the last one offering most.
 #[test]
 fn the_priority_policy_follows_the_recorded_fees() {
-    let scratch = Scratch::new("explain-policy");
+    let scratch = Folder::new("explain-policy");
     let trace = scratch.path("fees.jsonl");
     let row = |index: u64, price: u64, limit: u64| {
         format!(
@@ -170,7 +165,7 @@ fn the_priority_policy_follows_the_recorded_fees() {
     )
     .unwrap();
     let out = scratch.path("plan.json");
-    for strategy in ["serial", "layered", "lanes", "waits", "auto"] {
+    for strategy in ["serial", "layered", "lanes", "waits", "dag", "auto"] {
         let common = ["plan", "--quiet", "--trace", &trace, "--strategy", strategy];
         let one = ["--workers", "2", "--policy", "priority", "--plan-out", &out];
         succeed(&[&common[..], &one].concat());
@@ -273,7 +268,7 @@ fn open(browser: &Path, profile: &str, page: &str) -> (String, String) {
 
 #[test]
 fn the_page_shows_every_transaction_in_a_browser() {
-    let scratch = Scratch::new("explain-page");
+    let scratch = Folder::new("explain-page");
     let page = scratch.path("page.html");
     let Some(browser) = browser() else { return };
     let cases: [(&[&str], usize); 3] = [

@@ -1,21 +1,29 @@
 //! The native programs that a Lockstep runtime starts with, and the calls that clients make to
-//! them: [`system`], [`compute_budget`] and [`trace`].
+//! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`] and [`trace`].
 //!
 //! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
 //! accounts or an error. It knows nothing of transactions, blocks or threads.
 #![forbid(unsafe_code)]
 
+pub mod associated_token;
 pub mod compute_budget;
+pub mod memo;
 pub mod system;
+pub mod token;
 pub mod trace;
 
+mod deployed;
+mod reader;
 #[cfg(test)]
 mod testing;
 
 use lockstep_interface::ProgramTable;
 
+pub use associated_token::AssociatedTokenProgram;
 pub use compute_budget::ComputeBudgetProgram;
+pub use memo::MemoProgram;
 pub use system::SystemProgram;
+pub use token::TokenProgram;
 pub use trace::TraceProgram;
 
 /// All programs of this crate.
@@ -29,5 +37,8 @@ pub fn builtin_programs() -> ProgramTable {
     ProgramTable::new()
         .with(SystemProgram)
         .with(ComputeBudgetProgram)
+        .with(TokenProgram)
+        .with(AssociatedTokenProgram)
+        .with(MemoProgram)
         .with(TraceProgram)
 }

@@ -10,6 +10,7 @@ use lockstep_store::{Change, StoreError};
 
 use crate::{
     bank::{Bank, BlockResult, FrozenBank, root::delta_root},
+    costs::CostKind,
     execute::{ExecutedBlock, Outcome, Receipt, SerialBlock, receipts_hash},
     prepare::{PreparedBlock, Refusal},
     threads::Threads,
@@ -74,6 +75,16 @@ impl WriteSet {
         &self.outcomes
     }
 
+    /// Kind and compute units of each included transaction.
+    fn used(&self, block: &PreparedBlock<'_>) -> Vec<(CostKind, u64)> {
+        let transactions = block.transactions().iter().zip(&self.outcomes);
+        let used = transactions.filter_map(|(transaction, outcome)| {
+            let receipt = outcome.receipt()?;
+            Some((transaction.kind, receipt.compute_units))
+        });
+        used.collect()
+    }
+
     /// Computes the roots and closes the bank.
     pub fn freeze(
         self,
@@ -81,9 +92,12 @@ impl WriteSet {
         block: &mut PreparedBlock<'_>,
         threads: &Threads,
     ) -> (Arc<FrozenBank>, BlockReceipts) {
-        let (delta_root, receipts_hash) = threads.join(
+        let (delta_root, (receipts_hash, costs)) = threads.join(
             || delta_root(&self.changes, threads),
-            || receipts_hash(self.outcomes.iter().filter_map(Outcome::receipt)),
+            || {
+                let hash = receipts_hash(self.outcomes.iter().filter_map(Outcome::receipt));
+                (hash, bank.parent().costs().learn(self.used(block)))
+            },
         );
         let mut processed = block.take_processed();
         let mut transaction_count = self.outcomes.len();
@@ -95,6 +109,7 @@ impl WriteSet {
         }
         let result = BlockResult {
             changes: self.changes,
+            costs,
             processed,
             transaction_count,
             receipts_hash,

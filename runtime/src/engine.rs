@@ -18,7 +18,9 @@ use crate::{
     bank::{Bank, FrozenBank},
     block::WireBlock,
     commit::{BlockReceipts, WriteSet},
-    execute::{Recording, WorkerPanicked, execute, execute_serial, load},
+    execute::{
+        CreditsDependOnOrder, ExecuteError, ExecutedBlock, Recording, execute, execute_serial, load,
+    },
     prepare::{ParsedBlock, PreparedBlock},
     threads::{Threads, ThreadsError},
 };
@@ -116,6 +118,8 @@ pub struct Engine {
     threads: Threads,
     /// One key for all blocks, so that addresses hash alike in all stages.
     hasher: RandomState,
+    /// Whether transactions that only credit an account may do so at once.
+    shares_credits: bool,
     is_poisoned: bool,
 }
 
@@ -133,8 +137,19 @@ impl Engine {
         Self {
             threads,
             hasher: RandomState::new(),
+            shares_credits: true,
             is_poisoned: false,
         }
+    }
+
+    /// The engine with transactions that only credit an account in an order, as if they wrote it.
+    ///
+    /// Blocks come out the same for the same order of transactions. Plans differ: one that was
+    /// made where credits are shared may be refused here.
+    #[must_use]
+    pub fn without_credits(mut self) -> Self {
+        self.shares_credits = false;
+        self
     }
 
     /// The threads.
@@ -159,6 +174,8 @@ impl Engine {
         let run = Run {
             threads: &self.threads,
             hasher: &self.hasher,
+            // Balances are known only to who has the account for himself.
+            shares_credits: self.shares_credits && !options.recording.balances,
             options,
         };
         let result = self.threads.enter(|| run.process(bank, block, observer));
@@ -202,6 +219,7 @@ impl Engine {
 struct Run<'e, 's> {
     threads: &'e Threads,
     hasher: &'e RandomState,
+    shares_credits: bool,
     options: &'e BlockOptions<'s>,
 }
 
@@ -220,16 +238,15 @@ impl Run<'_, '_> {
         let mut prepared = prepared?;
         observer.finished(Stage::Commit);
 
-        let (plan, accounts) = self.threads.join(
-            || self.plan(&prepared, observer),
-            || load(&bank, &prepared, self.threads),
-        );
-        let (plan, accounts) = (plan?, accounts?);
-        let (threads, recording) = (self.threads, self.options.recording);
-        let executed = execute(&bank, &prepared, accounts, &plan, threads, recording);
-        let executed = executed.map_err(|WorkerPanicked| EngineError::Poisoned)?;
-        let plan = plan.into_plan();
-        observer.finished(Stage::Execute);
+        let (plan, executed) = loop {
+            match self.execute(&bank, &prepared, observer)? {
+                Ok(done) => break done,
+                // Fewer each time, and without any nothing can depend on their order.
+                Err(CreditsDependOnOrder) => {
+                    assert!(prepared.withdraw_credits(), "credits were shared");
+                }
+            }
+        };
 
         let write_set = WriteSet::new(&bank, &prepared, executed, self.threads)?;
         observer.finished(Stage::Commit);
@@ -255,9 +272,34 @@ impl Run<'_, '_> {
             parsed.verify(self.threads);
             observer.finished(Stage::Verify);
         }
-        let prepared = parsed.prepare(bank, self.threads, self.hasher)?;
+        let mut prepared = parsed.prepare(bank, self.threads, self.hasher)?;
+        if self.shares_credits {
+            prepared.share_credits(bank)?;
+        }
         observer.finished(Stage::Parse);
         Ok(prepared)
+    }
+
+    /// Plans, checks, loads and executes the block.
+    fn execute(
+        &self,
+        bank: &Bank,
+        prepared: &PreparedBlock<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Result<(Plan, ExecutedBlock), CreditsDependOnOrder>, EngineError> {
+        let (plan, accounts) = self.threads.join(
+            || self.plan(prepared, observer),
+            || load(bank, prepared, self.threads),
+        );
+        let (plan, accounts) = (plan?, accounts?);
+        let (threads, recording) = (self.threads, self.options.recording);
+        let executed = execute(bank, prepared, accounts, &plan, threads, recording);
+        observer.finished(Stage::Execute);
+        match executed {
+            Ok(executed) => Ok(Ok((plan.into_plan(), executed))),
+            Err(ExecuteError::CreditsDependOnOrder(again)) => Ok(Err(again)),
+            Err(ExecuteError::WorkerPanicked) => Err(EngineError::Poisoned),
+        }
     }
 
     fn plan<'t>(

@@ -10,9 +10,11 @@
 //! transactions: neither threads nor plan enter, beyond the order the plan stands for.
 #![deny(unsafe_code)]
 
+pub mod audit;
 pub mod bank;
 pub mod block;
 pub mod commit;
+pub mod costs;
 pub mod engine;
 pub mod execute;
 pub mod limits;

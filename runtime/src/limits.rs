@@ -34,6 +34,11 @@ pub const MICRO_LAMPORTS: u128 = 1_000_000;
 pub const BLOCKHASHES_MAX: usize = 151;
 /// Slots of an epoch (`DEFAULT_SLOTS_PER_EPOCH`).
 pub const SLOTS_PER_EPOCH: u64 = 432_000;
+/// Kinds of transactions whose costs a bank remembers; the limit is ours.
+pub const COST_KINDS_MAX: usize = 1_024;
+/// Cost units of a transaction besides what its instructions use: taking its fee, lending and
+/// returning its accounts. The figure is ours; a transfer takes about as many nanoseconds.
+pub const TRANSACTION_COST: u64 = 300;
 /// Children of a node of the delta tree (`MERKLE_FANOUT`).
 pub const MERKLE_FANOUT: usize = 16;
 

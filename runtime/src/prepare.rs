@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! WireBlock -> ParsedBlock -> (verify) -> PreparedBlock { transactions, access table }
+//!                                      -> (share credits) -> PreparedBlock
 //! ```
 //!
 //! A refused transaction is out of the block and has no transaction index; the others are numbered
@@ -12,6 +13,10 @@ use ahash::RandomState;
 use lockstep_interface::{Address, TransactionError};
 use lockstep_scheduler::{Access, AccessMode, AccessTable, Interner, TransactionIndex};
 use lockstep_store::StoreError;
+
+mod credits;
+
+pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 
 use crate::{
     bank::{Bank, ProcessedSet},
@@ -205,9 +210,11 @@ impl<'b> PreparedBlock<'b> {
         &self,
         index: TransactionIndex,
     ) -> impl Iterator<Item = (Address, bool)> + '_ {
-        self.table.accesses(index).iter().map(|access| {
+        let writable = self.transactions[index.0 as usize].rights.writable;
+        let accesses = self.table.accesses(index).iter().enumerate();
+        accesses.map(move |(position, access)| {
             let address = self.addresses[access.account().0 as usize];
-            (address, access.mode() == AccessMode::Write)
+            (address, writable.contains(position))
         })
     }
 
@@ -256,7 +263,7 @@ impl Numbered {
                     };
                     Access::new(interner.intern(key.address.as_array(), key.hash), mode)
                 });
-                table.push(accesses, u64::from(transaction.budget.compute_unit_limit));
+                table.push(accesses, transaction.cost);
                 start = end;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lockstep_store::Parallel;
 use rayon::prelude::*;
 
 /// Threads that the runtime owns or was handed; never rayon's global pool.
@@ -138,5 +139,11 @@ impl Threads {
             }
             None => job(0),
         }
+    }
+}
+
+impl Parallel for Threads {
+    fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Send + Sync) -> Vec<R> {
+        self.map_indices(count, work)
     }
 }

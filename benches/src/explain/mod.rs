@@ -32,7 +32,7 @@ pub const ACCOUNTS_MAX: usize = 12;
 /// Worker counts for which bound and plan are compared.
 pub const WORKER_COUNTS: [u32; 12] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 /// Steps of the search for a heavy clique: below a tenth of a second.
-const CLIQUE_STEPS_MAX: u64 = 10_000_000;
+pub const CLIQUE_STEPS_MAX: u64 = 10_000_000;
 
 /// Why a plan takes as long as it does. Times are in cost units.
 #[derive(Clone, Debug, Serialize)]

@@ -3,7 +3,8 @@
 //!
 //! The model is that of [`lockstep_scheduler::predict`], which gives only the end: the makespan
 //! of a schedule is that prediction. Lanes are claimed in lane order by the next idle worker; in
-//! a batch with waits, worker `w` runs lanes `w`, `w + workers`, .. in canonical order.
+//! a batch with waits, worker `w` runs lanes `w`, `w + workers`, .. in canonical order; under
+//! queued and ranked dispatch workers take what is ready.
 //!
 //! ```text
 //! worker 0  [tx 0      ][tx 3  ]   | [tx 5 ]
@@ -14,7 +15,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use lockstep_scheduler::{AccessTable, Batch, Plan, PlanRequest, TransactionIndex};
+use lockstep_scheduler::{
+    AccessTable, Batch, Dispatch, Plan, PlanRequest, TransactionIndex, dispatch_runs,
+};
 
 /// A transaction on its worker, in cost units from the block's start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,7 +106,9 @@ impl Schedule {
         };
         for (number, batch) in plan.batches().enumerate() {
             let start = clerk.schedule.makespan();
-            let worker_ends = if batch.waits().is_empty() {
+            let worker_ends = if plan.dispatch() != Dispatch::Static {
+                clerk.dispatched(number, batch, start)
+            } else if batch.waits().is_empty() {
                 clerk.claimed(number, batch, start)
             } else {
                 clerk.waiting(number, batch, start)
@@ -170,6 +175,18 @@ impl Clerk<'_> {
             }
             worker_ends[*worker as usize] = *now;
             idle.push(next);
+        }
+        worker_ends
+    }
+
+    /// A batch of queued or ranked dispatch; no worker stands still in front of a transaction.
+    fn dispatched(&mut self, number: usize, batch: Batch<'_>, start: u64) -> Vec<u64> {
+        let (workers, costs) = (self.request.workers, &self.request.costs);
+        let mut worker_ends = vec![start; workers.get() as usize];
+        for run in dispatch_runs(batch, self.table, workers, costs) {
+            let at = start.saturating_add(run.start);
+            let end = self.note(run.transaction, run.worker, number, at);
+            worker_ends[run.worker as usize] = end;
         }
         worker_ends
     }

@@ -14,6 +14,7 @@ fn block() -> InternedBlock {
     let list = |writes: &[u8], cost| AccessList {
         writes: writes.iter().map(|&number| address(number)).collect(),
         reads: vec![address(9)],
+        credits: Vec::new(),
         cost,
     };
     InternedBlock::new(&[
@@ -67,7 +68,7 @@ fn an_explanation_names_path_and_blocker() {
 fn priority_decides_between_conflicting_transactions() {
     let block = block().with_priorities(vec![1, 5, 9, 0]);
     assert_eq!(block.policy(), Policy::Priority);
-    for name in ["layered", "lanes", "waits", "first-fit", "serial"] {
+    for name in ["layered", "lanes", "waits", "dag", "first-fit", "serial"] {
         let explained = explain(&block, name, Mode::Produce);
         let path = explained.explanation.critical_path.iter();
         assert_eq!(path.map(|step| step.tx).collect::<Vec<_>>(), [2, 1, 0]);
@@ -117,6 +118,7 @@ fn a_large_graph_is_cut() {
     let list = |number: u16| AccessList {
         writes: vec![Address::new_from_array([1; 32])],
         reads: Vec::new(),
+        credits: Vec::new(),
         cost: u64::from(number),
     };
     let lists: Vec<AccessList> = (0..1_000).map(list).collect();

@@ -82,6 +82,7 @@ impl TraceTransaction {
         AccessList {
             writes: self.writes.clone(),
             reads: self.reads.clone(),
+            credits: Vec::new(),
             cost: self.cost(),
         }
     }

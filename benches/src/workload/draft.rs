@@ -1,7 +1,10 @@
 //! A transaction before it has a blockhash and a signature.
 
+use std::sync::LazyLock;
+
 use lockstep_interface::address::program_ids;
-use lockstep_interface::{Address, Instruction};
+use lockstep_interface::{Address, Instruction, Positions, ProgramTable};
+use lockstep_programs::builtin_programs;
 use lockstep_programs::compute_budget::instruction::{
     SET_COMPUTE_UNIT_LIMIT, SET_COMPUTE_UNIT_PRICE,
 };
@@ -88,11 +91,13 @@ impl Draft {
     }
 
     /// The accounts that the message declares: written if the payer or written by any
-    /// instruction, invoked programs read.
+    /// instruction, invoked programs read. Written ones are credited if all instructions that name
+    /// them do nothing else.
     pub fn access_list(&self, keys: &Keyring) -> AccessList {
         let mut list = AccessList {
             writes: vec![keys.address(self.payer)],
             reads: Vec::new(),
+            credits: Vec::new(),
             cost: self.cost,
         };
         let metas = || {
@@ -120,6 +125,24 @@ impl Draft {
         self.instructions
             .iter()
             .for_each(|instruction| add(instruction.program, false));
+        let written = list.writes.iter().enumerate().skip(1);
+        list.credits = written
+            .filter(|(_, address)| self.only_credits(address))
+            .map(|(position, _)| position)
+            .collect();
         list
+    }
+
+    /// True if every instruction that names the account declares that it only credits it.
+    fn only_credits(&self, address: &Address) -> bool {
+        static PROGRAMS: LazyLock<ProgramTable> = LazyLock::new(builtin_programs);
+        self.instructions.iter().all(|instruction| {
+            let mut metas = instruction.accounts.iter().enumerate();
+            let program = PROGRAMS.get(&instruction.program);
+            let declared = program.map_or(Positions::NONE, |program| {
+                program.credit_only(&instruction.data, instruction.accounts.len())
+            });
+            metas.all(|(position, meta)| meta.address != *address || declared.contains(position))
+        })
     }
 }

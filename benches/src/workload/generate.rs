@@ -3,10 +3,12 @@
 //! A block is cut into chunks of fixed size. Each chunk has a random stream of its own, drawn
 //! from seed, block and chunk, so the result does not depend on the number of threads.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use lockstep_interface::{Account, Address};
+use lockstep_interface::{Account, Address, Rent};
 use lockstep_runtime::block::WireBlock;
 use lockstep_runtime::wire::limits::PACKET_SIZE_MAX;
 use rand::SeedableRng;
@@ -58,6 +60,8 @@ pub struct Workload {
     family: Box<dyn Family>,
     blocks: Blocks,
     pool: ThreadPool,
+    /// Accounts that can be credited by several transactions at once; found when asked for.
+    creditable: OnceLock<HashSet<Address>>,
 }
 
 /// Where the stream is cut.
@@ -106,6 +110,7 @@ impl Workload {
             family,
             blocks: Blocks::Even(shape),
             pool,
+            creditable: OnceLock::new(),
         }
     }
 
@@ -126,6 +131,7 @@ impl Workload {
             blocks: Blocks::Given(family.block_sizes()),
             family: Box::new(family),
             pool,
+            creditable: OnceLock::new(),
         })
     }
 
@@ -164,13 +170,28 @@ impl Workload {
         block
     }
 
-    /// What the transactions of block `index` declare, as [`Workload::block`] makes them.
+    /// What the transactions of block `index` declare, as [`Workload::block`] makes them. Credited
+    /// are accounts that exist, rent-exempt, from the beginning.
     pub fn access_lists(&self, index: usize) -> Vec<AccessList> {
         let chunks = self.in_chunks(index, |_, places, rng| {
             let lists = places.map(|place| self.family.access_list(place, rng));
             lists.collect::<Vec<_>>()
         });
-        chunks.into_iter().flatten().collect()
+        let mut lists: Vec<AccessList> = chunks.into_iter().flatten().collect();
+        for list in lists.iter_mut().filter(|list| !list.credits.is_empty()) {
+            let creditable = self.creditable.get_or_init(|| self.find_creditable());
+            let writes = &list.writes;
+            list.credits.retain(|at| creditable.contains(&writes[*at]));
+        }
+        lists
+    }
+
+    fn find_creditable(&self) -> HashSet<Address> {
+        let accounts = self.genesis().filter(|(_, account)| {
+            let size = account.data.len();
+            !account.executable && Rent::MAINNET.is_exempt(account.lamports, size)
+        });
+        accounts.map(|(address, _)| address).collect()
     }
 
     /// The priority fees of the same transactions, in micro-lamports.

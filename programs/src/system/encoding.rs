@@ -7,6 +7,7 @@
 use lockstep_interface::Address;
 
 use super::SystemInstruction;
+use crate::reader::Reader;
 
 /// Bytes of an instruction that are looked at, in [4, 1232]; whatever follows a complete
 /// instruction is ignored, and an instruction that needs more is refused. Consensus; Solana's
@@ -28,6 +29,16 @@ const TRANSFER_WITH_SEED: u32 = 11;
 const UPGRADE_NONCE_ACCOUNT: u32 = 12;
 const CREATE_ACCOUNT_ALLOW_PREFUND: u32 = 13;
 
+/// The position of the account that a transfer pays into; `None` for other instructions. Looks
+/// at the kind alone.
+pub(super) fn transfer_target(bytes: &[u8]) -> Option<usize> {
+    match u32::from_le_bytes(*bytes.first_chunk()?) {
+        TRANSFER => Some(1),
+        TRANSFER_WITH_SEED => Some(2),
+        _ => None,
+    }
+}
+
 impl<'a> SystemInstruction<'a> {
     /// Decodes instruction data; `None` if it is not a System instruction. O(size of the seed).
     ///
@@ -40,9 +51,9 @@ impl<'a> SystemInstruction<'a> {
     /// ```
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader(bytes.get(..INSTRUCTION_SIZE_MAX).unwrap_or(bytes));
+        let mut reader = Reader::new(bytes.get(..INSTRUCTION_SIZE_MAX).unwrap_or(bytes));
         let reader = &mut reader;
-        let kind = u32::from_le_bytes(*reader.take()?);
+        let kind = reader.kind()?;
         // A block is mostly transfers, so they are asked for first.
         if kind == TRANSFER {
             let lamports = reader.integer()?;
@@ -176,32 +187,6 @@ impl<'a> SystemInstruction<'a> {
                 .address(owner),
         }
         .0
-    }
-}
-
-/// What is still to be read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take<const SIZE: usize>(&mut self) -> Option<&'a [u8; SIZE]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn integer(&mut self) -> Option<u64> {
-        self.take().copied().map(u64::from_le_bytes)
-    }
-
-    fn address(&mut self) -> Option<Address> {
-        self.take().copied().map(Address::new_from_array)
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let size = usize::try_from(self.integer()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(size)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
     }
 }
 

@@ -14,7 +14,9 @@ mod processor;
 #[cfg(test)]
 mod tests;
 
-use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Positions, Program, address::program_ids,
+};
 
 pub use encoding::INSTRUCTION_SIZE_MAX;
 pub use error::SystemError;
@@ -36,6 +38,10 @@ impl Program for SystemProgram {
         "system"
     }
 
+    fn instruction_name(&self, data: &[u8]) -> Option<&'static str> {
+        SystemInstruction::decode(data).map(|instruction| instruction.name())
+    }
+
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
         context.consume(COMPUTE_UNITS)?;
         let instruction = SystemInstruction::decode(context.data())
@@ -46,5 +52,10 @@ impl Program for SystemProgram {
             }
             refusal.into()
         })
+    }
+
+    /// The target of a transfer.
+    fn credit_only(&self, data: &[u8], _: usize) -> Positions {
+        encoding::transfer_target(data).map_or(Positions::NONE, Positions::only)
     }
 }

@@ -237,7 +237,7 @@ fn move_lamports(
     source.debit(lamports)?;
     // Source and target may be the same account.
     drop(source);
-    Ok(context.account_mut(target)?.credit(lamports)?)
+    Ok(context.credit(target, lamports)?)
 }
 
 fn require_lamports(account: &AccountMut<'_, '_>, needed: u64) -> Result<(), Refusal> {

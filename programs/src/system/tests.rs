@@ -3,14 +3,14 @@
 //! cases.
 
 use lockstep_interface::{
-    Account, AccountMeta, Address, Instruction, InstructionError, Rent, RuleSet,
+    Account, AccountMeta, Address, Instruction, InstructionError, Program, Rent, RuleSet,
     address::{create_with_seed, program_ids},
     limits::ACCOUNT_DATA_SIZE_MAX,
     nonce::{NonceData, NonceState, NonceVersion, durable_nonce},
 };
 use proptest::prelude::*;
 
-use super::{SystemError, SystemInstruction, instruction};
+use super::{SystemError, SystemInstruction, SystemProgram, instruction};
 use crate::testing::{Ledger, address};
 
 const ALICE: Address = Address::new_from_array([1; 32]);
@@ -72,6 +72,29 @@ fn a_transfer_moves_what_the_source_has() {
     let to_self = instruction::transfer(&BOB, &BOB, 10_000_000);
     assert_eq!(ledger.run(&to_self), Ok(()));
     assert_eq!(ledger.lamports(&BOB), 10_000_000);
+}
+
+#[test]
+fn only_transfers_declare_a_target() {
+    let seeded = instruction::transfer_with_seed(&ALICE, &ALICE, "seed", &OWNER, &BOB, 5);
+    for (instruction, target) in [
+        (instruction::transfer(&ALICE, &BOB, 5), Some(1)),
+        (seeded, Some(2)),
+        (
+            instruction::create_account(&ALICE, &BOB, 5, 0, &OWNER),
+            None,
+        ),
+        (
+            instruction::withdraw_nonce_account(&NONCE, &ALICE, &BOB, 5),
+            None,
+        ),
+    ] {
+        let count = instruction.accounts.len();
+        let declared = SystemProgram.credit_only(&instruction.data, count);
+        assert_eq!(declared.iter().next(), target);
+        assert!(target.is_none_or(|target| instruction.accounts[target].address == BOB));
+    }
+    assert!(SystemProgram.credit_only(&[2, 0, 0], 2).is_empty());
 }
 
 #[test]

@@ -38,6 +38,8 @@ const STATE_START: u64 = 0x9e37_79b9_7f4a_7c15;
 ///   of the recorded ones), if the instruction names that program and the payer stays
 ///   rent-exempt. Otherwise the account stays as it is;
 /// - accounts of other programs stay as they are, since only their owner may change them.
+///
+/// Accounts that the instruction says are not written or not touched are left out of this.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceProgram;
 
@@ -54,8 +56,12 @@ impl Program for TraceProgram {
         let instruction = TraceInstruction::decode(context.data())
             .ok_or(InstructionError::InvalidInstructionData)?;
         context.consume(u64::from(instruction.cost))?;
-        let state = work(read_accounts(context)?, instruction.cost);
-        write_accounts(context, state)?;
+        // The last accounts are untouched, those before them are not written.
+        let count = context.account_count();
+        let touched = count.saturating_sub(usize::from(instruction.untouched));
+        let written = touched.saturating_sub(usize::from(instruction.unwritten));
+        let state = work(read_accounts(context, touched)?, instruction.cost);
+        write_accounts(context, written, state)?;
         match instruction.failure {
             None => Ok(()),
             Some(code) => Err(InstructionError::Custom(code)),
@@ -63,11 +69,11 @@ impl Program for TraceProgram {
     }
 }
 
-/// Folds all accounts into one state; any difference in one of them, or in their order, gives
+/// Folds the first accounts into one state; any difference in one of them, or in their order, gives
 /// another state.
-fn read_accounts(context: &InvokeContext<'_, '_>) -> Result<u64, InstructionError> {
+fn read_accounts(context: &InvokeContext<'_, '_>, count: usize) -> Result<u64, InstructionError> {
     let mut state = STATE_START;
-    for position in 0..context.account_count() {
+    for position in 0..count {
         state = read_account(state, &*context.account(position)?);
     }
     Ok(state)
@@ -99,8 +105,13 @@ fn work(mut state: u64, cost: u32) -> u64 {
     state
 }
 
-fn write_accounts(context: &mut InvokeContext<'_, '_>, state: u64) -> Result<(), InstructionError> {
-    for position in 0..context.account_count() {
+/// Changes those of the first accounts that are writable.
+fn write_accounts(
+    context: &mut InvokeContext<'_, '_>,
+    count: usize,
+    state: u64,
+) -> Result<(), InstructionError> {
+    for position in 0..count {
         if !context.is_writable(position)? {
             continue;
         }
@@ -116,19 +127,20 @@ fn write_accounts(context: &mut InvokeContext<'_, '_>, state: u64) -> Result<(),
             let share = mix(seed, account.lamports).checked_rem(CREDIT_MAX);
             drop(account);
             let lamports = share.unwrap_or_default().saturating_add(1);
-            credit(context, position, lamports)?;
+            credit(context, count, position, lamports)?;
         }
     }
     Ok(())
 }
 
-/// Credits the account at `target`, if somebody can pay.
+/// Credits the account at `target`, if the payer or one of the first accounts can pay.
 fn credit(
     context: &mut InvokeContext<'_, '_>,
+    count: usize,
     target: usize,
     lamports: u64,
 ) -> Result<(), InstructionError> {
-    if let Some(source) = paying_account(context, target, lamports)? {
+    if let Some(source) = paying_account(context, count, target, lamports)? {
         context.account_mut(source)?.debit(lamports)?;
         return context.account_mut(target)?.credit(lamports);
     }
@@ -139,14 +151,15 @@ fn credit(
     context.invoke(&system::instruction::transfer(&payer, &target, lamports))
 }
 
-/// The first writable account of the program other than `target` that can pay.
+/// The first writable account of the program, of so many and other than `target`, that can pay.
 fn paying_account(
     context: &InvokeContext<'_, '_>,
+    count: usize,
     target: usize,
     lamports: u64,
 ) -> Result<Option<usize>, InstructionError> {
     let receiver = context.address(target)?;
-    for position in 0..context.account_count() {
+    for position in 0..count {
         if context.is_writable(position)? && context.address(position)? != receiver {
             let account = context.account(position)?;
             if account.owner == ADDRESS && can_pay(context, &account, lamports) {

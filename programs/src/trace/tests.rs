@@ -178,14 +178,53 @@ fn a_recorded_failure_comes_after_the_work_and_keeps_nothing() {
     assert_eq!(ledger.run(&instruction(accounts, 500, None)), exceeded);
 }
 
+#[test]
+fn what_was_declared_in_vain_is_left_alone() {
+    let shorter = |spared: TraceInstruction, lamports| {
+        let mut ledger = ledger();
+        let mut read = own(vec![9; 20]);
+        read.lamports = lamports;
+        ledger.put(WORD, read);
+        let mut call = replay_all(&[SHORT]);
+        call.accounts.push(writable(WORD));
+        call.data = TraceInstruction {
+            cost: 100,
+            ..spared
+        }
+        .encode();
+        assert_eq!(ledger.run(&call), Ok(()));
+        assert_eq!(ledger.get(&WORD).data, vec![9; 20].into());
+        assert_eq!(ledger.get(&WORD).lamports, lamports);
+        (ledger.get(&SHORT), ledger.get(&PAYER))
+    };
+    let unwritten = TraceInstruction {
+        unwritten: 1,
+        ..TraceInstruction::default()
+    };
+    let untouched = TraceInstruction {
+        untouched: 1,
+        ..TraceInstruction::default()
+    };
+    // What is read decides on what is written, what is not touched does not.
+    assert_ne!(
+        shorter(unwritten, 10_000_000),
+        shorter(unwritten, 20_000_000)
+    );
+    assert_eq!(
+        shorter(untouched, 10_000_000),
+        shorter(untouched, 20_000_000)
+    );
+}
+
 proptest! {
     #[test]
     fn data_decodes_to_what_encodes_to_it(
-        bytes in prop::collection::vec(0..3u8, 8..11),
+        bytes in prop::collection::vec(0..4u8, 8..13),
         cost in any::<u32>(),
         failure in any::<Option<u32>>(),
+        (unwritten, untouched) in any::<(u8, u8)>(),
     ) {
-        let call = TraceInstruction { cost, failure };
+        let call = TraceInstruction { cost, failure, unwritten, untouched };
         prop_assert_eq!(TraceInstruction::decode(&call.encode()), Some(call));
         if let Some(call) = TraceInstruction::decode(&bytes) {
             // What stands behind the instruction is a memo and means nothing.

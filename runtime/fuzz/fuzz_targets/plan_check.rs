@@ -37,11 +37,11 @@ fn block(bytes: &mut Bytes<'_>) -> AccessTable {
         let accesses: Vec<Access> = (0..shape % 5)
             .map(|_| {
                 let byte = bytes.take();
-                let account = AccountIndex(u32::from((byte >> 1) % account_count));
-                if byte & 1 == 0 {
-                    Access::read(account)
-                } else {
-                    Access::write(account)
+                let account = AccountIndex(u32::from((byte >> 2) % account_count));
+                match byte & 3 {
+                    0 => Access::read(account),
+                    1 => Access::credit(account),
+                    _ => Access::write(account),
                 }
             })
             .collect();

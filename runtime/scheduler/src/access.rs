@@ -4,10 +4,11 @@ use crate::ids::AccountIndex;
 
 /// How a transaction uses an account.
 ///
-/// | held / wanted | `Read` | `Write` |
-/// |---|---|---|
-/// | `Read` | together | conflict |
-/// | `Write` | conflict | conflict |
+/// | held / wanted | `Read` | `Write` | `Credit` |
+/// |---|---|---|---|
+/// | `Read` | together | conflict | conflict |
+/// | `Write` | conflict | conflict | conflict |
+/// | `Credit` | conflict | conflict | together |
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum AccessMode {
@@ -15,16 +16,23 @@ pub enum AccessMode {
     Read = 0,
     /// The account may change: nobody else may use it meanwhile.
     Write = 1,
+    /// Lamports are added and nothing else is done or seen: additions commute, so any number of
+    /// transactions may credit at once.
+    Credit = 2,
 }
 
 impl AccessMode {
     /// Whether two uses of one account by two transactions must be put in an order.
     ///
     /// This is the transcript of the rule "two transactions conflict when one writes what the
-    /// other reads or writes". It is symmetric.
+    /// other reads or writes", where a credit writes for everybody but another credit. It is
+    /// symmetric.
     #[inline]
     pub const fn conflicts_with(self, other: Self) -> bool {
-        !matches!((self, other), (Self::Read, Self::Read))
+        !matches!(
+            (self, other),
+            (Self::Read, Self::Read) | (Self::Credit, Self::Credit)
+        )
     }
 
     /// The mode that covers both uses, for one transaction that names an account twice.
@@ -32,6 +40,7 @@ impl AccessMode {
     pub const fn strongest(self, other: Self) -> Self {
         match (self, other) {
             (Self::Read, Self::Read) => Self::Read,
+            (Self::Credit, Self::Credit) => Self::Credit,
             _ => Self::Write,
         }
     }
@@ -77,6 +86,12 @@ impl Access {
         Self::new(account, AccessMode::Read)
     }
 
+    /// A use of `account` that only adds lamports.
+    #[inline]
+    pub const fn credit(account: AccountIndex) -> Self {
+        Self::new(account, AccessMode::Credit)
+    }
+
     /// The account.
     #[inline]
     pub const fn account(self) -> AccountIndex {
@@ -86,14 +101,18 @@ impl Access {
     /// The mode.
     #[inline]
     pub const fn mode(self) -> AccessMode {
-        if self.0 & MODE_MASK == AccessMode::Read as u32 {
-            AccessMode::Read
-        } else {
-            AccessMode::Write
+        const READ: u32 = AccessMode::Read as u32;
+        const CREDIT: u32 = AccessMode::Credit as u32;
+        match self.0 & MODE_MASK {
+            READ => AccessMode::Read,
+            CREDIT => AccessMode::Credit,
+            _ => AccessMode::Write,
         }
     }
 
-    /// Whether the account may change.
+    /// Whether the transaction needs the account for itself. Uses that do not are *shared*: an
+    /// [`AccessTable`](crate::AccessTable) never mixes their two modes on one account, so that
+    /// whoever works on a table needs to ask nothing else.
     #[inline]
     pub const fn is_write(self) -> bool {
         self.mode().is_write()
@@ -113,7 +132,7 @@ mod tests {
     #[test]
     fn packing_keeps_both_parts() {
         for account in [AccountIndex(0), AccountIndex(77), AccountIndex::MAX] {
-            for mode in [AccessMode::Read, AccessMode::Write] {
+            for mode in [AccessMode::Read, AccessMode::Write, AccessMode::Credit] {
                 let access = Access::new(account, mode);
                 assert_eq!((access.account(), access.mode()), (account, mode));
             }
@@ -128,12 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn only_two_reads_go_together() {
-        use AccessMode::{Read, Write};
-        assert!(!Read.conflicts_with(Read));
-        assert!(Read.conflicts_with(Write) && Write.conflicts_with(Read));
-        assert!(Write.conflicts_with(Write));
-        assert_eq!(Read.strongest(Read), Read);
-        assert_eq!(Read.strongest(Write), Write);
+    fn only_two_reads_and_two_credits_go_together() {
+        let all = [AccessMode::Read, AccessMode::Write, AccessMode::Credit];
+        for one in all {
+            for other in all {
+                let is_shared = one == other && one != AccessMode::Write;
+                assert_eq!(one.conflicts_with(other), !is_shared, "{one:?} {other:?}");
+                let both = if is_shared { one } else { AccessMode::Write };
+                assert_eq!(one.strongest(other), both, "{one:?} {other:?}");
+            }
+        }
     }
 }

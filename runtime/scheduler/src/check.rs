@@ -106,7 +106,7 @@ pub enum PlanError {
         /// One wait of the circle, or one held up by it.
         wait: Wait,
     },
-    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes.
+    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes under static dispatch.
     #[error("batch {batch} has waits and {lane_count} lanes, more than {LANES_WITH_WAITS_MAX}")]
     TooManyLanes {
         /// The batch.
@@ -175,7 +175,8 @@ impl<'t> CheckedPlan<'t> {
 /// are broken, is fixed for one plan but no promise for the next release.
 ///
 /// # Complexity
-/// O(transactions + accesses + accounts) without waits, plus O(waits x lanes) with them.
+/// O(transactions + accesses + accounts) without waits, plus O(waits x lanes) with them, plus
+/// O(waits) for a plan of dynamic dispatch.
 ///
 /// ```
 /// use lockstep_scheduler::{Access, AccessTable, AccountIndex, Mode, Plan, PlanError, check};
@@ -273,6 +274,21 @@ impl Latest {
     }
 }
 
+/// Whether two transactions use an account in ways that conflict.
+fn conflict_on(
+    table: &AccessTable,
+    account: AccountIndex,
+    one: TransactionIndex,
+    other: TransactionIndex,
+) -> bool {
+    let mode = |transaction| {
+        let mut accesses = table.accesses(transaction).iter();
+        let access = accesses.find(|access| access.account() == account)?;
+        Some(access.mode())
+    };
+    matches!((mode(one), mode(other)), (Some(one), Some(other)) if one.conflicts_with(other))
+}
+
 /// Finds the transaction that `second` must not follow: the last one before it in canonical order
 /// that uses the account in a conflicting way and has a higher number.
 #[cold]
@@ -282,23 +298,12 @@ fn inverted(
     second: TransactionIndex,
     account: AccountIndex,
 ) -> PlanError {
-    let uses = |transaction: TransactionIndex| {
-        table
-            .accesses(transaction)
-            .iter()
-            .find(|access| access.account() == account)
-    };
-    let wanted = uses(second)
-        .expect("the account is the transaction's own")
-        .mode();
     let first = plan
         .order()
         .iter()
         .take_while(|&&transaction| transaction != second)
         .filter(|&&transaction| transaction > second)
-        .filter(|&&transaction| {
-            uses(transaction).is_some_and(|access| access.mode().conflicts_with(wanted))
-        })
+        .filter(|&&transaction| conflict_on(table, account, transaction, second))
         .last();
     let first = *first.expect("a higher-numbered conflicting use was noted before");
     PlanError::Inverted {

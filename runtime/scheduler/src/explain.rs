@@ -84,9 +84,9 @@ pub struct AccountHeat {
     pub account: AccountIndex,
     /// How many transactions write it.
     pub writer_count: u32,
-    /// How many transactions only read it.
+    /// How many transactions share it: they only read it or, all of them, only credit it.
     pub reader_count: u32,
-    /// The cost of its writers together and its heaviest reader: what it needs at least.
+    /// The cost of its writers together and its heaviest sharer: what it needs at least.
     pub cost: u64,
 }
 
@@ -160,14 +160,14 @@ pub fn what_if(
     Ok(reliefs)
 }
 
-/// The same block, with the account only read.
+/// The same block, with the account only credited.
 fn without_conflicts_on(table: &AccessTable, account: AccountIndex) -> AccessTable {
     let mut relieved = AccessTable::with_capacity(table.transaction_count(), table.access_count());
     for transaction in table.transactions() {
         let accesses = table.accesses(transaction).iter().map(|&access| {
             let is_relieved = access.account() == account;
             if is_relieved {
-                Access::new(account, AccessMode::Read)
+                Access::new(account, AccessMode::Credit)
             } else {
                 access
             }

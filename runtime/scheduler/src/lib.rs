@@ -10,7 +10,8 @@
 //! no clock, and it computes without floating-point numbers: the same table and request give the
 //! same plan everywhere.
 //!
-//! Two transactions *conflict* when one writes what the other reads or writes. A
+//! Two transactions *conflict* when one writes what the other reads or writes; two that only
+//! credit an account do not. A
 //! [`Plan`] is a list of *batches*, separated by barriers; a batch is a set of *lanes* that run in
 //! parallel; a lane is a run of transactions one after the other. [`check`] proves that a plan
 //! never runs two conflicting transactions at once.
@@ -47,6 +48,7 @@ mod check;
 mod clique;
 mod colouring;
 mod conflict;
+mod credit;
 mod explain;
 mod ids;
 mod intern;
@@ -63,18 +65,19 @@ pub use check::{CheckedPlan, LANES_WITH_WAITS_MAX, PlanError, Refused, check};
 pub use clique::{Clique, heavy_clique};
 pub use colouring::{colour_count, dsatur, first_fit, improve, smallest_last, welsh_powell};
 pub use conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
+pub use credit::CreditSite;
 pub use explain::{
     AccountHeat, CriticalStep, Occupancy, Relief, blocking_accounts, critical_path, occupancy,
     what_if,
 };
 pub use ids::{AccountIndex, TransactionIndex};
 pub use intern::Interner;
-pub use plan::{Batch, Lane, Plan, PlanBuilder, Wait};
+pub use plan::{Batch, DependencyGraph, Dispatch, Lane, Plan, PlanBuilder, Wait};
 pub use policy::{ParsePolicyError, Policy, plan_by_priority};
-pub use predict::predict;
+pub use predict::{Run, dispatch_runs, predict};
 pub use request::{CostModel, Mode, ParseModeError, PlanRequest};
 pub use strategy::{
-    Auto, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast, Strategy,
-    StrategyError, Waits, WelshPowell, strategies, strategy,
+    Auto, Dag, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast,
+    Strategy, StrategyError, Waits, WelshPowell, strategies, strategy,
 };
 pub use table::AccessTable;

@@ -24,8 +24,10 @@
 use std::fmt;
 
 use crate::ids::{TransactionIndex, narrow};
+pub use graph::DependencyGraph;
 use order::canonical_order;
 
+mod graph;
 mod order;
 
 /// `transaction` may not start before `after` has finished.
@@ -40,12 +42,42 @@ pub struct Wait {
     pub after: TransactionIndex,
 }
 
+/// Who decides which worker runs what.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Dispatch {
+    /// The plan: a worker runs a lane from its first transaction to its last.
+    #[default]
+    Static,
+    /// The workers while they run, first come, first served. A transaction is ready once its
+    /// predecessor in its lane and all that it waits for have finished. A worker goes on with
+    /// the first transaction that it made ready itself; else it takes the one that has been ready
+    /// longest.
+    ///
+    /// Under this and [`Dispatch::Ranked`] any number of lanes may wait, but each transaction
+    /// has to name all that it directly depends on: the [checker](crate::check) follows no chains.
+    Queued,
+    /// The workers while they run: whoever is idle takes, of the transactions that are ready,
+    /// the one that the plan lists first.
+    Ranked,
+}
+
+impl Dispatch {
+    /// The name in files: `static`, `queued` or `ranked`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Queued => "queued",
+            Self::Ranked => "ranked",
+        }
+    }
+}
+
 /// Batches of lanes of transactions, in order.
 ///
 /// The lanes of a batch run in parallel, each from its first transaction to its last; a barrier
 /// ends the batch. Waits order transactions of different lanes of one batch.
 ///
-/// Two plans are equal when they have the same batches, lanes, and waits. Empty lanes and
+/// Two plans are equal when they have the same batches, lanes, waits, and dispatch. Empty lanes and
 /// batches do not exist.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan {
@@ -62,6 +94,7 @@ pub struct Plan {
     wait_ends: Vec<u32>,
     /// The canonical order; empty without waits, where `items` is it.
     order: Vec<TransactionIndex>,
+    dispatch: Dispatch,
 }
 
 /// One batch of a [`Plan`].
@@ -167,6 +200,18 @@ impl Plan {
         }
     }
 
+    /// The same lanes and waits under another dispatch.
+    #[must_use]
+    pub fn with_dispatch(self, dispatch: Dispatch) -> Self {
+        Self { dispatch, ..self }
+    }
+
+    /// Who decides which worker runs what.
+    #[inline]
+    pub fn dispatch(&self) -> Dispatch {
+        self.dispatch
+    }
+
     /// All transactions in canonical order, the serial order whose result the plan reproduces:
     /// batch by batch; inside a batch without waits, lane by lane; inside one with waits, always
     /// the lowest-numbered transaction whose predecessors in its lane and whose awaited
@@ -233,7 +278,7 @@ impl Plan {
         }
     }
 
-    /// Batches of lanes of transactions, the inverse of [`Plan::from_nested`].
+    /// Batches of lanes of transactions, as [`Plan::from_nested`] takes them.
     pub fn to_nested(&self) -> Vec<Vec<Vec<TransactionIndex>>> {
         self.batches()
             .map(|batch| batch.lanes().map(<[_]>::to_vec).collect())
@@ -313,6 +358,12 @@ impl<'a> Batch<'a> {
     pub fn order(self) -> &'a [TransactionIndex] {
         let (start, end) = self.span();
         &self.plan.order()[start..end]
+    }
+
+    /// Who decides which worker runs what; the same in all batches of a plan.
+    #[inline]
+    pub fn dispatch(self) -> Dispatch {
+        self.plan.dispatch
     }
 
     /// The batch's waits, lane by lane.

@@ -124,7 +124,7 @@ pub fn plan_by_priority(
         }
         builder.end_batch();
     }
-    Ok(builder.finish())
+    Ok(builder.finish().with_dispatch(plan.dispatch()))
 }
 
 #[cfg(test)]

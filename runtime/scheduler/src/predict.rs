@@ -5,13 +5,19 @@
 //! when the last lane has ended, a barrier is paid. In a batch with waits and fewer workers than
 //! lanes, worker `w` runs lanes `w`, `w + workers`, .. merged in canonical order, as the lanes
 //! could otherwise wait for one that nobody has claimed.
+//!
+//! Under queued dispatch there is one queue of transactions that may start, at first those
+//! that nothing precedes, in the order of the plan. A worker that has finished a transaction goes
+//! on with the first of its successors that this made ready and queues the others; else it takes
+//! what has been queued longest. Under ranked dispatch idle workers take what the plan lists first
+//! of all that may start. Taking costs as much as a wait.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::num::NonZeroU32;
 
 use crate::ids::TransactionIndex;
-use crate::plan::{Batch, Plan};
+use crate::plan::{Batch, DependencyGraph, Dispatch, Plan};
 use crate::request::CostModel;
 use crate::table::AccessTable;
 
@@ -50,11 +56,14 @@ pub(crate) fn spans(
 ) -> Vec<u64> {
     // By transaction: when it ends, counted from its batch's start. Only waits ask for it.
     let mut ends = Vec::new();
-    if !plan.waits().is_empty() {
+    if !plan.waits().is_empty() && plan.dispatch() == Dispatch::Static {
         ends.resize(table.transaction_count(), 0);
     }
     let mut span = |batch: Batch<'_>| {
-        if batch.waits().is_empty() {
+        if plan.dispatch() != Dispatch::Static {
+            let runs = dispatch_runs(batch, table, workers, costs);
+            runs.iter().map(|run| run.end).max().unwrap_or(0)
+        } else if batch.waits().is_empty() {
             claimed_span(batch, table, workers)
         } else {
             waiting_span(batch, table, workers, costs, &mut ends)
@@ -121,6 +130,113 @@ fn waiting_span(
     clocks.into_iter().max().unwrap_or(0)
 }
 
+/// A transaction on a worker, in cost units from the start of its batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// The transaction.
+    pub transaction: TransactionIndex,
+    /// The worker, from 0.
+    pub worker: u32,
+    /// When it starts.
+    pub start: u64,
+    /// When it has finished.
+    pub end: u64,
+}
+
+/// Positions that may start.
+enum Ready {
+    Queue(VecDeque<u32>),
+    Ranks(BinaryHeap<Reverse<u32>>),
+}
+
+impl Ready {
+    fn new(dispatch: Dispatch, positions: impl Iterator<Item = u32>) -> Self {
+        match dispatch {
+            Dispatch::Ranked => Self::Ranks(positions.map(Reverse).collect()),
+            Dispatch::Queued | Dispatch::Static => Self::Queue(positions.collect()),
+        }
+    }
+
+    fn put(&mut self, position: u32) {
+        match self {
+            Self::Queue(queue) => queue.push_back(position),
+            Self::Ranks(ranks) => ranks.push(Reverse(position)),
+        }
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        match self {
+            Self::Queue(queue) => queue.pop_front(),
+            Self::Ranks(ranks) => ranks.pop().map(|position| position.0),
+        }
+    }
+}
+
+/// The predicted course of a batch under its plan's dispatch, queued or ranked, in the order in
+/// which transactions start. Ends without those that wait in a circle.
+///
+/// # Panics
+/// If the batch names a transaction that the table does not have.
+///
+/// # Complexity
+/// O(waits + n log workers), O(waits + n log n) under ranked dispatch.
+pub fn dispatch_runs(
+    batch: Batch<'_>,
+    table: &AccessTable,
+    workers: NonZeroU32,
+    costs: &CostModel,
+) -> Vec<Run> {
+    let graph = DependencyGraph::of(batch);
+    let mut missing = graph.predecessor_counts().to_vec();
+    let positions = 0_u32..;
+    let roots = positions.zip(&missing).filter(|(_, count)| **count == 0);
+    let mut ready = Ready::new(batch.dispatch(), roots.map(|(position, _)| position));
+    let transactions = batch.transactions();
+    let worker_count = workers.get().min(crate::ids::narrow(transactions.len()));
+    let mut idle: BinaryHeap<Reverse<u32>> = (0..worker_count).map(Reverse).collect();
+    // When each busy worker is done, and with which position.
+    let mut busy: BinaryHeap<Reverse<(u64, u32, u32)>> = BinaryHeap::new();
+    let mut runs = Vec::with_capacity(transactions.len());
+    let mut now = 0_u64;
+    let mut start = |position: u32, worker: u32, start: u64| {
+        let transaction = transactions[position as usize];
+        let end = start.saturating_add(table.cost(transaction));
+        runs.push(Run {
+            transaction,
+            worker,
+            start,
+            end,
+        });
+        Reverse((end, worker, position))
+    };
+    loop {
+        while let Some(&Reverse(worker)) = idle.peek()
+            && let Some(position) = ready.take()
+        {
+            idle.pop();
+            busy.push(start(position, worker, now.saturating_add(costs.wait)));
+        }
+        let Some(Reverse((end, worker, position))) = busy.pop() else {
+            return runs;
+        };
+        now = end;
+        let mut next = None;
+        for &successor in graph.successors(position) {
+            let missing = &mut missing[successor as usize];
+            *missing = missing.saturating_sub(1);
+            if *missing == 0 && next.is_none() && batch.dispatch() == Dispatch::Queued {
+                next = Some(successor);
+            } else if *missing == 0 {
+                ready.put(successor);
+            }
+        }
+        match next {
+            Some(next) => busy.push(start(next, worker, now)),
+            None => idle.push(Reverse(worker)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +248,16 @@ mod tests {
 
     /// Predicts a plan for transactions of the given costs with barrier 10 and wait 1.
     fn check(costs: &[u64], batches: &[&[&[u32]]], waits: &[(u32, u32)], expected: &[(u32, u64)]) {
+        check_dispatched(Dispatch::Static, costs, batches, waits, expected);
+    }
+
+    fn check_dispatched(
+        dispatch: Dispatch,
+        costs: &[u64],
+        batches: &[&[&[u32]]],
+        waits: &[(u32, u32)],
+        expected: &[(u32, u64)],
+    ) {
         let mut table = AccessTable::new();
         for &cost in costs {
             table.push([], cost);
@@ -146,6 +272,7 @@ mod tests {
             after: TransactionIndex(after),
         };
         let plan = Plan::from_nested(batches, waits.iter().map(wait).collect());
+        let plan = plan.with_dispatch(dispatch);
         let model = CostModel {
             barrier: 10,
             wait: 1,
@@ -191,6 +318,30 @@ mod tests {
             &[(2, 0), (3, 1)],
             &[(2, 18)],
         );
+    }
+
+    #[test]
+    fn idle_workers_take_what_is_ready() {
+        let lanes: &[&[&[u32]]] = &[&[&[0], &[1], &[2], &[3]]];
+        // 0 at 1..5, 1 at 1..4; then 2 from the queue at 5..10, 3 right behind 0 at 5..6.
+        let check = |waits, expected| {
+            check_dispatched(Dispatch::Queued, &[4, 3, 5, 1], lanes, waits, expected);
+        };
+        check(&[(3, 0)], &[(2, 20), (1, 26), (9, 16)]);
+        // 0 makes both 2 and 3 ready: its worker goes on with 2, the other one takes 3.
+        check(&[(2, 0), (3, 0), (3, 1)], &[(2, 20), (1, 25)]);
+    }
+
+    #[test]
+    fn idle_workers_take_what_the_plan_lists_first() {
+        // 0 at 1..5, 3 at 1..2; both make one ready, and 2 is listed before 1.
+        let lanes: &[&[&[u32]]] = &[&[&[0], &[3], &[2], &[1]]];
+        let waits = &[(2, 3), (1, 3)];
+        let check = |expected| {
+            check_dispatched(Dispatch::Ranked, &[4, 3, 5, 1], lanes, waits, expected);
+        };
+        // 2 at 3..8, 1 at 6..9 behind 0.
+        check(&[(2, 19), (1, 27)]);
     }
 
     #[test]

@@ -12,14 +12,18 @@ use crate::table::AccessTable;
 
 mod auto;
 mod coloured;
+mod dag;
+mod dependencies;
 mod first_fit;
 mod lanes;
 mod layered;
+mod rank;
 mod serial;
 mod waits;
 
 pub use auto::Auto;
 pub use coloured::{Dsatur, Iterated, SmallestLast, WelshPowell};
+pub use dag::Dag;
 pub use first_fit::FirstFit;
 pub use lanes::Lanes;
 pub use layered::Layered;
@@ -66,6 +70,7 @@ pub fn strategies() -> Vec<Box<dyn Strategy>> {
         Box::new(FirstFit),
         Box::new(Lanes),
         Box::new(Waits),
+        Box::new(Dag),
         Box::new(Auto),
         Box::new(WelshPowell),
         Box::new(SmallestLast),

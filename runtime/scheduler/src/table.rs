@@ -7,10 +7,11 @@
 //! costs     1000    300     ..      cost units
 //! ```
 //!
-//! On exit every account occurs at most once in a transaction. The table knows neither addresses
-//! nor what a transaction does.
+//! On exit every account occurs at most once in a transaction, and no account is both read and
+//! credited: uses of an account are either exclusive (writes) or all shared in one way. The table
+//! knows neither addresses nor what a transaction does.
 
-use crate::access::Access;
+use crate::access::{Access, AccessMode};
 use crate::ids::{TransactionIndex, block_order, narrow};
 
 /// The access lists and costs of one block, in block order.
@@ -35,8 +36,30 @@ pub struct AccessTable {
     accesses: Vec<Access>,
     costs: Vec<u64>,
     total_cost: u64,
-    /// Per account, one more than the position of its latest access; 0 for none.
-    latest: Vec<u32>,
+    /// By account.
+    uses: Vec<Uses>,
+    credit_count: usize,
+}
+
+/// What is known of an account's uses so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Uses {
+    /// One more than the position of the latest access; 0 for none.
+    latest: u32,
+    /// The mode of the shared uses, if there are any.
+    shared: Option<AccessMode>,
+}
+
+impl Uses {
+    /// The mode in which the next use is kept.
+    #[inline]
+    fn admit(&mut self, mode: AccessMode) -> AccessMode {
+        if mode.is_write() || *self.shared.get_or_insert(mode) == mode {
+            mode
+        } else {
+            AccessMode::Write
+        }
+    }
 }
 
 impl AccessTable {
@@ -54,7 +77,8 @@ impl AccessTable {
             accesses: Vec::with_capacity(access_count),
             costs: Vec::with_capacity(transaction_count),
             total_cost: 0,
-            latest: Vec::new(),
+            uses: Vec::new(),
+            credit_count: 0,
         }
     }
 
@@ -64,14 +88,18 @@ impl AccessTable {
         self.accesses.clear();
         self.costs.clear();
         self.total_cost = 0;
-        self.latest.clear();
+        self.uses.clear();
+        self.credit_count = 0;
     }
 
     /// Appends a transaction; `cost` is in cost units (compute units, about a nanosecond each).
     ///
     /// An account named more than once is kept once, at its first place, in the strongest of its
-    /// modes: a transaction never conflicts with itself. Linear in the accesses. Memory grows
-    /// with the largest account id, so ids should be dense.
+    /// modes: a transaction never conflicts with itself. An account that was read before is not
+    /// credited but written, and one that was credited before is not read but written, so that the
+    /// shared uses of an account never conflict: readers and creditors in turn could have as many
+    /// conflicts as pairs. Linear in the accesses. Memory grows with the largest account id, so
+    /// ids should be dense.
     ///
     /// # Panics
     /// With `u32::MAX` accesses or more in one block.
@@ -87,16 +115,22 @@ impl AccessTable {
         let start = self.accesses.len();
         for access in accesses {
             let account = access.account().index();
-            if account >= self.latest.len() {
-                self.latest.resize(account + 1, 0);
+            if account >= self.uses.len() {
+                self.uses.resize(account + 1, Uses::default());
             }
-            let seen = self.latest[account] as usize;
+            let uses = &mut self.uses[account];
+            let seen = uses.latest as usize;
             if seen > start {
                 let kept = &mut self.accesses[seen - 1];
-                *kept = Access::new(kept.account(), kept.mode().strongest(access.mode()));
+                let mode = kept.mode().strongest(access.mode());
+                self.credit_count -= usize::from(kept.mode() == AccessMode::Credit);
+                self.credit_count += usize::from(mode == AccessMode::Credit);
+                *kept = Access::new(kept.account(), mode);
             } else {
-                self.accesses.push(access);
-                self.latest[account] = narrow(self.accesses.len());
+                let mode = uses.admit(access.mode());
+                self.credit_count += usize::from(mode == AccessMode::Credit);
+                self.accesses.push(Access::new(access.account(), mode));
+                uses.latest = narrow(self.accesses.len());
             }
         }
         let transaction = TransactionIndex(narrow(self.costs.len()));
@@ -115,7 +149,13 @@ impl AccessTable {
     /// One more than the largest account id, 0 without any.
     #[inline]
     pub fn account_count(&self) -> usize {
-        self.latest.len()
+        self.uses.len()
+    }
+
+    /// The number of accesses that only credit.
+    #[inline]
+    pub fn credit_count(&self) -> usize {
+        self.credit_count
     }
 
     /// The number of accesses of all transactions together.
@@ -142,6 +182,42 @@ impl AccessTable {
                 self.costs.len()
             ),
         }
+    }
+
+    /// The accesses of all transactions, in block order.
+    pub(crate) fn all_accesses(&self) -> impl Iterator<Item = Access> + '_ {
+        self.accesses.iter().copied()
+    }
+
+    /// Gives each access, in block order, the mode that `mode_of` says, and forgets the modes
+    /// that accounts were shared in before. A mode that would mix readers and creditors of an
+    /// account becomes a write, as in [`AccessTable::push`].
+    pub(crate) fn change_modes(&mut self, mut mode_of: impl FnMut(Access) -> AccessMode) {
+        for uses in &mut self.uses {
+            uses.shared = None;
+        }
+        self.credit_count = 0;
+        for access in &mut self.accesses {
+            let account = access.account();
+            let mode = self.uses[account.index()].admit(mode_of(*access));
+            self.credit_count = self
+                .credit_count
+                .saturating_add(usize::from(mode == AccessMode::Credit));
+            *access = Access::new(account, mode);
+        }
+    }
+
+    /// Turns the access at `position` of a transaction into a credit, unless the account is read.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "positions are bounded by Vec's length"
+    )]
+    pub(crate) fn credit(&mut self, transaction: TransactionIndex, position: usize) {
+        let start = self.offsets[transaction.index()] as usize;
+        let access = &mut self.accesses[start + position];
+        let mode = self.uses[access.account().index()].admit(AccessMode::Credit);
+        self.credit_count += usize::from(mode == AccessMode::Credit);
+        *access = Access::new(access.account(), mode);
     }
 
     /// The estimated cost of a transaction, in cost units.

@@ -12,9 +12,9 @@ use std::num::NonZeroU32;
 
 use common::{load, oracle};
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, Bounds, CostModel, Mode, Plan, PlanError, PlanRequest,
-    Strategy, StrategyError, TransactionIndex, Wait, check, critical_path, heavy_clique, occupancy,
-    plan_by_priority, predict, strategies,
+    Access, AccessTable, AccountIndex, Bounds, CostModel, Dag, Dispatch, Mode, Plan, PlanError,
+    PlanRequest, Strategy, StrategyError, TransactionIndex, Wait, check, critical_path,
+    heavy_clique, occupancy, plan_by_priority, predict, strategies,
 };
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::Strategy as Generator;
@@ -32,13 +32,24 @@ struct Shape {
     hot_per_cent: u32,
     /// Of 100 accesses, how many write.
     write_per_cent: u32,
+    /// Of 100 accesses that do not write, how many credit.
+    credit_per_cent: u32,
     access_count_max: usize,
 }
 
 /// A block of the given shape. Accounts may occur twice in a transaction.
 fn block(shape: Shape) -> AccessTable {
-    let mut rng = ChaCha8Rng::seed_from_u64(shape.seed);
     let mut table = AccessTable::new();
+    for (accesses, cost) in lists(shape) {
+        table.push(accesses, cost);
+    }
+    table
+}
+
+/// The accesses and the cost of each transaction, as they are asked for.
+fn lists(shape: Shape) -> Vec<(Vec<Access>, u64)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(shape.seed);
+    let mut lists = Vec::new();
     for _ in 0..shape.transaction_count {
         let access_count = rng.random_range(0..=shape.access_count_max);
         let accesses: Vec<Access> = (0..access_count)
@@ -48,10 +59,12 @@ fn block(shape: Shape) -> AccessTable {
                 } else {
                     4 + rng.random_range(0..shape.account_count)
                 };
-                let is_write = rng.random_range(0..100) < shape.write_per_cent;
+                let mut is_one_of = |per_cent| rng.random_range(0..100) < per_cent;
                 let account = AccountIndex(account);
-                if is_write {
+                if is_one_of(shape.write_per_cent) {
                     Access::write(account)
+                } else if is_one_of(shape.credit_per_cent) {
+                    Access::credit(account)
                 } else {
                     Access::read(account)
                 }
@@ -62,9 +75,9 @@ fn block(shape: Shape) -> AccessTable {
         } else {
             rng.random_range(1..200_000)
         };
-        table.push(accesses, cost);
+        lists.push((accesses, cost));
     }
-    table
+    lists
 }
 
 fn shapes(transaction_count_max: usize) -> impl Generator<Value = Shape> {
@@ -74,10 +87,11 @@ fn shapes(transaction_count_max: usize) -> impl Generator<Value = Shape> {
         1..4_000_u32,
         0..60_u32,
         0..=100_u32,
+        0..=200_u32,
         0..14_usize,
     )
         .prop_map(
-            |(seed, transaction_count, accounts, hot, write_per_cent, access_count_max)| {
+            |(seed, transaction_count, accounts, hot, write_per_cent, credit, access_count_max)| {
                 Shape {
                     seed,
                     transaction_count,
@@ -85,6 +99,8 @@ fn shapes(transaction_count_max: usize) -> impl Generator<Value = Shape> {
                     // Half of the blocks have no hot accounts.
                     hot_per_cent: hot.saturating_sub(30),
                     write_per_cent,
+                    // Half of the blocks credit nothing.
+                    credit_per_cent: credit.saturating_sub(100),
                     access_count_max,
                 }
             },
@@ -248,6 +264,30 @@ proptest! {
         }
     }
 
+    /// A table never loses a conflict, and never shares an account in two ways.
+    #[test]
+    fn tables_keep_every_conflict(mut shape in shapes(40)) {
+        shape.account_count %= 10;
+        shape.account_count += 1;
+        let (lists, table) = (lists(shape), block(shape));
+        for one in table.transactions() {
+            for other in table.transactions().filter(|&other| other != one) {
+                let conflict = |a: &Access, b: &Access| {
+                    a.account() == b.account() && a.mode().conflicts_with(b.mode())
+                };
+                let wanted = lists[one.index()].0.iter().any(|a| {
+                    lists[other.index()].0.iter().any(|b| conflict(a, b))
+                });
+                prop_assert!(!wanted || table.conflict(one, other), "{} {}", one, other);
+                for a in table.accesses(one) {
+                    for b in table.accesses(other) {
+                        prop_assert!(a.is_write() || b.is_write() || !conflict(a, b));
+                    }
+                }
+            }
+        }
+    }
+
     /// The checker and the definition say the same of any plan.
     #[test]
     fn the_checker_agrees_with_the_definition(mut shape in shapes(24), seed in any::<u64>()) {
@@ -267,6 +307,41 @@ proptest! {
                     prop_assert_eq!(&refused.plan, &plan);
                 }
             }
+        }
+    }
+
+    /// Under dynamic dispatch the checker asks for more than the definition, never for less.
+    #[test]
+    fn dynamic_plans_that_pass_are_valid(mut shape in shapes(24), seed in any::<u64>()) {
+        shape.account_count %= 40;
+        shape.account_count += 8;
+        shape.access_count_max %= 4;
+        let table = block(shape);
+        let count = u32::try_from(table.transaction_count()).expect("the block is small");
+        let plan = random_plan(seed, count).with_dispatch(Dispatch::Queued);
+        for mode in Mode::ALL {
+            let expected = oracle::verdict(&plan, &table, mode);
+            if check(plan.clone(), &table, mode).is_ok() {
+                prop_assert_eq!(&expected, &Ok(()), "{}", plan);
+            }
+        }
+    }
+
+    /// A dynamic plan that lacks any of its waits lets conflicting transactions run at once.
+    #[test]
+    fn every_wait_of_a_dynamic_plan_is_needed(mut shape in shapes(24), seed in any::<u64>()) {
+        shape.account_count %= 20;
+        shape.account_count += 1;
+        let table = block(shape);
+        let request = PlanRequest::new(Mode::Replay, workers(2));
+        let plan = Dag.plan(&table, &request).expect("it plans every block");
+        let mut waits = plan.waits().to_vec();
+        if !waits.is_empty() {
+            let place = usize::try_from(seed).unwrap_or(0) % waits.len();
+            waits.remove(place);
+            let plan = Plan::from_nested(plan.to_nested(), waits);
+            let refused = check(plan.with_dispatch(Dispatch::Queued), &table, Mode::Replay);
+            prop_assert!(refused.is_err());
         }
     }
 
@@ -384,6 +459,7 @@ fn the_canary_is_caught() {
         account_count: 50,
         hot_per_cent: 10,
         write_per_cent: 40,
+        credit_per_cent: 0,
         access_count_max: 4,
     };
     let plan = Canary

@@ -71,6 +71,14 @@ fn one_account_for_all() {
         }]
     };
     plan_in_time("half write one", &table(every_second));
+    let in_turn = |index| {
+        vec![if index % 2 == 0 {
+            Access::credit(account)
+        } else {
+            Access::read(account)
+        }]
+    };
+    plan_in_time("half credit one, half read it", &table(in_turn));
 }
 
 #[test]

@@ -6,10 +6,10 @@ use lockstep_interface::{
     Account, Environment, Hash, ProgramTable, Rent, RuleSet, Sysvars, address::program_ids,
     sysvar::RecentBlockhash,
 };
-use lockstep_store::{Change, Store, StoreError, sync::Shared};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
 
 use super::{BlockhashQueue, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
-use crate::{limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
+use crate::{costs::CostTable, limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
 
 /// What a ledger starts from.
 #[derive(Debug)]
@@ -65,8 +65,6 @@ impl Genesis {
         accounts.reverse();
         accounts.dedup_by_key(|(address, _)| *address);
         accounts.reverse();
-        store.commit(&accounts)?;
-
         let one_thread = Threads::new(1).expect("one thread needs no pool");
         let root = delta_root(&accounts, &one_thread);
         let mut blockhashes = self.blockhashes;
@@ -78,6 +76,18 @@ impl Genesis {
             });
         }
         let block_hash: Hash = blockhashes.last().map_or(root, |newest| newest.blockhash);
+        let record = BlockRecord {
+            slot: self.slot,
+            block_id: block_hash,
+            parent_id: Hash::default(),
+            delta_root: root,
+            state_root: None,
+        };
+        store.commit(&BlockBatch {
+            record,
+            changes: &accounts,
+            body: &[],
+        })?;
         Ok(Arc::new(FrozenBank {
             ledger: Arc::new(Ledger {
                 store,
@@ -95,6 +105,7 @@ impl Genesis {
                 programs: self.programs,
             },
             blockhashes: BlockhashQueue::new(blockhashes),
+            costs: CostTable::default(),
             overlay: Shared::new(None),
         }))
     }

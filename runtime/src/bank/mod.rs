@@ -18,11 +18,12 @@ use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
     sysvar::{Clock, RecentBlockhash},
 };
-use lockstep_store::{Change, Store, StoreError, sync::Shared};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
 pub use processed::{ProcessedHistory, ProcessedSet};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    costs::CostTable,
     limits::{LAMPORTS_PER_SIGNATURE, SLOTS_PER_EPOCH},
     sanitize::SanitizedTransaction,
 };
@@ -43,6 +44,7 @@ pub struct FrozenBank {
     delta_root: Hash,
     environment: Environment,
     blockhashes: BlockhashQueue,
+    costs: CostTable,
     /// `None` once this bank is final: then the store has all that came before, and this.
     overlay: Shared<Option<Overlay>>,
 }
@@ -71,6 +73,8 @@ pub struct Bank {
 pub struct BlockResult {
     /// Changed accounts in strictly ascending order of addresses, sysvar accounts included.
     pub changes: Vec<Change>,
+    /// What transactions cost, this block's included.
+    pub costs: CostTable,
     /// The included transactions.
     pub processed: ProcessedSet,
     /// How many those are.
@@ -100,6 +104,11 @@ impl FrozenBank {
     /// The blockhashes a child's transactions may refer to.
     pub fn blockhashes(&self) -> &BlockhashQueue {
         &self.blockhashes
+    }
+
+    /// What transactions cost, as learned up to this block. Children plan with it.
+    pub fn costs(&self) -> &CostTable {
+        &self.costs
     }
 
     /// Opens a child for `slot` at the given time in seconds since 1970.
@@ -187,7 +196,18 @@ impl FrozenBank {
                 return Ok(());
             };
             overlay.parent.finalize()?;
-            self.ledger.store.commit(&overlay.changes)?;
+            let record = BlockRecord {
+                slot: self.slot,
+                block_id: self.block_hash,
+                parent_id: overlay.parent.block_hash,
+                delta_root: self.delta_root,
+                state_root: None,
+            };
+            self.ledger.store.commit(&BlockBatch {
+                record,
+                changes: &overlay.changes,
+                body: &[],
+            })?;
         }
         let mut overlay = self.overlay.write();
         if let Some(overlay) = overlay.take() {
@@ -320,6 +340,7 @@ impl Bank {
             delta_root: result.delta_root,
             environment: self.environment,
             blockhashes: self.parent.blockhashes.with(newest),
+            costs: result.costs,
             overlay: Shared::new(Some(Overlay {
                 parent: self.parent,
                 changes: result.changes,

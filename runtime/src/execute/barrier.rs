@@ -3,19 +3,15 @@
 //! A generation counter tells rounds apart, so that a fast worker can enter the next round while
 //! slow ones still leave this one. A worker that panics poisons the barrier, which releases the
 //! others at once.
-#![expect(
+#![allow(
     clippy::disallowed_types,
-    reason = "sleeping needs a lock and a condition variable"
+    reason = "sleeping needs a lock and a condition variable; a model checker's is not disallowed"
 )]
 
-use std::{
-    hint,
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::thread;
+
+use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
+use super::wait::Patience;
 
 /// Rounds of spinning before a worker sleeps; about 50 microseconds.
 const SPINS_MAX: u32 = 10_000;
@@ -40,13 +36,15 @@ impl Barrier {
     /// A barrier for `worker_count` workers. They spin only if each can have a core of its own.
     pub(super) fn new(worker_count: usize) -> Self {
         let core_count = thread::available_parallelism().map_or(1, usize::from);
+        let has_cores = worker_count <= core_count;
+        Self::with_spins(worker_count, if has_cores { SPINS_MAX } else { 0 })
+    }
+
+    /// A barrier whose workers look so often before they sleep.
+    pub(super) fn with_spins(worker_count: usize, spins_max: u32) -> Self {
         Self {
             worker_count,
-            spins_max: if worker_count <= core_count {
-                SPINS_MAX
-            } else {
-                0
-            },
+            spins_max,
             arrived: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
             is_poisoned: AtomicBool::new(false),
@@ -69,6 +67,11 @@ impl Barrier {
             self.wait_while(|| self.generation.load(Ordering::Acquire) == generation);
         }
         self.check()
+    }
+
+    /// How a worker waits for anything else: it spins as long as it would here.
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.spins_max)
     }
 
     /// Releases everybody for good.
@@ -100,7 +103,7 @@ impl Barrier {
             if !must_wait() {
                 return;
             }
-            hint::spin_loop();
+            spin_loop();
         }
         let mut guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         while must_wait() && self.check().is_ok() {
@@ -109,54 +112,5 @@ impl Barrier {
                 .wait(guard)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-#[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "small numbers of rounds and workers"
-)]
-mod tests {
-    use super::*;
-
-    fn rounds(worker_count: usize, spins_max: u32) {
-        let barrier = Barrier {
-            spins_max,
-            ..Barrier::new(worker_count)
-        };
-        let sum = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..worker_count {
-                scope.spawn(|| {
-                    for round in 0..200 {
-                        assert_eq!(sum.load(Ordering::Relaxed) / worker_count, round);
-                        barrier.wait().unwrap();
-                        sum.fetch_add(1, Ordering::Relaxed);
-                        barrier.wait().unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
-    }
-
-    #[test]
-    fn nobody_overtakes() {
-        rounds(1, SPINS_MAX);
-        rounds(2, SPINS_MAX);
-        rounds(3, 0);
-        rounds(8, 0);
-    }
-
-    #[test]
-    fn poison_releases_the_others() {
-        let barrier = Barrier::new(3);
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| barrier.wait());
-            barrier.poison();
-            assert_eq!(waiting.join().unwrap(), Err(Poisoned));
-        });
-        assert_eq!(barrier.check(), Err(Poisoned));
     }
 }

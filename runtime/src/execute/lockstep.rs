@@ -8,9 +8,10 @@ use lockstep_scheduler::{AccessMode, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
 
 use super::{
-    Outcome, Recording,
+    ExecuteError, Outcome, Recording,
+    credits::{Credits, Share},
     transaction::process,
-    workers::{TransactionCells, WorkerPanicked, run},
+    workers::{TransactionCells, run},
 };
 use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
@@ -51,7 +52,7 @@ pub struct ExecutedBlock {
 /// Runs all transactions of a plan.
 ///
 /// # Errors
-/// If a worker panicked outside of any program.
+/// If a worker panicked outside of any program, or if credits turn out to depend on their order.
 pub fn execute(
     bank: &Bank,
     block: &PreparedBlock<'_>,
@@ -59,24 +60,28 @@ pub fn execute(
     plan: &CheckedPlan<'_>,
     threads: &Threads,
     recording: Recording,
-) -> Result<ExecutedBlock, WorkerPanicked> {
+) -> Result<ExecutedBlock, ExecuteError> {
     let environment = bank.environment();
     let before = accounts.0.clone();
+    let credits = Credits::new(plan.table(), threads.count(), environment.rent());
     let make_worker = || {
         let mut scratch = Some(Scratch::default());
+        let share = credits.share();
         move |index: TransactionIndex, cells: TransactionCells<'_>| {
             let transaction = &block.transactions()[index.0 as usize];
             let used = scratch.take().unwrap_or_default();
             let surroundings = Surroundings {
                 environment,
                 addresses: block.addresses(),
+                credits: &share,
             };
             let (outcome, used) = surroundings.run(transaction, cells, used, recording);
             scratch = Some(used);
             outcome
         }
     };
-    let (after, outcomes) = run(plan, accounts.0, threads, make_worker)?;
+    let (mut after, outcomes) = run(plan, accounts.0, threads, make_worker)?;
+    credits.settle(&mut after)?;
     Ok(ExecutedBlock {
         before,
         after,
@@ -89,6 +94,7 @@ pub fn execute(
 struct Surroundings<'b> {
     environment: &'b Environment,
     addresses: &'b [Address],
+    credits: &'b Share<'b>,
 }
 
 impl Surroundings<'_> {
@@ -103,15 +109,30 @@ impl Surroundings<'_> {
         let limit = u64::from(transaction.budget.compute_unit_limit);
         context.begin(limit, recording.logs);
         for (index, access) in cells.accesses().iter().enumerate() {
-            let address = &self.addresses[access.account().0 as usize];
+            let account = access.account();
+            let address = &self.addresses[account.0 as usize];
             let is_signer = transaction.view.is_signer(index);
             context.push(match access.mode() {
-                AccessMode::Write => AccountSlot::owned(address, cells.take(index), is_signer),
-                _ => AccountSlot::shared(address, cells.read(index), is_signer),
+                AccessMode::Read => AccountSlot::shared(address, cells.read(index), is_signer),
+                AccessMode::Credit => {
+                    let base = cells.read(index);
+                    self.credits.inspect(base);
+                    AccountSlot::credit_only(address, base, is_signer)
+                }
+                AccessMode::Write => {
+                    let mut held = cells.take(index);
+                    self.credits.fold(account, &mut held);
+                    if transaction.rights.writable.contains(index) {
+                        AccountSlot::owned(address, held, is_signer)
+                    } else {
+                        AccountSlot::lent(address, held, is_signer)
+                    }
+                }
             });
         }
         let outcome = process(&mut context, transaction, recording);
         for (index, slot) in context.drain().enumerate() {
+            let (credited, tried) = (slot.credited(), slot.credit_tried());
             if let Some(account) = slot.into_account() {
                 // An account without lamports does not exist for the transactions after.
                 cells.put(
@@ -122,6 +143,9 @@ impl Surroundings<'_> {
                         Account::default()
                     },
                 );
+            } else if tried > 0 {
+                let account = cells.accesses()[index].account();
+                self.credits.add(account, credited, tried);
             }
         }
         (outcome, context.into_scratch())

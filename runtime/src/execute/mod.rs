@@ -3,24 +3,54 @@
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
+//! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
-//! - `barrier`: where workers wait for each other.
+//! - `progress`: lanes that wait for each other, each run by the worker that owns it.
+//! - `dispatch`: transactions handed to whoever is idle; `ready`: those that can run.
+//! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
+mod credits;
+mod dispatch;
 mod lockstep;
+mod progress;
+mod ready;
 mod serial;
+mod sync;
 mod transaction;
+mod wait;
 mod workers;
 
 use lockstep_interface::{
     Hash, TransactionError,
-    context::{Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
+    context::{AccountUse, Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
+pub use credits::CreditsDependOnOrder;
 pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
 pub use serial::{SerialBlock, execute_serial};
 pub use workers::WorkerPanicked;
+
+/// Why a plan could not be executed to its end. Nothing has changed but time.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// A bug of the runtime.
+    #[error("a worker panicked outside of any program")]
+    WorkerPanicked,
+    /// The block has to be planned and executed with fewer credits
+    /// ([`PreparedBlock::withdraw_credits`](crate::prepare::PreparedBlock::withdraw_credits)).
+    #[error(transparent)]
+    CreditsDependOnOrder(#[from] CreditsDependOnOrder),
+}
+
+impl From<WorkerPanicked> for ExecuteError {
+    fn from(WorkerPanicked: WorkerPanicked) -> Self {
+        Self::WorkerPanicked
+    }
+}
 
 /// What receipts carry besides status, fee and compute units.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,6 +59,8 @@ pub struct Recording {
     pub logs: bool,
     /// Balances of all accounts before and after.
     pub balances: bool,
+    /// What was done with each account, for [`audit`](crate::audit).
+    pub uses: bool,
 }
 
 impl Recording {
@@ -36,15 +68,17 @@ impl Recording {
     pub const ALL: Self = Self {
         logs: true,
         balances: true,
+        uses: true,
     };
     /// Nothing but status, fee and compute units.
     pub const NONE: Self = Self {
         logs: false,
         balances: false,
+        uses: false,
     };
 
     fn any(self) -> bool {
-        self.logs || self.balances
+        self.logs || self.balances || self.uses
     }
 }
 
@@ -100,6 +134,9 @@ pub struct Details {
     pub balances_before: Vec<u64>,
     /// Lamports of each account afterwards.
     pub balances_after: Vec<u64>,
+    /// What was done with each account, in message order; also what a failure undid. Fee payer,
+    /// nonce account and the programs of all instructions count as used.
+    pub uses: Vec<AccountUse>,
 }
 
 /// SHA-256 over the included transactions in the order given.
@@ -134,6 +171,8 @@ pub fn encode_error(error: &TransactionError) -> Vec<u8> {
     wincode::serialize(error).expect("an error has a size of a few bytes")
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 #[expect(
     clippy::arithmetic_side_effects,

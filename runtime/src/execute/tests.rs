@@ -1,14 +1,16 @@
-//! Workers that panic outside of any program, which no block can make them do.
+//! Barriers, and workers that panic outside of any program, which no block can make them do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lockstep_interface::Account;
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, CheckedPlan, Mode, Plan, TransactionIndex, Wait, check,
+    Access, AccessTable, AccountIndex, CheckedPlan, Dispatch, Mode, Plan, TransactionIndex, Wait,
+    check,
 };
 
 use super::{
     Outcome, Receipt,
+    barrier::{Barrier, Poisoned},
     workers::{TransactionCells, WorkerPanicked, run},
 };
 use crate::threads::Threads;
@@ -35,7 +37,20 @@ fn table() -> AccessTable {
     table
 }
 
-fn plan(table: &AccessTable, has_waits: bool) -> CheckedPlan<'_> {
+/// How the lanes of a plan hang together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    Free,
+    Waiting,
+    Queued,
+    Ranked,
+}
+
+impl Shape {
+    const ALL: [Self; 4] = [Self::Free, Self::Waiting, Self::Queued, Self::Ranked];
+}
+
+fn plan(table: &AccessTable, shape: Shape) -> CheckedPlan<'_> {
     let index = |batch: u32, lane: u32| TransactionIndex(batch * LANES + lane);
     let batch = |batch| (0..LANES).map(|lane| vec![index(batch, lane)]).collect();
     // Each lane waits for the one before it.
@@ -44,12 +59,14 @@ fn plan(table: &AccessTable, has_waits: bool) -> CheckedPlan<'_> {
         after: index(batch, lane - 1),
     };
     let waits = (0..BATCHES).flat_map(|batch| (1..LANES).map(move |lane| wait(batch, lane)));
-    let waits = if has_waits {
-        waits.collect()
-    } else {
-        Vec::new()
+    let (waits, dispatch) = match shape {
+        Shape::Free => (Vec::new(), Dispatch::Static),
+        Shape::Waiting => (waits.collect(), Dispatch::Static),
+        Shape::Queued => (waits.collect(), Dispatch::Queued),
+        Shape::Ranked => (waits.collect(), Dispatch::Ranked),
     };
     let plan = Plan::from_nested((0..BATCHES).map(batch).collect(), waits);
+    let plan = plan.with_dispatch(dispatch);
     check(plan, table, Mode::Replay).expect("nothing conflicts")
 }
 
@@ -70,8 +87,8 @@ fn hush() {
 fn a_worker_that_panics_ends_the_block_for_all() {
     hush();
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             for culprit in [0, 1, LANES, LANES * BATCHES - 1] {
@@ -97,8 +114,8 @@ fn a_worker_that_panics_ends_the_block_for_all() {
 fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
     hush();
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             let made = AtomicUsize::new(0);
@@ -119,8 +136,8 @@ fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
 #[test]
 fn every_transaction_runs_once_on_its_own_accounts() {
     let table = table();
-    for has_waits in [false, true] {
-        let plan = plan(&table, has_waits);
+    for shape in Shape::ALL {
+        let plan = plan(&table, shape);
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             let accounts = vec![Account::default(); table.account_count()];
@@ -138,8 +155,45 @@ fn every_transaction_runs_once_on_its_own_accounts() {
             let lamports = accounts.iter().map(|account| account.lamports);
             assert!(
                 lamports.eq(1..=u64::from(LANES * BATCHES)),
-                "{thread_count} {has_waits}"
+                "{thread_count} {shape:?}"
             );
         }
     }
+}
+
+fn rounds(worker_count: usize, spins_max: u32) {
+    let barrier = Barrier::with_spins(worker_count, spins_max);
+    let sum = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..worker_count {
+            scope.spawn(|| {
+                for round in 0..200 {
+                    assert_eq!(sum.load(Ordering::Relaxed) / worker_count, round);
+                    barrier.wait().unwrap();
+                    sum.fetch_add(1, Ordering::Relaxed);
+                    barrier.wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
+}
+
+#[test]
+fn nobody_overtakes_at_a_barrier() {
+    rounds(1, 10_000);
+    rounds(2, 10_000);
+    rounds(3, 0);
+    rounds(8, 0);
+}
+
+#[test]
+fn poison_releases_those_at_a_barrier() {
+    let barrier = Barrier::new(3);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| barrier.wait());
+        barrier.poison();
+        assert_eq!(waiting.join().unwrap(), Err(Poisoned));
+    });
+    assert_eq!(barrier.check(), Err(Poisoned));
 }

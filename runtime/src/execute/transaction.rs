@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lockstep_interface::{
     Account, InstructionError, Rent, TransactionContext, TransactionError,
     address::{INCINERATOR, program_ids},
-    context::AccountSlot,
+    context::{AccountSlot, AccountUse},
     nonce::{NONCE_ACCOUNT_SIZE, NonceState},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn process(
         Ok(nonce) => nonce,
         Err(error) => return Outcome::Refused(error),
     };
-    let rent = rent(context);
+    let rent = context.environment().rent();
     let mut status = check_loaded(context, transaction);
     if status.is_ok() {
         status = run_instructions(context, transaction);
@@ -66,6 +66,11 @@ pub(super) fn process(
             } else {
                 Vec::new()
             },
+            uses: if recording.uses {
+                uses(context, transaction)
+            } else {
+                Vec::new()
+            },
         })
     });
     Outcome::Included(Receipt {
@@ -77,16 +82,31 @@ pub(super) fn process(
     })
 }
 
-/// The surroundings' rent, or the main network's where the bank has none.
-fn rent(context: &TransactionContext<'_>) -> Rent {
-    context.environment().sysvars.rent.unwrap_or(Rent::MAINNET)
-}
-
 fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     let count = context.account_count();
     (0..count)
-        .map(|index| context.slot(index).account().lamports)
+        .map(|index| context.slot(index).lamports())
         .collect()
+}
+
+/// What was done with each account. A program counts as read also where an instruction before its
+/// own failed: whether it can run is checked before the first one.
+fn uses(
+    context: &mut TransactionContext<'_>,
+    transaction: &SanitizedTransaction<'_>,
+) -> Vec<AccountUse> {
+    let count = context.account_count();
+    let mut uses: Vec<AccountUse> = (0..count).map(|index| context.slot(index).used()).collect();
+    let programs = transaction.view.instructions();
+    let programs = programs.map(|instruction| usize::from(instruction.program_index));
+    let nonce = match transaction.lifetime {
+        Lifetime::Blockhash => None,
+        Lifetime::Nonce { account } => Some(usize::from(account)),
+    };
+    for index in programs.chain(nonce) {
+        uses[index] = uses[index].max(AccountUse::Read);
+    }
+    uses
 }
 
 /// Checks nonce and payer, and takes the fee. Gives the nonce account and what it holds if the
@@ -111,7 +131,7 @@ fn prepare(
             ))
         }
     };
-    let rent = rent(context);
+    let rent = context.environment().rent();
     let payer = context.slot(PAYER).account();
     let fee = transaction.budget.fee();
     check_payer(payer, fee, &rent)?;
@@ -232,7 +252,7 @@ fn check_result(context: &mut TransactionContext<'_>, rent: &Rent) -> Result<(),
         if !slot.is_writable() {
             continue;
         }
-        let (before, after) = (slot.lamports_before(), slot.account().lamports);
+        let (before, after) = (slot.lamports_before(), slot.lamports());
         sum_before = sum_before.saturating_add(u128::from(before));
         sum_after = sum_after.saturating_add(u128::from(after));
         if slot.is_changed() && !slot_keeps_rent_rule(slot, rent) {
@@ -248,6 +268,6 @@ fn check_result(context: &mut TransactionContext<'_>, rent: &Rent) -> Result<(),
 
 fn slot_keeps_rent_rule(slot: &AccountSlot<'_>, rent: &Rent) -> bool {
     let before = (slot.lamports_before(), slot.size_before());
-    let after = (slot.account().lamports, slot.account().data.len());
+    let after = (slot.lamports(), slot.account().data.len());
     rent_allows(rent, before, after) || *slot.address() == INCINERATOR
 }

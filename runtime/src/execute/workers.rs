@@ -5,14 +5,21 @@
 //!
 //! 1. A [`CheckedPlan`] names every transaction once, and two transactions that conflict are in
 //!    one lane, or in different batches, or ordered by a chain of waits.
-//! 2. A lane is run by one worker: lanes are claimed by an atomic exchange or increment.
+//! 2. A lane is run by one worker: lanes are claimed by an atomic exchange or increment. Under
+//!    dynamic dispatch a transaction is: one worker lowers its count of predecessors to none, and
+//!    goes on with it, or puts it into one slot of the queue, which is one worker's, or sets its
+//!    bit among the ranks, which one worker clears.
 //! 3. A batch begins after [`Barrier::wait`] has seen every worker leave the batch before, which
 //!    also makes their writes visible. A ticket makes sure that no more workers take part than the
 //!    barrier counts.
-//! 4. A transaction that waits starts after it has read, with `Acquire`, a progress counter that
-//!    the awaited lane increments with `Release` after each transaction.
+//! 4. A transaction that waits starts after its worker has read, with `Acquire`, a progress
+//!    counter that the awaited lane increments with `Release` after each transaction; under dynamic
+//!    dispatch, its count of predecessors, which each of them lowers with `AcqRel`, or a slot or
+//!    bit that was set with `Release` after that.
 //! 5. So while a transaction runs, no other one that writes an account of its is running, and none
-//!    that reads an account it writes. [`TransactionCells`] moves written accounts out and back and
+//!    that reads or credits an account it writes. Crediting changes no account here: what is
+//!    added is summed up elsewhere, and a credited account is lent like a read one.
+//!    [`TransactionCells`] moves written accounts out and back and
 //!    lends read ones for no longer than the transaction. A table names an account once per
 //!    transaction, so that the two cannot meet inside one either.
 //! 6. An outcome's cell is written by the one worker that runs the transaction.
@@ -23,20 +30,21 @@
 
 use std::{
     cell::UnsafeCell,
-    hint,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-    thread,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use lockstep_interface::Account;
 use lockstep_scheduler::{
-    Access, AccessMode, AccessTable, Batch, CheckedPlan, Lane, TransactionIndex,
+    Access, AccessMode, AccessTable, Batch, CheckedPlan, Dispatch, TransactionIndex,
 };
 
 use super::{
     Outcome,
     barrier::{Barrier, Poisoned},
+    dispatch::Dispatcher,
+    progress::{Place, WaitingLanes, places},
+    wait::Padded,
 };
 use crate::threads::Threads;
 
@@ -44,11 +52,6 @@ use crate::threads::Threads;
 const THIN_BATCH_COST: u64 = 2_000;
 /// Each worker claims about this many groups of lanes of a wide batch.
 const CLAIMS_PER_WORKER: usize = 8;
-
-/// Keeps counters of different lanes on different cache lines.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded<T>(T);
 
 /// A stretch of the plan between two barriers.
 #[derive(Debug)]
@@ -58,22 +61,9 @@ enum Phase<'p> {
     /// A batch without waits; workers claim groups of lanes in order.
     Lanes(Batch<'p>),
     /// A batch with waits; each worker has lanes of its own and goes on with one that can run.
-    Waits(Batch<'p>, Vec<LaneProgress>),
-}
-
-/// Who runs a lane with waits, and how far it is.
-#[derive(Debug, Default)]
-struct LaneProgress {
-    is_claimed: AtomicBool,
-    finished: Padded<AtomicU32>,
-}
-
-/// Where a transaction stands, for those that wait for it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    lane: u32,
-    /// Progress of the lane once the transaction has finished.
-    finished: u32,
+    Waits(WaitingLanes<'p>),
+    /// A batch of queued or ranked dispatch; workers take transactions that can run.
+    Dynamic(Batch<'p>, Box<Dispatcher>),
 }
 
 /// Values of which each is reached by one worker at a time.
@@ -117,11 +107,11 @@ impl<'c> TransactionCells<'c> {
         *self.written(index) = account;
     }
 
-    /// Lends the account at `index`, which must be one the transaction only reads.
+    /// Lends the account at `index`, which must be one the transaction only reads or credits.
     pub(super) fn read(&self, index: usize) -> &'c Account {
         let access = self.accesses[index];
         assert!(
-            access.mode() == AccessMode::Read,
+            access.mode() != AccessMode::Write,
             "the transaction writes this account"
         );
         // SAFETY: point 5 of the module's argument: nobody writes the account while this
@@ -175,7 +165,7 @@ where
     let worker_count = if is_parallel { threads.count() } else { 1 };
     let block = Block {
         table: plan.table(),
-        places: places(plan),
+        places: places(plan.plan()),
         claims: phases.iter().map(|_| Padded::default()).collect(),
         phases,
         accounts: Cells::new(accounts),
@@ -244,7 +234,16 @@ impl Block<'_> {
                     }
                 }
                 Phase::Lanes(batch) => self.run_lanes(*batch, &claims.0, worker),
-                Phase::Waits(batch, lanes) => self.run_waits(*batch, lanes, ticket, worker)?,
+                Phase::Waits(lanes) => {
+                    let share = (ticket, self.worker_count);
+                    let run = |index| self.run_one(index, worker);
+                    lanes.work(&self.places, share, &self.barrier, run)?;
+                }
+                Phase::Dynamic(batch, dispatcher) => {
+                    let transactions = batch.transactions();
+                    let run = |position| self.run_one(transactions[position as usize], worker);
+                    dispatcher.work(&self.barrier, run)?;
+                }
             }
         }
         // The last barrier is the end of the job itself.
@@ -271,50 +270,6 @@ impl Block<'_> {
         }
     }
 
-    /// Runs the worker's lanes in turn, each until it must wait. Some lane of some worker can
-    /// always run, since the checker refuses waits in a circle.
-    fn run_waits<W>(
-        &self,
-        batch: Batch<'_>,
-        progress: &[LaneProgress],
-        ticket: usize,
-        worker: &mut W,
-    ) -> Result<(), Poisoned>
-    where
-        W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
-    {
-        let mut lanes: Vec<RunningLane<'_>> = (ticket..batch.lane_count())
-            .step_by(self.worker_count)
-            .filter(|index| !progress[*index].is_claimed.swap(true, Ordering::Relaxed))
-            .map(|index| RunningLane::new(batch.lane(index), &progress[index].finished.0))
-            .collect();
-        let mut idle_rounds = 0u32;
-        while !lanes.is_empty() {
-            let mut has_run = false;
-            for lane in &mut lanes {
-                while lane.can_run(progress, &self.places) {
-                    self.run_one(lane.transactions[lane.next], worker);
-                    lane.advance();
-                    has_run = true;
-                }
-            }
-            lanes.retain(|lane| lane.next < lane.transactions.len());
-            if has_run {
-                idle_rounds = 0;
-            } else if !lanes.is_empty() {
-                self.barrier.check()?;
-                idle_rounds = idle_rounds.saturating_add(1);
-                // The awaited lane may need this very core.
-                if idle_rounds > 64 {
-                    thread::yield_now()
-                } else {
-                    hint::spin_loop()
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn run_one<W>(&self, index: TransactionIndex, worker: &mut W)
     where
         W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
@@ -332,54 +287,6 @@ impl Block<'_> {
     }
 }
 
-/// A lane with waits while a worker runs it.
-struct RunningLane<'p> {
-    transactions: &'p [TransactionIndex],
-    /// Waits not yet seen to be over, in the order of the waiting transactions.
-    waits: &'p [lockstep_scheduler::Wait],
-    next: usize,
-    finished: &'p AtomicU32,
-}
-
-impl<'p> RunningLane<'p> {
-    fn new(lane: Lane<'p>, finished: &'p AtomicU32) -> Self {
-        Self {
-            transactions: lane.transactions,
-            waits: lane.waits,
-            next: 0,
-            finished,
-        }
-    }
-
-    /// True if there is a next transaction and all it waits for has finished.
-    fn can_run(&mut self, progress: &[LaneProgress], places: &[Place]) -> bool {
-        let Some(transaction) = self.transactions.get(self.next) else {
-            return false;
-        };
-        while let Some((wait, rest)) = self.waits.split_first() {
-            if wait.transaction != *transaction {
-                break;
-            }
-            let place = places[wait.after.0 as usize];
-            let finished = progress[place.lane as usize]
-                .finished
-                .0
-                .load(Ordering::Acquire);
-            if finished < place.finished {
-                return false;
-            }
-            self.waits = rest;
-        }
-        true
-    }
-
-    fn advance(&mut self) {
-        self.next = self.next.saturating_add(1);
-        let finished = u32::try_from(self.next).expect("transactions are counted in 32 bits");
-        self.finished.store(finished, Ordering::Release);
-    }
-}
-
 /// Cuts the plan at its barriers, and joins what is not worth one.
 fn phases<'p>(plan: &'p CheckedPlan<'_>) -> Vec<Phase<'p>> {
     let mut phases: Vec<Phase<'p>> = Vec::new();
@@ -389,11 +296,12 @@ fn phases<'p>(plan: &'p CheckedPlan<'_>) -> Vec<Phase<'p>> {
                 Some(Phase::Inline(batches)) => batches.push(batch),
                 _ => phases.push(Phase::Inline(vec![batch])),
             }
+        } else if batch.dispatch() != Dispatch::Static {
+            phases.push(Phase::Dynamic(batch, Box::new(Dispatcher::new(batch))));
         } else if batch.waits().is_empty() {
             phases.push(Phase::Lanes(batch));
         } else {
-            let progress = (0..batch.lane_count()).map(|_| LaneProgress::default());
-            phases.push(Phase::Waits(batch, progress.collect()));
+            phases.push(Phase::Waits(WaitingLanes::new(batch)));
         }
     }
     phases
@@ -405,22 +313,6 @@ fn is_thin(batch: Batch<'_>, table: &AccessTable) -> bool {
         cost = cost.saturating_add(table.cost(*index));
         cost < THIN_BATCH_COST
     })
-}
-
-/// The place of each transaction inside its batch, if any transaction waits.
-fn places(plan: &CheckedPlan<'_>) -> Vec<Place> {
-    if plan.plan().waits().is_empty() {
-        return Vec::new();
-    }
-    let mut places = vec![Place::default(); plan.table().transaction_count()];
-    for batch in plan.plan().batches() {
-        for (lane, transactions) in (0u32..).zip(batch.lanes()) {
-            for (finished, index) in (1u32..).zip(transactions) {
-                places[index.0 as usize] = Place { lane, finished };
-            }
-        }
-    }
-    places
 }
 
 #[cfg(test)]

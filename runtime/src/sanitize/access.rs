@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Address, RuleSet, TransactionError,
+    Address, Positions, ProgramTable, RuleSet, TransactionError,
     address::{RESERVED, program_ids},
 };
 
@@ -12,6 +12,11 @@ use crate::{
     limits::{ACCOUNT_LOCKS_MAX, LOADED_TABLE_SIZE},
     wire::TransactionView,
 };
+
+/// The position of the account that pays.
+const PAYER: usize = 0;
+
+const _: () = assert!(ACCOUNT_LOCKS_MAX <= Positions::COUNT);
 
 /// An account that a transaction locks.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +29,25 @@ pub struct AccountKey {
     pub is_writable: bool,
 }
 
+/// What a transaction may do to its accounts, by position.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights {
+    /// Those that it may write.
+    pub writable: Positions,
+    /// Those of them that it only credits: every instruction that names one declares so, and
+    /// nothing else in the transaction uses it.
+    pub credit_only: Positions,
+}
+
+/// What is known besides the keys once they are collected.
+pub(super) struct Collected {
+    /// Bytes counted for lookup tables.
+    pub(super) table_size: u64,
+    pub(super) rights: Rights,
+}
+
 /// Appends the transaction's accounts in message order: static keys, then writable, then
-/// read-only looked-up ones. Returns the bytes counted for lookup tables.
+/// read-only looked-up ones.
 ///
 /// # Errors
 /// Those of [`lookup`], and if the store fails.
@@ -34,7 +56,7 @@ pub(super) fn collect_keys(
     view: &TransactionView<'_>,
     bank: &Bank,
     hasher: &RandomState,
-) -> Result<u64, Halt> {
+) -> Result<Collected, Halt> {
     let start = keys.len();
     for (index, key) in view.static_keys().iter().enumerate() {
         let is_writable = view.is_writable_static(index);
@@ -52,8 +74,11 @@ pub(super) fn collect_keys(
             table_size = tables.saturating_mul(LOADED_TABLE_SIZE);
         }
     }
-    demote(&mut keys[start..], view);
-    Ok(table_size)
+    let programs = &bank.environment().programs;
+    Ok(Collected {
+        table_size,
+        rights: settle_rights(&mut keys[start..], view, programs),
+    })
 }
 
 fn account_key(address: Address, is_writable: bool, hasher: &RandomState) -> AccountKey {
@@ -98,22 +123,50 @@ fn resolve(
 }
 
 /// Takes write locks from built-in programs and sysvars, and, unless the upgradeable loader is
-/// among the accounts, from invoked programs.
+/// among the accounts, from invoked programs. Returns which accounts may be written, and which of
+/// these instructions only credit, going by what their programs declare; never among the latter
+/// are the payer and invoked programs.
 ///
-/// Source: Agave's `LoadedMessage::is_writable`.
-fn demote(keys: &mut [AccountKey], view: &TransactionView<'_>) {
+/// Source of the demotion: Agave's `LoadedMessage::is_writable`.
+fn settle_rights(
+    keys: &mut [AccountKey],
+    view: &TransactionView<'_>,
+    programs: &ProgramTable,
+) -> Rights {
     let has_upgradeable_loader = keys
         .iter()
         .any(|key| key.address == program_ids::UPGRADEABLE_LOADER);
-    if !has_upgradeable_loader {
-        for instruction in view.instructions() {
-            if let Some(program) = keys.get_mut(usize::from(instruction.program_index)) {
-                program.is_writable = false;
+    let mut credited = Positions::NONE;
+    let mut used = Positions::only(PAYER);
+    for instruction in view.instructions() {
+        let index = usize::from(instruction.program_index);
+        used = used.union(Positions::only(index));
+        let mut declared = Positions::NONE;
+        if let Some(key) = keys.get_mut(index) {
+            key.is_writable &= has_upgradeable_loader;
+            if let Some(program) = programs.get(&key.address) {
+                declared = program.credit_only(instruction.data, instruction.accounts.len());
+            }
+        }
+        for (position, account) in instruction.accounts.iter().enumerate() {
+            let account = Positions::only(usize::from(*account));
+            if declared.contains(position) {
+                credited = credited.union(account);
+            } else {
+                used = used.union(account);
             }
         }
     }
-    for key in keys.iter_mut().filter(|key| key.is_writable) {
-        key.is_writable = !is_reserved(&key.address);
+    let mut writable = Positions::NONE;
+    for (position, key) in keys.iter_mut().enumerate() {
+        key.is_writable = key.is_writable && !is_reserved(&key.address);
+        if key.is_writable {
+            writable = writable.union(Positions::only(position));
+        }
+    }
+    Rights {
+        writable,
+        credit_only: credited.without(used).intersection(writable),
     }
 }
 

@@ -18,11 +18,11 @@ use lockstep_interface::{
 use lockstep_store::StoreError;
 use sha2::{Digest, Sha256};
 
-pub use access::AccountKey;
+pub use access::{AccountKey, Rights};
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
-use crate::{bank::Bank, limits::INSTRUCTIONS_MAX, wire::TransactionView};
+use crate::{bank::Bank, costs::CostKind, limits::INSTRUCTIONS_MAX, wire::TransactionView};
 
 /// What makes a transaction expire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +51,12 @@ pub struct SanitizedTransaction<'b> {
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
     pub table_size: u64,
+    /// What it may do to its accounts, by position in message order.
+    pub rights: Rights,
+    /// What its cost is learned under.
+    pub kind: CostKind,
+    /// What it is expected to cost, in cost units.
+    pub cost: u64,
 }
 
 /// Why a transaction does not get through.
@@ -156,7 +162,8 @@ impl<'b> SanitizedChunk<'b> {
             return Err(TransactionError::SanitizeFailure.into());
         }
         let start = self.keys.len();
-        let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
+        let access::Collected { table_size, rights } =
+            access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &self.keys[start..];
         access::check_locks(keys)?;
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
@@ -176,6 +183,8 @@ impl<'b> SanitizedChunk<'b> {
                     .into());
             }
         };
+        let kind = CostKind::of(&view);
+        let costs = bank.parent().costs();
         let digest = Sha256::digest(view.message_bytes());
         Ok(SanitizedTransaction {
             view,
@@ -184,6 +193,9 @@ impl<'b> SanitizedChunk<'b> {
             budget,
             lifetime,
             table_size,
+            rights,
+            kind,
+            cost: costs.estimate(kind, budget.compute_unit_limit),
         })
     }
 }

@@ -1,38 +1,44 @@
-//! Accounts at rest: the [`Store`] trait and the in-memory store.
+//! Accounts at rest: the [`Store`] trait, a store in memory, one on disk, and the [`Trie`] that
+//! gives all accounts one root.
 //!
-//! A store holds the accounts of the newest finalised bank. It knows no transaction, no block
-//! and no fork; banks lay their changes over it.
+//! A store holds the accounts of the newest finalised bank, and a log of the finalised blocks. It
+//! knows no transaction and no fork; banks lay their changes over it.
 #![forbid(unsafe_code)]
 
+mod block;
+#[cfg(feature = "disk")]
+mod disk;
+mod encoding;
+mod error;
 mod memory;
 mod shard;
 pub mod sync;
+mod trie;
 
 use std::fmt;
 
 use lockstep_interface::{Account, Address};
-use thiserror::Error;
 
+pub use block::{BlockBatch, BlockRecord, StoredBlock};
+#[cfg(feature = "disk")]
+pub use disk::{DiskOptions, DiskStore};
+pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
+pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use trie::{
+    PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
+    key_path, verify_proof,
+};
 
 /// One account after a block. An account without lamports is one that ceased to exist.
 pub type Change = (Address, Account);
 
-/// Why a store failed. Fatal to the node: a bank cannot go on without its accounts.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The medium failed.
-    #[error("account store: {operation}: {source}")]
-    Io {
-        /// What was tried.
-        operation: &'static str,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-}
+/// Bytes of accounts that a scan shows at once, unless a single one is larger.
+pub(crate) const SCAN_SIZE: usize = 4 << 20;
 
-/// Accounts by address, shared between threads.
+/// Accounts by address, shared between threads, and the log of blocks that made them.
+///
+/// One thread at a time commits or prunes; any number may read meanwhile.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Reads the accounts of `addresses` into `accounts`, the default account (no lamports)
     /// standing for one that does not exist.
@@ -47,17 +53,54 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the slices differ in length.
     fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError>;
 
-    /// Applies the changes of a finalised block. Later changes of the same address win.
+    /// Applies a finalised block as a whole: its accounts, its record and its body.
+    ///
+    /// Committing the newest block once more changes nothing, so that a commit whose outcome is
+    /// unknown can be repeated.
     ///
     /// # Errors
-    /// If the medium fails; the store then still holds the state from before.
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError>;
+    /// If the block does not follow the newest one, or the medium fails; the store then still
+    /// shows the state from before.
+    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError>;
 
-    /// Number of accounts that exist.
+    /// The record of the newest block; `None` before the first commit.
+    fn tip(&self) -> Option<BlockRecord>;
+
+    /// The block of a slot, unless there was none or it was pruned.
     ///
     /// # Errors
     /// If the medium fails.
-    fn account_count(&self) -> Result<usize, StoreError>;
+    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError>;
+
+    /// Forgets the blocks of slots below `slot`, except the newest; their accounts stay.
+    ///
+    /// # Errors
+    /// If the medium fails; some of the blocks may then be gone, always the oldest.
+    fn prune(&self, slot: u64) -> Result<(), StoreError>;
+
+    /// Shows all accounts in ascending order of their addresses, a few megabytes at a time.
+    ///
+    /// No block may be committed meanwhile.
+    ///
+    /// # Errors
+    /// If the medium fails, or `visit` does.
+    fn scan(
+        &self,
+        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Number of accounts that exist; O(accounts) on disk.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn account_count(&self) -> Result<usize, StoreError> {
+        let mut count = 0usize;
+        self.scan(&mut |accounts| {
+            count = count.saturating_add(accounts.len());
+            Ok(())
+        })?;
+        Ok(count)
+    }
 
     /// Reads one account.
     ///
@@ -69,4 +112,30 @@ pub trait Store: fmt::Debug + Send + Sync {
         let [account] = account;
         Ok(account.exists().then_some(account))
     }
+}
+
+/// Makes the trie of all accounts of a store, and compares its root with the one that the newest
+/// block states.
+///
+/// O(accounts); about a second for a million in memory.
+///
+/// # Errors
+/// If the store fails, or its accounts are not those of its newest block.
+pub fn load_trie(store: &dyn Store, parallel: &impl Parallel) -> Result<Trie, StoreError> {
+    let mut trie = Trie::default();
+    store.scan(&mut |accounts| {
+        trie = trie.update(accounts, parallel);
+        Ok(())
+    })?;
+    if let Some(tip) = store.tip()
+        && let Some(stated) = tip.state_root
+        && stated != trie.root()
+    {
+        return Err(StoreError::StateRoot {
+            slot: tip.slot,
+            stated,
+            found: trie.root(),
+        });
+    }
+    Ok(trie)
 }

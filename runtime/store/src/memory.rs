@@ -3,11 +3,15 @@
 //! Sorted changes reach the shards one after the other, and readers wait only for the shard that
 //! is being written.
 
+use std::collections::BTreeMap;
+
 use ahash::RandomState;
 use lockstep_interface::{Account, Address};
 
 use crate::{
-    Change, Store, StoreError,
+    BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock,
+    block::is_repeat,
+    encoding::HEAD_SIZE,
     shard::{GROUP_SIZE, Shard},
     sync::Shared,
 };
@@ -17,19 +21,32 @@ const SHARD_COUNT: usize = 256;
 /// The store that forgets everything when it is dropped.
 ///
 /// ```
-/// use lockstep_interface::{Account, Address};
-/// use lockstep_store::{MemoryStore, Store};
+/// use lockstep_interface::{Account, Address, Hash};
+/// use lockstep_store::{BlockBatch, BlockRecord, MemoryStore, Store};
 ///
 /// let store = MemoryStore::new();
 /// let address = Address::new_from_array([1; 32]);
-/// store.commit(&[(address, Account::wallet(5))])?;
+/// let record = BlockRecord {
+///     slot: 1,
+///     block_id: Hash::new_from_array([9; 32]),
+///     parent_id: Hash::default(),
+///     delta_root: Hash::default(),
+///     state_root: None,
+/// };
+/// let changes = &[(address, Account::wallet(5))];
+/// let body = b"transactions";
+/// store.commit(&BlockBatch { record, changes, body })?;
 /// assert_eq!(store.get(&address)?, Some(Account::wallet(5)));
+/// assert_eq!(store.tip(), Some(record));
+/// assert_eq!(store.block(1)?.expect("not pruned").body, body);
 /// # Ok::<(), lockstep_store::StoreError>(())
 /// ```
 #[derive(Debug)]
 pub struct MemoryStore {
     shards: Box<[Shared<Shard>]>,
     hasher: RandomState,
+    /// The blocks by slot; the newest is never taken out.
+    log: Shared<BTreeMap<u64, StoredBlock>>,
 }
 
 impl Default for MemoryStore {
@@ -50,11 +67,36 @@ impl MemoryStore {
         Self {
             shards,
             hasher: RandomState::new(),
+            log: Shared::default(),
         }
     }
 
     fn hash(&self, address: &Address) -> u64 {
         self.hasher.hash_one(address.as_array())
+    }
+
+    /// Writes the changes of a block, shard by shard.
+    fn apply(&self, changes: &[Change]) {
+        let same_shard =
+            |one: &Change, other: &Change| shard_index(&one.0) == shard_index(&other.0);
+        for run in changes.chunk_by(same_shard) {
+            let mut shard = self.shards[shard_index(&run[0].0)].write();
+            for group in run.chunks(GROUP_SIZE) {
+                let mut lookups = [(0u64, 0u32); GROUP_SIZE];
+                for ((address, _), lookup) in group.iter().zip(&mut lookups) {
+                    let hash = self.hash(address);
+                    *lookup = (hash, shard.guess(hash));
+                }
+                let touched = lookups
+                    .iter()
+                    .fold(0, |sum, (_, guess)| sum ^ shard.touch(*guess));
+                std::hint::black_box(touched);
+                for ((address, account), (hash, guess)) in group.iter().zip(&lookups) {
+                    let entry = shard.find(address, *hash, *guess);
+                    shard.put(address, account, *hash, entry, |address| self.hash(address));
+                }
+            }
+        }
     }
 }
 
@@ -99,25 +141,54 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let same_shard =
-            |one: &Change, other: &Change| shard_index(&one.0) == shard_index(&other.0);
-        for run in changes.chunk_by(same_shard) {
-            let mut shard = self.shards[shard_index(&run[0].0)].write();
-            for group in run.chunks(GROUP_SIZE) {
-                let mut lookups = [(0u64, 0u32); GROUP_SIZE];
-                for ((address, _), lookup) in group.iter().zip(&mut lookups) {
-                    let hash = self.hash(address);
-                    *lookup = (hash, shard.guess(hash));
-                }
-                let touched = lookups
-                    .iter()
-                    .fold(0, |sum, (_, guess)| sum ^ shard.touch(*guess));
-                std::hint::black_box(touched);
-                for ((address, account), (hash, guess)) in group.iter().zip(&lookups) {
-                    let entry = shard.find(address, *hash, *guess);
-                    shard.put(address, account, *hash, entry, |address| self.hash(address));
-                }
+    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
+        if is_repeat(self.tip().as_ref(), &block.record)? {
+            return Ok(());
+        }
+        self.apply(block.changes);
+        let stored = StoredBlock {
+            record: block.record,
+            body: block.body.to_vec(),
+        };
+        self.log.write().insert(block.record.slot, stored);
+        Ok(())
+    }
+
+    fn tip(&self) -> Option<BlockRecord> {
+        let log = self.log.read();
+        log.last_key_value().map(|(_, newest)| newest.record)
+    }
+
+    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
+        Ok(self.log.read().get(&slot).cloned())
+    }
+
+    fn prune(&self, slot: u64) -> Result<(), StoreError> {
+        let mut log = self.log.write();
+        let newest = log.last_key_value().map_or(0, |(newest, _)| *newest);
+        let kept = log.split_off(&slot.min(newest));
+        *log = kept;
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        for shard in &self.shards {
+            let mut accounts: Vec<Change> = shard.read().accounts().to_vec();
+            accounts.sort_unstable_by_key(|(address, _)| *address);
+            let mut rest = &accounts[..];
+            while !rest.is_empty() {
+                let mut size = 0usize;
+                let count = rest.iter().take_while(|(_, account)| {
+                    let is_first = size == 0;
+                    size = size.saturating_add(HEAD_SIZE.saturating_add(account.data.len()));
+                    is_first || size <= SCAN_SIZE
+                });
+                let (shown, later) = rest.split_at(count.count());
+                visit(shown)?;
+                rest = later;
             }
         }
         Ok(())
@@ -150,7 +221,7 @@ mod tests {
                 changes.push((Address::new_from_array(key), account.clone()));
                 model.insert(Address::new_from_array(key), account);
             }
-            store.commit(&changes).unwrap();
+            store.apply(&changes);
             model.retain(|_, account| account.exists());
             assert_eq!(store.account_count().unwrap(), model.len());
         }

@@ -52,6 +52,11 @@ impl Shard {
         self.entries.len()
     }
 
+    /// All accounts, in no order of meaning.
+    pub(crate) fn accounts(&self) -> &[(Address, Account)] {
+        &self.entries
+    }
+
     fn mask(&self) -> usize {
         self.slots.len().wrapping_sub(1)
     }

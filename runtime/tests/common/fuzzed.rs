@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use lockstep_runtime::{bank::FrozenBank, block::WireBlock, engine::Engine};
-use lockstep_scheduler::{Mode, Strategy, strategies};
+use lockstep_runtime::{bank::FrozenBank, block::WireBlock, engine::Engine, execute::Recording};
+use lockstep_scheduler::{Dispatch, Mode, Strategy, strategies};
 
 use super::{
     choices::{Bytes, Choices},
     generate::{Shape, World},
-    plans::{RandomLanes, RandomWaits},
-    run::{assert_serial, options, serial},
+    plans::{RandomDispatch, RandomLanes, RandomWaits},
+    run::{LOGS, assert_serial, recorded, serial_recorded},
 };
 
 /// What all inputs share. The first bank never changes, since nothing is made final.
@@ -30,6 +30,8 @@ impl Setting {
         let mut strategies = strategies();
         strategies.push(Box::new(RandomLanes(1)));
         strategies.push(Box::new(RandomWaits(1)));
+        strategies.push(Box::new(RandomDispatch(1, Dispatch::Queued)));
+        strategies.push(Box::new(RandomDispatch(1, Dispatch::Ranked)));
         Self {
             engine,
             world,
@@ -54,10 +56,15 @@ impl Setting {
                 choices = Bytes(rest);
             }
             let block: WireBlock = transactions.iter().collect();
-            let expected = serial(&self.engine, &parent, &block, None);
+            let recording = if choices.one_in(2) {
+                Recording::ALL
+            } else {
+                LOGS
+            };
+            let expected = serial_recorded(&self.engine, &parent, &block, None, recording);
             let strategy = choices.pick(&self.strategies);
             for mode in Mode::ALL {
-                let options = options(&**strategy, mode);
+                let options = recorded(&**strategy, mode, recording);
                 assert_serial(&mut self.engine, &parent, &block, &options, &expected, 0);
             }
             parent = expected.bank;

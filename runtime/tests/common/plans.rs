@@ -1,7 +1,7 @@
 //! Valid plans of shapes that no built-in strategy makes, and one with a planted fault.
 
 use lockstep_scheduler::{
-    AccessTable, FirstFit, Mode, Plan, PlanBuilder, PlanRequest, Strategy, StrategyError,
+    AccessTable, Dispatch, FirstFit, Mode, Plan, PlanBuilder, PlanRequest, Strategy, StrategyError,
     TransactionIndex,
 };
 use rand::{Rng, SeedableRng, seq::SliceRandom};
@@ -14,6 +14,10 @@ pub(crate) struct RandomLanes(pub(crate) u64);
 /// Lanes with static waits, dealt at random; often more lanes than workers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RandomWaits(pub(crate) u64);
+
+/// The same lanes and waits, handed out transaction by transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RandomDispatch(pub(crate) u64, pub(crate) Dispatch);
 
 /// Colours a conflict graph from which one transaction's writes were left out.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +119,17 @@ fn push_batch(
         builder.end_lane();
     }
     builder.end_batch();
+}
+
+impl Strategy for RandomDispatch {
+    fn name(&self) -> &str {
+        self.1.name()
+    }
+
+    fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
+        let plan = RandomWaits(self.0).plan(table, request)?;
+        Ok(plan.with_dispatch(self.1))
+    }
 }
 
 impl Strategy for Canary {

@@ -32,13 +32,29 @@ pub(crate) fn timestamp(slot: u64) -> i64 {
     i64::try_from(slot).expect("slots are small here") * BLOCK_SECONDS
 }
 
+/// All that can be recorded of a block whose transactions credit accounts at once.
+pub(crate) const LOGS: Recording = Recording {
+    logs: true,
+    balances: false,
+    uses: true,
+};
+
 /// Options with everything recorded.
 pub(crate) fn options(strategy: &dyn Strategy, mode: Mode) -> BlockOptions<'_> {
+    recorded(strategy, mode, Recording::ALL)
+}
+
+/// Options with this recorded.
+pub(crate) fn recorded(
+    strategy: &dyn Strategy,
+    mode: Mode,
+    recording: Recording,
+) -> BlockOptions<'_> {
     BlockOptions {
         strategy,
         mode,
         verify: false,
-        recording: Recording::ALL,
+        recording,
         finalize: None,
     }
 }
@@ -67,9 +83,20 @@ pub(crate) fn serial(
     block: &WireBlock,
     order: Option<&[TransactionIndex]>,
 ) -> Outcome {
+    serial_recorded(engine, parent, block, order, Recording::ALL)
+}
+
+/// The same with this recorded.
+pub(crate) fn serial_recorded(
+    engine: &Engine,
+    parent: &Arc<FrozenBank>,
+    block: &WireBlock,
+    order: Option<&[TransactionIndex]>,
+    recording: Recording,
+) -> Outcome {
     let slot = parent.slot() + 1;
     let bank = parent.child(slot, timestamp(slot));
-    let processed = engine.process_serial(bank, block, order, false, Recording::ALL);
+    let processed = engine.process_serial(bank, block, order, false, recording);
     let (bank, receipts) = processed.expect("a store in memory does not fail");
     let plan = Plan::new();
     Outcome {
@@ -100,11 +127,15 @@ pub(crate) fn difference(found: &Outcome, expected: &Outcome) -> Option<String> 
         ));
     }
     let roots = |outcome: &Outcome| (outcome.bank.delta_root(), outcome.bank.block_hash());
-    (roots(found) != roots(expected)).then(|| "the roots differ".to_owned())
+    if roots(found) != roots(expected) {
+        return Some("the roots differ".to_owned());
+    }
+    let costs = |outcome: &Outcome| outcome.bank.costs().digest();
+    (costs(found) != costs(expected)).then(|| "the learned costs differ".to_owned())
 }
 
 /// Runs the block under a strategy and asserts that the result is that of the serial run in the
-/// plan's canonical order; in replay, that of the run in wire order.
+/// plan's canonical order; in replay, that of the run in wire order. Gives the plan.
 pub(crate) fn assert_serial(
     engine: &mut Engine,
     parent: &Arc<FrozenBank>,
@@ -112,7 +143,7 @@ pub(crate) fn assert_serial(
     options: &BlockOptions<'_>,
     in_wire_order: &Outcome,
     seed: u64,
-) {
+) -> Plan {
     let (name, mode) = (options.strategy.name(), options.mode);
     let threads = engine.threads().count();
     let context = || format!("SEED={seed} {name} {mode} on {threads} threads");
@@ -122,12 +153,14 @@ pub(crate) fn assert_serial(
     let expected = if mode == Mode::Replay || found.plan.order().is_sorted() {
         in_wire_order
     } else {
-        in_plan_order = serial(engine, parent, block, Some(found.plan.order()));
+        let order = Some(found.plan.order());
+        in_plan_order = serial_recorded(engine, parent, block, order, options.recording);
         &in_plan_order
     };
     if let Some(difference) = difference(&found, expected) {
         panic!("{}: {difference}", context());
     }
+    found.plan
 }
 
 /// A chain that grows by one block at a time, each run serially and on two threads.

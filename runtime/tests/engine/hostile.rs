@@ -8,11 +8,11 @@ use lockstep_interface::{
 };
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{block::WireBlock, engine::Engine};
-use lockstep_scheduler::{Mode, strategies};
+use lockstep_scheduler::{Dispatch, Mode, strategies};
 
 use crate::common::{
     ledger::{FEE, Ledger, RICH, address, data_account, transaction},
-    plans::RandomWaits,
+    plans::{RandomDispatch, RandomWaits},
     program::{ADDRESS, Behaviour, Grenade, OnPurpose, TestProgram, call, hush_panics_on_purpose},
     run::{Chain, SUCCEEDED, failed_at, options, process, serial, verdict},
 };
@@ -361,6 +361,8 @@ fn neighbours_are_untouched_on_any_number_of_threads() {
     let mut expected = None;
     let mut strategies = strategies();
     strategies.push(Box::new(RandomWaits(1)));
+    strategies.push(Box::new(RandomDispatch(1, Dispatch::Queued)));
+    strategies.push(Box::new(RandomDispatch(1, Dispatch::Ranked)));
     for threads in [1, 2, 4, 8] {
         let mut engine = Engine::new(threads).expect("threads can be started");
         for strategy in &strategies {

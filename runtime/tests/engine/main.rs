@@ -10,7 +10,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod audit;
 mod banks;
+mod costs;
+mod credits;
 mod golden;
 mod hostile;
 mod options;

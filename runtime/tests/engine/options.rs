@@ -79,8 +79,19 @@ fn recording_changes_no_root() {
     let mut engine = Engine::new(2).expect("threads can be started");
     let expected = serial(&engine, &parent, &block, None);
     let (on, off) = (true, false);
-    for (logs, balances) in [(off, off), (on, off), (off, on), (on, on)] {
-        let recording = Recording { logs, balances };
+    let choices = [
+        (off, off, off),
+        (on, off, off),
+        (off, on, off),
+        (off, off, on),
+        (on, on, on),
+    ];
+    for (logs, balances, uses) in choices {
+        let recording = Recording {
+            logs,
+            balances,
+            uses,
+        };
         let options = BlockOptions {
             recording,
             ..options(&Layered, Mode::Replay)
@@ -91,9 +102,10 @@ fn recording_changes_no_root() {
         assert_eq!(found.receipts.counts(), expected.receipts.counts());
         for receipt in found.receipts.iter().flatten() {
             let details = receipt.details.as_deref();
-            assert_eq!(details.is_some(), logs || balances);
+            assert_eq!(details.is_some(), recording != Recording::NONE);
             if let Some(details) = details {
                 assert_eq!(details.balances_before.is_empty(), !balances);
+                assert_eq!(details.uses.is_empty(), !uses);
                 assert!(logs || details.logs.is_empty());
             }
         }

@@ -8,16 +8,19 @@ use lockstep_runtime::{
     bank::FrozenBank,
     block::WireBlock,
     engine::{Engine, EngineError},
+    execute::Recording,
 };
-use lockstep_scheduler::{Layered, Mode, PlanError, Strategy, TransactionIndex, strategies};
+use lockstep_scheduler::{
+    Dispatch, Layered, Mode, PlanError, Strategy, TransactionIndex, strategies,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::{
     fuzzed::Setting,
     generate::{Shape, World},
-    plans::{Canary, RandomLanes, RandomWaits},
-    run::{assert_serial, difference, options, process, serial},
+    plans::{Canary, RandomDispatch, RandomLanes, RandomWaits},
+    run::{LOGS, assert_serial, difference, options, process, recorded, serial, serial_recorded},
 };
 
 fn engines(thread_counts: &[usize]) -> Vec<Engine> {
@@ -38,11 +41,17 @@ fn check_chain(
     for size in sizes {
         let transactions = world.block(&mut random, &parent, *size);
         let block: WireBlock = transactions.iter().collect();
-        let expected = serial(&engines[0], &parent, &block, None);
+        // Only without balances are credits shared.
+        let recording = if random.random() {
+            Recording::ALL
+        } else {
+            LOGS
+        };
+        let expected = serial_recorded(&engines[0], &parent, &block, None, recording);
         for engine in &mut *engines {
             for strategy in strategies {
                 for mode in Mode::ALL {
-                    let options = options(&**strategy, mode);
+                    let options = recorded(&**strategy, mode, recording);
                     assert_serial(engine, &parent, &block, &options, &expected, seed);
                 }
             }
@@ -53,7 +62,12 @@ fn check_chain(
 }
 
 fn random_plans(seed: u64) -> Vec<Box<dyn Strategy>> {
-    vec![Box::new(RandomLanes(seed)), Box::new(RandomWaits(seed))]
+    vec![
+        Box::new(RandomLanes(seed)),
+        Box::new(RandomWaits(seed)),
+        Box::new(RandomDispatch(seed, Dispatch::Queued)),
+        Box::new(RandomDispatch(seed, Dispatch::Ranked)),
+    ]
 }
 
 #[test]

@@ -12,7 +12,9 @@ use lockstep_runtime::{
     engine::{BlockOptions, Engine, EngineError},
 };
 use lockstep_scheduler::{Layered, Mode};
-use lockstep_store::{Change, MemoryStore, Store, StoreError};
+use lockstep_store::{
+    BlockBatch, BlockRecord, Change, MemoryStore, Store, StoreError, StoredBlock,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -60,13 +62,28 @@ impl Store for FailingStore {
         self.inner.load(addresses, accounts)
     }
 
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
         self.call("commit")?;
-        self.inner.commit(changes)
+        self.inner.commit(block)
     }
 
-    fn account_count(&self) -> Result<usize, StoreError> {
-        self.inner.account_count()
+    fn tip(&self) -> Option<BlockRecord> {
+        self.inner.tip()
+    }
+
+    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
+        self.inner.block(slot)
+    }
+
+    fn prune(&self, slot: u64) -> Result<(), StoreError> {
+        self.inner.prune(slot)
+    }
+
+    fn scan(
+        &self,
+        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.inner.scan(visit)
     }
 }
 

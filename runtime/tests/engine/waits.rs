@@ -4,7 +4,7 @@
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{block::WireBlock, engine::Engine};
 use lockstep_scheduler::{
-    AccessTable, LANES_WITH_WAITS_MAX, Mode, Plan, PlanBuilder, PlanRequest, Strategy,
+    AccessTable, Dispatch, LANES_WITH_WAITS_MAX, Mode, Plan, PlanBuilder, PlanRequest, Strategy,
     StrategyError, TransactionIndex,
 };
 
@@ -18,6 +18,7 @@ use crate::common::{
 #[derive(Clone, Copy, Debug)]
 struct Relay {
     lane_count: usize,
+    dispatch: Dispatch,
     /// Lays the lanes out from the last to the first, so that the first to run stands last.
     is_reversed: bool,
 }
@@ -44,7 +45,7 @@ impl Strategy for Relay {
             }
             builder.end_lane();
         }
-        Ok(builder.finish())
+        Ok(builder.finish().with_dispatch(self.dispatch))
     }
 }
 
@@ -104,6 +105,7 @@ fn a_baton_passes_through_all_lanes() {
         .collect();
     let relay = |lane_count, is_reversed| Relay {
         lane_count,
+        dispatch: Dispatch::Static,
         is_reversed,
     };
     let relays = [
@@ -114,6 +116,29 @@ fn a_baton_passes_through_all_lanes() {
         relay(LANES_WITH_WAITS_MAX, false),
         relay(LANES_WITH_WAITS_MAX, true),
     ];
+    let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
+    check(&pairs, &strategies);
+}
+
+#[test]
+fn a_baton_passes_through_the_queue() {
+    // Always the same two wallets, so that each payment depends on the one before alone.
+    let pairs = [(0, 7); 300];
+    let shapes = [
+        (1, false),
+        (2, true),
+        (40, false),
+        (300, false),
+        (300, true),
+    ];
+    let relays = [Dispatch::Queued, Dispatch::Ranked].map(|dispatch| {
+        shapes.map(|(lane_count, is_reversed)| Relay {
+            lane_count,
+            dispatch,
+            is_reversed,
+        })
+    });
+    let relays = relays.as_flattened();
     let strategies: Vec<&dyn Strategy> = relays.iter().map(|relay| relay as _).collect();
     check(&pairs, &strategies);
 }
@@ -142,6 +167,7 @@ fn a_wait_that_is_missing_is_refused() {
         fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
             let relay = Relay {
                 lane_count: 2,
+                dispatch: Dispatch::Static,
                 is_reversed: false,
             };
             let plan = relay.plan(table, request)?;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use solana_instruction_error::InstructionError;
 
-use crate::{Address, InvokeContext, RuleSet, Sysvars};
+use crate::{Address, InvokeContext, Positions, Rent, RuleSet, Sysvars};
 
 /// A native program: plain Rust that the runtime calls for every instruction addressed to it.
 ///
@@ -42,6 +42,13 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// A short name for people.
     fn name(&self) -> &'static str;
 
+    /// A short name for people of the instruction with this data, for reports that tell a
+    /// program's instructions apart. `None`, the default, where the data means nothing, or where
+    /// the program has one instruction only.
+    fn instruction_name(&self, _data: &[u8]) -> Option<&'static str> {
+        None
+    }
+
     /// Runs one instruction.
     ///
     /// The result must depend on the context alone: not on time, threads or other state.
@@ -49,7 +56,53 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// # Errors
     /// An error fails the whole transaction, also where an invoking program ignores it.
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError>;
+
+    /// The accounts, by position, to which an instruction with this data and number of accounts
+    /// does nothing but add lamports, and of which it wants to know nothing.
+    ///
+    /// Additions commute, so that transactions which only credit an account need not wait for
+    /// each other. A declaration binds: the program reaches these accounts through
+    /// [`InvokeContext::credit`] alone, and may hand them only to programs that declare the same;
+    /// anything else is a `PrivilegeEscalation`. It is of no effect for an account that the
+    /// instruction may not write, or that it also names at a position not declared.
+    ///
+    /// Called for every instruction of every block, so it should look at a few bytes only. The
+    /// answer must depend on the arguments alone. By default there is no such account.
+    ///
+    /// ```
+    /// use lockstep_interface::{Address, InstructionError, InvokeContext, Positions, Program};
+    ///
+    /// /// Moves as many lamports as its data says from its own account to another.
+    /// #[derive(Debug)]
+    /// struct Faucet;
+    ///
+    /// impl Program for Faucet {
+    ///     fn address(&self) -> Address {
+    ///         Address::new_from_array([9; 32])
+    ///     }
+    ///     fn name(&self) -> &'static str {
+    ///         "faucet"
+    ///     }
+    ///     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+    ///         let amount = context.data().first_chunk().copied();
+    ///         let amount = amount.ok_or(InstructionError::InvalidInstructionData)?;
+    ///         let amount = u64::from_le_bytes(amount);
+    ///         context.account_mut(0)?.debit(amount)?;
+    ///         context.credit(1, amount)
+    ///     }
+    ///     fn credit_only(&self, _: &[u8], _: usize) -> Positions {
+    ///         Positions::only(1)
+    ///     }
+    /// }
+    /// ```
+    fn credit_only(&self, data: &[u8], account_count: usize) -> Positions {
+        let _ = (data, account_count);
+        Positions::NONE
+    }
 }
+
+/// The most programs that are looked through one by one.
+const SCANNED_MAX: usize = 8;
 
 /// The native programs a runtime knows, by address.
 #[derive(Clone, Debug, Default)]
@@ -75,10 +128,14 @@ impl ProgramTable {
 
     /// The program at `address`. O(log programs), without hashing.
     pub fn get(&self, address: &Address) -> Option<&dyn Program> {
-        let index = self
-            .0
-            .binary_search_by(|(known, _)| known.cmp(address))
-            .ok()?;
+        // Among few, comparing for equality is faster than for order.
+        let index = if self.0.len() <= SCANNED_MAX {
+            self.0.iter().position(|(known, _)| known == address)?
+        } else {
+            self.0
+                .binary_search_by(|(known, _)| known.cmp(address))
+                .ok()?
+        };
         self.0.get(index).map(|(_, program)| &**program)
     }
 
@@ -97,4 +154,11 @@ pub struct Environment {
     pub rules: RuleSet,
     /// The programs that can be invoked.
     pub programs: ProgramTable,
+}
+
+impl Environment {
+    /// Rent as the sysvar tells it, or the main network's where there is no such sysvar.
+    pub fn rent(&self) -> Rent {
+        self.sysvars.rent.unwrap_or(Rent::MAINNET)
+    }
 }

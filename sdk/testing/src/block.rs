@@ -12,7 +12,7 @@ use lockstep_sdk::{
     interface::{Address, InstructionError, ProgramTable, TransactionError, context::Diagnostic},
 };
 
-use crate::{call::Call, failure::Failure, logs::LogTree};
+use crate::{access::Access, call::Call, failure::Failure, logs::LogTree};
 
 /// What became of one call.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Executed {
     pub call: Call,
     /// The receipt, or why the transaction is not part of the block.
     pub result: Result<Receipt, Refusal>,
+    /// Its accounts in message order, the payer first; empty if it is not part of the block.
+    pub accesses: Vec<Access>,
 }
 
 impl Executed {
@@ -50,6 +52,12 @@ impl Executed {
     /// Logs, events and the like; `None` if it is not part of the block.
     pub fn details(&self) -> Option<&Details> {
         self.result.as_ref().ok()?.details.as_deref()
+    }
+
+    /// The accesses that it declared and had no need of. The payer is always needed.
+    fn vain(&self) -> impl Iterator<Item = &Access> {
+        let named = self.accesses.iter().skip(1);
+        named.filter(|access| access.is_in_vain())
     }
 
     fn error(&self) -> Option<&TransactionError> {
@@ -104,10 +112,27 @@ impl Block {
             Err(refusal) => Err(refusal.clone()),
         });
         let executed = calls.into_iter().zip(results);
+        let mut executed: Vec<Executed> = executed
+            .map(|(call, result)| Executed {
+                call,
+                result,
+                accesses: Vec::new(),
+            })
+            .collect();
+        for (index, transaction) in processed.prepared.table().transactions().zip(transactions) {
+            let executed = &mut executed[transaction.position as usize];
+            let uses = executed.details().map_or(&[][..], |details| &details.uses);
+            let declared = processed.prepared.access_list(index).zip(uses).enumerate();
+            let accesses = declared.map(|(place, ((address, is_writable), used))| Access {
+                address,
+                is_signer: transaction.view.is_signer(place),
+                is_writable,
+                used: *used,
+            });
+            executed.accesses = accesses.collect();
+        }
         Self {
-            executed: executed
-                .map(|(call, result)| Executed { call, result })
-                .collect(),
+            executed,
             batches,
             programs,
         }
@@ -165,6 +190,51 @@ impl Block {
             panic!("{}", self.describe(index));
         }
         self
+    }
+
+    /// Checks that every call succeeded and needed all it declared: that it changed each account
+    /// named as writable, and looked into every other one that does not sign. What is declared in
+    /// vain makes other calls wait.
+    ///
+    /// # Panics
+    /// If a declaration was in vain; the message names all that were.
+    ///
+    /// ```should_panic
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_sdk::interface::AccountMeta;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| chain.wallet(name));
+    /// let mut pay = transfer(&alice, &bob, 5);
+    /// chain.run(&pay).access_is_minimal();
+    /// pay.accounts.push(AccountMeta::writable(carol, false));
+    /// chain.run(&pay).access_is_minimal(); // carol is locked and nothing happens to her
+    /// ```
+    #[track_caller]
+    pub fn access_is_minimal(&self) -> &Self {
+        self.all_ok();
+        let mut vain = String::new();
+        for (index, executed) in self.executed.iter().enumerate() {
+            for access in executed.vain() {
+                let place = self.place_of(&executed.call, &access.address);
+                vain.push_str(&format!("\n  call {index}, {place}: {access}"));
+            }
+        }
+        assert!(vain.is_empty(), "declared in vain:{vain}");
+        self
+    }
+
+    /// Where a call names an account first.
+    fn place_of(&self, call: &Call, address: &Address) -> String {
+        for (index, instruction) in call.instructions.iter().enumerate() {
+            let mut metas = instruction.accounts.iter();
+            if let Some(position) = metas.position(|meta| meta.address == *address) {
+                let program = self.name_of(&instruction.program);
+                return format!("instruction {index} of {program}, account {position}");
+            }
+        }
+        "the payer".to_owned()
     }
 
     /// Checks that the call at `index` failed with this error of an instruction, and gives the

@@ -22,7 +22,7 @@ use lockstep_sdk::{
 };
 use lockstep_store::MemoryStore;
 
-use crate::{SOL, block::Block, call::Call, keys::KeyRing, oracle};
+use crate::{SOL, access::Inferred, block::Block, call::Call, keys::KeyRing, oracle};
 
 /// Lamports that a new wallet holds: 1,000 SOL.
 pub const WALLET_LAMPORTS: u64 = 1_000 * SOL;
@@ -227,6 +227,7 @@ impl Chain {
         let result = BlockResult {
             delta_root: delta_root(&changes, &threads),
             changes,
+            costs: bank.parent().costs().clone(),
             processed: ProcessedSet::with_capacity(0),
             transaction_count: 0,
             receipts_hash: receipts_hash(std::iter::empty()),
@@ -371,8 +372,39 @@ impl Chain {
         }
     }
 
+    /// Runs a call with every account writable and finds out what it needs. The chain stays as it
+    /// is.
+    ///
+    /// # Panics
+    /// As [`Chain::run_block`] does.
+    ///
+    /// ```
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob] = [chain.wallet("alice"), chain.wallet("bob")];
+    /// let mut pay = transfer(&alice, &bob, 5);
+    /// pay.accounts[1].is_writable = false;
+    /// let inferred = chain.infer(&pay);
+    /// inferred.block.all_ok();
+    /// assert!(inferred.instructions[0].accounts[1].is_writable);
+    /// ```
+    #[track_caller]
+    pub fn infer(&mut self, call: impl Into<Call>) -> Inferred {
+        let mut call = call.into();
+        let metas = call.instructions.iter_mut();
+        for meta in metas.flat_map(|instruction| &mut instruction.accounts) {
+            meta.is_writable = true;
+        }
+        let before = self.snapshot();
+        let block = self.run(&call);
+        self.restore(&before);
+        Inferred::new(call.instructions, block)
+    }
+
     /// The programs of the chain.
-    pub(crate) fn programs(&self) -> ProgramTable {
+    fn programs(&self) -> ProgramTable {
         self.child().environment().programs.clone()
     }
 

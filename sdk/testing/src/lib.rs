@@ -45,13 +45,14 @@
 //!
 //! In the order in which a test meets them: [`chain`] holds the accounts, [`keys`] makes the
 //! wallets, [`call`] says what to run, [`block`] what became of it, [`failure`] why something
-//! failed, [`logs`] what was logged, [`units`] what it cost, [`actions`] runs random sequences.
+//! failed, [`access`] which accounts it needed, [`logs`] what was logged, [`units`] what it cost, [`actions`] runs random sequences.
 //!
 //! A chain is a plain value: no global state, no network, no clock. Debuggers and coverage tools
 //! see one process. Worker threads are the chain's own; [`Builder::threads`] of 1 leaves all work
 //! to the thread of the test.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod actions;
 pub mod block;
 pub mod call;
@@ -62,6 +63,7 @@ pub mod logs;
 mod oracle;
 pub mod units;
 
+pub use access::{Access, Inferred};
 pub use actions::{Sequences, explore};
 pub use block::{Block, Executed};
 pub use call::Call;

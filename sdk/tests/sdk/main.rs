@@ -6,4 +6,5 @@ mod description;
 mod encoding;
 pub mod examples;
 pub mod programs;
+mod renamed;
 mod rules;

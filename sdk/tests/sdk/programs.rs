@@ -1,4 +1,4 @@
-//! A program that uses every account type and relation, for the tests of rules.
+//! Programs for the tests: one that uses every account type and relation, and one that signs.
 
 /// Keeps lists of members.
 #[lockstep_sdk::program(id = "C1ub111111111111111111111111111111111111111")]
@@ -161,5 +161,35 @@ pub mod club {
         let mut second = accounts.second.write(context)?;
         std::mem::swap(&mut first.balance, &mut second.balance);
         Ok(())
+    }
+}
+
+/// Has a club entered by an owner whom it signs for.
+#[lockstep_sdk::program(id = "Proxy11111111111111111111111111111111111111")]
+pub mod proxy {
+    use super::club::{self, ClubProgram, FoundAddresses};
+    use lockstep_sdk::prelude::*;
+
+    /// What it takes to found a club for the proxy.
+    #[derive(Accounts, Debug)]
+    pub struct FoundFor<'a> {
+        /// Owns the club and pays for it.
+        #[account(seeds = [b"proxy"])]
+        pub owner: Mut<Wallet<'a>>,
+        /// The new club.
+        pub club: Mut<Unchecked<'a>>,
+        /// Creates it.
+        pub system: Program<'a, System>,
+        /// Founds it.
+        pub clubs: Program<'a, ClubProgram>,
+    }
+
+    /// Founds a club; the program signs for its owner.
+    #[instruction(0)]
+    pub fn found(accounts: &FoundFor<'_>, context: &mut Context<'_, '_>, name: String) -> Result {
+        let seeds = accounts.owner_seeds(context)?;
+        let owner = *accounts.owner.address();
+        let call = club::call::found(&FoundAddresses { owner }, name);
+        context.invoke_signed(&call, &[&seeds.as_slices()])
     }
 }

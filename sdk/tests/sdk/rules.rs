@@ -326,3 +326,17 @@ fn writable_accounts_repeat_only_where_that_is_allowed() {
         "{text}"
     );
 }
+
+#[test]
+fn a_program_signs_for_the_addresses_it_derives() {
+    use crate::programs::proxy;
+    let accounts = Accounts::new().with(ClubProgram);
+    let mut accounts = accounts.with(proxy::ProxyProgram);
+    let (owner, _) = proxy::FoundFor::owner_address();
+    accounts.put(owner, Account::wallet(SOL));
+    let (club, _) = Found::club_address(&owner);
+    let found = proxy::call::found(&proxy::FoundForAddresses { club }, "dice".to_owned());
+    assert!(found.accounts.iter().all(|meta| !meta.is_signer));
+    accounts.run(&found).unwrap();
+    assert_eq!(accounts.get(&club).data[2..34], *owner.as_array());
+}

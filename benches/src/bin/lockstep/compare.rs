@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
         long = "strategy",
         value_name = "LIST",
         value_delimiter = ',',
-        default_value = "layered,first-fit,lanes,waits,auto"
+        default_value = "layered,first-fit,lanes,waits,dag,auto"
     )]
     strategies: Vec<String>,
     /// Worker threads; one, and one for each core, if not given
@@ -72,6 +72,9 @@ pub(crate) struct Arguments {
     /// Verify signatures
     #[arg(long)]
     verify: bool,
+    /// Keep transactions that only credit an account in an order
+    #[arg(long)]
+    no_credits: bool,
     /// Seed of everything that is random
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -242,6 +245,7 @@ fn measure(
                     strategy: strategy.as_ref(),
                     mode: arguments.mode,
                     threads,
+                    credits: !arguments.no_credits,
                     verify: arguments.verify,
                     checks: true,
                 };

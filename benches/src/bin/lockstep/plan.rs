@@ -1,5 +1,6 @@
 //! `lockstep plan`: plans blocks without running them, and tells how good the plans are.
 
+mod audit;
 mod explain;
 
 use std::fmt::Write as _;
@@ -12,10 +13,11 @@ use clap::Args;
 use clap::builder::styling::Style;
 use indicatif::ProgressBar;
 use lockstep_benches::access::AccessList;
-use lockstep_benches::explain::Explanation;
+use lockstep_benches::audit::{AuditFigures, WorkloadAuditError, audit_workload};
+use lockstep_benches::explain::{CLIQUE_STEPS_MAX, Explanation};
 use lockstep_benches::planning::{AccountCensus, Figures, InternedBlock, measure};
 use lockstep_benches::trace::TraceTransaction;
-use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy};
+use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy, heavy_clique};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -41,7 +43,7 @@ pub(crate) struct Arguments {
         long,
         value_name = "NAMES",
         value_delimiter = ',',
-        default_value = "serial,layered,first-fit,lanes,waits,auto"
+        default_value = "serial,layered,first-fit,lanes,waits,dag,auto"
     )]
     strategy: Vec<String>,
     /// Worker counts to plan for, separated by commas
@@ -60,6 +62,14 @@ pub(crate) struct Arguments {
     /// makespan (throughput), or the priority fee, price x compute-unit limit (priority)
     #[arg(long, value_name = "POLICY", default_value = "throughput")]
     policy: Policy,
+    /// Keep transactions that only credit an account in an order
+    #[arg(long)]
+    no_credits: bool,
+    /// Run the blocks, and show which accounts transactions declared and did not use, by program
+    /// and instruction, and what that costs. Of several strategies it prices with `auto`
+    /// if it is among them, else the first; of several worker counts with 8, else the first
+    #[arg(long)]
+    audit: bool,
     /// Write the plan to a file as JSON; takes one block, one strategy and one worker count
     #[arg(long, value_name = "FILE")]
     plan_out: Option<PathBuf>,
@@ -84,6 +94,8 @@ struct Report {
     plans: Vec<Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explanation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<AuditFigures>,
 }
 
 /// What `--plan-out` writes.
@@ -106,6 +118,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.policy == Policy::Priority && arguments.mode == Mode::Replay {
         return Err(Failure::usage(
             "--policy priority needs --mode produce, as a replay keeps the order of the block",
+        ));
+    }
+    if arguments.audit && arguments.policy == Policy::Priority {
+        return Err(Failure::usage(
+            "--audit takes --policy throughput, under which it prices what it finds",
         ));
     }
     let strategies = find_strategies(&arguments.strategy)?;
@@ -145,10 +162,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     ) {
         write_plan(path, plan, figures)?;
     }
+    let name = load.name();
+    if arguments.audit {
+        survey.report.audit = audit_blocks(arguments, load, &indexes, &strategies)?;
+    }
     if arguments.json {
         text::print_json(&survey.report)?;
     } else {
-        text::print(&survey.show(&load.name(), indexes.len()))?;
+        text::print(&survey.show(&name, indexes.len()))?;
     }
     let faulty = survey.report.plans.iter().find_map(|figures| {
         let fault = figures.fault.as_ref()?;
@@ -175,7 +196,7 @@ fn explain_block(
         return Ok(None);
     };
     let index = indexes.first().copied();
-    let lists = index.map_or_else(Vec::new, |index| access_lists(load, index));
+    let lists = index.map_or_else(Vec::new, |index| access_lists(arguments, load, index));
     let block = intern(arguments, load, index.unwrap_or(0), &lists);
     let workers = explain::choose_workers(&arguments.workers);
     let request = PlanRequest::new(arguments.mode, workers);
@@ -188,6 +209,26 @@ fn explain_block(
     explain
         .explain(&title, &block, strategy, &request)
         .map(Some)
+}
+
+/// Runs the blocks and audits them; `None` without any strategy.
+fn audit_blocks(
+    arguments: &Arguments,
+    load: Load,
+    indexes: &[usize],
+    strategies: &[Box<dyn Strategy>],
+) -> Result<Option<AuditFigures>, Failure> {
+    let Some(strategy) = explain::choose_strategy(strategies) else {
+        return Ok(None);
+    };
+    let workers = explain::choose_workers(&arguments.workers);
+    let request = PlanRequest::new(arguments.mode, workers);
+    let audited = audit_workload(&load.into_workload()?, indexes, strategy, &request);
+    let audited = audited.map_err(|error| match error {
+        WorkloadAuditError::Strategy(_) => Failure::usage(error),
+        error => Failure::other(error),
+    });
+    audited.map(Some)
 }
 
 /// Numbers the accounts of a block, under the policy that was asked for.
@@ -204,6 +245,9 @@ fn intern(arguments: &Arguments, load: &Load, index: usize, lists: &[AccessList]
 struct Survey {
     report: Report,
     census: AccountCensus,
+    /// Cost of a heavy set of transactions that all conflict with each other, for people; a
+    /// block's heaviest is no lighter than what its hottest account's writers cost.
+    heavy_clique: Option<u64>,
     last_plan: Option<Plan>,
 }
 
@@ -229,18 +273,25 @@ impl Survey {
             })
             .collect();
         let mut census = AccountCensus::default();
+        // In a given order the critical path says more.
+        let is_shown = !arguments.json
+            && arguments.mode == Mode::Produce
+            && arguments.policy == Policy::Throughput;
+        let mut clique = is_shown.then_some(0_u64);
         let (mut transactions, mut accesses) = (0_usize, 0_usize);
         let mut last_plan = None;
         // Without any block, an empty one shows what the strategies make of it.
         let blocks = indexes
             .iter()
-            .map(|&index| (index, access_lists(load, index)));
+            .map(|&index| (index, access_lists(arguments, load, index)));
         let nothing = indexes.is_empty().then(|| (0, Vec::new()));
         for (index, lists) in blocks.chain(nothing) {
             let block = intern(arguments, load, index, &lists);
             transactions = transactions.saturating_add(lists.len());
             accesses = accesses.saturating_add(block.table().access_count());
             census.add(&lists);
+            clique = clique
+                .map(|sum| sum.saturating_add(heavy_clique(block.table(), CLIQUE_STEPS_MAX).cost));
             for (strategy, request, sum) in &mut cells {
                 let Some(figures) = sum else { continue };
                 match measure(&block, strategy.as_ref(), request) {
@@ -270,10 +321,12 @@ impl Survey {
             accesses,
             plans,
             explain: None,
+            audit: None,
         };
         Ok(Self {
             report,
             census,
+            heavy_clique: clique,
             last_plan,
         })
     }
@@ -292,6 +345,7 @@ impl Survey {
             accesses,
             plans,
             explain,
+            audit,
         } = &self.report;
         let work = plans.first().map_or(0, |figures| figures.bounds.work);
         let mut out = String::new();
@@ -308,19 +362,16 @@ impl Survey {
         );
         out.push_str(&plan_table(plans));
         if let Some(Figures { bounds, .. }) = plans.first() {
-            let _ = writeln!(
-                out,
-                "\n{}",
-                paint(
-                    DIM,
-                    &format!(
-                        "  bounds: work {}, critical path in block order {}, hottest account {}",
-                        thousands(bounds.work),
-                        thousands(bounds.critical_path),
-                        thousands(bounds.hottest_account)
-                    )
-                )
+            let clique = self.heavy_clique.map_or_else(String::new, |cost| {
+                format!(", heavy clique {}", thousands(cost))
+            });
+            let note = format!(
+                "  bounds: work {}, critical path in block order {}, hottest account {}{clique}",
+                thousands(bounds.work),
+                thousands(bounds.critical_path),
+                thousands(bounds.hottest_account)
             );
+            let _ = writeln!(out, "\n{}", paint(DIM, &note));
         }
         let hottest = self.census.hottest(HOTTEST_SHOWN);
         if !hottest.is_empty() {
@@ -342,6 +393,9 @@ impl Survey {
         }
         if let Some(explanation) = explain {
             out.push_str(&explain::show(explanation));
+        }
+        if let Some(audit) = audit {
+            out.push_str(&audit::show(audit));
         }
         out
     }
@@ -389,9 +443,15 @@ fn plan_table(plans: &[Figures]) -> String {
 }
 
 /// What the transactions of a block declare: as recorded, or as generated.
-fn access_lists(load: &Load, index: usize) -> Vec<AccessList> {
+fn access_lists(arguments: &Arguments, load: &Load, index: usize) -> Vec<AccessList> {
     match load {
-        Load::Generated(workload) => workload.access_lists(index),
+        Load::Generated(workload) => {
+            let mut lists = workload.access_lists(index);
+            if arguments.no_credits {
+                lists.iter_mut().for_each(|list| list.credits.clear());
+            }
+            lists
+        }
         Load::Recorded { .. } => {
             let block = load
                 .recorded_block(index)

@@ -89,6 +89,9 @@ struct WorkloadOptions {
     /// mainnet-mix: per cent of v0 messages where legacy would do
     #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
     versioned: Option<String>,
+    /// mainnet-mix: per cent of written accounts that are declared in vain
+    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
+    overdeclared: Option<String>,
     /// pools, pools-mixed: number of pools
     #[arg(long, value_name = "N", conflicts_with = "trace")]
     pools: Option<String>,
@@ -123,6 +126,7 @@ impl WorkloadOptions {
             ("markets", &self.markets),
             ("failing", &self.failing),
             ("versioned", &self.versioned),
+            ("overdeclared", &self.overdeclared),
             ("pools", &self.pools),
             ("collections", &self.collections),
             ("shape", &self.shape),
@@ -224,6 +228,16 @@ impl Load {
                 .unwrap_or(path.as_os_str())
                 .display()
                 .to_string(),
+        }
+    }
+
+    /// Something that can be run: a trace becomes signed transactions of the trace program.
+    pub(crate) fn into_workload(self) -> Result<Workload, Failure> {
+        match self {
+            Self::Generated(workload) => Ok(workload),
+            Self::Recorded { path, trace } => {
+                Workload::recorded(&path, trace, all_cores()).map_err(Failure::usage)
+            }
         }
     }
 

@@ -14,7 +14,7 @@
 
 use lockstep_interface::{Account, AccountMeta, Address, Instruction};
 use lockstep_programs::compute_budget::instruction as compute_budget;
-use lockstep_programs::trace;
+use lockstep_programs::trace::{self, TraceInstruction};
 use lockstep_runtime::wire::LookupTable;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -62,6 +62,11 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
             "versioned",
             40,
             "v0 messages among those that use a market and fit legacy",
+        ),
+        percent_option(
+            "overdeclared",
+            0,
+            "written accounts that are then only read, or a third of them not used at all",
         ),
     ],
     build: |spec, seed| Box::new(MainnetMix::new(spec, seed)),
@@ -123,6 +128,9 @@ const PRICES: Quantiles<11> = Quantiles([
 /// Per cent of transactions that ask for a limit and offer a price.
 const PRICED_PERCENT: u32 = 60;
 
+/// One of so many accounts that are declared as written in vain is not touched either.
+const UNWRITTEN_TO_UNTOUCHED: u32 = 3;
+
 /// Accounts of a market that transactions write; the first of them in every one.
 const MARKET_WRITTEN: usize = 12;
 /// Accounts of a market that are only read.
@@ -163,6 +171,7 @@ struct MainnetMix {
     shared_popularity: Zipf,
     failing: u64,
     versioned: u64,
+    overdeclared: u64,
 }
 
 impl MainnetMix {
@@ -189,6 +198,7 @@ impl MainnetMix {
             shared_popularity: Zipf::new(SHARED_COUNT, 1_000),
             failing: spec.value("failing"),
             versioned: spec.value("versioned"),
+            overdeclared: spec.value("overdeclared"),
         }
     }
 
@@ -347,9 +357,21 @@ impl Family for MainnetMix {
         let mut instructions = budget(units, has_price, rng);
         let budget_units = instructions.iter().map(|_| BUDGET_INSTRUCTION_UNITS).sum();
         let cost = u32::try_from(units.saturating_sub(budget_units)).expect("units are limited");
-        let mut replay = trace::instruction(self.account_metas(&shape, rng), cost, failure);
-        replay.data.extend_from_slice(&place.tag().to_le_bytes());
-        instructions.push(replay);
+        let mut accounts = self.account_metas(&shape, rng);
+        let (unwritten, untouched) = overdeclare(&mut accounts, self.overdeclared, rng);
+        let replayed = TraceInstruction {
+            cost,
+            failure,
+            unwritten,
+            untouched,
+        };
+        let mut data = replayed.encode();
+        data.extend_from_slice(&place.tag().to_le_bytes());
+        instructions.push(Instruction {
+            program: trace::ADDRESS,
+            accounts,
+            data,
+        });
         let is_versioned = shape.count > LEGACY_ACCOUNTS_MAX
             || !shape.markets.is_empty() && rng.random_range(0..100) < self.versioned;
         Draft {
@@ -359,6 +381,34 @@ impl Family for MainnetMix {
             cost: units.max(budget_units),
         }
     }
+}
+
+/// Picks so many per cent of the written accounts, except for the payer, and puts them last, where
+/// the trace program leaves them alone: first those it only reads, then those it does not touch.
+/// Gives how many of each there are.
+fn overdeclare(accounts: &mut Vec<AccountMeta>, percent: u64, rng: &mut ChaCha8Rng) -> (u8, u8) {
+    if percent == 0 {
+        return (0, 0);
+    }
+    let (mut unwritten, mut untouched) = (Vec::new(), Vec::new());
+    let mut is_payer = true;
+    accounts.retain(|meta| {
+        let is_picked = !is_payer && meta.is_writable && rng.random_range(0..100) < percent;
+        is_payer = false;
+        if is_picked {
+            let picked = match rng.random_range(0..UNWRITTEN_TO_UNTOUCHED) {
+                0 => &mut untouched,
+                _ => &mut unwritten,
+            };
+            picked.push(*meta);
+        }
+        !is_picked
+    });
+    let counts = [&unwritten, &untouched]
+        .map(|picked| u8::try_from(picked.len()).expect("a transaction has few accounts"));
+    accounts.extend(unwritten);
+    accounts.extend(untouched);
+    counts.into()
 }
 
 /// The compute-budget instructions of a transaction that uses so many units.

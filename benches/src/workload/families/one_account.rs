@@ -1,4 +1,5 @@
-//! `one-account`: all transfers go to one wallet, so no two can run in parallel.
+//! `one-account`: all transfers go to one wallet, so no two can run in parallel unless they share
+//! their credits.
 
 use lockstep_interface::{Account, Address};
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +11,7 @@ use crate::workload::keys::Keyring;
 
 pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "one-account",
-    about: "all transfers go to one wallet: fully serial",
+    about: "all transfers go to one wallet: fully serial without shared credits",
     options: &[ACCOUNTS],
     build: |spec, seed| Box::new(OneAccount(Wallets::new(spec, seed))),
 };

@@ -3,7 +3,7 @@
 //! Lanes are numbered from 1 through the whole plan, so "in an earlier batch" is "a lower number
 //! than the current batch's first lane", and nothing is reset at a barrier.
 
-use super::{Coverage, Latest, PlanError, inverted};
+use super::{Coverage, Latest, PlanError, conflict_on, inverted};
 use crate::ids::{AccountIndex, TransactionIndex};
 use crate::plan::{Batch, Plan};
 use crate::table::AccessTable;
@@ -73,22 +73,11 @@ fn conflict(
     second: TransactionIndex,
     account: AccountIndex,
 ) -> PlanError {
-    let uses = |transaction: TransactionIndex| {
-        table
-            .accesses(transaction)
-            .iter()
-            .find(|access| access.account() == account)
-    };
-    let wanted = uses(second)
-        .expect("the account is the transaction's own")
-        .mode();
     let first = batch
         .lanes()
         .take_while(|lane| !lane.contains(&second))
         .flatten()
-        .filter(|&&transaction| {
-            uses(transaction).is_some_and(|access| access.mode().conflicts_with(wanted))
-        })
+        .filter(|&&transaction| conflict_on(table, account, transaction, second))
         .last();
     let first = *first.expect("a conflicting use in an earlier lane was noted before");
     PlanError::Conflict {

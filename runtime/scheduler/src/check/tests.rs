@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::access::Access;
+use crate::plan::Dispatch;
 
 /// Transactions as strings of accounts: a capital letter writes, a small one reads.
 fn table(transactions: &[&str]) -> AccessTable {
@@ -231,6 +232,42 @@ fn senseless_waits_are_refused() {
         &[(0, 3), (2, 1)],
         circle,
     );
+}
+
+#[test]
+fn under_dynamic_dispatch_each_dependency_is_a_wait() {
+    let verdict = |transactions: &[&str], waits: &[(u32, u32)], mode| {
+        let table = table(transactions);
+        let lanes: Vec<[u32; 1]> = (0..narrow(transactions.len())).map(|lane| [lane]).collect();
+        let lanes: Vec<&[u32]> = lanes.iter().map(|lane| &lane[..]).collect();
+        let plan = plan(&[&lanes], waits).with_dispatch(Dispatch::Queued);
+        match check(plan, &table, mode) {
+            Ok(checked) => checked.plan().dispatch().name().to_owned(),
+            Err(refused) => refused.to_string(),
+        }
+    };
+    let replay = |transactions, waits| verdict(transactions, waits, Mode::Replay);
+    assert_eq!(replay(&["A", "A"], &[(1, 0)]), "queued");
+    // Through the readers in between, and not through what is no dependency.
+    assert_eq!(
+        replay(&["A", "a", "a", "A"], &[(1, 0), (2, 0), (3, 1), (3, 2)]),
+        "queued"
+    );
+    let conflict = "transactions 0 and 2 conflict on account 0 in two lanes of batch 0";
+    assert_eq!(replay(&["AB", "B", "A"], &[(1, 0), (2, 1)]), conflict);
+    assert_eq!(
+        replay(&["A", "a", "A"], &[(2, 0), (1, 0)]),
+        "transactions 1 and 2 conflict on account 0 in two lanes of batch 0"
+    );
+    assert_eq!(verdict(&["A", "A"], &[(0, 1)], Mode::Produce), "queued");
+    let inverted =
+        "transaction 1 conflicts with 0 on account 0 and comes first, against block order";
+    assert_eq!(replay(&["A", "A"], &[(0, 1)]), inverted);
+    let circle = "transaction 0 waits for 1, which waits for it in turn";
+    assert_eq!(replay(&["A", "A"], &[(0, 1), (1, 0)]), circle);
+    // No clocks, no limit.
+    let many = vec!["a"; LANES_WITH_WAITS_MAX + 1];
+    assert_eq!(replay(&many, &[(1, 0)]), "queued");
 }
 
 #[test]

@@ -5,12 +5,15 @@
 //! joins the clock that the awaited transaction had at its end. Two transactions of a batch are
 //! ordered exactly if the second one's clock covers the first.
 //!
+//! A plan of dynamic dispatch may have a lane for every transaction, so it keeps no clocks: each
+//! transaction has to wait for all that it directly depends on.
+//!
 //! The canonical order itself proves that nothing deadlocks: every transaction comes behind its
 //! predecessor in the lane and behind those it waits for.
 
 use super::{Coverage, LANES_WITH_WAITS_MAX, Latest, PlanError, inverted};
 use crate::ids::{AccountIndex, TransactionIndex, narrow};
-use crate::plan::{Batch, Plan};
+use crate::plan::{Batch, Dispatch, Plan};
 use crate::request::Mode;
 use crate::table::AccessTable;
 
@@ -51,6 +54,8 @@ struct Walk<'a> {
     /// By transaction: where its clock at the end is kept; `NOBODY` if nothing waits for it.
     kept: Vec<u32>,
     clocks: Vec<u32>,
+    /// By transaction: the last one that waited for it.
+    waited_by: Vec<u32>,
 }
 
 /// Refuses a plan that breaks a rule.
@@ -74,6 +79,7 @@ pub(super) fn check(plan: &Plan, table: &AccessTable, mode: Mode) -> Result<(), 
         readers: Vec::new(),
         kept: vec![NOBODY; table.transaction_count()],
         clocks: Vec::new(),
+        waited_by: vec![NOBODY; table.transaction_count()],
     };
     let mut first_lane = 0;
     for (index, batch) in plan.batches().enumerate() {
@@ -129,8 +135,9 @@ impl Walk<'_> {
         first_lane: usize,
     ) -> Result<(), PlanError> {
         let lane_count = batch.lane_count();
-        let has_waits = !batch.waits().is_empty();
-        if has_waits && lane_count > LANES_WITH_WAITS_MAX {
+        let is_static = self.plan.dispatch() == Dispatch::Static;
+        let has_clocks = is_static && !batch.waits().is_empty();
+        if has_clocks && lane_count > LANES_WITH_WAITS_MAX {
             return Err(PlanError::TooManyLanes {
                 batch: index,
                 lane_count,
@@ -138,7 +145,7 @@ impl Walk<'_> {
         }
         self.check_waits(batch, first_lane)?;
         // Without waits a lane knows of no other one, and an empty clock says so.
-        let width = if has_waits { lane_count } else { 0 };
+        let width = if has_clocks { lane_count } else { 0 };
         let mut now = vec![0_u32; width * width];
         let mut pending: Vec<_> = batch.lanes_with_waits().map(|lane| lane.waits).collect();
         self.clocks.clear();
@@ -146,7 +153,7 @@ impl Walk<'_> {
         for &transaction in batch.order() {
             let place = self.places[transaction.index()];
             let lane = place.lane as usize - first_lane;
-            let clock = &mut now[lane * width..(lane + usize::from(has_waits)) * width];
+            let clock = &mut now[lane * width..(lane + usize::from(has_clocks)) * width];
             while let Some((wait, rest)) = pending[lane].split_first() {
                 if wait.transaction != transaction {
                     break;
@@ -159,15 +166,16 @@ impl Walk<'_> {
                 for (mine, theirs) in clock.iter_mut().zip(theirs) {
                     *mine = (*mine).max(*theirs);
                 }
+                self.waited_by[wait.after.index()] = transaction.0;
                 pending[lane] = rest;
             }
             self.check_uses(index, transaction, clock, first_lane)?;
-            if has_waits {
+            if has_clocks {
                 clock[lane] = place.item + 1;
-                if self.kept[transaction.index()] == AWAITED {
-                    self.kept[transaction.index()] = narrow(self.clocks.len());
-                    self.clocks.extend_from_slice(clock);
-                }
+            }
+            if self.kept[transaction.index()] == AWAITED {
+                self.kept[transaction.index()] = narrow(self.clocks.len());
+                self.clocks.extend_from_slice(clock);
             }
         }
         Ok(())
@@ -201,10 +209,12 @@ impl Walk<'_> {
         first_lane: usize,
     ) -> Result<(), PlanError> {
         let own = self.places[transaction.index()];
-        let places = &self.places;
+        let (places, waited_by) = (&self.places, &self.waited_by);
         let precedes = |other: u32| {
+            let is_awaited = waited_by[other as usize] == transaction.0;
             let other = places[other as usize];
-            other.lane == own.lane
+            is_awaited
+                || other.lane == own.lane
                 || clock
                     .get(other.lane as usize - first_lane)
                     .is_some_and(|&k| other.item < k)
@@ -225,7 +235,9 @@ impl Walk<'_> {
                     batch: narrow(batch),
                 };
             }
-            if users.writer != NOBODY && !precedes(users.writer) {
+            // Readers were ordered after the writer when they were looked at.
+            let has_readers = access.is_write() && users.readers != NOBODY;
+            if !has_readers && users.writer != NOBODY && !precedes(users.writer) {
                 return Err(conflict(users.writer, account));
             }
             if access.is_write() {

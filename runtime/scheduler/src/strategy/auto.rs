@@ -1,17 +1,19 @@
 //! Plans with several strategies and takes the plan with the least predicted makespan.
 
-use super::{Lanes, Layered, Serial, Strategy, StrategyError, Waits};
+use super::{Layered, Strategy, StrategyError, lanes, serial::serial, waits};
 use crate::bounds::Bounds;
 use crate::plan::Plan;
 use crate::predict::predict;
-use crate::request::PlanRequest;
+use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
-/// The best of [`Serial`], [`Lanes`], [`Waits`] and [`Layered`], tried in this order; stops as soon
-/// as one is within 1 % of the lower bound, as none can be much better.
+/// The best of [`Serial`](crate::Serial), the first attempt of [`Lanes`](crate::Lanes),
+/// [`Waits`](crate::Waits), all of `Lanes`, and [`Layered`], tried in this order; stops as soon as
+/// one is close to the lower bound.
 ///
-/// Ties go to the one tried first: few lanes and no waits cost the workers least. Complexity is
-/// that of the strategies tried; without hot accounts the first two do. First-fit and the
+/// Planning takes time, too. So a plan of the cheap first two is taken if it is within 1 % of the
+/// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. Ties
+/// go to the one tried first: few lanes and no waits cost the workers least. First-fit and the
 /// colourings are not tried: with one transaction a lane they pay a barrier per colour where lanes
 /// pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,19 +26,38 @@ impl Strategy for Auto {
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
         let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
-        let good = bound.saturating_add(bound.div_ceil(100));
-        let candidates: [&dyn Strategy; 4] = [&Serial, &Lanes, &Waits, &Layered];
-        let mut best: Option<(u64, Plan)> = None;
-        for strategy in candidates {
-            let plan = strategy.plan(table, request)?;
-            let makespan = predict(&plan, table, request.workers, &request.costs);
-            if best.as_ref().is_none_or(|(least, _)| makespan < *least) {
-                best = Some((makespan, plan));
-            }
-            if best.as_ref().is_some_and(|(least, _)| *least <= good) {
-                break;
-            }
+        let within =
+            |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
+        let serially = table.total_cost().saturating_add(request.costs.barrier);
+        if within(serially, 100) || request.workers.get() == 1 {
+            return Ok(serial(table));
         }
-        Ok(best.expect("there are candidates").1)
+        let mut best = Best(None, serially);
+        best.offer(lanes::first_attempt(table, request));
+        if !within(best.1, 100) {
+            best.offer(Some(waits::plan(table, request, bound)));
+        }
+        if !within(best.1, 32) {
+            if request.mode == Mode::Produce {
+                best.offer(Some(lanes::plan(table, request)));
+            }
+            let layered = Layered.plan(table, request)?;
+            let makespan = predict(&layered, table, request.workers, &request.costs);
+            best.offer(Some((layered, makespan)));
+        }
+        Ok(best.0.unwrap_or_else(|| serial(table)))
+    }
+}
+
+/// The best plan so far, none for the serial one, and its predicted makespan.
+struct Best(Option<Plan>, u64);
+
+impl Best {
+    fn offer(&mut self, found: Option<(Plan, u64)>) {
+        if let Some((plan, makespan)) = found
+            && makespan < self.1
+        {
+            *self = Self(Some(plan), makespan);
+        }
     }
 }

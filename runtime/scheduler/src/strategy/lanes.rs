@@ -48,20 +48,33 @@ impl Strategy for Lanes {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let (plan, makespan) = match request.mode {
-            Mode::Produce => produce::plan(table, request),
-            Mode::Replay => {
-                let plan = replay::plan(table, request);
-                let makespan = predict(&plan, table, request.workers, &request.costs);
-                (plan, makespan)
-            }
-        };
+        let (plan, makespan) = plan(table, request);
         let serially = table.total_cost().saturating_add(request.costs.barrier);
         Ok(if makespan >= serially {
             serial(table)
         } else {
             plan
         })
+    }
+}
+
+/// The plan and its predicted makespan, be it worse than serial or not.
+pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
+    match request.mode {
+        Mode::Produce => produce::plan(table, request),
+        Mode::Replay => {
+            let plan = replay::plan(table, request);
+            let makespan = predict(&plan, table, request.workers, &request.costs);
+            (plan, makespan)
+        }
+    }
+}
+
+/// The same if one pass finds a plan close to the bound; in replay mode there is but one pass.
+pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
+    match request.mode {
+        Mode::Produce => produce::first_attempt(table, request),
+        Mode::Replay => Some(plan(table, request)),
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Strategy, StrategyError};
 use crate::bounds::Bounds;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
-use crate::plan::Plan;
+use crate::plan::{Dispatch, Plan};
 use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
@@ -36,6 +36,11 @@ mod replay;
 /// left; in replay mode the one that begins the heaviest chain, block order kept. Where one lane
 /// without waits is predicted to be as fast, that is the plan.
 ///
+/// Lanes are as level as the costs are right. In replay mode, where a chain that starts late
+/// holds everything up, transactions that cost much against a wait are therefore not dealt to
+/// lanes: each is one of its own, those with the heaviest chains first, and under
+/// [ranked dispatch](crate::Dispatch::Ranked) idle workers take the first that is ready.
+///
 /// O(accesses + accounts + n log n + waits x lanes).
 ///
 /// Use it wherever accounts are hot: it comes closest to the lower bounds, in replay by far.
@@ -48,19 +53,11 @@ impl Strategy for Waits {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
-        if lane_count == 1 {
+        if request.workers.get() == 1 {
             return Ok(serial(table));
         }
-        let (plan, makespan) = match request.mode {
-            Mode::Produce => best_attempt(table, request, lane_count),
-            Mode::Replay => link(
-                table,
-                request,
-                lane_count,
-                &replay::schedule(table, request, lane_count),
-            ),
-        };
+        let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
+        let (plan, makespan) = plan(table, request, bound);
         let serially = table.total_cost().saturating_add(request.costs.barrier);
         Ok(if makespan >= serially {
             serial(table)
@@ -68,6 +65,32 @@ impl Strategy for Waits {
             plan
         })
     }
+}
+
+/// The plan and its predicted makespan, be it worse than serial or not. `bound` is the lower
+/// bound of the makespan.
+pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (Plan, u64) {
+    let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
+    match request.mode {
+        Mode::Produce => best_attempt(table, request, lane_count, bound),
+        Mode::Replay if is_coarse(table, request) => {
+            let plan = replay::ranked(table).with_dispatch(Dispatch::Ranked);
+            let makespan = predict(&plan, table, request.workers, &request.costs);
+            (plan, makespan)
+        }
+        Mode::Replay => {
+            let schedule = replay::schedule(table, request, lane_count);
+            link(table, request, lane_count, &schedule)
+        }
+    }
+}
+
+/// Transactions that cost so many waits on average are worth a wait each.
+const WAITS_PER_TRANSACTION_MIN: u64 = 32;
+
+fn is_coarse(table: &AccessTable, request: &PlanRequest) -> bool {
+    let waits = u64::from(narrow(table.transaction_count())).saturating_mul(request.costs.wait);
+    table.total_cost() >= waits.saturating_mul(WAITS_PER_TRANSACTION_MIN)
 }
 
 /// How the attempts in produce mode rank transactions, how often they do so anew, and up to how
@@ -81,8 +104,12 @@ const ATTEMPTS: [(Rank, usize, usize); 4] = [
 ];
 
 /// The best plan of some attempts, which end when one is within 3 % of the lower bound.
-fn best_attempt(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> (Plan, u64) {
-    let bound = Bounds::of(table).lower_bound(Mode::Produce, request.workers);
+fn best_attempt(
+    table: &AccessTable,
+    request: &PlanRequest,
+    lane_count: usize,
+    bound: u64,
+) -> (Plan, u64) {
     let good = bound.saturating_add(bound / 32);
     let mut best = None;
     for (rank, round_count, transaction_count_max) in ATTEMPTS {

@@ -3,7 +3,7 @@
 
 use std::cell::{Ref, RefMut};
 
-use super::{AccountSlot, InstructionAccount, TransactionContext};
+use super::{AccountSlot, AccountUse, InstructionAccount, TransactionContext};
 use crate::{
     Account, Address, InstructionError,
     address::program_ids,
@@ -113,6 +113,7 @@ impl AccountMut<'_, '_> {
     /// `ExternalAccountLamportSpend` if another program owns the account and it would lose
     /// lamports; `ReadonlyLamportChange` if it is read-only; `ExecutableLamportChange` if it is
     /// executable and the rules freeze such accounts.
+    #[inline]
     pub fn set_lamports(&mut self, lamports: u64) -> Result<(), InstructionError> {
         if lamports < self.lamports && !self.is_owned_by_program() {
             return Err(InstructionError::ExternalAccountLamportSpend);
@@ -137,7 +138,13 @@ impl AccountMut<'_, '_> {
     ///
     /// # Errors
     /// `ArithmeticOverflow`, or what [`AccountMut::set_lamports`] reports.
+    #[inline]
     pub fn credit(&mut self, lamports: u64) -> Result<(), InstructionError> {
+        if let Some(balances) = self.slot.add_credit(lamports) {
+            let (before, after) = balances?;
+            self.transaction.add_lamports_change(before, after);
+            return Ok(());
+        }
         let sum = self.lamports.checked_add(lamports);
         self.set_lamports(sum.ok_or(InstructionError::ArithmeticOverflow)?)
     }
@@ -206,6 +213,8 @@ impl AccountMut<'_, '_> {
             self.transaction.set_growth(before, size);
             self.writable_data()?.resize(size, 0);
         }
+        // Also where the size stays: a read-only account would have been refused.
+        self.slot.mark(AccountUse::Written);
         Ok(())
     }
 

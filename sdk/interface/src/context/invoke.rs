@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use super::{
-    AccountMut, AccountRef, Cause, Event, InnerInstruction, InstructionAccount, LogEntry,
-    ReturnData, TransactionContext, diagnostic,
+    AccountMut, AccountRef, AccountUse, Cause, Event, InnerInstruction, InstructionAccount,
+    LogEntry, ReturnData, TransactionContext, diagnostic,
 };
 use crate::{
-    AccountMeta, Address, InstructionError, InstructionRef, RuleSet, Sysvars,
+    AccountMeta, Address, InstructionError, InstructionRef, Positions, RuleSet, Sysvars,
     address::{create_program_address, program_ids},
     limits::{
         DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
@@ -23,6 +23,8 @@ pub(super) struct Frame<'i, 't> {
     /// Where the instruction's accounts begin in the context's list; they reach to its end.
     pub(super) metas_start: usize,
     pub(super) data: &'i [u8],
+    /// Accounts that the caller only credits, by position; the program must do so too.
+    pub(super) credit_only: Positions,
 }
 
 /// The running instruction: its accounts, its data, and the services of the runtime.
@@ -34,6 +36,8 @@ pub struct InvokeContext<'i, 't> {
     transaction: &'i mut TransactionContext<'t>,
     frame: Frame<'i, 't>,
     metas_end: usize,
+    /// Accounts that the program only credits, by position.
+    credit_only: Positions,
 }
 
 impl<'i, 't> InvokeContext<'i, 't> {
@@ -43,6 +47,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
             transaction,
             frame,
             metas_end,
+            credit_only: Positions::NONE,
         }
     }
 
@@ -95,28 +100,45 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// Borrows the account at `position` for reading.
     ///
     /// # Errors
-    /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while an
-    /// [`AccountMut`] of the same account is alive.
+    /// `MissingAccount` (or what the rules say) past the end; `PrivilegeEscalation` if the program
+    /// declared that it only credits the account; `AccountBorrowFailed` while an [`AccountMut`]
+    /// of the same account is alive.
     pub fn account(&self, position: usize) -> Result<AccountRef<'_, 't>, InstructionError> {
-        let meta = self.meta(position)?;
+        let meta = self.known_meta(position)?;
         let slot = &self.transaction.slots()[usize::from(meta.index)];
         let slot = slot
             .try_borrow()
             .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        slot.mark(AccountUse::Read);
         Ok(AccountRef { slot, meta })
     }
 
     /// Borrows the account at `position` exclusively.
     ///
     /// # Errors
-    /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while
-    /// another borrow of the same account is alive.
+    /// `MissingAccount` (or what the rules say) past the end; `PrivilegeEscalation` if the program
+    /// declared that it only credits the account; `AccountBorrowFailed` while another borrow of
+    /// the same account is alive.
     pub fn account_mut(&self, position: usize) -> Result<AccountMut<'_, 't>, InstructionError> {
-        let meta = self.meta(position)?;
+        self.borrow_mut(self.known_meta(position)?)
+    }
+
+    /// Adds lamports to the account at `position`, whether or not the program declared that it
+    /// only does this to it ([`Program::credit_only`](crate::Program::credit_only)).
+    ///
+    /// # Errors
+    /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while another
+    /// borrow of the same account is alive; what [`AccountMut::credit`] reports.
+    pub fn credit(&self, position: usize, lamports: u64) -> Result<(), InstructionError> {
+        self.borrow_mut(self.meta(position)?)?.credit(lamports)
+    }
+
+    fn borrow_mut(&self, meta: InstructionAccount) -> Result<AccountMut<'_, 't>, InstructionError> {
         let slot = &self.transaction.slots()[usize::from(meta.index)];
         let slot = slot
             .try_borrow_mut()
             .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        slot.mark(AccountUse::Read);
         Ok(AccountMut {
             slot,
             meta,
@@ -261,7 +283,8 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `MissingAccount` for an account or program that this instruction does not name;
-    /// `PrivilegeEscalation` for a right it does not have; `CallDepth`,
+    /// `PrivilegeEscalation` for a right it does not have, or if the callee would do more than
+    /// credit an account that this program declared to credit only; `CallDepth`,
     /// `ReentrancyNotAllowed`, `MaxInstructionTraceLengthExceeded`,
     /// `MaxAccountsExceeded`, `InvalidArgument` (data too long); what the callee reports. Any
     /// of them fails the transaction, even if the caller goes on; so does a panic of the callee
@@ -298,8 +321,12 @@ impl<'i, 't> InvokeContext<'i, 't> {
         // Solana reports derivation errors of invokes under their number.
         let signers = signers.map_err(|error| InstructionError::Custom(error as u32))?;
         let metas = self.callee_metas(instruction.accounts, &signers)?;
+        let credit_only = self.credit_only_in(&metas)?;
         let program = self.named_account(instruction.program);
         let program = program.ok_or(InstructionError::MissingAccount)?;
+        if self.only_credits(program.index) {
+            return Err(InstructionError::PrivilegeEscalation);
+        }
 
         let metas_start = self.transaction.metas.len();
         self.transaction.metas.extend_from_slice(&metas);
@@ -309,6 +336,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
             program: address.ok_or(InstructionError::MissingAccount)?,
             metas_start,
             data: instruction.data,
+            credit_only,
         };
         InvokeContext::new(self.transaction, frame).run()
     }
@@ -352,6 +380,50 @@ impl<'i, 't> InvokeContext<'i, 't> {
         Ok(metas)
     }
 
+    /// Which of a callee's accounts this program only credits, by position there.
+    fn credit_only_in(&self, metas: &[InstructionAccount]) -> Result<Positions, InstructionError> {
+        let mut inherited = Positions::NONE;
+        if self.credit_only.is_empty() {
+            return Ok(inherited);
+        }
+        for (position, meta) in metas.iter().enumerate() {
+            if self.only_credits(meta.index) {
+                if position >= Positions::COUNT {
+                    return Err(InstructionError::PrivilegeEscalation);
+                }
+                inherited = inherited.union(Positions::only(position));
+            }
+        }
+        Ok(inherited)
+    }
+
+    /// True if the program only credits the transaction's account at `index`.
+    fn only_credits(&self, index: u8) -> bool {
+        let mut positions = self.credit_only.iter();
+        positions.any(|position| self.metas()[position].index == index)
+    }
+
+    /// Those of the declared positions whose accounts the instruction may write and names at no
+    /// other position.
+    fn effective(&self, declared: Positions) -> Positions {
+        let metas = self.metas();
+        let mut effective = Positions::NONE;
+        for position in declared
+            .iter()
+            .take_while(|position| *position < metas.len())
+        {
+            let index = metas[position].index;
+            let mut names = metas
+                .iter()
+                .enumerate()
+                .filter(|(_, meta)| meta.index == index);
+            if names.all(|(name, meta)| declared.contains(name) && meta.is_writable) {
+                effective = effective.union(Positions::only(position));
+            }
+        }
+        effective
+    }
+
     /// This instruction's account with the given address, with the rights of all its names.
     fn named_account(&self, address: &Address) -> Option<InstructionAccount> {
         let mut found: Option<InstructionAccount> = None;
@@ -391,6 +463,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
         if !self.owner_is_native_loader()? {
             return Err(InstructionError::UnsupportedProgramId);
         }
+        let declared = program.credit_only(self.frame.data, self.account_count());
+        self.credit_only = self.effective(declared);
+        if !self.frame.credit_only.without(self.credit_only).is_empty() {
+            return Err(InstructionError::PrivilegeEscalation);
+        }
 
         self.transaction.stack.push(self.frame.program_index);
         let address = *self.frame.program;
@@ -425,6 +502,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let slot = slot
             .try_borrow()
             .map_err(|_| InstructionError::AccountBorrowOutstanding)?;
+        slot.mark(AccountUse::Read);
         Ok(slot.account().owner == program_ids::NATIVE_LOADER)
     }
 
@@ -446,6 +524,14 @@ impl<'i, 't> InvokeContext<'i, 't> {
 
     fn metas(&self) -> &[InstructionAccount] {
         &self.transaction.metas[self.frame.metas_start..self.metas_end]
+    }
+
+    /// The account at `position`, if the program may know what it holds.
+    fn known_meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
+        if self.credit_only.contains(position) {
+            return Err(InstructionError::PrivilegeEscalation);
+        }
+        self.meta(position)
     }
 
     fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {

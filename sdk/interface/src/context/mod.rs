@@ -21,7 +21,7 @@ pub use borrow::{AccountMut, AccountRef};
 pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
-pub use slot::AccountSlot;
+pub use slot::{AccountSlot, AccountUse};
 pub use transaction::{InstructionAccount, Scratch, TransactionContext};
 
 #[cfg(test)]

@@ -1,16 +1,37 @@
 //! An account as a transaction holds it, with what is needed to undo the transaction.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-use crate::{Account, AccountData, Address};
+use crate::{Account, AccountData, Address, InstructionError};
 
 /// How the transaction holds the account.
 #[derive(Debug)]
 enum Held<'t> {
     /// Read-only: other transactions may be reading it at this moment.
     Shared(&'t Account),
+    /// Read-only, but no other transaction can reach it.
+    Lent(Account),
+    /// Only credited: other transactions may be crediting it at this moment.
+    Credited {
+        /// What it was when the last transaction wrote it.
+        base: &'t Account,
+        /// What this transaction adds.
+        lamports: u64,
+        /// The sum of all that it tried to add, saturating; undoing keeps it.
+        tried: u64,
+    },
     /// Writable: moved out of the block's state until the transaction ends.
     Owned(Account),
+}
+
+impl Held<'_> {
+    fn account(&self) -> &Account {
+        match self {
+            Self::Shared(account) | Self::Credited { base: account, .. } => account,
+            Self::Owned(account) | Self::Lent(account) => account,
+        }
+    }
 }
 
 /// The data from before the transaction's first write.
@@ -24,6 +45,21 @@ enum DataBefore {
     Copied(Range<usize>),
 }
 
+/// What was done with an account in the course of a transaction, whatever was declared and also
+/// where it was undone later.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum AccountUse {
+    /// No program that ran looked into the account. Its address and its signature are part of the
+    /// message: looking at these needs no access.
+    #[default]
+    Untouched,
+    /// A program borrowed the account, shared or exclusively, or it is a program that ran.
+    Read,
+    /// A program, or the runtime for fee or nonce, obtained the right to change lamports, owner
+    /// or data: the account could not have been read-only. Writing what was there before counts.
+    Written,
+}
+
 /// One account of a transaction.
 #[derive(Debug)]
 pub struct AccountSlot<'t> {
@@ -34,6 +70,7 @@ pub struct AccountSlot<'t> {
     owner_before: Address,
     executable_before: bool,
     data_before: DataBefore,
+    used: Cell<AccountUse>,
     /// Data length when the running top-level instruction began.
     pub(super) size_at_entry: usize,
 }
@@ -44,16 +81,33 @@ impl<'t> AccountSlot<'t> {
         Self::new(address, Held::Shared(account), is_signer)
     }
 
+    /// An account that the transaction only reads, and no other one at the same time;
+    /// [`AccountSlot::into_account`] gives it back.
+    pub fn lent(address: &'t Address, account: Account, is_signer: bool) -> Self {
+        Self::new(address, Held::Lent(account), is_signer)
+    }
+
+    /// An account to which the transaction only adds lamports, while others may do the same.
+    ///
+    /// `base` is the account without what others add meanwhile: it must hold enough that more
+    /// makes no difference to the rules of a transaction. [`AccountSlot::credited`] tells what was
+    /// added.
+    pub fn credit_only(address: &'t Address, base: &'t Account, is_signer: bool) -> Self {
+        let held = Held::Credited {
+            base,
+            lamports: 0,
+            tried: 0,
+        };
+        Self::new(address, held, is_signer)
+    }
+
     /// An account that the transaction may change; [`AccountSlot::into_account`] gives it back.
     pub fn owned(address: &'t Address, account: Account, is_signer: bool) -> Self {
         Self::new(address, Held::Owned(account), is_signer)
     }
 
     fn new(address: &'t Address, held: Held<'t>, is_signer: bool) -> Self {
-        let account = match &held {
-            Held::Shared(account) => account,
-            Held::Owned(account) => account,
-        };
+        let account = held.account();
         let (lamports_before, owner_before) = (account.lamports, account.owner);
         let executable_before = account.executable;
         Self {
@@ -64,6 +118,7 @@ impl<'t> AccountSlot<'t> {
             owner_before,
             executable_before,
             data_before: DataBefore::Unchanged,
+            used: Cell::new(AccountUse::Untouched),
             size_at_entry: 0,
         }
     }
@@ -80,15 +135,37 @@ impl<'t> AccountSlot<'t> {
 
     /// True if the transaction may change the account.
     pub fn is_writable(&self) -> bool {
-        matches!(self.held, Held::Owned(_))
+        matches!(self.held, Held::Owned(_) | Held::Credited { .. })
     }
 
-    /// The account as it is now.
+    /// The account as it is now; without what was added if it is only credited.
     pub fn account(&self) -> &Account {
-        match &self.held {
-            Held::Shared(account) => account,
-            Held::Owned(account) => account,
+        self.held.account()
+    }
+
+    /// The balance now, credits of this transaction included.
+    pub fn lamports(&self) -> u64 {
+        // The sum was checked when it was made.
+        self.account().lamports.saturating_add(self.credited())
+    }
+
+    /// What the transaction adds to an account that it only credits; 0 for others.
+    pub fn credited(&self) -> u64 {
+        match self.held {
+            Held::Credited { lamports, .. } => lamports,
+            _ => 0,
         }
+    }
+
+    /// What was done with the account so far.
+    pub fn used(&self) -> AccountUse {
+        self.used.get()
+    }
+
+    /// Notes a use. A byte beside what is being used anyway, so it is kept whether or not anybody
+    /// asks.
+    pub(super) fn mark(&self, used: AccountUse) {
+        self.used.set(self.used.get().max(used));
     }
 
     /// The balance before the transaction, less fees it has paid.
@@ -109,24 +186,62 @@ impl<'t> AccountSlot<'t> {
     pub fn is_changed(&self) -> bool {
         let account = self.account();
         !matches!(self.data_before, DataBefore::Unchanged)
-            || account.lamports != self.lamports_before
+            || self.lamports() != self.lamports_before
             || account.owner != self.owner_before
             || account.executable != self.executable_before
     }
 
     /// The account, if it is owned, for changes outside of data.
     pub(super) fn owned_mut(&mut self) -> Option<&mut Account> {
-        match &mut self.held {
-            Held::Owned(account) => Some(account),
-            Held::Shared(_) => None,
+        let Held::Owned(account) = &mut self.held else {
+            return None;
+        };
+        self.used.set(AccountUse::Written);
+        Some(account)
+    }
+
+    /// The sum of all that the transaction tried to add to an account that it only credits, also
+    /// where it failed; saturating. As long as this and the balance, whatever others add, fit 64
+    /// bits together, no credit can have overflowed, or can have been the first to.
+    pub fn credit_tried(&self) -> u64 {
+        match self.held {
+            Held::Credited { tried, .. } => tried,
+            _ => 0,
         }
     }
 
-    /// The data for writing; what it was goes to `undo` the first time. `None` if shared.
+    /// Adds lamports to an account that is only credited; gives what it held and holds now, as
+    /// far as this transaction knows. `None` if the account is held otherwise, an error if the
+    /// balance does not fit 64 bits.
+    pub(super) fn add_credit(
+        &mut self,
+        lamports: u64,
+    ) -> Option<Result<(u64, u64), InstructionError>> {
+        let before = self.lamports();
+        let Held::Credited {
+            lamports: sum,
+            tried,
+            ..
+        } = &mut self.held
+        else {
+            return None;
+        };
+        *tried = tried.saturating_add(lamports);
+        let Some(after) = before.checked_add(lamports) else {
+            return Some(Err(InstructionError::ArithmeticOverflow));
+        };
+        // Not larger than the balance, which fits.
+        *sum = sum.saturating_add(lamports);
+        self.used.set(AccountUse::Written);
+        Some(Ok((before, after)))
+    }
+
+    /// The data for writing; what it was goes to `undo` the first time. `None` unless owned.
     pub(super) fn data_mut(&mut self, undo: &mut Vec<u8>) -> Option<&mut Vec<u8>> {
         let Held::Owned(account) = &mut self.held else {
             return None;
         };
+        self.used.set(AccountUse::Written);
         if matches!(self.data_before, DataBefore::Unchanged) {
             self.data_before = if account.data.is_unique() {
                 let start = undo.len();
@@ -152,8 +267,13 @@ impl<'t> AccountSlot<'t> {
 
     /// Takes all changes back.
     pub(super) fn undo(&mut self, undo: &[u8]) {
-        let Held::Owned(account) = &mut self.held else {
-            return;
+        let account = match &mut self.held {
+            Held::Owned(account) => account,
+            Held::Credited { lamports, .. } => {
+                *lamports = 0;
+                return;
+            }
+            Held::Shared(_) | Held::Lent(_) => return,
         };
         account.lamports = self.lamports_before;
         account.owner = self.owner_before;
@@ -170,11 +290,11 @@ impl<'t> AccountSlot<'t> {
         }
     }
 
-    /// Gives an owned account back; `None` for a shared one.
+    /// Gives an owned or lent account back; `None` for one that others hold too.
     pub fn into_account(self) -> Option<Account> {
         match self.held {
-            Held::Owned(account) => Some(account),
-            Held::Shared(_) => None,
+            Held::Owned(account) | Held::Lent(account) => Some(account),
+            Held::Shared(_) | Held::Credited { .. } => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::{AccountSlot, Diagnostic, InvokeContext, Records, invoke::Frame};
-use crate::{Address, Environment, InstructionError, nonce::NonceState};
+use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
 
 /// An account of an instruction: which of the transaction's, and with what rights.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -274,6 +274,7 @@ impl<'t> TransactionContext<'t> {
             program: address,
             metas_start: 0,
             data,
+            credit_only: Positions::NONE,
         };
         let result = InvokeContext::new(self, frame).run();
         if !self.stack.is_empty() {

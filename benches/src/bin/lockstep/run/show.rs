@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use clap::builder::styling::Style;
 
-use super::{Report, Seconds};
+use lockstep_benches::chain::Seconds;
+
+use super::Report;
 use crate::text::{self, BAD, BOLD, DIM, GOOD, Table, paint, rounded, thousands};
 
 /// The whole summary.

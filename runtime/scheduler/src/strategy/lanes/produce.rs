@@ -17,6 +17,7 @@
     reason = "positions are bounded by the table; an account's heat is the sum of what is left"
 )]
 
+use super::super::rank::sort_by_falling;
 use super::LaneLengths;
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Plan, PlanBuilder};
@@ -28,16 +29,28 @@ const BARRIERS_PER_BATCH_MIN: u64 = 10;
 /// Larger blocks make do with the first two attempts.
 const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
 
+/// The plan of the first attempt, and its predicted makespan, if that is within 3 % of the
+/// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
+pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
+    let heat = Heat::of(table);
+    let good = good(heat.bound(table.total_cost(), request));
+    Attempt::new(table, request, heat, 1).run(good)
+}
+
+/// A makespan within 3 % of the bound, after which nothing more is tried.
+fn good(bound: u64) -> u64 {
+    bound.saturating_add(bound / 32)
+}
+
 /// The best plan of some attempts, and its predicted makespan.
 pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
-    let heat = Heat::of(table);
-    let bound = heat.bound(table.total_cost(), request);
-    // Within 3 % of the bound nothing more is tried. One batch of full length mostly is, unless
-    // several accounts are hot; then quarters of the work left are the best first choice.
-    let good = bound.saturating_add(bound / 32);
-    if let Some(found) = Attempt::new(table, request, heat.clone(), 1).run(good) {
+    if let Some(found) = first_attempt(table, request) {
         return found;
     }
+    // Quarters of the work left are the best choice where several accounts are hot.
+    let heat = Heat::of(table);
+    let bound = heat.bound(table.total_cost(), request);
+    let good = good(bound);
     let second = Attempt::new(table, request, heat.clone(), 4).run(u64::MAX);
     let mut best = second.expect("an attempt without limit succeeds");
     for share in [2, 8, 16] {
@@ -133,9 +146,6 @@ struct Owner {
     reader: u32,
 }
 
-/// A transaction that is left, sorted by falling heat.
-type Entry = (u64, u64, TransactionIndex);
-
 struct Attempt<'a> {
     table: &'a AccessTable,
     request: &'a PlanRequest,
@@ -170,11 +180,7 @@ impl<'a> Attempt<'a> {
     /// The plan and its predicted makespan; `None` once it cannot be within `limit`.
     fn run(mut self, limit: u64) -> Option<(Plan, u64)> {
         let mut builder = PlanBuilder::with_capacity(self.table.transaction_count());
-        let mut left: Vec<Entry> = self
-            .table
-            .transactions()
-            .map(|transaction| (0, 0, transaction))
-            .collect();
+        let mut left: Vec<TransactionIndex> = self.table.transactions().collect();
         let barrier = self.request.costs.barrier;
         let mut now = 0_u64;
         for batch in 0.. {
@@ -197,22 +203,22 @@ impl<'a> Attempt<'a> {
     }
 
     /// Sorts what is left by falling heat and returns what it needs at least.
-    fn sort(&self, left: &mut [Entry]) -> u64 {
+    fn sort(&self, left: &mut [TransactionIndex]) -> u64 {
         let mut hottest = 0;
-        for entry in left.iter_mut() {
-            let transaction = entry.2;
-            let (first, second) = self.heat.of_transaction(self.table, transaction);
-            hottest = hottest.max(first).max(self.table.cost(transaction));
-            *entry = (u64::MAX - first, u64::MAX - second, transaction);
+        let mut pairs = Vec::with_capacity(left.len());
+        for &transaction in &*left {
+            let heat = self.heat.of_transaction(self.table, transaction);
+            hottest = hottest.max(heat.0).max(self.table.cost(transaction));
+            pairs.push(heat);
         }
-        left.sort_unstable();
+        sort_by_falling(left, &pairs);
         hottest.max(self.work.div_ceil(u64::from(self.request.workers.get())))
     }
 
     /// Places what it can in a batch of the given length; what it cannot stays in `left`.
-    fn place_batch(&mut self, batch: u32, left: &mut Vec<Entry>, length: u64) {
+    fn place_batch(&mut self, batch: u32, left: &mut Vec<TransactionIndex>, length: u64) {
         self.lengths.clear();
-        left.retain(|&(_, _, transaction)| {
+        left.retain(|&transaction| {
             let Some(lane) = self.lane_for(batch, transaction, length) else {
                 return true;
             };

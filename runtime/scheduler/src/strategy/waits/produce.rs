@@ -14,6 +14,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::super::rank::sort_by_falling;
 use super::Slot;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
@@ -154,16 +155,9 @@ fn heat(table: &AccessTable) -> Vec<u64> {
 impl Play<'_> {
     /// Ranks what is left anew by the work that is left, and forgets who is parked.
     fn sort(&mut self, left: Vec<TransactionIndex>) {
-        let mut keys: Vec<(u64, u64, TransactionIndex)> = Vec::with_capacity(left.len());
-        for transaction in left {
-            let (first, second) = self.key(transaction);
-            keys.push((u64::MAX - first, u64::MAX - second, transaction));
-        }
-        keys.sort_unstable();
-        self.by_rank = keys
-            .into_iter()
-            .map(|(_, _, transaction)| transaction)
-            .collect();
+        let keys: Vec<(u64, u64)> = left.iter().map(|&one| self.key(one)).collect();
+        self.by_rank = left;
+        sort_by_falling(&mut self.by_rank, &keys);
         self.is_started = vec![false; self.by_rank.len()];
         self.untried = 0;
         self.woken.clear();

@@ -1,8 +1,7 @@
 //! Plays a block through in its own order: whenever a worker is idle, it starts the runnable
 //! transaction at the head of the heaviest chain of conflicting transactions.
 //!
-//! A transaction is runnable when all that it depends on have ended: the last writer before it
-//! of each account that it uses and, if it writes the account, the readers since.
+//! A transaction is runnable when all that it [depends on](each_dependency) have ended.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "counts and positions are bounded by the number of accesses"
@@ -11,9 +10,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::super::dependencies::{dispatched, each_dependency};
+use super::super::rank::sort_by_falling;
 use super::Slot;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
+use crate::plan::Plan;
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
@@ -67,6 +69,15 @@ pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: u
     play.schedule
 }
 
+/// Each transaction as a lane of its own, those that begin the heaviest chains first.
+/// O(accesses + accounts + n log n).
+pub(super) fn ranked(table: &AccessTable) -> Plan {
+    let chains: Vec<(u64, u64)> = chains(table).into_iter().map(|chain| (chain, 0)).collect();
+    let mut order: Vec<TransactionIndex> = table.transactions().collect();
+    sort_by_falling(&mut order, &chains);
+    dispatched(table, order)
+}
+
 /// For each transaction, the cost of the heaviest chain that begins with it.
 fn chains(table: &AccessTable) -> Vec<u64> {
     // By account: the heaviest chains that begin with a later writer and with any later user.
@@ -104,13 +115,6 @@ struct Graph {
     links: Vec<(u32, u32)>,
 }
 
-#[derive(Clone, Copy)]
-struct Account {
-    writer: u32,
-    /// The head of the list of readers since.
-    readers: u32,
-}
-
 impl Graph {
     fn of(table: &AccessTable) -> Self {
         let count = table.transaction_count();
@@ -119,49 +123,15 @@ impl Graph {
             successors: vec![NOBODY; count],
             links: Vec::with_capacity(table.access_count()),
         };
-        let mut accounts = vec![
-            Account {
-                writer: NOBODY,
-                readers: NOBODY
-            };
-            table.account_count()
-        ];
-        let mut readers: Vec<(u32, u32)> = Vec::new();
-        for transaction in table.transactions() {
-            for access in table.accesses(transaction) {
-                let account = &mut accounts[access.account().index()];
-                if access.is_write() {
-                    let mut next = account.readers;
-                    // Whoever comes after a reader also comes after the writer before it.
-                    if next == NOBODY {
-                        graph.add(account.writer, transaction);
-                    }
-                    while next != NOBODY {
-                        let (reader, behind) = readers[next as usize];
-                        graph.add(reader, transaction);
-                        next = behind;
-                    }
-                    *account = Account {
-                        writer: transaction.0,
-                        readers: NOBODY,
-                    };
-                } else {
-                    graph.add(account.writer, transaction);
-                    readers.push((transaction.0, account.readers));
-                    account.readers = narrow(readers.len()) - 1;
-                }
-            }
-        }
+        each_dependency(table, |before, after| graph.add(before, after));
         graph
     }
 
-    fn add(&mut self, before: u32, after: TransactionIndex) {
-        if before != NOBODY {
-            let head = &mut self.successors[before as usize];
-            self.links.push((after.0, *head));
-            *head = narrow(self.links.len()) - 1;
-            self.predecessor_counts[after.index()] += 1;
-        }
+    fn add(&mut self, before: TransactionIndex, after: TransactionIndex) {
+        let head = &mut self.successors[before.index()];
+        self.links.push((after.0, *head));
+        *head = narrow(self.links.len()) - 1;
+        self.predecessor_counts[after.index()] += 1;
     }
 }
 

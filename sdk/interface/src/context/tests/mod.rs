@@ -1,5 +1,6 @@
 //! The rules that guard accounts, each met once at its edge, through a program of one closure.
 
+mod credit;
 mod diagnostic;
 mod invoke;
 mod undo;
@@ -8,7 +9,7 @@ use std::fmt;
 
 use super::*;
 use crate::{
-    Account, AccountMeta, Address, Environment, Instruction, InstructionError, Program,
+    Account, AccountMeta, Address, Environment, Instruction, InstructionError, Positions, Program,
     ProgramTable, RuleSet, Sysvars,
     address::program_ids,
     limits::{INSTRUCTION_GROWTH_MAX, RETURN_DATA_SIZE_MAX},

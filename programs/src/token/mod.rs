@@ -1,0 +1,82 @@
+//! The Token program: mints, token accounts, delegates, freezing, multisigs, wrapped lamports.
+//!
+//! It has the address, instructions, account layouts and error numbers of SPL Token
+//! (`solana-program/token`), so that its clients work unchanged. Compute units are its own: the
+//! deployed program's count depends on its bytecode.
+//!
+//! - [`instruction`]: what it can be asked to do, and the calls that clients make;
+//! - `state`: what its accounts hold, used where it lies;
+//! - `processor`: how each instruction is carried out;
+//! - `amount`: amounts as decimal text;
+//! - `error`: the numbers it fails with.
+//!
+//! A transfer writes its two accounts alone. The mint is read by checked transfers and by nothing
+//! else that moves tokens, so transfers of one mint between distinct accounts run in parallel.
+
+mod amount;
+mod error;
+pub mod instruction;
+mod processor;
+mod state;
+
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Program, address::program_ids, context::Cause,
+};
+use lockstep_sdk::error::{ErrorCode, ErrorDescription};
+
+pub use amount::{amount_to_text, text_to_amount};
+pub use error::TokenError;
+pub use instruction::{AuthorityKind, TokenInstruction};
+pub use state::{
+    AccountStatus, Mint, Multisig, OptionalAddress, OptionalU64, SIGNERS_MAX, TokenAccount,
+    TokenState,
+};
+
+/// Compute units of every Token instruction, taken first.
+pub const COMPUTE_UNITS: u64 = 150;
+
+/// The mint of wrapped lamports (SPL Token: `native_mint`).
+pub const NATIVE_MINT: Address =
+    Address::from_str_const("So11111111111111111111111111111111111111112");
+
+/// The Token program.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenProgram;
+
+impl Program for TokenProgram {
+    fn address(&self) -> Address {
+        program_ids::TOKEN
+    }
+
+    fn name(&self) -> &'static str {
+        "token"
+    }
+
+    fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        context.consume(COMPUTE_UNITS)?;
+        let instruction = TokenInstruction::decode(context.data());
+        let result = match instruction {
+            Ok(instruction) => processor::process(context, &instruction),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(InstructionError::Custom(code)) = result {
+            explain(context, code);
+        }
+        result
+    }
+}
+
+/// Tells people what a number of the program's own means.
+#[cold]
+fn explain(context: &mut InvokeContext<'_, '_>, code: u32) {
+    let mut errors = TokenError::ERRORS.iter();
+    let Some(ErrorDescription { name, message, .. }) = errors.find(|error| error.code == code)
+    else {
+        return;
+    };
+    context.log(|| format!("Error: {message}"));
+    context.diagnose(&InstructionError::Custom(code), || Cause::Declared {
+        name,
+        message,
+    });
+}

@@ -1,0 +1,179 @@
+//! Lamports that several workers add to one account at once, and how they come together.
+//!
+//! ```text
+//! account a        base ------------ read by who credits a ------------ base + sums ...
+//! worker 0         sum:  +3    +4                          |
+//! worker 1         sum:     +9                             | folded by who writes a next,
+//! worker 2         sum:  +1       +2                       | or at the end of the block
+//! ```
+//!
+//! The argument that the result is that of the serial run:
+//!
+//! 1. Who credits an account neither reads nor writes it otherwise; the context sees to that. An
+//!    [`AccessTable`] never has an account both read and credited. So between two writers of an
+//!    account there are only transactions that credit it, and the balance is base plus sums.
+//! 2. The plan orders every writer behind all credits that come before it in canonical order, and
+//!    before all that come after. It folds the sums, and has the balance that the serial run has.
+//! 3. A credit of a rent-exempt account succeeds whatever else is added to it, as long as the
+//!    balance fits 64 bits. Every crediting transaction looks at the base ([`is_creditable`]),
+//!    which is no larger than the balance. Every fold looks at the balance, which is no smaller
+//!    than any since the fold before, as nobody takes lamports in between: it is at most half of
+//!    what fits. What a transaction tries to add, also if it fails in the end, is less than the
+//!    other half.
+//! 4. If one of these checks fails, the block is given up, and is run again with fewer credits.
+//!    Whether one fails is decided by bases, sums and instructions, which the plan fixes, so that
+//!    all machines agree.
+//!
+//! A cell of sums is written by one worker while it runs a crediting transaction, and emptied by
+//! the one that runs a writer. The plan keeps these apart, and makes each visible to the next, as
+//! it does for the accounts themselves; so the order of atomic operations can be relaxed.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use lockstep_interface::{Account, Rent};
+use lockstep_scheduler::{AccessMode, AccessTable, AccountIndex};
+use thiserror::Error;
+
+use crate::prepare::{SHARED_BALANCE_MAX, is_creditable};
+
+/// Transactions that credit an account at once could have told in which order they ran: the
+/// account was below its rent-exempt minimum, or came near the limit of 64 bits.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("an account's credits depend on their order")]
+pub struct CreditsDependOnOrder;
+
+/// Unused cells between the sums of two workers, so that no cache line belongs to both.
+const GAP: usize = 128 / size_of::<AtomicU64>();
+/// The place of an account that nobody credits.
+const NOWHERE: u32 = u32::MAX;
+
+/// The sums of a block.
+pub(super) struct Credits {
+    rent: Rent,
+    /// By account index, the account's place in each worker's sums; empty if nobody credits.
+    places: Vec<u32>,
+    /// By place.
+    accounts: Vec<AccountIndex>,
+    /// Worker after worker, each by place.
+    sums: Vec<AtomicU64>,
+    /// From one worker's sums to the next one's.
+    stride: usize,
+    share_count: AtomicUsize,
+    depends_on_order: AtomicBool,
+}
+
+impl Credits {
+    /// No lamports yet. O(1) without credits, else O(accesses + accounts + places x workers).
+    pub(super) fn new(table: &AccessTable, worker_count: usize, rent: Rent) -> Self {
+        let mut places = Vec::new();
+        let mut accounts = Vec::new();
+        if table.credit_count() > 0 {
+            places.resize(table.account_count(), NOWHERE);
+            let transactions = table.transactions();
+            let accesses = transactions.flat_map(|index| table.accesses(index));
+            for access in accesses.filter(|access| access.mode() == AccessMode::Credit) {
+                let place = &mut places[access.account().0 as usize];
+                if *place == NOWHERE {
+                    *place =
+                        u32::try_from(accounts.len()).expect("accounts are counted in 32 bits");
+                    accounts.push(access.account());
+                }
+            }
+        }
+        let stride = accounts.len().saturating_add(GAP);
+        let cell_count = stride.saturating_mul(worker_count);
+        Self {
+            rent,
+            places,
+            accounts,
+            sums: (0..cell_count).map(|_| AtomicU64::new(0)).collect(),
+            stride,
+            share_count: AtomicUsize::new(0),
+            depends_on_order: AtomicBool::new(false),
+        }
+    }
+
+    /// The next worker's part; asked for at most once by each.
+    pub(super) fn share(&self) -> Share<'_> {
+        let worker = self.share_count.fetch_add(1, Relaxed);
+        Share {
+            credits: self,
+            sums: self
+                .sums
+                .chunks(self.stride)
+                .nth(worker)
+                .expect("workers are counted"),
+        }
+    }
+
+    /// Adds what is left to the accounts, after all workers have finished.
+    ///
+    /// # Errors
+    /// If the block has to be run again with fewer credits.
+    pub(super) fn settle(self, accounts: &mut [Account]) -> Result<(), CreditsDependOnOrder> {
+        for (place, account) in self.accounts.iter().enumerate() {
+            self.fold(place, &mut accounts[account.0 as usize]);
+        }
+        if self.depends_on_order.into_inner() {
+            return Err(CreditsDependOnOrder);
+        }
+        Ok(())
+    }
+
+    fn fold(&self, place: usize, account: &mut Account) {
+        for sums in self.sums.chunks(self.stride) {
+            // Many are empty; looking leaves their cache lines where they are.
+            if sums[place].load(Relaxed) > 0 {
+                let sum = sums[place].swap(0, Relaxed);
+                account.lamports = self.sum(account.lamports, sum);
+            }
+        }
+    }
+
+    /// The sum; one that is too large gives the block up, and any number will do then.
+    fn sum(&self, one: u64, other: u64) -> u64 {
+        let sum = one.saturating_add(other);
+        self.require(sum <= SHARED_BALANCE_MAX);
+        sum
+    }
+
+    /// Gives the block up if something fails to hold.
+    fn require(&self, holds: bool) {
+        if !holds {
+            self.depends_on_order.store(true, Relaxed);
+        }
+    }
+}
+
+/// One worker's part in the sums of a block.
+pub(super) struct Share<'c> {
+    credits: &'c Credits,
+    sums: &'c [AtomicU64],
+}
+
+impl Share<'_> {
+    /// Looks at the base of an account that a transaction is about to credit.
+    pub(super) fn inspect(&self, base: &Account) {
+        self.credits
+            .require(is_creditable(base, &self.credits.rent));
+    }
+
+    /// Adds to this worker's sum of an account what the running transaction, which only credits
+    /// it, added in the end, and looks at all that it tried to add.
+    pub(super) fn add(&self, account: AccountIndex, lamports: u64, tried: u64) {
+        self.credits.require(tried < SHARED_BALANCE_MAX);
+        let place = self.credits.places[account.0 as usize];
+        let sum = &self.sums[place as usize];
+        // Nobody else writes it while this transaction runs.
+        sum.store(self.credits.sum(sum.load(Relaxed), lamports), Relaxed);
+    }
+
+    /// Adds all workers' sums to an account that the running transaction has for itself.
+    pub(super) fn fold(&self, account: AccountIndex, held: &mut Account) {
+        // No places if nobody credits anything.
+        let place = self.credits.places.get(account.0 as usize).copied();
+        if let Some(place) = place.filter(|place| *place != NOWHERE) {
+            self.credits.fold(place as usize, held);
+        }
+    }
+}

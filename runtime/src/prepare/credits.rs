@@ -1,0 +1,77 @@
+//! Which accounts of a block may be credited by several transactions at once: the one place where
+//! that is decided.
+//!
+//! A transaction *only credits* an account if every instruction that names it declares so
+//! ([`Rights::credit_only`](crate::sanitize::Rights)). Such
+//! transactions need no order among themselves as long as none of them can tell how much the
+//! others added. It could tell by two rules: the rent-exempt minimum, which a credit must not
+//! leave an account below, and the limit of 64 bits. So an account is shared if
+//!
+//! - at least two transactions only credit it, and more than read it (readers then write it);
+//! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]
+//!   lamports, and is no program.
+//!
+//! This may change as the block runs: somebody who writes the account may drain it, and a genesis
+//! may have been generous. Execution notices, and asks for the credits to be withdrawn
+//! ([`crate::execute::CreditsDependOnOrder`]).
+
+use lockstep_interface::{Account, Rent};
+use lockstep_scheduler::{AccountIndex, CreditSite};
+use lockstep_store::StoreError;
+
+use super::PreparedBlock;
+use crate::bank::Bank;
+
+/// The most lamports of an account that is credited by several transactions at once, and one more
+/// than a transaction may try to add to it. Half of what 64 bits hold, so that the sum fits, and
+/// 15 times what the main network has in all accounts together; the limit is ours.
+pub(crate) const SHARED_BALANCE_MAX: u64 = 1 << 63;
+
+/// True if further lamports make no difference to what a transaction may do with the account:
+/// it exists, rent-exempt, and no rule forbids it to change.
+pub(crate) fn is_creditable(account: &Account, rent: &Rent) -> bool {
+    account.exists() && !account.executable && rent.is_exempt(account.lamports, account.data.len())
+}
+
+impl PreparedBlock<'_> {
+    /// Lets transactions that only credit an account do so at once, where that is sound and
+    /// worth it; the accesses change, and nothing else.
+    ///
+    /// Not to be called for a block whose receipts record balances: these are known only to a
+    /// transaction that has the account for itself. O(transactions + accounts), and O(accesses)
+    /// more if any account qualifies.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn share_credits(&mut self, bank: &Bank) -> Result<(), StoreError> {
+        let mut accounts = self.table.promising_credits(self.credit_sites());
+        let address = |account: &AccountIndex| self.addresses[account.0 as usize];
+        let addresses: Vec<_> = accounts.iter().map(address).collect();
+        let mut states = vec![Account::default(); addresses.len()];
+        bank.load(&addresses, &mut states)?;
+        let rent = bank.environment().rent();
+        let mut states = states.iter();
+        accounts.retain(|_| {
+            let state = states.next().expect("one was loaded for each");
+            is_creditable(state, &rent)
+        });
+        let sites: Vec<CreditSite> = self.credit_sites().collect();
+        self.table.share_credits(sites, &accounts);
+        Ok(())
+    }
+
+    /// Takes credits back: those of accounts that somebody also writes; if there are none, all.
+    /// Says whether there were any.
+    pub fn withdraw_credits(&mut self) -> bool {
+        self.table.withdraw_credits()
+    }
+
+    /// The accesses that only credit.
+    fn credit_sites(&self) -> impl Iterator<Item = CreditSite> + '_ {
+        let transactions = self.table.transactions().zip(&self.transactions);
+        transactions.flat_map(|(index, transaction)| {
+            let positions = transaction.rights.credit_only.iter();
+            positions.map(move |position| (index, position))
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Where the bytes of a store on disk lie: two ordered key spaces that are written together,
+//! atomically and durably. The one module that names fjall, besides errors.
+
+use std::{fmt, ops::Bound, path::Path};
+
+use fjall::{
+    Database, Error, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Slice,
+};
+
+/// Values from this size on lie apart from the keys of the block log, so that compaction does not
+/// move them.
+const BODY_SEPARATION_SIZE: u32 = 1 << 10;
+
+/// A key space. What must fit together lies in one, so that damage cannot tear it apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Space {
+    /// Schema, newest record, records and accounts.
+    State,
+    /// Bodies of blocks by slot.
+    Bodies,
+}
+
+/// A key that is to be set or, without a value, removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) space: Space,
+    pub(crate) key: Slice,
+    pub(crate) value: Option<Slice>,
+}
+
+/// Sees a key and its value, and tells whether it wants more.
+pub(crate) type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> bool + 'v;
+
+/// An ordered key-value medium.
+pub(crate) trait Medium: fmt::Debug + Send + Sync {
+    /// The value of a key.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>, Error>;
+
+    /// Does all of the writes or none, and returns once they would survive a loss of power. No
+    /// key may occur twice.
+    fn write(&self, writes: Vec<Write>) -> Result<(), Error>;
+
+    /// Shows keys from `start` to before `end` in ascending order, as of now.
+    fn scan(
+        &self,
+        space: Space,
+        start: &[u8],
+        end: &[u8],
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), Error>;
+}
+
+/// The medium of fjall, an LSM tree with a journal.
+pub(crate) struct Fjall {
+    database: Database,
+    state: Keyspace,
+    bodies: Keyspace,
+}
+
+impl fmt::Debug for Fjall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Fjall").finish_non_exhaustive()
+    }
+}
+
+impl Fjall {
+    /// Opens the medium in a directory; makes it if there is none. Sizes are those of
+    /// [`DiskOptions`](crate::DiskOptions).
+    pub(crate) fn open(path: &Path, cache_size: u64, buffer_size: u64) -> Result<Self, Error> {
+        let database = Database::builder(path).cache_size(cache_size).open()?;
+        let keyspace = move || KeyspaceCreateOptions::default().max_memtable_size(buffer_size);
+        let separation = KvSeparationOptions::default().separation_threshold(BODY_SEPARATION_SIZE);
+        let state = database.keyspace("state", keyspace)?;
+        let bodies =
+            database.keyspace("bodies", || keyspace().with_kv_separation(Some(separation)))?;
+        Ok(Self {
+            database,
+            state,
+            bodies,
+        })
+    }
+
+    fn keyspace(&self, space: Space) -> &Keyspace {
+        match space {
+            Space::State => &self.state,
+            Space::Bodies => &self.bodies,
+        }
+    }
+}
+
+impl Medium for Fjall {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>, Error> {
+        self.keyspace(space).get(key)
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Result<(), Error> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        for Write { space, key, value } in writes {
+            let keyspace = self.keyspace(space);
+            match value {
+                Some(value) => batch.insert(keyspace, key, value),
+                None => batch.remove(keyspace, key),
+            }
+        }
+        batch.commit()
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        start: &[u8],
+        end: &[u8],
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), Error> {
+        let range = (Bound::Included(start), Bound::Excluded(end));
+        for entry in self.keyspace(space).range::<&[u8], _>(range) {
+            let (key, value) = entry.into_inner()?;
+            if !visit(&key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,348 @@
+//! The store on disk: every finalised block is one atomic, durable batch.
+//!
+//! ```text
+//! commit:  order checked -> batch (accounts, record, body, tip) -> fsync -> anchor -> acknowledged
+//! open:    engine's recovery -> schema -> log of records -> anchor -> accounts against the root
+//! ```
+//! After a crash at any instant the store opens at the last acknowledged block, or at the one that
+//! was on its way, whole. Damage is refused with an error that says where; nothing is repaired by
+//! guessing. How the bytes lie: `layout.rs`.
+
+mod anchor;
+mod layout;
+mod medium;
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use lockstep_interface::{Account, Address};
+use sha2::{Digest, Sha256};
+
+use self::{
+    anchor::Anchor,
+    layout::{
+        ACCOUNTS, TIP_KEY, account_key, decode_entry, decode_header, encode_header, encode_record,
+        put, put_account, record_key, remove, slot_key,
+    },
+    medium::{Medium, Space, Write},
+};
+use crate::{
+    BlockBatch, BlockRecord, Change, Parallel, SCAN_SIZE, Store, StoreError, StoredBlock, Trie,
+    block::is_repeat, decode_account, sync::Shared,
+};
+
+/// Blocks that are pruned in one batch.
+const PRUNE_COUNT: usize = 1_000;
+
+/// How a store on disk is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskOptions {
+    /// Bytes of file content kept in memory for reading; 64 MiB by default.
+    pub cache_size: u64,
+    /// Bytes of changes kept in memory until they leave the journal for sorted files, twice over;
+    /// 64 MiB by default, at least 64 KiB are sensible.
+    pub buffer_size: u64,
+    /// Opens the store even if acknowledged blocks were lost, at the newest whole block that is
+    /// left. False by default.
+    pub accept_rollback: bool,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        Self {
+            cache_size: 64 << 20,
+            buffer_size: 64 << 20,
+            accept_rollback: false,
+        }
+    }
+}
+
+/// Accounts and blocks in a directory of their own.
+#[derive(Debug)]
+pub struct DiskStore {
+    path: PathBuf,
+    medium: Box<dyn Medium>,
+    head: Shared<Head>,
+}
+
+/// What a commit changes besides the medium.
+#[derive(Debug)]
+struct Head {
+    tip: Option<BlockRecord>,
+    anchor: Anchor,
+    /// True once a commit failed: whether its block is durable is then unknown.
+    is_stopped: bool,
+}
+
+impl DiskStore {
+    /// Opens the store in a directory, and makes one if the directory is empty or missing. Gives
+    /// the trie of its accounts as well, since their root is compared with the newest block's.
+    ///
+    /// O(accounts + blocks in the log); `parallel` hashes.
+    ///
+    /// ```
+    /// use lockstep_interface::{Account, Address, Hash};
+    /// use lockstep_store::{BlockBatch, BlockRecord, DiskOptions, DiskStore, Serial, Store};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let options = DiskOptions::default();
+    /// let changes = &[(Address::new_from_array([1; 32]), Account::wallet(5))];
+    /// {
+    ///     let (store, trie) = DiskStore::open(folder.path(), options, &Serial)?;
+    ///     let record = BlockRecord {
+    ///         slot: 1,
+    ///         block_id: Hash::new_from_array([9; 32]),
+    ///         parent_id: Hash::default(),
+    ///         delta_root: Hash::default(),
+    ///         state_root: Some(trie.update(changes, &Serial).root()),
+    ///     };
+    ///     store.commit(&BlockBatch { record, changes, body: b"" })?;
+    /// }
+    /// let (store, trie) = DiskStore::open(folder.path(), options, &Serial)?;
+    /// assert_eq!(store.tip().and_then(|tip| tip.state_root), Some(trie.root()));
+    /// assert_eq!(store.get(&changes[0].0)?, Some(Account::wallet(5)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is something else at the path, if the store is in use, if a newer release wrote
+    /// it, if it is damaged or lacks acknowledged blocks, or if the file system fails.
+    pub fn open(
+        path: impl AsRef<Path>,
+        options: DiskOptions,
+        parallel: &impl Parallel,
+    ) -> Result<(Self, Trie), StoreError> {
+        open::open(path.as_ref(), options, parallel)
+    }
+
+    /// The store's directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Calls the medium.
+    fn call<R>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&dyn Medium) -> Result<R, fjall::Error>,
+    ) -> Result<R, StoreError> {
+        guarded(&self.path, operation, || work(&*self.medium))
+    }
+
+    fn damaged(&self, what: String) -> StoreError {
+        let path = self.path.clone();
+        StoreError::Damaged { path, what }
+    }
+
+    /// The writes of a block.
+    fn writes(block: &BlockBatch<'_>) -> Vec<Write> {
+        let BlockBatch {
+            record,
+            changes,
+            body,
+        } = block;
+        let count = changes.len().saturating_add(3);
+        let mut writes = Vec::with_capacity(count);
+        writes.extend(
+            last_of_each(changes)
+                .into_iter()
+                .map(|(address, account)| put_account(address, account)),
+        );
+        let header = encode_header(record, Sha256::digest(body).into());
+        writes.push(put(&record_key(record.slot), &header));
+        writes.push(put(TIP_KEY, &encode_record(record)));
+        writes.push(Write {
+            space: Space::Bodies,
+            ..put(&slot_key(record.slot), body)
+        });
+        writes
+    }
+}
+
+/// The changes without those that a later one of the same address replaces.
+fn last_of_each(changes: &[Change]) -> Vec<&Change> {
+    let mut changes: Vec<&Change> = changes.iter().rev().collect();
+    // A stable sort keeps the last change of an address before the others.
+    changes.sort_by_key(|(address, _)| *address);
+    changes.dedup_by_key(|(address, _)| *address);
+    changes
+}
+
+/// The error of a file operation that failed.
+fn failed(path: &Path, operation: &'static str, source: std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    StoreError::Engine {
+        path,
+        operation,
+        source: Box::new(source),
+    }
+}
+
+/// What the engine's error means to a store.
+fn explained(path: &Path, operation: &'static str, error: fjall::Error) -> StoreError {
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_owned(),
+        what: format!("cannot {operation}: {what}"),
+    };
+    match error {
+        fjall::Error::Io(error) => failed(path, operation, error),
+        fjall::Error::Locked => StoreError::Locked {
+            path: path.to_owned(),
+        },
+        fjall::Error::Poisoned => StoreError::Stopped {
+            path: path.to_owned(),
+        },
+        fjall::Error::InvalidVersion(_) => damaged("the engine's version is unreadable".to_owned()),
+        fjall::Error::JournalRecovery(error) => damaged(format!("journal: {error:?}")),
+        fjall::Error::Storage(error) => match error.source() {
+            // The cause keeps its own words, and the path and operation are ours.
+            Some(cause) => StoreError::Engine {
+                path: path.to_owned(),
+                operation,
+                source: cause.to_string().into(),
+            },
+            None => damaged(format!(
+                "a file is missing or not what was written: {error:?}"
+            )),
+        },
+        error => damaged(format!("{error:?}")),
+    }
+}
+
+/// Calls the engine. What it panics with, on bytes that it did not write, is an error here.
+fn guarded<R>(
+    path: &Path,
+    operation: &'static str,
+    work: impl FnOnce() -> Result<R, fjall::Error>,
+) -> Result<R, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| explained(path, operation, error)),
+        Err(_) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: format!("cannot {operation}: the storage engine gave up on what it found"),
+        }),
+    }
+}
+
+impl Store for DiskStore {
+    fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
+        assert_eq!(
+            addresses.len(),
+            accounts.len(),
+            "one account for each address"
+        );
+        for (address, account) in addresses.iter().zip(accounts) {
+            let key = account_key(address);
+            let value = self.call("read an account", |medium| medium.get(Space::State, &key))?;
+            *account = match value {
+                Some(value) => decode_account(&value)
+                    .map_err(|error| self.damaged(format!("account {address}: {error}")))?,
+                None => Account::default(),
+            };
+        }
+        Ok(())
+    }
+
+    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
+        let mut head = self.head.write();
+        if head.is_stopped {
+            let path = self.path.clone();
+            return Err(StoreError::Stopped { path });
+        }
+        if is_repeat(head.tip.as_ref(), &block.record)? {
+            return Ok(());
+        }
+        let writes = Self::writes(block);
+        // Until the end is reached, the outcome is unknown.
+        head.is_stopped = true;
+        self.call("commit a block", |medium| medium.write(writes))?;
+        head.anchor
+            .set(Some((block.record.slot, block.record.block_id)))
+            .map_err(|error| failed(&self.path, "write the anchor", error))?;
+        head.tip = Some(block.record);
+        head.is_stopped = false;
+        Ok(())
+    }
+
+    fn tip(&self) -> Option<BlockRecord> {
+        self.head.read().tip
+    }
+
+    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
+        let read = |space, key: &[u8]| self.call("read a block", |medium| medium.get(space, key));
+        let Some(header) = read(Space::State, &record_key(slot))? else {
+            return Ok(None);
+        };
+        let body = read(Space::Bodies, &slot_key(slot))?;
+        let header = decode_header(&header).zip(body);
+        let block = header.and_then(|((record, hash), body)| {
+            let is_whole = record.slot == slot && Sha256::digest(&body)[..] == hash;
+            is_whole.then(|| StoredBlock {
+                record,
+                body: body.to_vec(),
+            })
+        });
+        let damaged = || self.damaged(format!("the block of slot {slot} is not what was stored"));
+        block.map(Some).ok_or_else(damaged)
+    }
+
+    fn prune(&self, slot: u64) -> Result<(), StoreError> {
+        let head = self.head.write();
+        let end = head.tip.map_or(0, |tip| tip.slot.min(slot));
+        loop {
+            let mut writes = Vec::new();
+            let (start, end) = (record_key(0), record_key(end));
+            self.call("read the log", |medium| {
+                medium.scan(Space::State, &start, &end, &mut |key, _| {
+                    writes.push(remove(Space::State, key));
+                    writes.push(remove(Space::Bodies, &key[1..]));
+                    writes.len() < PRUNE_COUNT.saturating_mul(2)
+                })
+            })?;
+            if writes.is_empty() {
+                return Ok(());
+            }
+            self.call("prune the log", |medium| medium.write(writes))?;
+        }
+    }
+
+    fn scan(
+        &self,
+        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut shown: Vec<Change> = Vec::new();
+        let mut size = 0usize;
+        let mut failure = Ok(());
+        let (start, end) = ACCOUNTS;
+        self.call("read all accounts", |medium| {
+            medium.scan(Space::State, &start, &end, &mut |key, value| {
+                match decode_entry(key, value) {
+                    Some(Ok(change)) => shown.push(change),
+                    Some(Err(error)) => {
+                        failure = Err(self.damaged(format!("account of key {key:02x?}: {error}")));
+                    }
+                    None => failure = Err(self.damaged(format!("{key:02x?} is no key"))),
+                }
+                size = size.saturating_add(value.len());
+                if failure.is_ok() && size >= SCAN_SIZE {
+                    failure = visit(&shown);
+                    shown.clear();
+                    size = 0;
+                }
+                failure.is_ok()
+            })
+        })?;
+        failure?;
+        if shown.is_empty() {
+            Ok(())
+        } else {
+            visit(&shown)
+        }
+    }
+}
