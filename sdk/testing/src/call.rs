@@ -23,9 +23,12 @@ use lockstep_sdk::interface::{Address, Hash, Instruction};
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Call {
-    pub(crate) instructions: Vec<Instruction>,
-    pub(crate) payer: Option<Address>,
-    pub(crate) blockhash: Option<Hash>,
+    /// What it does, in this order.
+    pub instructions: Vec<Instruction>,
+    /// Who pays the fee; `None` for a wallet of the harness.
+    pub payer: Option<Address>,
+    /// The blockhash it refers to; `None` for the newest.
+    pub blockhash: Option<Hash>,
 }
 
 impl Call {
