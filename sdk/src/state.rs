@@ -19,9 +19,10 @@ use std::{
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use crate::{
+    Result,
     data::Data,
     idl::TypeDescription,
-    interface::{Address, InstructionError, InvokeContext},
+    interface::{Account, Address, InstructionError, InvokeContext},
 };
 
 /// A type that can be the state of an account. `#[state]` implements it.
@@ -52,6 +53,48 @@ pub const fn header_size<T: StateData>() -> usize {
     }
 }
 
+/// The state of an account, for clients and tests: checked as an account type checks it, and
+/// copied.
+///
+/// # Errors
+/// `UninitializedAccount` if the account does not exist, `InvalidAccountOwner` if another program
+/// owns it, `AccountDataTooSmall` or `InvalidAccountData` if it holds something else.
+///
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::{interface::Account, prelude::*, state::from_account};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1, pod)]
+/// pub struct Counter {
+///     pub count: U64,
+/// }
+///
+/// fn count(account: &Account) -> Result<u64> {
+///     Ok(from_account::<Counter>(account)?.count.get())
+/// }
+/// ```
+pub fn from_account<T: StateData>(account: &Account) -> Result<T> {
+    if !account.exists() {
+        return Err(InstructionError::UninitializedAccount);
+    }
+    if account.owner != T::OWNER {
+        return Err(InstructionError::InvalidAccountOwner);
+    }
+    if account.data.len() < T::SIZE {
+        return Err(InstructionError::AccountDataTooSmall);
+    }
+    let is_this = match T::DISCRIMINATOR {
+        Some(tag) => account.data.first() == Some(&tag),
+        None => account.data.len() == T::SIZE,
+    };
+    if !is_this {
+        return Err(InstructionError::InvalidAccountData);
+    }
+    let state = T::Codec::copy(&account.data, header_size::<T>());
+    state.ok_or(InstructionError::InvalidAccountData)
+}
+
 /// A way to keep `T` in bytes.
 pub trait Codec<T> {
     /// A borrow for reading.
@@ -72,6 +115,10 @@ pub trait Codec<T> {
         header: usize,
         failure: &'c dyn Failure,
     ) -> Option<Self::Mut<'c>>;
+
+    /// A copy of the state that lies behind `header` bytes, wherever they lie in memory; `None` if
+    /// there is none.
+    fn copy(data: &[u8], header: usize) -> Option<T>;
 
     /// Writes the state to the front of `bytes`; `None` if it does not fit.
     fn store(state: &T, bytes: &mut [u8]) -> Option<()>;
@@ -122,6 +169,10 @@ impl<T: AnyBitPattern + NoUninit> Codec<T> for Pod {
         .ok()
     }
 
+    fn copy(data: &[u8], header: usize) -> Option<T> {
+        bytemuck::try_pod_read_unaligned(body::<T>(data, header)?).ok()
+    }
+
     fn store(state: &T, bytes: &mut [u8]) -> Option<()> {
         let target = bytes.get_mut(..size_of::<T>())?;
         target.copy_from_slice(bytemuck::bytes_of(state));
@@ -165,6 +216,10 @@ impl<T: Data> Codec<T> for Borsh {
             header,
             failure,
         })
+    }
+
+    fn copy(data: &[u8], header: usize) -> Option<T> {
+        T::decode(&mut data.get(header..)?)
     }
 
     fn store(state: &T, mut bytes: &mut [u8]) -> Option<()> {

@@ -11,157 +11,131 @@ pub mod helloworld_example;
 #[path = "../../examples/vault.rs"]
 pub mod vault_example;
 
-use crate::ledger::{Ledger, SOL, address};
-use lockstep_sdk::{
-    interface::{InstructionError, Rent},
-    prelude::Event,
-};
+use forward_example::{tally, turnstile};
+use lockstep_sdk::interface::{Address, InstructionError, Program, Rent, context::Rule};
+use lockstep_testing::{Chain, SOL};
+
+/// A chain with a program, and the wallets of these names.
+fn with<const N: usize>(
+    program: impl Program + 'static,
+    names: [&str; N],
+) -> (Chain, [Address; N]) {
+    let mut chain = Chain::builder().program(program).build();
+    let wallets = names.map(|name| chain.wallet(name));
+    (chain, wallets)
+}
 
 #[test]
 fn helloworld_creates_a_greeting() {
     use helloworld_example::helloworld::*;
-    let mut ledger = Ledger::new().with(HelloworldProgram);
-    let addresses = GreetAddresses {
-        visitor: address(1),
-        greeting: address(9),
-    };
-    let greet = call::greet(&addresses);
-    ledger.run(&greet).unwrap();
-    let created = ledger.get(&address(9));
-    assert_eq!(created.data[..], [1, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(created.lamports, Rent::MAINNET.minimum_balance(10));
-    assert_eq!(created.owner, ID);
-    let (error, text) = ledger.fail(&greet);
-    assert_eq!(error, InstructionError::AccountAlreadyInitialized);
-    assert!(text.contains("account `greeting`"), "{text}");
+    let (mut chain, [visitor]) = with(HelloworldProgram, ["visitor"]);
+    let greeting = chain.signer("greeting");
+    let greet = call::greet(&GreetAddresses { visitor, greeting });
+    chain.run(&greet).all_ok();
+    assert_eq!(chain.state::<Greeting>(&greeting).count, 1);
+    assert_eq!(chain.lamports(&greeting), Rent::MAINNET.minimum_balance(10));
+    let again = chain.run(&greet);
+    let failure = again.fails(0, InstructionError::AccountAlreadyInitialized);
+    failure.at("greeting").rule(Rule::Uninitialized);
 }
 
 #[test]
-fn counter_counts_for_its_owner_alone() {
+fn counter_counts() {
     use counter_example::counter::*;
-    let mut ledger = Ledger::new().with(CounterProgram);
-    let create = CreateAddresses { owner: address(1) };
-    ledger.run(&call::create(&create)).unwrap();
-    let increment = IncrementAddresses { owner: address(1) };
-    for _ in 0..3 {
-        ledger.run(&call::increment(&increment, 5)).unwrap();
-    }
-    let (counter, bump) = Increment::counter_address(&address(1));
-    let data = ledger.get(&counter).data;
-    assert_eq!(data[..2], [1, bump]);
-    assert_eq!(data[2..], [15, 0, 0, 0, 0, 0, 0, 0]);
-
-    let overflow = call::increment(&increment, u64::MAX);
-    assert_eq!(
-        ledger.run(&overflow),
-        Err(InstructionError::ArithmeticOverflow)
-    );
-
-    let mut foreign = call::increment(&increment, 5);
-    foreign.accounts[0].address = address(2);
-    let (error, text) = ledger.fail(&foreign);
-    assert_eq!(error, InstructionError::InvalidSeeds);
-    let (derived, _) = Increment::counter_address(&address(2));
-    assert_eq!(
-        text,
-        format!(
-            "instruction 0, program {ID}: account `counter` ({counter}) breaks the rule `seeds`: \
-             expected {derived}, got {counter}"
-        )
-    );
+    let (mut chain, [owner]) = with(CounterProgram, ["owner"]);
+    chain.run(call::create(&CreateAddresses { owner })).all_ok();
+    let increment = |by| call::increment(&IncrementAddresses { owner }, by);
+    chain.run_block([increment(5), increment(6)]).all_ok();
+    let (counter, _) = Increment::counter_address(&owner);
+    assert_eq!(chain.state::<Counter>(&counter).count.get(), 11);
+    let overflown = chain.run(increment(u64::MAX));
+    overflown.fails(0, InstructionError::ArithmeticOverflow);
 }
 
 #[test]
-fn vault_pays_out_to_its_owner_alone() {
+fn counter_refuses_strangers() {
+    use counter_example::counter::*;
+    let (mut chain, [owner, thief]) = with(CounterProgram, ["owner", "thief"]);
+    let [create, other] = [owner, thief].map(|owner| call::create(&CreateAddresses { owner }));
+    chain.run_block([create, other]).all_ok();
+    let mut foreign = call::increment(&IncrementAddresses { owner }, 5);
+    foreign.accounts[0].address = thief;
+    let (counter, _) = Increment::counter_address(&owner);
+    let (derived, _) = Increment::counter_address(&thief);
+    let block = chain.run(foreign);
+    let failure = block.fails(0, InstructionError::InvalidSeeds).path(&[0]);
+    let failure = failure.at("counter").at_address(&counter).rule(Rule::Seeds);
+    failure.expected_got(&derived.to_string(), &counter.to_string());
+}
+
+#[test]
+fn vault_keeps_and_pays_out() {
     use vault_example::vault::*;
-    let mut ledger = Ledger::new().with(VaultProgram);
-    let deposit = call::deposit(&DepositAddresses { owner: address(1) }, 700);
-    ledger.run(&deposit).unwrap();
-    let (vault, _) = Withdraw::vault_address(&address(1));
-    assert_eq!(ledger.lamports(&vault), 700);
-    let withdraw = call::withdraw(&WithdrawAddresses { owner: address(1) }, 300);
-    ledger.run(&withdraw).unwrap();
-    assert_eq!(ledger.lamports(&vault), 400);
-    assert_eq!(ledger.lamports(&address(1)), SOL - 400);
-
-    let mut theft = withdraw.clone();
-    theft.accounts[0].address = address(3);
-    let (error, _) = ledger.fail(&theft);
-    assert_eq!(error, InstructionError::InvalidSeeds);
-    let mut unsigned = withdraw;
-    unsigned.accounts[0].is_signer = false;
-    let (error, text) = ledger.fail(&unsigned);
-    assert_eq!(error, InstructionError::MissingRequiredSignature);
-    assert!(text.contains("account `owner`"), "{text}");
+    let (mut chain, [owner]) = with(VaultProgram, ["owner"]);
+    let deposit = call::deposit(&DepositAddresses { owner }, 7 * SOL);
+    let withdraw = call::withdraw(&WithdrawAddresses { owner }, 3 * SOL);
+    chain.run_block([deposit, withdraw]).all_ok();
+    let (vault, _) = Withdraw::vault_address(&owner);
+    let balances = [owner, vault].map(|address| chain.lamports(&address));
+    assert_eq!(balances, [996 * SOL, 4 * SOL]);
 }
 
 #[test]
-fn escrow_trades_at_the_agreed_price() {
+fn vault_refuses_strangers() {
+    use vault_example::vault::*;
+    let (mut chain, [owner, thief]) = with(VaultProgram, ["owner", "thief"]);
+    let withdraw = call::withdraw(&WithdrawAddresses { owner }, 3 * SOL);
+    let [mut theft, mut unsigned] = [withdraw.clone(), withdraw];
+    theft.accounts[0].address = thief;
+    unsigned.accounts[0].is_signer = false;
+    let block = chain.run_block([theft, unsigned]);
+    block.fails(0, InstructionError::InvalidSeeds).at("vault");
+    let failure = block.fails(1, InstructionError::MissingRequiredSignature);
+    failure.at("owner").rule(Rule::Signer);
+}
+
+#[test]
+fn escrow_trades() {
     use escrow_example::escrow::*;
-    let mut ledger = Ledger::new().with(EscrowProgram);
-    let make = MakeAddresses { maker: address(1) };
-    ledger.run(&call::make(&make, 7, 5_000, 900)).unwrap();
-    let (offer, _) = Make::offer_address(&address(1), 7);
-    let rent = Rent::MAINNET.minimum_balance(ledger.get(&offer).data.len());
-    assert_eq!(ledger.lamports(&offer), rent + 5_000);
+    let (mut chain, [maker, taker]) = with(EscrowProgram, ["maker", "taker"]);
+    let make = call::make(&MakeAddresses { maker }, 7, 5 * SOL, 2 * SOL);
+    let take = call::take(&TakeAddresses { taker, maker }, 7, 2 * SOL);
+    let traded = chain.run_block([make, take]);
+    let taken: Vec<Taken> = traded.all_ok().events();
+    assert_eq!((taken.len(), taken[0].price), (1, 2 * SOL));
+    let balances = [maker, taker].map(|address| chain.lamports(&address));
+    assert_eq!(balances, [997 * SOL, 1_003 * SOL]);
+    assert!(chain.account(&taken[0].offer).is_none());
+}
 
-    let take = TakeAddresses {
-        taker: address(2),
-        maker: address(1),
-    };
-    let (error, text) = ledger.fail(&call::take(&take, 7, 899));
-    assert_eq!(error, InstructionError::Custom(1));
-    assert!(
-        text.contains("PriceChanged: the price is not what the taker agreed to"),
-        "{text}"
-    );
-    let stranger = TakeAddresses {
-        maker: address(3),
-        ..take.clone()
-    };
-    let mut to_stranger = call::take(&stranger, 7, 900);
-    to_stranger.accounts[2].address = offer;
-    let (error, _) = ledger.fail(&to_stranger);
-    assert_eq!(error, InstructionError::InvalidSeeds);
-
-    ledger.run(&call::take(&take, 7, 900)).unwrap();
-    assert_eq!(ledger.lamports(&address(1)), SOL - 5_000 + 900);
-    assert_eq!(ledger.lamports(&address(2)), SOL + 5_000 - 900);
-    assert!(!ledger.get(&offer).exists());
-    let taken = Taken::find(&ledger.events[0]).unwrap();
-    assert_eq!((taken.offer, taken.price), (offer, 900));
+#[test]
+fn escrow_refuses_another_price_and_another_maker() {
+    use escrow_example::escrow::*;
+    let (mut chain, [maker, taker, thief]) = with(EscrowProgram, ["maker", "taker", "thief"]);
+    let make = call::make(&MakeAddresses { maker }, 7, 5 * SOL, 2 * SOL);
+    let take = TakeAddresses { taker, maker };
+    let cheap = call::take(&take, 7, SOL);
+    let mut theft = call::take(&take, 7, 2 * SOL);
+    theft.accounts[1].address = thief;
+    let block = chain.run_block([make, cheap, theft]);
+    let failure = block.fails(1, EscrowError::PriceChanged);
+    failure.saying("the price is not what the taker agreed to");
+    block.fails(2, InstructionError::InvalidSeeds).at("offer");
 }
 
 #[test]
 fn forward_counts_through_the_other_program() {
-    use forward_example::{tally, turnstile};
-    let mut ledger = Ledger::new()
-        .with(tally::TallyProgram)
-        .with(turnstile::TurnstileProgram);
-    let open = tally::OpenAddresses { payer: address(1) };
-    ledger.run(&tally::call::open(&open)).unwrap();
-    let pass = turnstile::PassAddresses {
-        tally: tally::CountAddresses {
-            visitor: address(2),
-        },
-    };
-    ledger.run(&turnstile::call::pass(&pass, 4)).unwrap();
-    ledger.run(&turnstile::call::pass(&pass, 2)).unwrap();
-    let (tally_address, _) = tally::Count::tally_address();
-    assert_eq!(ledger.get(&tally_address).data[2..], [6, 0, 0, 0]);
-
-    let (error, text) = ledger.fail(&turnstile::call::pass(&pass, 11));
-    assert_eq!(error, InstructionError::Custom(1));
-    assert!(text.contains("TooMany"), "{text}");
-    let mut closed = ledger.get(&tally_address);
-    closed.data = vec![2; 6].into();
-    ledger.put(tally_address, closed);
-    let (error, text) = ledger.fail(&turnstile::call::pass(&pass, 1));
-    assert_eq!(error, InstructionError::InvalidAccountData);
-    let expected = format!(
-        "instruction 0.0, program {}: account `tally` ({tally_address}) breaks the rule \
-         `discriminator`: expected 1 of Tally, got 2",
-        tally::ID
-    );
-    assert_eq!(text, expected);
+    let chain = Chain::builder().program(tally::TallyProgram);
+    let mut chain = chain.program(turnstile::TurnstileProgram).build();
+    let visitor = chain.wallet("visitor");
+    let open = tally::call::open(&tally::OpenAddresses { payer: visitor });
+    let tally = tally::CountAddresses { visitor };
+    let addresses = turnstile::PassAddresses { tally };
+    let pass = |group| turnstile::call::pass(&addresses, group);
+    let block = chain.run_block([pass(4), open, pass(5), pass(11)]);
+    let early = block.fails(0, InstructionError::UninitializedAccount);
+    early.at("tally").in_program(&tally::ID).path(&[0, 0]);
+    block.fails(3, turnstile::TurnstileError::TooMany);
+    let tally: tally::Tally = chain.state(&tally::Count::tally_address().0);
+    assert_eq!(tally.count.get(), 5);
 }

@@ -12,6 +12,7 @@ mod color;
 mod compare;
 mod conformance;
 mod failure;
+mod new;
 mod plan;
 mod run;
 mod source;
@@ -52,6 +53,7 @@ enum Command {
     Color(color::Arguments),
     Conformance(conformance::Arguments),
     Workloads(workloads::Arguments),
+    New(new::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +72,7 @@ fn dispatch() -> Result<ExitCode, Failure> {
         Some(Command::Color(arguments)) => color::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Workloads(arguments)) => workloads::run(&arguments),
+        Some(Command::New(arguments)) => new::run(&arguments),
     }
 }
 
@@ -83,7 +86,7 @@ fn parse() -> Result<Option<Command>, Failure> {
                 Ok(None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
-                "no command given, expected run, plan, compare, color, conformance or workloads (see --help)",
+                "no command given, expected run, plan, compare, color, conformance, workloads or new (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },

@@ -1,0 +1,130 @@
+//! `lockstep new` from outside: the program that it makes passes its test, and what it refuses.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where something is missing"
+)]
+
+#[path = "common/folder.rs"]
+mod folder;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use folder::Folder;
+
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn new(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let command = command.current_dir(folder).arg("new").args(arguments);
+    command.output().unwrap()
+}
+
+/// The one line that a refused command prints.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = new(folder, arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+/// Makes `my-vault` in a folder and gives its path.
+fn vault(folder: &Folder) -> String {
+    let output = new(
+        Path::new(&folder.path("")),
+        &["my-vault", "--sdk", WORKSPACE],
+    );
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    let made = folder.path("my-vault");
+    for file in [
+        "Cargo.toml",
+        "src/lib.rs",
+        "tests/program.rs",
+        ".gitignore",
+        "Cargo.lock",
+    ] {
+        assert!(told.contains(&format!("  my-vault/{file}\n")), "{told}");
+        assert!(Path::new(&made).join(file).exists());
+    }
+    made
+}
+
+/// Runs the tests of a crate and checks that these pass, without a warning.
+fn passes(made: &str, tests: &[&str]) {
+    // What other runs of this test have built is used again.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
+    let output = Command::new(env!("CARGO"))
+        .args(["test", "--offline"])
+        .current_dir(made)
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{errors}{told}");
+    assert!(!errors.contains("warning"), "{errors}");
+    for test in tests {
+        assert!(told.contains(&format!("test {test} ... ok")), "{told}");
+    }
+}
+
+#[test]
+fn a_new_program_passes_its_test_and_the_tutorial_follows() {
+    let folder = Folder::new("new-builds");
+    let made = vault(&folder);
+    passes(&made, &["a_number_is_kept_once"]);
+
+    // The tutorial, word for word.
+    let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/README.md")).unwrap();
+    for file in ["src/lib.rs", "tests/program.rs"] {
+        let (_, rest) = page.split_once(&format!("into `{file}`:")).unwrap();
+        let (_, rest) = rest.split_once("```rust\n").unwrap();
+        let (code, _) = rest.split_once("```").unwrap();
+        fs::write(Path::new(&made).join(file), code).unwrap();
+    }
+    let tests = [
+        "lamports_rest_for_a_minute",
+        "nobody_takes_from_another",
+        "owners_do_not_wait_for_each_other",
+    ];
+    passes(&made, &tests);
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let folder = Folder::new("new-exists");
+    let taken = folder.path("taken");
+    fs::create_dir(&taken).unwrap();
+    let line = refused(Path::new(&folder.path("")), &["taken", "--sdk", WORKSPACE]);
+    assert!(line.contains("taken exists already"), "{line}");
+    assert_eq!(fs::read_dir(taken).unwrap().count(), 0);
+}
+
+#[test]
+fn the_sdk_is_found_or_asked_for() {
+    let folder = Folder::new("new-finds");
+    let path = folder.path("");
+    let here = Path::new(&path);
+    assert!(refused(here, &["vault"]).contains("--sdk PATH"));
+    assert!(refused(here, &["vault", "--sdk", "nowhere"]).contains("--sdk nowhere"));
+    assert!(refused(here, &["vault", "--sdk", "."]).contains("no workspace"));
+    assert!(refused(here, &["No", "--sdk", WORKSPACE]).contains("\"No\" cannot be a name"));
+    assert_eq!(fs::read_dir(here).unwrap().count(), 0);
+
+    // Inside of a workspace with the SDK nothing has to be said.
+    for (crate_path, name) in [("sdk", "lockstep-sdk"), ("sdk/testing", "lockstep-testing")] {
+        let crate_path = here.join("work").join(crate_path);
+        fs::create_dir_all(&crate_path).unwrap();
+        let manifest = format!("[package]\nname = \"{name}\"\n");
+        fs::write(crate_path.join("Cargo.toml"), manifest).unwrap();
+    }
+    let inside = here.join("work/programs");
+    fs::create_dir(&inside).unwrap();
+    assert!(new(&inside, &["vault"]).status.success());
+    let manifest = fs::read_to_string(inside.join("vault/Cargo.toml")).unwrap();
+    assert!(manifest.contains("work/sdk/testing\" }"), "{manifest}");
+}

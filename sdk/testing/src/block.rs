@@ -1,0 +1,316 @@
+//! What became of a block: receipts, events, batches and lanes, and checks that say what is wrong.
+
+use std::fmt;
+
+use lockstep_runtime::{
+    engine::ProcessedBlock,
+    execute::{Details, Receipt},
+    prepare::Refusal,
+};
+use lockstep_sdk::{
+    event::Event,
+    interface::{Address, InstructionError, ProgramTable, TransactionError, context::Diagnostic},
+};
+
+use crate::{access::Access, call::Call, failure::Failure, logs::LogTree};
+
+/// What became of one call.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The call.
+    pub call: Call,
+    /// The receipt, or why the transaction is not part of the block.
+    pub result: Result<Receipt, Refusal>,
+    /// Its accounts in message order, the payer first; empty if it is not part of the block.
+    pub accesses: Vec<Access>,
+}
+
+impl Executed {
+    /// True if it is part of the block and succeeded.
+    pub fn is_ok(&self) -> bool {
+        matches!(&self.result, Ok(receipt) if receipt.status.is_ok())
+    }
+
+    /// Compute units that it used; 0 if it is not part of the block.
+    pub fn compute_units(&self) -> u64 {
+        self.result
+            .as_ref()
+            .map_or(0, |receipt| receipt.compute_units)
+    }
+
+    /// Why its failed instruction failed, if one did.
+    pub fn diagnostic(&self) -> Option<&Diagnostic> {
+        self.details()?.diagnostic.as_ref()
+    }
+
+    /// The bytes that the last program to leave some left for its caller.
+    pub fn return_data(&self) -> &[u8] {
+        self.details()
+            .map_or(&[], |details| &details.return_data.data)
+    }
+
+    /// Logs, events and the like; `None` if it is not part of the block.
+    pub fn details(&self) -> Option<&Details> {
+        self.result.as_ref().ok()?.details.as_deref()
+    }
+
+    /// The accesses that it declared and had no need of. The payer is always needed.
+    fn vain(&self) -> impl Iterator<Item = &Access> {
+        let named = self.accesses.iter().skip(1);
+        named.filter(|access| access.is_in_vain())
+    }
+
+    fn error(&self) -> Option<&TransactionError> {
+        match &self.result {
+            Ok(receipt) => receipt.status.as_ref().err(),
+            Err(Refusal::Rule(error)) => Some(error),
+            Err(Refusal::Malformed(_)) => None,
+        }
+    }
+}
+
+/// A block that has run.
+///
+/// ```
+/// use lockstep_programs::system::instruction::transfer;
+/// use lockstep_testing::Chain;
+///
+/// let mut chain = Chain::new();
+/// let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| chain.wallet(name));
+/// let block = chain.run_block([transfer(&a, &b, 1), transfer(&c, &d, 2), transfer(&b, &c, 3)]);
+/// block.all_ok();
+/// // The first two share no account; the third writes what both of them write.
+/// assert_eq!(block.batches(), [vec![vec![0], vec![1]], vec![vec![2]]]);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a call may have failed: say all_ok() or fails(..)"]
+pub struct Block {
+    executed: Vec<Executed>,
+    batches: Vec<Vec<Vec<usize>>>,
+    programs: ProgramTable,
+}
+
+impl Block {
+    pub(crate) fn new(
+        calls: Vec<Call>,
+        processed: ProcessedBlock<'_>,
+        programs: ProgramTable,
+    ) -> Self {
+        let transactions = processed.prepared.transactions();
+        let position = |index: &lockstep_scheduler::TransactionIndex| {
+            transactions[index.0 as usize].position as usize
+        };
+        let lanes = |batch: Vec<Vec<_>>| -> Vec<Vec<usize>> {
+            let lanes = batch.iter();
+            lanes
+                .map(|lane| lane.iter().map(position).collect())
+                .collect()
+        };
+        let batches = processed.plan.to_nested().into_iter().map(lanes).collect();
+        let results = processed.receipts.iter().map(|result| match result {
+            Ok(receipt) => Ok(receipt.clone()),
+            Err(refusal) => Err(refusal.clone()),
+        });
+        let executed = calls.into_iter().zip(results);
+        let mut executed: Vec<Executed> = executed
+            .map(|(call, result)| Executed {
+                call,
+                result,
+                accesses: Vec::new(),
+            })
+            .collect();
+        for (index, transaction) in processed.prepared.table().transactions().zip(transactions) {
+            let executed = &mut executed[transaction.position as usize];
+            let uses = executed.details().map_or(&[][..], |details| &details.uses);
+            let declared = processed.prepared.access_list(index).zip(uses).enumerate();
+            let accesses = declared.map(|(place, ((address, is_writable), used))| Access {
+                address,
+                is_signer: transaction.view.is_signer(place),
+                is_writable,
+                used: *used,
+            });
+            executed.accesses = accesses.collect();
+        }
+        Self {
+            executed,
+            batches,
+            programs,
+        }
+    }
+
+    /// What became of each call, in the order given.
+    pub fn executed(&self) -> &[Executed] {
+        &self.executed
+    }
+
+    /// What became of the call at `index`.
+    ///
+    /// # Panics
+    /// If the block has no such call.
+    #[track_caller]
+    pub fn call(&self, index: usize) -> &Executed {
+        let count = self.executed.len();
+        let executed = self.executed.get(index);
+        executed.unwrap_or_else(|| panic!("the block has {count} calls, none at {index}"))
+    }
+
+    /// The plan: batches in order, of lanes that ran in parallel, of calls that ran one after the
+    /// other. Calls that were refused before planning are in none.
+    pub fn batches(&self) -> &[Vec<Vec<usize>>] {
+        &self.batches
+    }
+
+    /// The events of one type, in the order of calls. Failed calls publish none.
+    pub fn events<E: Event>(&self) -> Vec<E> {
+        let details = self.executed.iter().filter(|executed| executed.is_ok());
+        let details = details.filter_map(Executed::details);
+        let records = details.flat_map(|details| &details.events);
+        records.filter_map(E::find).collect()
+    }
+
+    /// The log of the call at `index` as a tree, to be printed.
+    ///
+    /// # Panics
+    /// If the block has no such call.
+    #[track_caller]
+    pub fn logs(&self, index: usize) -> LogTree<'_> {
+        let details = self.call(index).details();
+        let entries = details.map_or(&[][..], |details| &details.logs);
+        LogTree::new(entries, &self.programs)
+    }
+
+    /// Checks that every call succeeded.
+    ///
+    /// # Panics
+    /// If one did not; the message says why, with its log.
+    #[track_caller]
+    pub fn all_ok(&self) -> &Self {
+        let first = self.executed.iter().position(|executed| !executed.is_ok());
+        if let Some(index) = first {
+            panic!("{}", self.describe(index));
+        }
+        self
+    }
+
+    /// Checks that every call succeeded and needed all it declared: that it changed each account
+    /// named as writable, and looked into every other one that does not sign. What is declared in
+    /// vain makes other calls wait.
+    ///
+    /// # Panics
+    /// If a declaration was in vain; the message names all that were.
+    ///
+    /// ```should_panic
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_sdk::interface::AccountMeta;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| chain.wallet(name));
+    /// let mut pay = transfer(&alice, &bob, 5);
+    /// chain.run(&pay).access_is_minimal();
+    /// pay.accounts.push(AccountMeta::writable(carol, false));
+    /// chain.run(&pay).access_is_minimal(); // carol is locked and nothing happens to her
+    /// ```
+    #[track_caller]
+    pub fn access_is_minimal(&self) -> &Self {
+        self.all_ok();
+        let mut vain = String::new();
+        for (index, executed) in self.executed.iter().enumerate() {
+            for access in executed.vain() {
+                let place = self.place_of(&executed.call, &access.address);
+                vain.push_str(&format!("\n  call {index}, {place}: {access}"));
+            }
+        }
+        assert!(vain.is_empty(), "declared in vain:{vain}");
+        self
+    }
+
+    /// Where a call names an account first.
+    fn place_of(&self, call: &Call, address: &Address) -> String {
+        for (index, instruction) in call.instructions.iter().enumerate() {
+            let mut metas = instruction.accounts.iter();
+            if let Some(position) = metas.position(|meta| meta.address == *address) {
+                let program = self.name_of(&instruction.program);
+                return format!("instruction {index} of {program}, account {position}");
+            }
+        }
+        "the payer".to_owned()
+    }
+
+    /// Checks that the call at `index` failed with this error of an instruction, and gives the
+    /// failure to look at more closely. An error that a program declares can be given as it is.
+    ///
+    /// # Panics
+    /// If it succeeded or failed otherwise.
+    #[track_caller]
+    pub fn fails(&self, index: usize, error: impl Into<InstructionError>) -> Failure<'_> {
+        let expected = error.into();
+        match self.call(index).error() {
+            Some(TransactionError::InstructionError(_, found)) if *found == expected => {}
+            _ => panic!(
+                "expected the error {expected:?} ({expected}); {}",
+                self.describe(index)
+            ),
+        }
+        Failure::new(self, index)
+    }
+
+    /// Checks that the call at `index` failed or was refused as a whole, with this error.
+    ///
+    /// # Panics
+    /// If it succeeded or failed otherwise.
+    ///
+    /// ```
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_sdk::interface::TransactionError;
+    /// use lockstep_testing::{Call, Chain};
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob] = [chain.wallet("alice"), chain.wallet("bob")];
+    /// let stale = chain.blockhash();
+    /// chain.expire_blockhash();
+    /// let pay = Call::from(transfer(&alice, &bob, 1)).blockhash(stale);
+    /// chain.run(pay).rejects(0, &TransactionError::BlockhashNotFound);
+    /// ```
+    #[track_caller]
+    pub fn rejects(&self, index: usize, error: &TransactionError) {
+        let found = self.call(index).error();
+        assert!(
+            found == Some(error),
+            "expected the error {error:?} ({error}); {}",
+            self.describe(index)
+        );
+    }
+
+    /// What became of a call, in words, and its log.
+    pub(crate) fn describe(&self, index: usize) -> String {
+        let executed = self.call(index);
+        let outcome = match &executed.result {
+            Err(Refusal::Malformed(error)) => format!("was refused: {error}"),
+            Err(Refusal::Rule(error)) => format!("was refused: {error}"),
+            Ok(Receipt { status: Ok(()), .. }) => "succeeded".to_owned(),
+            Ok(Receipt {
+                status: Err(error), ..
+            }) => match executed.diagnostic() {
+                Some(diagnostic) => format!("failed: {diagnostic}"),
+                None => format!("failed: {error}"),
+            },
+        };
+        format!("call {index} {outcome}\n{}", self.logs(index))
+    }
+
+    /// The name of a program, or its address if the chain does not have it.
+    pub(crate) fn name_of(&self, program: &Address) -> String {
+        let known = self.programs.get(program);
+        known.map_or_else(|| program.to_string(), |program| program.name().to_owned())
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for index in 0..self.executed.len() {
+            formatter.write_str(&self.describe(index))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,493 @@
+//! The chain: accounts, wallets, slot and time, and the blocks that change them.
+//!
+//! Every block is a child of the tip, and the tip after it. So is every change from outside, such
+//! as an airdrop: the runtime has no other way to change an account.
+
+use std::sync::Arc;
+
+use lockstep_programs::builtin_programs;
+use lockstep_runtime::{
+    bank::{Bank, BlockResult, FrozenBank, Genesis, ProcessedSet, root::delta_root},
+    block::WireBlock,
+    engine::{BlockOptions, Engine},
+    execute::{Recording, receipts_hash},
+    limits::BLOCKHASHES_MAX,
+    threads::Threads,
+    wire::MessageBuilder,
+};
+use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
+use lockstep_sdk::{
+    interface::{Account, Address, Hash, Program, ProgramTable},
+    state::{StateData, from_account},
+};
+use lockstep_store::MemoryStore;
+
+use crate::{SOL, access::Inferred, block::Block, call::Call, keys::KeyRing, oracle};
+
+/// Lamports that a new wallet holds: 1,000 SOL.
+pub const WALLET_LAMPORTS: u64 = 1_000 * SOL;
+/// Lamports of each wallet that pays fees for calls without a payer.
+const PAYER_LAMPORTS: u64 = 1_000_000 * SOL;
+/// Such wallets at the beginning; more come with the first larger block.
+const PAYERS: usize = 4;
+/// The second at which a chain begins.
+const START: i64 = 1_700_000_000;
+
+/// What a chain is made from.
+///
+/// ```
+/// use lockstep_testing::Chain;
+/// let chain = Chain::builder().threads(4).strategy(lockstep_scheduler::Waits).build();
+/// assert_eq!(chain.slot(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Builder {
+    programs: ProgramTable,
+    threads: usize,
+    strategy: Arc<dyn Strategy>,
+    has_signatures: bool,
+}
+
+impl Builder {
+    /// Adds a program.
+    #[must_use]
+    pub fn program(self, program: impl Program + 'static) -> Self {
+        Self {
+            programs: self.programs.with(program),
+            ..self
+        }
+    }
+
+    /// Runs blocks on so many threads, 2 if nothing is said; 1 is the thread of the test.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Plans blocks with this strategy, `layered` if nothing is said. Calls run as in the order
+    /// given, whatever the strategy.
+    #[must_use]
+    pub fn strategy(self, strategy: impl Strategy + 'static) -> Self {
+        Self {
+            strategy: Arc::new(strategy),
+            ..self
+        }
+    }
+
+    /// Neither signs nor verifies. An address that has to sign still has to be known to the
+    /// chain. For Miri, under which one signature takes seconds.
+    #[must_use]
+    pub fn without_signatures(self) -> Self {
+        Self {
+            has_signatures: false,
+            ..self
+        }
+    }
+
+    /// The chain at its first slot.
+    ///
+    /// # Panics
+    /// If the system refuses a thread.
+    pub fn build(self) -> Chain {
+        let mut keys = KeyRing::default();
+        let payers: Vec<Address> = (0..PAYERS).map(|number| payer(&mut keys, number)).collect();
+        let funded = payers.iter();
+        let funded = funded.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
+        let genesis = Genesis::new(funded.collect(), self.programs);
+        let tip = genesis.open(Arc::new(MemoryStore::new()));
+        let engine = Engine::new(self.threads);
+        Chain {
+            engine: engine.unwrap_or_else(|error| panic!("{error}")),
+            strategy: self.strategy,
+            has_signatures: self.has_signatures,
+            moment: Moment {
+                tip: tip.expect("a store in memory does not fail"),
+                slot: 1,
+                time: START,
+                keys,
+                payers: payers.into(),
+            },
+            snapshots: Arc::new(()),
+        }
+    }
+}
+
+fn payer(keys: &mut KeyRing, number: usize) -> Address {
+    keys.add(&format!("fee payer {number}"))
+}
+
+/// What a snapshot keeps: all that changes.
+#[derive(Clone, Debug)]
+struct Moment {
+    tip: Arc<FrozenBank>,
+    /// Of the next block.
+    slot: u64,
+    /// Of the next block, in seconds since 1970.
+    time: i64,
+    keys: KeyRing,
+    payers: Arc<[Address]>,
+}
+
+/// A moment of a chain that it can go back to.
+///
+/// While there is one, all blocks stay in memory, and reading an account costs time
+/// proportional to the number of blocks since.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    moment: Moment,
+    chain: Arc<()>,
+}
+
+/// A chain in memory; see the crate's documentation for an example.
+#[derive(Debug)]
+pub struct Chain {
+    engine: Engine,
+    strategy: Arc<dyn Strategy>,
+    has_signatures: bool,
+    moment: Moment,
+    /// Shared with the snapshots, so that the chain knows whether there are any.
+    snapshots: Arc<()>,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Chain {
+    /// A chain with the built-in programs only.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Starts a chain with the built-in programs, to which others can be added.
+    pub fn builder() -> Builder {
+        Builder {
+            programs: builtin_programs(),
+            threads: 2,
+            strategy: Arc::new(Layered),
+            has_signatures: true,
+        }
+    }
+
+    /// The wallet of a name, which is always at the same address; holds 1,000 SOL when it is first
+    /// asked for.
+    pub fn wallet(&mut self, name: &str) -> Address {
+        let address = self.signer(name);
+        if self.account(&address).is_none() {
+            self.airdrop(&address, WALLET_LAMPORTS);
+        }
+        address
+    }
+
+    /// The address of a name, for which the chain can sign; no account is made. For accounts that
+    /// a program creates.
+    pub fn signer(&mut self, name: &str) -> Address {
+        self.moment.keys.add(name)
+    }
+
+    /// Adds lamports from nowhere.
+    ///
+    /// # Panics
+    /// If the account cannot hold so many.
+    #[track_caller]
+    pub fn airdrop(&mut self, address: &Address, lamports: u64) {
+        let mut account = self.account(address).unwrap_or_default();
+        let sum = account.lamports.checked_add(lamports);
+        account.lamports = sum.unwrap_or_else(|| {
+            let held = account.lamports;
+            panic!("{address} holds {held} lamports, {lamports} more are too many")
+        });
+        self.set_account(address, account);
+    }
+
+    /// Puts an account in place of what is there; one without lamports deletes it.
+    pub fn set_account(&mut self, address: &Address, account: Account) {
+        self.set_accounts([(*address, account)]);
+    }
+
+    /// Puts accounts in place; of several with one address the last counts. A block of its own.
+    ///
+    /// # Panics
+    /// If one is a sysvar, which the chain itself writes.
+    #[track_caller]
+    pub fn set_accounts(&mut self, accounts: impl IntoIterator<Item = (Address, Account)>) {
+        let bank = self.child();
+        let mut changes = bank.environment().sysvars.accounts();
+        let sysvars: Vec<Address> = changes.iter().map(|(address, _)| *address).collect();
+        changes.extend(accounts);
+        for (address, _) in &changes[sysvars.len()..] {
+            assert!(!sysvars.contains(address), "{address} is a sysvar");
+        }
+        changes.reverse();
+        changes.sort_by_key(|(address, _)| *address);
+        changes.dedup_by_key(|(address, _)| *address);
+        let threads = Threads::new(1).expect("one thread needs no pool");
+        let result = BlockResult {
+            delta_root: delta_root(&changes, &threads),
+            changes,
+            costs: bank.parent().costs().clone(),
+            processed: ProcessedSet::with_capacity(0),
+            transaction_count: 0,
+            receipts_hash: receipts_hash(std::iter::empty()),
+        };
+        self.advance(bank.freeze(result));
+    }
+
+    /// The account, if there is one.
+    pub fn account(&self, address: &Address) -> Option<Account> {
+        let account = self.moment.tip.get(address);
+        account.expect("a store in memory does not fail")
+    }
+
+    /// The lamports of an account; 0 if there is none.
+    pub fn lamports(&self, address: &Address) -> u64 {
+        self.account(address).unwrap_or_default().lamports
+    }
+
+    /// The state that a program keeps in an account.
+    ///
+    /// # Panics
+    /// If the account holds no such state.
+    #[track_caller]
+    pub fn state<T: StateData>(&self, address: &Address) -> T {
+        let account = self.account(address).unwrap_or_default();
+        from_account(&account).unwrap_or_else(|error| {
+            let name = T::NAME;
+            panic!("account {address} holds no `{name}`: {error}; it is {account:?}")
+        })
+    }
+
+    /// The slot of the next block.
+    pub fn slot(&self) -> u64 {
+        self.moment.slot
+    }
+
+    /// Leaves out all slots before this one.
+    ///
+    /// # Panics
+    /// If it is in the past.
+    #[track_caller]
+    pub fn warp_to_slot(&mut self, slot: u64) {
+        let next = self.slot();
+        assert!(slot >= next, "slot {slot} is in the past, {next} is next");
+        self.moment.slot = slot;
+    }
+
+    /// The time that programs will see, in seconds since 1970. It stands still unless it is set.
+    pub fn time(&self) -> i64 {
+        self.moment.time
+    }
+
+    /// Sets the time, in seconds since 1970.
+    pub fn set_time(&mut self, seconds: i64) {
+        self.moment.time = seconds;
+    }
+
+    /// The newest blockhash.
+    pub fn blockhash(&self) -> Hash {
+        self.moment.tip.block_hash()
+    }
+
+    /// Adds empty blocks until no blockhash that is known now is valid any more.
+    pub fn expire_blockhash(&mut self) {
+        for _ in 0..BLOCKHASHES_MAX {
+            self.set_accounts([]);
+        }
+    }
+
+    /// The moment, to go back to with [`Chain::restore`]. Takes about a microsecond: nothing is
+    /// copied.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            moment: self.moment.clone(),
+            chain: Arc::clone(&self.snapshots),
+        }
+    }
+
+    /// Goes back to a moment, and forgets all that came after it.
+    ///
+    /// # Panics
+    /// If it is a moment of another chain.
+    #[track_caller]
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        let is_own = Arc::ptr_eq(&snapshot.chain, &self.snapshots);
+        assert!(is_own, "the snapshot is one of another chain");
+        self.moment = snapshot.moment.clone();
+    }
+
+    /// Runs one call as a block of its own.
+    ///
+    /// # Panics
+    /// See [`Chain::run_block`].
+    #[track_caller]
+    pub fn run(&mut self, call: impl Into<Call>) -> Block {
+        self.run_block([call])
+    }
+
+    /// Runs calls as one block, and makes it the tip. The block is run in parallel and by the serial
+    /// executor, which must agree.
+    ///
+    /// # Panics
+    /// If the chain has no key of a signer, if the message of a call cannot be written, or if
+    /// the two executors differ, which is a bug of the runtime or a program whose result depends on
+    /// more than its accounts.
+    #[track_caller]
+    pub fn run_block<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) -> Block {
+        let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
+        let wire = self.sign(&calls);
+        let child = self.child();
+        let options = self.options(&*self.strategy);
+        let processed = self.engine.process(child, &wire, &options, &mut ());
+        let processed = processed.unwrap_or_else(|error| panic!("{error}"));
+        let serial = self.serial(&wire);
+        let threads = self.engine.threads().count();
+        oracle::assert_same(&*self.strategy, threads, &processed, &serial);
+        let bank = Arc::clone(&processed.bank);
+        let block = Block::new(calls, processed, self.programs());
+        self.advance(bank);
+        block
+    }
+
+    /// Runs calls as one block under every strategy on 1, 2 and 4 threads, and compares each
+    /// result with that of the serial executor. The chain stays as it is.
+    ///
+    /// # Panics
+    /// If one differs, or as [`Chain::run_block`] does.
+    #[track_caller]
+    pub fn parallel_equals_serial<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) {
+        let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
+        let wire = self.sign(&calls);
+        let serial = self.serial(&wire);
+        for threads in [1, 2, 4] {
+            let engine = Engine::new(threads);
+            let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
+            for strategy in strategies() {
+                let options = self.options(&*strategy);
+                let processed = engine.process(self.child(), &wire, &options, &mut ());
+                let processed = processed.unwrap_or_else(|error| panic!("{error}"));
+                oracle::assert_same(&*strategy, threads, &processed, &serial);
+            }
+        }
+    }
+
+    /// Runs a call with every account writable and finds out what it needs. The chain stays as it
+    /// is.
+    ///
+    /// # Panics
+    /// As [`Chain::run_block`] does.
+    ///
+    /// ```
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob] = [chain.wallet("alice"), chain.wallet("bob")];
+    /// let mut pay = transfer(&alice, &bob, 5);
+    /// pay.accounts[1].is_writable = false;
+    /// let inferred = chain.infer(&pay);
+    /// inferred.block.all_ok();
+    /// assert!(inferred.instructions[0].accounts[1].is_writable);
+    /// ```
+    #[track_caller]
+    pub fn infer(&mut self, call: impl Into<Call>) -> Inferred {
+        let mut call = call.into();
+        let metas = call.instructions.iter_mut();
+        for meta in metas.flat_map(|instruction| &mut instruction.accounts) {
+            meta.is_writable = true;
+        }
+        let before = self.snapshot();
+        let block = self.run(&call);
+        self.restore(&before);
+        Inferred::new(call.instructions, block)
+    }
+
+    /// The programs of the chain.
+    fn programs(&self) -> ProgramTable {
+        self.child().environment().programs.clone()
+    }
+
+    fn options<'s>(&self, strategy: &'s dyn Strategy) -> BlockOptions<'s> {
+        BlockOptions {
+            strategy,
+            mode: Mode::Replay,
+            verify: self.has_signatures,
+            recording: Recording::ALL,
+            finalize: None,
+        }
+    }
+
+    fn child(&self) -> Bank {
+        let Moment { slot, time, .. } = self.moment;
+        self.moment.tip.child(slot, time)
+    }
+
+    fn advance(&mut self, bank: Arc<FrozenBank>) {
+        self.moment.slot = bank.slot().checked_add(1).expect("slots do not run out");
+        self.moment.tip = bank;
+        // What nobody can go back to need not be kept as a chain of differences.
+        if Arc::strong_count(&self.snapshots) == 1 {
+            let finalized = self.moment.tip.finalize();
+            finalized.expect("a store in memory does not fail");
+        }
+    }
+
+    fn serial(&self, wire: &WireBlock) -> oracle::Serial {
+        let child = self.child();
+        let verify = self.has_signatures;
+        let processed = self
+            .engine
+            .process_serial(child, wire, None, verify, Recording::ALL);
+        processed.expect("a store in memory does not fail")
+    }
+
+    /// The wire bytes of calls, of which each without a payer gets one.
+    #[track_caller]
+    fn sign(&mut self, calls: &[Call]) -> WireBlock {
+        self.fund_payers(calls.len());
+        let blockhash = self.blockhash();
+        let mut block = WireBlock::default();
+        for (index, call) in calls.iter().enumerate() {
+            let payer = call.payer.unwrap_or(self.moment.payers[index]);
+            let blockhash = call.blockhash.unwrap_or(blockhash).to_bytes();
+            let message = MessageBuilder::new(payer, blockhash, &call.instructions).compile();
+            let message = message.unwrap_or_else(|error| panic!("call {index}: {error}"));
+            let required = usize::from(message.header.required_signatures);
+            let signers = &message.static_keys[..required];
+            let keys: Vec<_> = signers
+                .iter()
+                .map(|signer| {
+                    let key = self.moment.keys.get(signer);
+                    key.unwrap_or_else(|| {
+                        panic!(
+                            "call {index}: the chain has no key of {signer}, which has to sign; \
+                             make its address with Chain::wallet or Chain::signer"
+                        )
+                    })
+                })
+                .collect();
+            let bytes = if self.has_signatures {
+                message.sign(&keys)
+            } else {
+                message.with_signatures(&vec![[0; 64]; required])
+            };
+            block.push(&bytes.unwrap_or_else(|error| panic!("call {index}: {error}")));
+        }
+        block
+    }
+
+    /// Makes sure that there are so many wallets that pay fees.
+    fn fund_payers(&mut self, count: usize) {
+        let known = self.moment.payers.len();
+        if count <= known {
+            return;
+        }
+        let keys = &mut self.moment.keys;
+        let more: Vec<Address> = (known..count).map(|number| payer(keys, number)).collect();
+        let wallets = more.iter();
+        let wallets = wallets.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
+        self.set_accounts(wallets.collect::<Vec<_>>());
+        self.moment.payers = [&self.moment.payers[..], &more[..]].concat().into();
+    }
+}

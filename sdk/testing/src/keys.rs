@@ -1,0 +1,50 @@
+//! Keys made from names, so that every run of a test has the same addresses.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use lockstep_sdk::interface::Address;
+use sha2::{Digest, Sha256};
+
+/// The key of a name: its secret is SHA-256 over `lockstep-testing` and the name.
+///
+/// The keys are known to everybody; they are for tests.
+///
+/// ```
+/// use lockstep_testing::keys::{address_of, key};
+/// assert_eq!(address_of(&key("alice")), address_of(&key("alice")));
+/// assert_ne!(address_of(&key("alice")), address_of(&key("bob")));
+/// ```
+pub fn key(name: &str) -> SigningKey {
+    let digest = Sha256::new()
+        .chain_update(b"lockstep-testing")
+        .chain_update(name)
+        .finalize();
+    SigningKey::from(<[u8; 32]>::from(digest))
+}
+
+/// The address that a key signs for.
+pub fn address_of(key: &SigningKey) -> Address {
+    Address::new_from_array(VerificationKeyBytes::from(key).into())
+}
+
+/// The keys that a chain knows. Cloning is cheap.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyRing(Arc<BTreeMap<Address, SigningKey>>);
+
+impl KeyRing {
+    /// Adds the key of a name and gives its address.
+    pub(crate) fn add(&mut self, name: &str) -> Address {
+        let key = key(name);
+        let address = address_of(&key);
+        if !self.0.contains_key(&address) {
+            Arc::make_mut(&mut self.0).insert(address, key);
+        }
+        address
+    }
+
+    /// The key that signs for an address.
+    pub(crate) fn get(&self, address: &Address) -> Option<&SigningKey> {
+        self.0.get(address)
+    }
+}
