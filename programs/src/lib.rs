@@ -1,5 +1,6 @@
 //! The native programs that a Lockstep runtime starts with, and the calls that clients make to
-//! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`] and [`trace`].
+//! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`],
+//! [`lookup_table`] and [`trace`].
 //!
 //! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
 //! accounts or an error. It knows nothing of transactions, blocks or threads.
@@ -7,6 +8,7 @@
 
 pub mod associated_token;
 pub mod compute_budget;
+pub mod lookup_table;
 pub mod memo;
 pub mod system;
 pub mod token;
@@ -21,6 +23,7 @@ use lockstep_interface::ProgramTable;
 
 pub use associated_token::AssociatedTokenProgram;
 pub use compute_budget::ComputeBudgetProgram;
+pub use lookup_table::LookupTableProgram;
 pub use memo::MemoProgram;
 pub use system::SystemProgram;
 pub use token::TokenProgram;
@@ -40,5 +43,6 @@ pub fn builtin_programs() -> ProgramTable {
         .with(TokenProgram)
         .with(AssociatedTokenProgram)
         .with(MemoProgram)
+        .with(LookupTableProgram)
         .with(TraceProgram)
 }
