@@ -3,6 +3,10 @@
 //! The accounts of the callee are part of the caller's declaration: its set is a field of the
 //! caller's, so that the caller's access list is complete at compile time and no list is written
 //! twice. `#[program]` makes one function for each instruction that invokes it.
+//!
+//! The callee's signers have signed the transaction. Where the program itself is to sign, with an
+//! address that it derives, the accounts are fields of its own set, and the call is the client's:
+//! `context.invoke_signed(&callee::call::pay(&addresses, 5), &[&seeds.as_slices()])`.
 
 use std::ops::Deref;
 

@@ -31,11 +31,11 @@
 //! }
 //! ```
 //!
-//! In the order in which the data of an instruction meets them: [`program`] takes the instruction
-//! apart, [`set`] takes and checks its accounts as the types of [`account`] and [`access`] say,
-//! [`state`] and [`data`] decode their content, [`relation`] checks how they belong together;
-//! [`event`], [`error`] and [`violation`] tell the outside, [`system`] and [`forward`] call other
-//! programs, and [`idl`] describes it all.
+//! In the order in which the data of an instruction meets them: [`program`](mod@program) takes the
+//! instruction apart, [`set`] takes and checks its accounts as the types of [`account`] and
+//! [`access`] say, [`state`] and [`data`] decode their content, [`relation`] checks how they belong
+//! together; [`event`], [`error`] and [`violation`] tell the outside, [`system`] and [`forward`]
+//! call other programs, and [`idl`] describes it all.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -68,3 +68,8 @@ pub use lockstep_interface as interface;
 /// assert_eq!(half(4), Ok(2));
 /// ```
 pub type Result<T = (), E = interface::InstructionError> = std::result::Result<T, E>;
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

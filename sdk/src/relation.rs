@@ -155,6 +155,7 @@ pub fn check_address(
 ///
 /// # Errors
 /// `InvalidSeeds`.
+#[inline]
 pub fn check_seeds(
     context: &InvokeContext<'_, '_>,
     handle: Handle<'_>,
@@ -164,12 +165,7 @@ pub fn check_seeds(
 ) -> Result<u8> {
     let is_usable = seeds.len() < SEEDS_MAX && seeds.iter().all(|seed| seed.len() <= SEED_SIZE_MAX);
     if let Some(bump) = bump.filter(|_| is_usable) {
-        let mut all: [&[u8]; SEEDS_MAX] = [&[]; SEEDS_MAX];
-        let bump_seed = [bump];
-        all[..seeds.len()].copy_from_slice(seeds);
-        all[seeds.len()] = &bump_seed;
-        let used = seeds.len().saturating_add(1);
-        if is_derived_from(handle.address(), &all[..used], program) {
+        if is_derived_from(handle.address(), seeds, bump, program) {
             return Ok(bump);
         }
     } else if is_usable {
@@ -178,17 +174,28 @@ pub fn check_seeds(
             return Ok(bump);
         }
     }
-    let derived = || match is_usable {
-        true => find_program_address(seeds, program).0.to_string(),
-        false => "seeds of at most 32 bytes, at most 15 of them".to_owned(),
-    };
-    Err(Violation {
+    Err(refuse_seeds(context, handle, program, seeds, is_usable))
+}
+
+#[cold]
+fn refuse_seeds(
+    context: &InvokeContext<'_, '_>,
+    handle: Handle<'_>,
+    program: &Address,
+    seeds: &[&[u8]],
+    is_usable: bool,
+) -> InstructionError {
+    let expected = std::fmt::from_fn(|formatter| match is_usable {
+        true => write!(formatter, "{}", find_program_address(seeds, program).0),
+        false => formatter.write_str("seeds of at most 32 bytes, at most 15 of them"),
+    });
+    Violation {
         rule: Rule::Seeds,
         error: &InstructionError::InvalidSeeds,
-        expected: &std::fmt::from_fn(|formatter| formatter.write_str(&derived())),
+        expected: &expected,
         got: handle.address(),
     }
-    .of_account(context, handle))
+    .of_account(context, handle)
 }
 
 /// Fails unless the account's state names `target` in the field `field`.

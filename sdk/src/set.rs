@@ -21,6 +21,7 @@ pub struct Cursor<'c, 'i, 'a> {
 
 impl<'c, 'i, 'a> Cursor<'c, 'i, 'a> {
     /// All accounts of the instruction.
+    #[inline]
     pub fn new(context: &'c InvokeContext<'i, 'a>) -> Self {
         Self {
             context,
@@ -29,16 +30,19 @@ impl<'c, 'i, 'a> Cursor<'c, 'i, 'a> {
     }
 
     /// The running instruction.
+    #[inline]
     pub fn context(&self) -> &'c InvokeContext<'i, 'a> {
         self.context
     }
 
     /// The position of the next account.
+    #[inline]
     pub fn position(&self) -> usize {
         self.position
     }
 
     /// How many accounts are left.
+    #[inline]
     pub fn left(&self) -> usize {
         self.context.account_count().saturating_sub(self.position)
     }
@@ -47,6 +51,7 @@ impl<'c, 'i, 'a> Cursor<'c, 'i, 'a> {
     ///
     /// # Errors
     /// `MissingAccount`, or what the rules say, if none is left.
+    #[inline]
     pub fn peek(&self) -> Result<Handle<'a>> {
         match self.context.address(self.position) {
             Ok(address) => Ok(Handle::new(address, self.position)),
@@ -64,6 +69,7 @@ impl<'c, 'i, 'a> Cursor<'c, 'i, 'a> {
     ///
     /// # Errors
     /// See [`Cursor::peek`].
+    #[inline]
     pub fn skip(&mut self) -> Result<Handle<'a>> {
         let handle = self.peek()?;
         self.position = self.position.saturating_add(1);

@@ -88,7 +88,10 @@ fn of_enum(sdk: &Path, input: &DeriveInput, data: &syn::DataEnum) -> Result<Toke
     }
     Ok(quote! {
         const SIZE_MAX: ::core::option::Option<usize> =
-            #sdk::data::sum(&[::core::option::Option::Some(1), #sdk::data::largest(&[#(#sizes_of),*])]);
+            #sdk::data::sum(&[
+                ::core::option::Option::Some(1),
+                #sdk::data::largest(&[#(#sizes_of),*]),
+            ]);
         const TYPE: #sdk::idl::TypeDescription =
             #sdk::idl::TypeDescription::Enum(#name, &[#(#layouts),*]);
 

@@ -21,13 +21,14 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 ///
 /// | `#[account(..)]` on a field | Meaning |
 /// |---|---|
-/// | `seeds = [b"vault", owner, id]` | the address is derived from literals, constants, other fields' addresses and arguments |
+/// | `seeds = [b"vault", owner, id]` | the address is derived from these, see below |
 /// | `payer = owner` | who pays for the account that is created (`Init`) |
 /// | `has_one = owner` | the state's field `owner` is the address of the field `owner` |
 /// | `address = EXPRESSION` | the address is this one |
 /// | `close = owner` | at the end the account is deleted and its lamports go to `owner` |
 /// | `may_repeat` | it may be the same account as another writable one |
 ///
+/// A seed is a literal, a constant, a field, whose address it is, or an argument.
 /// `#[args(id: u64)]` on the structure names the instruction's first arguments, where seeds need
 /// them. The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
 ///

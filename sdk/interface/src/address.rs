@@ -164,48 +164,66 @@ pub enum DeriveError {
 /// assert_eq!(create_program_address(&[b"vault", &[bump]], &program), Ok(vault));
 /// ```
 pub fn create_program_address(seeds: &[&[u8]], program: &Address) -> Result<Address, DeriveError> {
-    let bytes = derived_bytes(seeds, program)?;
+    check_seeds(seeds)?;
+    let bytes = finish_derivation(begin_derivation(seeds), program);
     if is_on_curve(&bytes) {
         return Err(DeriveError::OnCurve);
     }
     Ok(Address::new_from_array(bytes))
 }
 
-/// True if `address` is what `program` derives from `seeds`. One hash, without the curve test that
-/// makes up most of [`create_program_address`]'s time: nobody can choose seeds that hash to an
-/// address he holds the key of.
-pub fn is_derived_from(address: &Address, seeds: &[&[u8]], program: &Address) -> bool {
-    derived_bytes(seeds, program).is_ok_and(|bytes| bytes == *address.as_array())
+/// True if `address` is what `program` derives from `seeds` and a bump seed. One hash, without the
+/// curve test that makes up most of [`create_program_address`]'s time: nobody can choose seeds
+/// that hash to an address he holds the key of.
+pub fn is_derived_from(address: &Address, seeds: &[&[u8]], bump: u8, program: &Address) -> bool {
+    if seeds.len() >= SEEDS_MAX || check_seeds(seeds).is_err() {
+        return false;
+    }
+    let hasher = begin_derivation(seeds).chain_update([bump]);
+    finish_derivation(hasher, program) == *address.as_array()
 }
 
-fn derived_bytes(seeds: &[&[u8]], program: &Address) -> Result<[u8; 32], DeriveError> {
+fn check_seeds(seeds: &[&[u8]]) -> Result<(), DeriveError> {
     if seeds.len() > SEEDS_MAX || seeds.iter().any(|seed| seed.len() > SEED_SIZE_MAX) {
         return Err(DeriveError::SeedTooLong);
     }
+    Ok(())
+}
+
+fn begin_derivation(seeds: &[&[u8]]) -> Sha256 {
     let mut hasher = Sha256::new();
     for seed in seeds {
         hasher.update(seed);
     }
-    hasher.update(program.as_array());
-    hasher.update(DERIVED_ADDRESS_MARKER);
-    Ok(hasher.finalize().into())
+    hasher
+}
+
+fn finish_derivation(hasher: Sha256, program: &Address) -> [u8; 32] {
+    let hasher = hasher.chain_update(program.as_array());
+    hasher
+        .chain_update(DERIVED_ADDRESS_MARKER)
+        .finalize()
+        .into()
 }
 
 /// The first derived address off the curve, trying bump seeds from 255 down, and its bump.
 ///
 /// # Panics
-/// If a seed is too long; or if no bump works, which happens once in 2^256 tries.
+/// If a seed is too long, or there are more than 15; or if no bump works, which happens once in
+/// 2^256 tries.
 pub fn find_program_address(seeds: &[&[u8]], program: &Address) -> (Address, u8) {
-    let mut with_bump = seeds.to_vec();
+    assert!(
+        seeds.len() < SEEDS_MAX,
+        "too many seeds of a derived address"
+    );
+    if let Err(error) = check_seeds(seeds) {
+        panic!("seeds of a derived address: {error}");
+    }
+    let hasher = begin_derivation(seeds);
     for bump in (0..=u8::MAX).rev() {
-        let bump_seed = [bump];
-        with_bump.truncate(seeds.len());
-        let mut all = with_bump.clone();
-        all.push(&bump_seed);
-        match create_program_address(&all, program) {
-            Ok(address) => return (address, bump),
-            Err(DeriveError::OnCurve) => {}
-            Err(error) => panic!("seeds of a derived address: {error}"),
+        let bytes = finish_derivation(hasher.clone().chain_update([bump]), program);
+        if !is_on_curve(&bytes) {
+            return (Address::new_from_array(bytes), bump);
         }
     }
     panic!("no bump seed gives an address off the curve")
@@ -236,4 +254,22 @@ pub fn create_with_seed(
 
 fn is_on_curve(bytes: &[u8; 32]) -> bool {
     CompressedEdwardsY(*bytes).decompress().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_addresses_are_recognised_by_one_hash() {
+        let program = Address::new_from_array([7; 32]);
+        let (address, bump) = find_program_address(&[b"vault"], &program);
+        assert!(is_derived_from(&address, &[b"vault"], bump, &program));
+        assert!(!is_derived_from(&address, &[b"vault"], bump ^ 1, &program));
+        assert!(!is_derived_from(&address, &[b"vault"], bump, &address));
+        let created = create_program_address(&[b"vault", &[bump]], &program);
+        assert_eq!(created, Ok(address));
+        let long = [0; SEED_SIZE_MAX + 1];
+        assert!(!is_derived_from(&address, &[&long], bump, &program));
+    }
 }

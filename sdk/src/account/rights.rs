@@ -54,7 +54,11 @@ wrapper! {
     /// ```
     /// use lockstep_sdk::prelude::*;
     /// /// Takes lamports from an account that the program owns.
-    /// fn pay(from: &Mut<Unchecked<'_>>, to: &Mut<Wallet<'_>>, context: &Context<'_, '_>) -> Result {
+    /// fn pay(
+    ///     from: &Mut<Unchecked<'_>>,
+    ///     to: &Mut<Wallet<'_>>,
+    ///     context: &Context<'_, '_>,
+    /// ) -> Result {
     ///     from.debit(context, 5)?;
     ///     to.credit(context, 5)
     /// }

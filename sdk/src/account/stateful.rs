@@ -92,6 +92,7 @@ impl<'a, T: StateData> State<'a, T> {
     /// # Errors
     /// `AccountBorrowFailed` while the account is borrowed for writing; `InvalidAccountData` if
     /// the data cannot be decoded.
+    #[inline]
     pub fn read<'c>(
         &self,
         context: &'c InvokeContext<'_, '_>,
@@ -179,6 +180,7 @@ impl<T: StateData> Mut<State<'_, T>> {
     /// `AccountBorrowFailed` while the account is borrowed otherwise; what
     /// [`AccountMut::data_mut`](crate::interface::AccountMut::data_mut) reports;
     /// `InvalidAccountData` if the data cannot be decoded.
+    #[inline]
     pub fn write<'c>(
         &self,
         context: &'c InvokeContext<'_, '_>,

@@ -17,6 +17,8 @@ pub(crate) struct Ledger {
     pub(crate) is_recording: bool,
     /// What the last instruction published.
     pub(crate) events: Vec<Event>,
+    /// What it left for its caller.
+    pub(crate) return_data: Vec<u8>,
     /// Why it failed.
     pub(crate) diagnostic: Option<Diagnostic>,
 }
@@ -46,6 +48,7 @@ impl Ledger {
             },
             is_recording: true,
             events: Vec::new(),
+            return_data: Vec::new(),
             diagnostic: None,
         };
         ledger.with(lockstep_programs::SystemProgram)
@@ -112,6 +115,7 @@ impl Ledger {
             context.undo();
         }
         self.events = context.records().events().to_vec();
+        self.return_data = context.records().return_data().data.clone();
         self.diagnostic = context.diagnostic();
         let after: Vec<_> = context.drain().map(|slot| slot.account().clone()).collect();
         self.accounts.extend(named.into_keys().zip(after));

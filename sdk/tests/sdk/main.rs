@@ -2,4 +2,9 @@
 
 mod ledger;
 
+mod description;
+mod encoding;
 pub mod examples;
+pub mod programs;
+mod renamed;
+mod rules;

@@ -110,3 +110,17 @@ fn balances_are_those_before_the_fee_and_after_it() {
     assert_eq!(details.balances_before, [RICH, 1]);
     assert_eq!(details.balances_after, [RICH - FEE, 1]);
 }
+
+#[test]
+fn a_failure_is_explained_in_its_receipt_and_a_success_is_not() {
+    let most = RETURN_DATA_SIZE_MAX as u64;
+    let mut chain = chain();
+    let fate = chain.send(payer(), &[nothing(), on(RETURN, &[], &[most + 1])]);
+    let diagnostic = details(fate).diagnostic.expect("the failure is explained");
+    assert_eq!(diagnostic.error, InstructionError::ProgramFailedToComplete);
+    assert_eq!(diagnostic.path.len(), 1);
+    assert_eq!(diagnostic.path[0].index, 1);
+    assert_eq!(diagnostic.program(), Some(&ADDRESS));
+    let fate = chain.send(payer(), &[nothing()]);
+    assert_eq!(details(fate).diagnostic, None);
+}

@@ -182,7 +182,8 @@ fn check(set: &Set, field: &Field) -> Result<TokenStream> {
     }
     if let Some(address) = &field.address {
         checks.extend(quote! {
-            #sdk::relation::check_address(context, #sdk::account::Account::handle(&self.#name), &(#address))?;
+            let handle = #sdk::account::Account::handle(&self.#name);
+            #sdk::relation::check_address(context, handle, &(#address))?;
         });
     }
     for target in &field.has_one {

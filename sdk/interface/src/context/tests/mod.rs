@@ -1,5 +1,6 @@
 //! The rules that guard accounts, each met once at its edge, through a program of one closure.
 
+mod diagnostic;
 mod invoke;
 mod undo;
 

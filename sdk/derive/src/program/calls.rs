@@ -1,0 +1,74 @@
+//! A program's instructions from outside: as clients call them, and as other programs invoke them.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Program, parse::Instruction};
+
+/// The modules `call` and `invoke`.
+pub(super) fn expand(program: &Program) -> TokenStream {
+    let calls = program
+        .instructions
+        .iter()
+        .map(|known| call(program, known));
+    let invokes = program
+        .instructions
+        .iter()
+        .map(|known| invoke(program, known));
+    quote! {
+        /// The calls of the program's instructions, as clients make them.
+        #[allow(dead_code, unused_imports, reason = "the program itself needs none of them")]
+        pub mod call {
+            use super::*;
+            #(#calls)*
+        }
+
+        /// The program's instructions, as other programs invoke them.
+        #[allow(dead_code, unused_imports, reason = "the program itself needs none of them")]
+        pub mod invoke {
+            use super::*;
+            #(#invokes)*
+        }
+    }
+}
+
+fn call(program: &Program, instruction: &Instruction) -> TokenStream {
+    let sdk = &program.sdk;
+    let (name, accounts) = (&instruction.name, &instruction.accounts);
+    let discriminator = &instruction.discriminator;
+    let (addresses, parameters) = (instruction.addresses(), instruction.parameters());
+    let (tuple, visibility) = (instruction.tuple(), instruction.outer_visibility());
+    let doc = instruction.doc("The call of");
+    quote! {
+        #doc
+        #visibility fn #name(
+            addresses: &#addresses,
+            #parameters
+        ) -> #sdk::interface::Instruction {
+            let discriminator = &[#(#discriminator),*];
+            #sdk::program::call::<#accounts, _>(ID, discriminator, addresses, &#tuple)
+        }
+    }
+}
+
+fn invoke(program: &Program, instruction: &Instruction) -> TokenStream {
+    let sdk = &program.sdk;
+    let (name, accounts) = (&instruction.name, &instruction.accounts);
+    let discriminator = &instruction.discriminator;
+    let (tuple, parameters) = (instruction.tuple(), instruction.parameters());
+    let visibility = instruction.outer_visibility();
+    let doc = instruction.doc("Calls, from another program,");
+    quote! {
+        #doc
+        ///
+        /// # Errors
+        /// What the program reports, or the runtime where the call is not allowed.
+        #visibility fn #name(
+            context: &mut #sdk::interface::InvokeContext<'_, '_>,
+            accounts: &#sdk::forward::Forward<#accounts>,
+            #parameters
+        ) -> #sdk::Result {
+            accounts.invoke(context, &[#(#discriminator),*], &#tuple)
+        }
+    }
+}

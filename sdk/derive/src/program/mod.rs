@@ -1,0 +1,197 @@
+//! `#[program]`: a module becomes a program.
+//!
+//! `parse` reads the instructions, `describe` and `calls` make what others see of them; the
+//! program's identity and its dispatch are here.
+
+mod calls;
+mod describe;
+mod parse;
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Attribute, Ident, Item, ItemMod, LitStr, Path, Result};
+
+use crate::common::{camel_case, error, is, plain_name, sdk, strip};
+
+pub(crate) use parse::Arguments;
+use parse::{Instruction, check_discriminator};
+
+/// A program as declared.
+struct Program {
+    sdk: Path,
+    id: LitStr,
+    /// The name of its type.
+    name: Ident,
+    /// Its name for people.
+    text: String,
+    instructions: Vec<Instruction>,
+    states: Vec<Ident>,
+    events: Vec<Ident>,
+    errors: Vec<Ident>,
+}
+
+/// The macro.
+pub(crate) fn expand(arguments: &Arguments, mut module: ItemMod) -> Result<TokenStream> {
+    let sdk = sdk(&module.attrs)?;
+    strip(&mut module.attrs, &["lockstep"]);
+    let Some((_, items)) = &mut module.content else {
+        return error(
+            &module.ident,
+            "a program's module has its content here: `mod name { .. }`",
+        );
+    };
+    let program = Program {
+        sdk,
+        id: arguments.id.clone(),
+        name: format_ident!("{}Program", camel_case(&module.ident)),
+        text: plain_name(&module.ident),
+        instructions: instructions(items)?,
+        states: tagged(items, "state"),
+        events: tagged(items, "event"),
+        errors: error_enums(items),
+    };
+    let generated = [
+        identity(&program),
+        dispatch(&program),
+        describe::expand(&program),
+        calls::expand(&program),
+    ];
+    items.push(Item::Verbatim(generated.into_iter().collect()));
+    Ok(quote!(#module))
+}
+
+/// The functions that are instructions; their attributes are taken away.
+fn instructions(items: &mut [Item]) -> Result<Vec<Instruction>> {
+    let mut instructions = Vec::new();
+    for item in items {
+        if let Item::Fn(function) = item
+            && let Some(attribute) = function.attrs.iter().find(|known| is(known, "instruction"))
+        {
+            let instruction = Instruction::parse(attribute, function)?;
+            check_discriminator(&instruction, &instructions)?;
+            instructions.push(instruction);
+            strip(&mut function.attrs, &["instruction"]);
+        }
+    }
+    Ok(instructions)
+}
+
+fn identity(program: &Program) -> TokenStream {
+    let Program {
+        sdk,
+        id,
+        name,
+        text,
+        ..
+    } = program;
+    let doc = format!("The program `{text}`, to be handed to a runtime.");
+    quote! {
+        /// Where the program lives.
+        pub const ID: #sdk::interface::Address = #sdk::interface::Address::from_str_const(#id);
+
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct #name;
+
+        impl #sdk::account::ProgramId for #name {
+            const ID: #sdk::interface::Address = ID;
+            const NAME: &'static str = #text;
+        }
+    }
+}
+
+fn dispatch(program: &Program) -> TokenStream {
+    let sdk = &program.sdk;
+    let (name, text) = (&program.name, &program.text);
+    let arms = program.instructions.iter().map(|instruction| {
+        let Instruction {
+            name,
+            discriminator,
+            accounts,
+            ..
+        } = instruction;
+        let (tuple, tuple_type) = (instruction.tuple(), instruction.tuple_type());
+        let names = instruction.args.iter().map(|(name, _)| name);
+        let context = instruction.has_context.then(|| quote!(context,));
+        let units = match &instruction.compute_units {
+            Some(units) => quote!(#units),
+            None => quote!(#sdk::program::COMPUTE_UNITS_DEFAULT),
+        };
+        quote! {
+            [#(#discriminator,)* rest @ ..] => #sdk::program::run::<#accounts, #tuple_type>(
+                context,
+                rest,
+                #units,
+                |accounts, context, #tuple| {
+                    let _ = &context;
+                    #name(accounts, #context #(#names),*)
+                },
+            ),
+        }
+    });
+    let errors = &program.errors;
+    quote! {
+        impl #sdk::interface::Program for #name {
+            fn address(&self) -> #sdk::interface::Address {
+                ID
+            }
+
+            fn name(&self) -> &'static str {
+                #text
+            }
+
+            fn process(
+                &self,
+                context: &mut #sdk::interface::InvokeContext<'_, '_>,
+            ) -> #sdk::Result {
+                let result = match context.data() {
+                    #(#arms)*
+                    _ => ::core::result::Result::Err(#sdk::program::refuse_discriminator(context)),
+                };
+                let errors = &[#(<#errors as #sdk::error::ErrorCode>::ERRORS),*];
+                #sdk::program::end(context, result, errors)
+            }
+        }
+    }
+}
+
+/// Names of the module's items with an attribute.
+fn tagged(items: &[Item], attribute: &str) -> Vec<Ident> {
+    let names = items.iter().filter_map(|item| {
+        let (attributes, name) = match item {
+            Item::Struct(item) => (&item.attrs, &item.ident),
+            Item::Enum(item) => (&item.attrs, &item.ident),
+            _ => return None,
+        };
+        attributes
+            .iter()
+            .any(|known| is(known, attribute))
+            .then_some(name)
+    });
+    names.cloned().collect()
+}
+
+/// Names of the module's enums that derive `ErrorCode`.
+fn error_enums(items: &[Item]) -> Vec<Ident> {
+    let enums = items.iter().filter_map(|item| match item {
+        Item::Enum(item) => Some(item),
+        _ => None,
+    });
+    let derives = |attribute: &Attribute| {
+        let mut found = false;
+        if is(attribute, "derive") {
+            let parsed = attribute.parse_nested_meta(|meta| {
+                let last = meta.path.segments.last();
+                found |= last.is_some_and(|last| last.ident == "ErrorCode");
+                Ok(())
+            });
+            // What is not a list of paths is for the compiler to refuse.
+            found &= parsed.is_ok();
+        }
+        found
+    };
+    enums
+        .filter(|item| item.attrs.iter().any(derives))
+        .map(|item| item.ident.clone())
+        .collect()
+}
