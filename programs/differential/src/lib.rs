@@ -14,7 +14,7 @@ use lockstep_interface::InstructionError;
 use world::World;
 
 /// Instructions of one sequence.
-pub const SEQUENCE_LENGTH: usize = 40;
+pub const SEQUENCE_LENGTH: usize = 60;
 
 /// What the instructions of some sequences came to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -277,10 +277,17 @@ impl World {
         let token = self.pick(Kind::Token);
         let mint = self.mint_of(&token);
         let rent = sysvar_ids::RENT;
-        let kind = self.rng.random_range(0..44);
+        // What is not in use yet is mostly made so.
+        let is_eager = self.rng.random_bool(0.8);
+        let kind = if is_eager && self.mint(&mint).is_none() {
+            0
+        } else if is_eager && self.token(&token).is_none() {
+            self.rng.random_range(4..10)
+        } else {
+            self.rng.random_range(0..44)
+        };
         let (call, metas, authority) = match kind {
             0..=3 => {
-                let mint = self.pick(Kind::Mint);
                 let names_rent = self.rng.random_bool(0.5);
                 let call = TokenInstruction::InitializeMint {
                     decimals: self.rng.random_range(0..12),
@@ -293,7 +300,6 @@ impl World {
             }
             4..=9 => {
                 let owner = self.party();
-                let mint = self.pick(Kind::Mint);
                 let metas = vec![write(token), read(mint)];
                 match kind % 3 {
                     0 => {

@@ -11,5 +11,5 @@ fn ten_thousand_sequences_end_alike() {
         }
     }
     // A comparison of nothing but refusals would say little.
-    assert!(tally.succeeded > tally.failed / 3, "{tally:?}");
+    assert!(tally.succeeded > tally.failed / 2, "{tally:?}");
 }
