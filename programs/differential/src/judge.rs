@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use lockstep_interface::{Account, Address, Instruction, InstructionError, address::program_ids};
-use lockstep_programs::token::{TokenInstruction, TokenState, Mint};
+use lockstep_programs::token::{Mint, TokenInstruction, TokenState};
 use solana_account_info::AccountInfo;
 use solana_program_error::ProgramError;
 use solana_pubkey::Pubkey;
@@ -62,7 +62,12 @@ pub fn run(accounts: &[(Address, Account)], instruction: &Instruction) -> Left {
             .map(|(held, (address, _))| {
                 let mut named = instruction.accounts.iter();
                 let is_signer = named.any(|meta| meta.address == *address && meta.is_signer);
-                let Held { key, owner, lamports, data } = held;
+                let Held {
+                    key,
+                    owner,
+                    lamports,
+                    data,
+                } = held;
                 AccountInfo::new(key, is_signer, true, lamports, data, owner, false)
             })
             .collect();
@@ -120,11 +125,14 @@ fn return_data(accounts: &[(Address, Account)], instruction: &Instruction) -> Ve
         let mint = &instruction.accounts[0].address;
         let account = accounts.iter().find(|(address, _)| address == mint);
         let (_, account) = account.expect("the mint was read");
-        Mint::read(&account.data).expect("the mint was read").decimals
+        Mint::read(&account.data)
+            .expect("the mint was read")
+            .decimals
     };
     match decoded {
         TokenInstruction::GetAccountDataSize => {
-            let size = <spl_token::state::Account as spl_token::solana_program::program_pack::Pack>::LEN;
+            let size =
+                <spl_token::state::Account as spl_token::solana_program::program_pack::Pack>::LEN;
             size.to_le_bytes().to_vec()
         }
         TokenInstruction::AmountToUiAmount { amount } => {

@@ -40,7 +40,9 @@ pub fn compare(seed: u64, tally: &mut Tally) -> Result<(), String> {
         let expected = judge::run(&world.accounts, &instruction);
         let found = runner.run(&world.accounts, &instruction);
         let is_foreign = match (&expected.result, &found.result) {
-            (Ok(()), Err(error)) => is_refusal_of_runtime(error) && world.names_foreign(&instruction),
+            (Ok(()), Err(error)) => {
+                is_refusal_of_runtime(error) && world.names_foreign(&instruction)
+            }
             _ => false,
         };
         if is_foreign {

@@ -46,7 +46,11 @@ impl Runner {
             let is_signer = named.any(|meta| meta.address == *address && meta.is_signer);
             context.push(AccountSlot::owned(address, account.clone(), is_signer));
         }
-        context.push(AccountSlot::shared(&program_ids::TOKEN, &self.program, false));
+        context.push(AccountSlot::shared(
+            &program_ids::TOKEN,
+            &self.program,
+            false,
+        ));
         let index = |address: &Address| {
             let index = accounts.iter().position(|(known, _)| known == address);
             u8::try_from(index.expect("instructions name known accounts")).expect("few accounts")

@@ -70,7 +70,9 @@ impl World {
         world.accounts.push((NATIVE_MINT, native));
         world.accounts.push((sysvar_ids::RENT, rent));
         world.accounts.push((INCINERATOR, Account::wallet(5)));
-        world.accounts.push((program_ids::SYSTEM, Account::wallet(1)));
+        world
+            .accounts
+            .push((program_ids::SYSTEM, Account::wallet(1)));
         world
     }
 
@@ -203,9 +205,8 @@ impl World {
 
     /// The accounts that follow for an authority: itself, and the signers of a multisig.
     fn authority(&mut self, expected: Option<Address>) -> Vec<AccountMeta> {
-        let known = expected.filter(|address| {
-            self.accounts.iter().any(|(known, _)| known == address)
-        });
+        let known =
+            expected.filter(|address| self.accounts.iter().any(|(known, _)| known == address));
         let address = match known {
             Some(address) if self.rng.random_bool(0.93) => address,
             _ => self.party(),
@@ -296,7 +297,11 @@ impl World {
                     names_rent,
                 };
                 let metas = [write(mint)].into_iter();
-                (call, metas.chain(names_rent.then(|| read(rent))).collect(), vec![])
+                (
+                    call,
+                    metas.chain(names_rent.then(|| read(rent))).collect(),
+                    vec![],
+                )
             }
             4..=9 => {
                 let owner = self.party();
@@ -308,16 +313,27 @@ impl World {
                     }
                     1 => {
                         let metas = [metas, vec![read(rent)]].concat();
-                        (TokenInstruction::InitializeAccount2 { owner }, metas, vec![])
+                        (
+                            TokenInstruction::InitializeAccount2 { owner },
+                            metas,
+                            vec![],
+                        )
                     }
-                    _ => (TokenInstruction::InitializeAccount3 { owner }, metas, vec![]),
+                    _ => (
+                        TokenInstruction::InitializeAccount3 { owner },
+                        metas,
+                        vec![],
+                    ),
                 }
             }
             10..=11 => {
                 let names_rent = self.rng.random_bool(0.5);
                 let count = self.rng.random_range(0..13);
                 let required = self.rng.random_range(0..=count.min(4));
-                let call = TokenInstruction::InitializeMultisig { required, names_rent };
+                let call = TokenInstruction::InitializeMultisig {
+                    required,
+                    names_rent,
+                };
                 let metas = [write(self.pick(Kind::Multisig))].into_iter();
                 let metas = metas.chain(names_rent.then(|| read(rent)));
                 let signers: Vec<_> = (0..count).map(|_| read(self.pick(Kind::Wallet))).collect();
@@ -330,7 +346,11 @@ impl World {
                 let spender = self.spender(&token);
                 let metas = [write(token)].into_iter().chain(mint_between(mint));
                 let metas = metas.chain([write(target)]).collect();
-                (TokenInstruction::Transfer { amount, decimals }, metas, self.authority(spender))
+                (
+                    TokenInstruction::Transfer { amount, decimals },
+                    metas,
+                    self.authority(spender),
+                )
             }
             20..=22 => {
                 let amount = self.amount(&token);
@@ -339,11 +359,19 @@ impl World {
                 let metas = [write(token)].into_iter().chain(mint_between(mint));
                 let metas = metas.chain([read(delegate)]).collect();
                 let owner = self.owner(&token);
-                (TokenInstruction::Approve { amount, decimals }, metas, self.authority(owner))
+                (
+                    TokenInstruction::Approve { amount, decimals },
+                    metas,
+                    self.authority(owner),
+                )
             }
             23 => {
                 let owner = self.owner(&token);
-                (TokenInstruction::Revoke, vec![write(token)], self.authority(owner))
+                (
+                    TokenInstruction::Revoke,
+                    vec![write(token)],
+                    self.authority(owner),
+                )
             }
             24..=26 => {
                 let kinds = [
@@ -354,8 +382,15 @@ impl World {
                 ];
                 let kind = *kinds.choose(&mut self.rng).expect("there are four");
                 let authority = self.rng.random_bool(0.7).then(|| self.party());
-                let of_mint = matches!(kind, AuthorityKind::MintTokens | AuthorityKind::FreezeAccount);
-                let subject = if of_mint != self.rng.random_bool(0.05) { mint } else { token };
+                let of_mint = matches!(
+                    kind,
+                    AuthorityKind::MintTokens | AuthorityKind::FreezeAccount
+                );
+                let subject = if of_mint != self.rng.random_bool(0.05) {
+                    mint
+                } else {
+                    token
+                };
                 let present = match kind {
                     AuthorityKind::MintTokens => self.mint_authority(&mint),
                     AuthorityKind::FreezeAccount => self.freeze_authority(&mint),
@@ -374,14 +409,22 @@ impl World {
                 let decimals = self.decimals(&mint, is_checked);
                 let authority = self.mint_authority(&mint);
                 let call = TokenInstruction::MintTo { amount, decimals };
-                (call, vec![write(mint), write(token)], self.authority(authority))
+                (
+                    call,
+                    vec![write(mint), write(token)],
+                    self.authority(authority),
+                )
             }
             32..=33 => {
                 let amount = self.amount(&token);
                 let decimals = self.decimals(&mint, is_checked);
                 let spender = self.spender(&token);
                 let call = TokenInstruction::Burn { amount, decimals };
-                (call, vec![write(token), write(mint)], self.authority(spender))
+                (
+                    call,
+                    vec![write(token), write(mint)],
+                    self.authority(spender),
+                )
             }
             34..=35 => {
                 let receiver = match self.rng.random_range(0..10) {
@@ -391,7 +434,11 @@ impl World {
                 };
                 let closer = self.closer(&token);
                 let metas = vec![write(token), write(receiver)];
-                (TokenInstruction::CloseAccount, metas, self.authority(closer))
+                (
+                    TokenInstruction::CloseAccount,
+                    metas,
+                    self.authority(closer),
+                )
             }
             36..=38 => {
                 let is_frozen = self.token(&token).is_some_and(|state| state.is_frozen());
@@ -401,11 +448,23 @@ impl World {
                     TokenInstruction::FreezeAccount
                 };
                 let authority = self.freeze_authority(&mint);
-                (call, vec![write(token), read(mint)], self.authority(authority))
+                (
+                    call,
+                    vec![write(token), read(mint)],
+                    self.authority(authority),
+                )
             }
             39..=40 => (TokenInstruction::SyncNative, vec![write(token)], vec![]),
-            41 => (TokenInstruction::GetAccountDataSize, vec![read(mint)], vec![]),
-            42 => (TokenInstruction::InitializeImmutableOwner, vec![write(token)], vec![]),
+            41 => (
+                TokenInstruction::GetAccountDataSize,
+                vec![read(mint)],
+                vec![],
+            ),
+            42 => (
+                TokenInstruction::InitializeImmutableOwner,
+                vec![write(token)],
+                vec![],
+            ),
             _ => return self.amount_call(read(mint)),
         };
         (call.encode(), metas, authority)
@@ -439,7 +498,9 @@ impl World {
     fn spender(&mut self, account: &Address) -> Option<Address> {
         let state = self.token(account)?;
         let delegate = state.delegate.get().copied();
-        delegate.filter(|_| self.rng.random_bool(0.5)).or(Some(state.owner))
+        delegate
+            .filter(|_| self.rng.random_bool(0.5))
+            .or(Some(state.owner))
     }
 
     fn mint_authority(&self, mint: &Address) -> Option<Address> {

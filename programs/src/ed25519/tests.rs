@@ -88,7 +88,7 @@ fn bad_keys_and_small_orders_are_refused() {
 
 proptest! {
     #[test]
-    fn no_flipped_bit_passes(bit in 0..8 * (32 + 64 + 3)) {
+    fn no_flipped_bit_passes(bit in 0..8 * (32usize + 64 + 3)) {
         let mut flipped = data(&[b"one"]);
         flipped[16 + bit / 8] ^= 1 << (bit % 8);
         let result = run(flipped);

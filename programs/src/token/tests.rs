@@ -274,7 +274,8 @@ proptest! {
             TokenInstruction::AmountToUiAmount { amount },
             TokenInstruction::UiAmountToAmount { text: &text },
         ] {
-            prop_assert_eq!(TokenInstruction::decode(&instruction.encode()), Ok(instruction));
+            let bytes = instruction.encode();
+            prop_assert_eq!(TokenInstruction::decode(&bytes), Ok(instruction));
         }
     }
 
