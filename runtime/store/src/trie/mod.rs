@@ -1,8 +1,9 @@
 //! The state trie: one root over all accounts that exist, and proofs against it.
 //!
-//! A binary Merkle trie over SHA-256 in the format of nomt-core (`thrumdev/nomt`, `core/src/trie.rs`):
-//! key path = SHA-256 of the address, value hash = [`account_hash`](crate::account_hash). A lone
-//! leaf stands at the highest place that is its own, so the root depends on the accounts alone.
+//! A binary Merkle trie over SHA-256 in the format of nomt-core (`thrumdev/nomt`,
+//! `core/src/trie.rs`): key path = SHA-256 of the address, value hash =
+//! [`account_hash`](crate::account_hash). A lone leaf stands at the highest place that is its own,
+//! so the root depends on the accounts alone.
 //!
 //! ```text
 //! depth 0 .. 8    the top: 255 nodes, recomputed at each update
