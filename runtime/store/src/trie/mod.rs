@@ -9,7 +9,7 @@
 //! depth 0 .. 8    the top: 255 nodes, recomputed at each update
 //! depth 8         256 shards, updated in parallel
 //! below           branches, one bit each, shared between versions
-//! at the ends     buckets of up to 32 leaves with the nodes between them
+//! at the ends     buckets of up to 16 leaves with the nodes between them
 //! ```
 //! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
 //! did not change; any number of children may be made of one parent, in any order and at once, and
