@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::interface::Address;
+use crate::interface::{Address, Positions};
 
 /// How deep account sets can nest.
 const DEPTH_MAX: usize = 4;
@@ -252,6 +252,32 @@ const fn next(index: usize) -> usize {
         Some(next) => next,
         None => panic!("too many accounts"),
     }
+}
+
+/// The positions of the accounts that are credited and nothing else, as
+/// [`Program::credit_only`](crate::interface::Program::credit_only) returns them.
+///
+/// ```
+/// use lockstep_sdk::{access::credit_only, interface::Positions, prelude::*};
+/// const FEES: &[lockstep_sdk::access::AccountAccess] = <Credit<'static> as AccountSet>::ACCESS;
+/// assert_eq!(credit_only(FEES), Positions::only(0));
+/// ```
+pub const fn credit_only(access: &[AccountAccess]) -> Positions {
+    let mut found = Positions::NONE;
+    let mut position = 0;
+    let mut index = 0;
+    while index < access.len() {
+        let mut left = access[index].count_max;
+        while left > 0 {
+            if access[index].is_credit {
+                found = found.union(Positions::only(position));
+            }
+            position = next(position);
+            left = left.saturating_sub(1);
+        }
+        index = next(index);
+    }
+    found
 }
 
 /// The name of the account at `position` of an instruction with this access list.

@@ -7,7 +7,7 @@
 //! others added. It could tell by two rules: the rent-exempt minimum, which a credit must not
 //! leave an account below, and the limit of 64 bits. So an account is shared if
 //!
-//! - at least two transactions only credit it, and more than read it (readers then write it);
+//! - many transactions only credit it, and few use it otherwise (its readers then write it);
 //! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]
 //!   lamports, and is no program.
 //!

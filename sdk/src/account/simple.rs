@@ -75,11 +75,9 @@ impl<'a> Credit<'a> {
     /// Adds lamports.
     ///
     /// # Errors
-    /// `ArithmeticOverflow`, or `AccountBorrowFailed` while the account is borrowed.
+    /// `ArithmeticOverflow`.
     pub fn credit(&self, context: &InvokeContext<'_, '_>, lamports: u64) -> Result {
-        context
-            .account_mut(self.handle.position())?
-            .credit(lamports)
+        context.credit(self.handle.position(), lamports)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one declaration yields besides checks: the access list and the interface description.
 
 use lockstep_sdk::{
-    access::{AccountAccess, AddressSource, SeedSource},
+    access::{AccountAccess, AddressSource, SeedSource, credit_only},
+    interface::{Positions, Program as _},
     prelude::*,
 };
 use serde_json::{Value, json};
@@ -45,6 +46,11 @@ fn access_lists_are_constants() {
         lines(Withdraw::ACCESS)[1],
         line("vault", false, true, false)
     );
+    let credits = |data: &[u8]| vault::VaultProgram.credit_only(data, 3);
+    assert_eq!(credits(&[0]), Positions::only(1));
+    assert_eq!(credits(&[1]), Positions::NONE);
+    assert_eq!(credits(&[]), Positions::NONE);
+    assert_eq!(credit_only(Enter::ACCESS), Positions::only(3));
     let forwarded = [
         line("tally.program", false, false, false),
         line("tally.visitor", true, false, false),

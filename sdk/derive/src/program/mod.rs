@@ -129,6 +129,16 @@ fn dispatch(program: &Program) -> TokenStream {
             ),
         }
     });
+    let credits = program.instructions.iter().map(|instruction| {
+        let discriminator = &instruction.discriminator;
+        let accounts = instruction.accounts_in_constants();
+        quote! {
+            [#(#discriminator,)* ..] => const {
+                let access = <#accounts as #sdk::set::AccountSet<'static>>::ACCESS;
+                #sdk::access::credit_only(access)
+            },
+        }
+    });
     let errors = &program.errors;
     quote! {
         impl #sdk::interface::Program for #name {
@@ -150,6 +160,13 @@ fn dispatch(program: &Program) -> TokenStream {
                 };
                 let errors = &[#(<#errors as #sdk::error::ErrorCode>::ERRORS),*];
                 #sdk::program::end(context, result, errors)
+            }
+
+            fn credit_only(&self, data: &[u8], _: usize) -> #sdk::interface::Positions {
+                match data {
+                    #(#credits)*
+                    _ => #sdk::interface::Positions::NONE,
+                }
             }
         }
     }
