@@ -49,3 +49,12 @@ pub fn builtin_programs() -> ProgramTable {
         .with(Ed25519Program)
         .with(TraceProgram)
 }
+
+/// The interfaces of those programs of this crate that have a description.
+///
+/// ```
+/// assert_eq!(lockstep_programs::descriptions()[0].name, "system");
+/// ```
+pub const fn descriptions() -> &'static [lockstep_sdk::idl::ProgramDescription] {
+    &[system::DESCRIPTION]
+}

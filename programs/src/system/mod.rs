@@ -3,8 +3,10 @@
 //! - [`instruction`]: what it can be asked to do, and the calls that clients make;
 //! - `encoding`: those instructions from and to bytes, in Solana's bincode layout;
 //! - `processor`: how each is carried out; `nonce` does so for durable nonces;
+//! - [`describe`](DESCRIPTION): its interface as data;
 //! - [`error`](SystemError): the numbers it fails with.
 
+mod describe;
 mod encoding;
 mod error;
 pub mod instruction;
@@ -18,6 +20,7 @@ use lockstep_interface::{
     Address, InstructionError, InvokeContext, Positions, Program, address::program_ids,
 };
 
+pub use describe::DESCRIPTION;
 pub use encoding::INSTRUCTION_SIZE_MAX;
 pub use error::SystemError;
 pub use instruction::SystemInstruction;

@@ -297,8 +297,7 @@ impl Chain {
         }
     }
 
-    /// The moment, to go back to with [`Chain::restore`]. Takes about a microsecond: nothing is
-    /// copied.
+    /// The moment, to go back to with [`Chain::restore`]. Copies no account.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             moment: self.moment.clone(),

@@ -12,6 +12,7 @@ mod color;
 mod compare;
 mod conformance;
 mod failure;
+mod idl;
 mod new;
 mod plan;
 mod run;
@@ -54,6 +55,7 @@ enum Command {
     Conformance(conformance::Arguments),
     Workloads(workloads::Arguments),
     New(new::Arguments),
+    Idl(idl::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +75,7 @@ fn dispatch() -> Result<ExitCode, Failure> {
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Workloads(arguments)) => workloads::run(&arguments),
         Some(Command::New(arguments)) => new::run(&arguments),
+        Some(Command::Idl(arguments)) => idl::run(&arguments),
     }
 }
 
@@ -86,7 +89,7 @@ fn parse() -> Result<Option<Command>, Failure> {
                 Ok(None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
-                "no command given, expected run, plan, compare, color, conformance, workloads or new (see --help)",
+                "no command given, expected run, plan, compare, color, conformance, workloads, new or idl (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },
