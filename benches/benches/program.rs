@@ -21,7 +21,7 @@ use lockstep_programs::{
     token::{self, Mint, TokenAccount},
     trace,
 };
-use tally::Tally;
+use tally::TallyProgram;
 
 const SOURCE: Address = Address::new_from_array([1; 32]);
 const TARGET: Address = Address::new_from_array([2; 32]);
@@ -116,7 +116,7 @@ fn environment() -> Environment {
             ..Sysvars::default()
         },
         rules: RuleSet::Current,
-        programs: builtin_programs().with(Tally).with(HandWritten),
+        programs: builtin_programs().with(TallyProgram).with(HandWritten),
     }
 }
 
@@ -230,7 +230,10 @@ fn token_calls(criterion: &mut Criterion) {
 
 fn written_programs(criterion: &mut Criterion) {
     for (name, program) in [
-        ("sdk::process/operation=increment", Program::address(&Tally)),
+        (
+            "sdk::process/operation=increment",
+            Program::address(&TallyProgram),
+        ),
         ("hand::process/operation=increment", HAND),
     ] {
         let mut state = vec![1, 0];
