@@ -5,7 +5,6 @@
 //! the instruction, so the difference is the program and its call. `sdk::process` and
 //! `hand::process` are one program, a counter with an owner, once written with the SDK and once on
 //! the bare interface with the same checks.
-#![expect(missing_docs, reason = "the SDK documents what its macros make")]
 
 use std::hint::black_box;
 
@@ -33,7 +32,7 @@ const TALLY_SIZE: usize = 42;
 
 /// A counter with an owner.
 #[lockstep_sdk::program(id = "TaLLy11111111111111111111111111111111111111")]
-mod tally {
+pub mod tally {
     use lockstep_sdk::prelude::*;
 
     /// How far who has counted.
