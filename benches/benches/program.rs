@@ -5,7 +5,6 @@
 //! the instruction, so the difference is the program and its call. `sdk::process` and
 //! `hand::process` are one program, a counter with an owner, once written with the SDK and once on
 //! the bare interface with the same checks.
-#![expect(missing_docs, reason = "the SDK documents what its macros make")]
 
 use std::hint::black_box;
 
@@ -21,7 +20,7 @@ use lockstep_programs::{
     token::{self, Mint, TokenAccount},
     trace,
 };
-use tally::Tally;
+use tally::TallyProgram;
 
 const SOURCE: Address = Address::new_from_array([1; 32]);
 const TARGET: Address = Address::new_from_array([2; 32]);
@@ -33,7 +32,7 @@ const TALLY_SIZE: usize = 42;
 
 /// A counter with an owner.
 #[lockstep_sdk::program(id = "TaLLy11111111111111111111111111111111111111")]
-mod tally {
+pub mod tally {
     use lockstep_sdk::prelude::*;
 
     /// How far who has counted.
@@ -116,7 +115,7 @@ fn environment() -> Environment {
             ..Sysvars::default()
         },
         rules: RuleSet::Current,
-        programs: builtin_programs().with(Tally).with(HandWritten),
+        programs: builtin_programs().with(TallyProgram).with(HandWritten),
     }
 }
 
@@ -230,7 +229,10 @@ fn token_calls(criterion: &mut Criterion) {
 
 fn written_programs(criterion: &mut Criterion) {
     for (name, program) in [
-        ("sdk::process/operation=increment", Program::address(&Tally)),
+        (
+            "sdk::process/operation=increment",
+            Program::address(&TallyProgram),
+        ),
         ("hand::process/operation=increment", HAND),
     ] {
         let mut state = vec![1, 0];

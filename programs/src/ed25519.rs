@@ -11,6 +11,8 @@
 //! `verify_strict`), other than for transactions: keys and commitments of small order are refused,
 //! and the equation is the one without the cofactor.
 
+use std::ops::Neg;
+
 use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY, traits::IsIdentity};
 use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
 use lockstep_sdk::prelude::ErrorCode;
@@ -114,8 +116,9 @@ fn verify_strict(signature: &[u8; 64], key: &[u8; 32], message: &[u8]) -> Result
         .chain_update(message)
         .finalize();
     let challenge = Scalar::from_bytes_mod_order_wide(&digest.into());
+    let negated = key_point.neg();
     let expected =
-        EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-key_point, &response);
+        EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &negated, &response);
     if expected.compress().as_bytes() != commitment {
         return Err(invalid);
     }

@@ -1,5 +1,10 @@
 //! Good signatures pass, and each way of being bad has its number.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "offsets into the few bytes of a test's own data"
+)]
+
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_interface::{Instruction, InstructionError, address::program_ids};
 use proptest::prelude::*;
