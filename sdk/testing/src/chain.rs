@@ -325,8 +325,8 @@ impl Chain {
         self.run_block([call])
     }
 
-    /// Runs calls as one block, and makes it the tip. The block is run in parallel and by the serial
-    /// executor, which must agree.
+    /// Runs calls as one block, and makes it the tip. The block is run in parallel and by the
+    /// serial executor, which must agree.
     ///
     /// # Panics
     /// If the chain has no key of a signer, if the message of a call cannot be written, or if

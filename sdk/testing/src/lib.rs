@@ -45,7 +45,8 @@
 //!
 //! In the order in which a test meets them: [`chain`] holds the accounts, [`keys`] makes the
 //! wallets, [`call`] says what to run, [`block`] what became of it, [`failure`] why something
-//! failed, [`access`] which accounts it needed, [`logs`] what was logged, [`units`] what it cost, [`actions`] runs random sequences.
+//! failed, [`access`] which accounts it needed, [`logs`] what was logged, [`units`] what it cost,
+//! [`actions`] runs random sequences.
 //!
 //! A chain is a plain value: no global state, no network, no clock. Debuggers and coverage tools
 //! see one process. Worker threads are the chain's own; [`Builder::threads`] of 1 leaves all work
