@@ -38,8 +38,9 @@ use lockstep_store::MemoryStore;
 
 const SEED: u64 = 1;
 /// Workloads, and transactions of the block. The mix works 40 us a transaction.
-const LOADS: [(&str, usize); 4] = [
+const LOADS: [(&str, usize); 5] = [
     ("transfers:accounts=1000000", 10_000),
+    ("token", 10_000),
     ("zipf", 10_000),
     ("one-account", 10_000),
     ("mainnet-mix", 1_000),

@@ -1,5 +1,6 @@
 //! The native programs that a Lockstep runtime starts with, and the calls that clients make to
-//! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`] and [`trace`].
+//! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`],
+//! [`lookup_table`], [`ed25519`] and [`trace`].
 //!
 //! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
 //! accounts or an error. It knows nothing of transactions, blocks or threads.
@@ -7,6 +8,8 @@
 
 pub mod associated_token;
 pub mod compute_budget;
+pub mod ed25519;
+pub mod lookup_table;
 pub mod memo;
 pub mod system;
 pub mod token;
@@ -21,6 +24,8 @@ use lockstep_interface::ProgramTable;
 
 pub use associated_token::AssociatedTokenProgram;
 pub use compute_budget::ComputeBudgetProgram;
+pub use ed25519::Ed25519Program;
+pub use lookup_table::LookupTableProgram;
 pub use memo::MemoProgram;
 pub use system::SystemProgram;
 pub use token::TokenProgram;
@@ -40,6 +45,8 @@ pub fn builtin_programs() -> ProgramTable {
         .with(TokenProgram)
         .with(AssociatedTokenProgram)
         .with(MemoProgram)
+        .with(LookupTableProgram)
+        .with(Ed25519Program)
         .with(TraceProgram)
 }
 

@@ -295,7 +295,7 @@ mod tests {
                 "zip",
                 "unknown workload \"zip\", expected one of transfers, zipf, hot, chain, \
                  one-account, mainnet-mix, pools, pools-mixed, mint, crossing, adversarial, \
-                 smallbank, ycsb",
+                 smallbank, ycsb, token",
             ),
             (
                 "zipf:exp=1",

@@ -8,6 +8,9 @@
 pub mod instruction;
 mod processor;
 
+#[cfg(test)]
+mod tests;
+
 use lockstep_interface::{
     Address, InstructionError, InvokeContext, Program,
     address::{find_program_address, program_ids},

@@ -19,6 +19,9 @@ pub mod instruction;
 mod processor;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 use lockstep_interface::{
     Address, InstructionError, InvokeContext, Program, address::program_ids, context::Cause,
 };

@@ -16,7 +16,7 @@ pub use blockhash::BlockhashQueue;
 pub use genesis::{Genesis, program_account};
 use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
-    sysvar::{Clock, RecentBlockhash},
+    sysvar::{Clock, RECENT_SLOTS_MAX, RecentBlockhash},
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
 pub use processed::{ProcessedHistory, ProcessedSet};
@@ -132,7 +132,16 @@ impl FrozenBank {
         });
         environment.sysvars.recent_blockhashes = Some(Arc::new(self.blockhashes.sysvar()));
         environment.sysvars.environment_blockhash = self.blockhashes.newest().copied();
+        environment.sysvars.recent_slots = Some(Arc::new(self.recent_slots()));
         Bank::open(Arc::clone(self), slot, environment)
+    }
+
+    /// This bank's slot and those of its ancestors, newest first, at most 512.
+    fn recent_slots(&self) -> Vec<u64> {
+        let older = self.environment.sysvars.recent_slots.as_deref();
+        let older = older.into_iter().flatten().copied();
+        let slots = std::iter::once(self.slot).chain(older);
+        slots.take(RECENT_SLOTS_MAX).collect()
     }
 
     /// Reads accounts into `accounts`; the default account stands for a missing one.
@@ -266,10 +275,10 @@ impl Bank {
         Self::open(self.parent, self.slot, self.environment)
     }
 
-    /// True if a deactivated lookup table of this slot can still be used. The bank keeps no hashes
-    /// of older slots, so only its parent's slot counts.
+    /// True if a lookup table that was deactivated in this slot can still be used.
     pub(crate) fn is_recent(&self, slot: u64) -> bool {
-        slot == self.parent.slot
+        let recent = self.environment.sysvars.recent_slots.as_deref();
+        recent.is_some_and(|slots| slots.contains(&slot))
     }
 
     /// Reads accounts as the block's first transaction sees them.

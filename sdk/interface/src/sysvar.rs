@@ -10,6 +10,9 @@ use crate::{Account, Address, Rent, address::sysvar_ids};
 /// Entries of the RecentBlockhashes account (Solana: `MAX_ENTRIES`).
 pub const RECENT_BLOCKHASHES_MAX: usize = 150;
 
+/// Slots that the SlotHashes sysvar covers (Solana: `MAX_ENTRIES`).
+pub const RECENT_SLOTS_MAX: usize = 512;
+
 /// Slot and time of the block.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Clock {
@@ -71,6 +74,9 @@ pub struct Sysvars {
     pub rent: Option<Rent>,
     /// The blockhashes a program may see, newest first, at most 150.
     pub recent_blockhashes: Option<Arc<Vec<RecentBlockhash>>>,
+    /// The slots before this one that hold a block, newest first, at most 512: those of Solana's
+    /// SlotHashes.
+    pub recent_slots: Option<Arc<Vec<u64>>>,
     /// The blockhash that durable nonces advance to, and the fee stored with them.
     pub environment_blockhash: Option<RecentBlockhash>,
 }
@@ -104,6 +110,17 @@ impl Sysvars {
         self.recent_blockhashes
             .as_ref()
             .map(|list| list.as_slice())
+            .ok_or(InstructionError::UnsupportedSysvar)
+    }
+
+    /// The slots before this one that hold a block, newest first.
+    ///
+    /// # Errors
+    /// [`InstructionError::UnsupportedSysvar`] where the bank has none.
+    pub fn recent_slots(&self) -> Result<&[u64], InstructionError> {
+        self.recent_slots
+            .as_ref()
+            .map(|slots| slots.as_slice())
             .ok_or(InstructionError::UnsupportedSysvar)
     }
 

@@ -12,6 +12,7 @@ mod pools_mixed;
 pub(super) mod recorded;
 mod replay;
 mod smallbank;
+mod token;
 mod transfers;
 mod ycsb;
 mod zipf;
@@ -63,7 +64,7 @@ pub struct FamilySpec {
 }
 
 /// All kinds of generated load.
-pub const FAMILIES: [FamilySpec; 13] = [
+pub const FAMILIES: [FamilySpec; 14] = [
     transfers::SPEC,
     zipf::SPEC,
     hot::SPEC,
@@ -77,6 +78,7 @@ pub const FAMILIES: [FamilySpec; 13] = [
     adversarial::SPEC,
     smallbank::SPEC,
     ycsb::SPEC,
+    token::SPEC,
 ];
 
 /// The option that all workloads of transfers have.

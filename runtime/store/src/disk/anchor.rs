@@ -4,8 +4,8 @@
 //! A journal that lost its tail looks like one that ended there. The anchor is written after a
 //! block is durable and before it is acknowledged, so an engine that is behind it has lost blocks.
 //! It is not synced: after a loss of power it may name an older block, which only makes the check
-//! weaker. A damaged anchor is replaced once everything else fits. Whoever has the store open holds a
-//! lock on the file.
+//! weaker. A damaged anchor is replaced once everything else fits. Whoever has the store open holds
+//! a lock on the file.
 //!
 //! ```text
 //! "lockstep store 1\n" | 0 or 1 | slot u64 | block 32 | the first 8 bytes of SHA-256 of all before

@@ -1,4 +1,4 @@
-//! The lowest part of the trie: up to 32 leaves in the order of their paths, with the hashes of the
+//! The lowest part of the trie: up to 16 leaves in the order of their paths, with the hashes of the
 //! nodes between them.
 //!
 //! ```text
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::hash::{Bytes, TERMINATOR, above, bit, common_bits, internal, leaf};
 
 /// Leaves of the largest bucket. More cost copying and hashing, fewer cost memory.
-pub(crate) const LEAF_COUNT_MAX: usize = 32;
+pub(crate) const LEAF_COUNT_MAX: usize = 16;
 
 /// An account in the trie.
 #[derive(Clone, Copy, Debug)]

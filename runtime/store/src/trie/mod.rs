@@ -1,14 +1,15 @@
 //! The state trie: one root over all accounts that exist, and proofs against it.
 //!
-//! A binary Merkle trie over SHA-256 in the format of nomt-core (`thrumdev/nomt`, `core/src/trie.rs`):
-//! key path = SHA-256 of the address, value hash = [`account_hash`](crate::account_hash). A lone
-//! leaf stands at the highest place that is its own, so the root depends on the accounts alone.
+//! A binary Merkle trie over SHA-256 in the format of nomt-core (`thrumdev/nomt`,
+//! `core/src/trie.rs`): key path = SHA-256 of the address, value hash =
+//! [`account_hash`](crate::account_hash). A lone leaf stands at the highest place that is its own,
+//! so the root depends on the accounts alone.
 //!
 //! ```text
 //! depth 0 .. 8    the top: 255 nodes, recomputed at each update
 //! depth 8         256 shards, updated in parallel
 //! below           branches, one bit each, shared between versions
-//! at the ends     buckets of up to 32 leaves with the nodes between them
+//! at the ends     buckets of up to 16 leaves with the nodes between them
 //! ```
 //! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
 //! did not change; any number of children may be made of one parent, in any order and at once, and

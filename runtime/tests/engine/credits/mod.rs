@@ -281,13 +281,13 @@ fn an_account_named_in_two_ways_is_written() {
         (payer, instruction)
     };
     let shop = AccountMeta::readonly(address(SHOP), false);
-    let mut drafts = payments(0..10);
+    let mut drafts = payments(0..30);
     drafts.push(twice(shop));
     // To itself, as the payer and as the account that was paid before.
     drafts.push((SHOP, system::transfer(&address(SHOP), &address(SHOP), 1)));
     drafts.push((51, system::transfer(&address(SHOP), &address(SHOP), 1)));
     let found = run(ledger(RICH), &drafts);
-    assert_eq!(found.verdicts(), vec![SUCCEEDED; 13]);
-    assert_eq!(found.credit_count, 10);
-    assert_eq!(found.lamports(&address(SHOP)), RICH + 20 - FEE);
+    assert_eq!(found.verdicts(), vec![SUCCEEDED; 33]);
+    assert_eq!(found.credit_count, 30);
+    assert_eq!(found.lamports(&address(SHOP)), RICH + 40 - FEE);
 }

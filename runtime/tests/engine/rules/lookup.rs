@@ -105,7 +105,8 @@ fn a_deactivated_table_serves_for_a_short_while() {
     };
     check_table(&deactivated(SLOT), 0, SUCCEEDED, "in this slot");
     check_table(&deactivated(SLOT - 1), 0, SUCCEEDED, "in the slot before");
-    check_table(&deactivated(SLOT - 2), 0, gone(), "two slots ago");
+    check_table(&deactivated(SLOT - 2), 0, SUCCEEDED, "two slots ago");
+    check_table(&deactivated(SLOT - 3), 0, SUCCEEDED, "in the first slot");
     check_table(&deactivated(SLOT + 1), 0, gone(), "in a slot to come");
     check_table(&deactivated(u64::MAX), 0, SUCCEEDED, "never");
 }

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     super::{
-        medium::{Fjall, Medium, Space, Visitor, Write},
+        medium::{Fjall, Medium, Write},
         open::{open_anchor, open_engine, open_on},
     },
     *,
@@ -40,32 +40,6 @@ const FAULTS: [(&str, Fault); 3] = [
     ("split", Fault::Split),
 ];
 
-/// Writes each batch in two.
-#[derive(Debug)]
-struct SplitMedium(Fjall);
-
-impl Medium for SplitMedium {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<fjall::Slice>, fjall::Error> {
-        self.0.get(space, key)
-    }
-
-    fn write(&self, mut writes: Vec<Write>) -> Result<(), fjall::Error> {
-        let later = writes.split_off(writes.len() / 2);
-        self.0.write(writes)?;
-        self.0.write(later)
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        start: &[u8],
-        end: &[u8],
-        visit: &mut Visitor<'_>,
-    ) -> Result<(), fjall::Error> {
-        self.0.scan(space, start, end, visit)
-    }
-}
-
 fn tell(what: &str, slot: u64) {
     let mut output = io::stdout().lock();
     writeln!(output, "{what} {slot}").unwrap();
@@ -82,7 +56,14 @@ fn run_child(fault: Fault, path: &Path) -> ! {
         // What makes a store is not what is tested here.
         drop(DiskStore::open(path, options, &Serial).unwrap());
         let anchored = open_anchor(path).unwrap();
-        let medium = Box::new(SplitMedium(open_engine(path, "engine", options).unwrap()));
+        let medium = Box::new(Faulty {
+            inner: open_engine(path, "engine", options).unwrap(),
+            write: |inner: &Fjall, mut writes: Vec<Write>| {
+                let later = writes.split_off(writes.len() / 2);
+                inner.write(writes)?;
+                inner.write(later)
+            },
+        });
         open_on(path, anchored, medium, false, &Serial).unwrap()
     } else {
         DiskStore::open(path, options, &Serial).unwrap()
@@ -128,7 +109,7 @@ fn round(test: &str, fault: Fault, path: &Path, random: &mut ChaCha8Rng) -> Opti
     let output = child.stdout.take().unwrap();
     let mut lines = BufReader::new(output).lines().map(Result::unwrap);
     let mut told = Vec::new();
-    // One child in eight may be killed while it opens the store, and new stores while they are made.
+    // One child in eight may be killed while it opens the store, and a new one while it is made.
     let mut delay = random.random_range(0..60_000);
     if path.exists() && !random.random_ratio(1, 8) {
         told.extend(lines.by_ref().find(|line| line.starts_with("open")));

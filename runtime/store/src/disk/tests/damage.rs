@@ -174,8 +174,8 @@ fn zeroed_tails_are_noticed() {
     });
 }
 
-/// What a lost power supply may leave of a journal that was not synced. A journal that ends early is
-/// cut back to its last whole batch; where zeros stand for what was not written, the engine may
+/// What a lost power supply may leave of a journal that was not synced. A journal that ends early
+/// is cut back to its last whole batch; where zeros stand for what was not written, the engine may
 /// take some of them for sizes and give up.
 #[test]
 fn a_torn_journal_is_rolled_back_to_a_whole_block() {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{
-        medium::{Fjall, Medium, Space, Visitor, Write},
+        medium::{Fjall, Medium, Write},
         open::{open_anchor, open_engine, open_on},
     },
     *,
@@ -23,43 +23,6 @@ enum Failure {
     After,
 }
 
-/// Fails one write.
-#[derive(Debug)]
-struct FailingMedium {
-    inner: Fjall,
-    failure: Failure,
-    /// Writes until the one that fails.
-    left: AtomicU32,
-}
-
-impl Medium for FailingMedium {
-    fn get(&self, space: Space, key: &[u8]) -> Result<Option<fjall::Slice>, fjall::Error> {
-        self.inner.get(space, key)
-    }
-
-    fn write(&self, writes: Vec<Write>) -> Result<(), fjall::Error> {
-        let is_due = self.left.fetch_sub(1, Ordering::Relaxed) == 0;
-        if !is_due || matches!(self.failure, Failure::After) {
-            self.inner.write(writes)?;
-        }
-        if is_due {
-            let error = io::Error::other("no space on purpose");
-            return Err(fjall::Error::Io(error));
-        }
-        Ok(())
-    }
-
-    fn scan(
-        &self,
-        space: Space,
-        start: &[u8],
-        end: &[u8],
-        visit: &mut Visitor<'_>,
-    ) -> Result<(), fjall::Error> {
-        self.inner.scan(space, start, end, visit)
-    }
-}
-
 #[test]
 fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
     for failure in [Failure::Before, Failure::After] {
@@ -67,13 +30,22 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
             let folder = tempfile::tempdir().unwrap();
             drop(open(folder.path()).unwrap());
             let anchored = open_anchor(folder.path()).unwrap();
-            let inner = open_engine(folder.path(), "engine", options()).unwrap();
-            let medium = FailingMedium {
-                inner,
-                failure,
-                left: AtomicU32::new(good),
-            };
-            let medium = Box::new(medium);
+            // Writes until the one that fails.
+            let left = AtomicU32::new(good);
+            let medium = Box::new(Faulty {
+                inner: open_engine(folder.path(), "engine", options()).unwrap(),
+                write: move |inner: &Fjall, writes: Vec<Write>| {
+                    let is_due = left.fetch_sub(1, Ordering::Relaxed) == 0;
+                    if !is_due || matches!(failure, Failure::After) {
+                        inner.write(writes)?;
+                    }
+                    if is_due {
+                        let error = io::Error::other("no space on purpose");
+                        return Err(fjall::Error::Io(error));
+                    }
+                    Ok(())
+                },
+            });
             let opened = open_on(folder.path(), anchored, medium, false, &Serial);
             let (store, trie) = opened.unwrap();
             let mut producer = Producer::after(Shape::SMALL, &store, trie);

@@ -10,14 +10,17 @@ mod damage;
 mod faults;
 mod steps;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use lockstep_interface::{Account, Address, Hash, limits::ACCOUNT_DATA_SIZE_MAX};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::{DiskOptions, DiskStore};
+use super::{
+    DiskOptions, DiskStore,
+    medium::{Fjall, Medium, Space, Visitor, Write},
+};
 use crate::{BlockBatch, BlockRecord, Change, Serial, Store, StoreError, Trie};
 
 /// The shape of generated blocks.
@@ -196,6 +199,42 @@ impl Model {
             }
         }
         difference.map_or(Ok(()), Err)
+    }
+}
+
+/// A medium with a fault in its writes.
+struct Faulty<F> {
+    inner: Fjall,
+    /// What is done instead of a write.
+    write: F,
+}
+
+impl<F> fmt::Debug for Faulty<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Faulty").finish_non_exhaustive()
+    }
+}
+
+impl<F> Medium for Faulty<F>
+where
+    F: Fn(&Fjall, Vec<Write>) -> Result<(), fjall::Error> + Send + Sync,
+{
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<fjall::Slice>, fjall::Error> {
+        self.inner.get(space, key)
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Result<(), fjall::Error> {
+        (self.write)(&self.inner, writes)
+    }
+
+    fn scan(
+        &self,
+        space: Space,
+        start: &[u8],
+        end: &[u8],
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), fjall::Error> {
+        self.inner.scan(space, start, end, visit)
     }
 }
 

@@ -1,0 +1,134 @@
+//! The ed25519 program: succeeds if all signatures that its instruction describes are valid, so
+//! that other programs need not check them.
+//!
+//! Data (Agave, `precompiles/src/ed25519.rs`): the number of signatures and a byte of padding, then
+//! for each seven `u16`, little endian: offset and instruction of the signature, of the public key,
+//! and of the message, whose size stands between its two. An instruction index of 65,535, or the
+//! running instruction's own, means the running instruction. Data of other instructions cannot be
+//! reached here: such an index is refused with `InvalidDataOffsets`.
+//!
+//! Verification is the strict one that Solana uses for this program (`ed25519-dalek`,
+//! `verify_strict`), other than for transactions: keys and commitments of small order are refused,
+//! and the equation is the one without the cofactor.
+
+use std::ops::Neg;
+
+use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY, traits::IsIdentity};
+use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
+use lockstep_sdk::prelude::ErrorCode;
+use sha2::{Digest, Sha512};
+
+/// Bytes before the first signature's description.
+const HEADER_SIZE: usize = 2;
+/// The index that means the running instruction.
+const CURRENT_INSTRUCTION: u16 = u16::MAX;
+
+/// The program's own errors. The numbers are Solana's `PrecompileError`; they appear as
+/// [`InstructionError::Custom`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ErrorCode)]
+pub enum Ed25519Error {
+    /// the public key is no point of the curve
+    InvalidPublicKey = 0,
+    /// the signature does not fit key and message
+    InvalidSignature = 2,
+    /// an offset or an instruction index points to nothing
+    InvalidDataOffsets = 3,
+    /// the data is shorter than its number of signatures needs
+    InvalidInstructionDataSize = 4,
+}
+
+/// The ed25519 program. As in Solana it takes no compute units.
+#[derive(Clone, Copy, Debug)]
+pub struct Ed25519Program;
+
+impl Program for Ed25519Program {
+    fn address(&self) -> Address {
+        program_ids::ED25519
+    }
+
+    fn name(&self) -> &'static str {
+        "ed25519"
+    }
+
+    fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        Ok(verify_all(context.data(), context.instruction_index())?)
+    }
+}
+
+/// Checks all signatures that `data`, of instruction `own_index`, describes.
+fn verify_all(data: &[u8], own_index: u8) -> Result<(), Ed25519Error> {
+    let Some((&[count, _], rest)) = data.split_first_chunk::<HEADER_SIZE>() else {
+        return Err(Ed25519Error::InvalidInstructionDataSize);
+    };
+    if count == 0 && !rest.is_empty() {
+        return Err(Ed25519Error::InvalidInstructionDataSize);
+    }
+    let descriptions = rest.as_chunks::<14>().0.get(..usize::from(count));
+    for description in descriptions.ok_or(Ed25519Error::InvalidInstructionDataSize)? {
+        let mut fields = [0; 7];
+        for (field, bytes) in fields.iter_mut().zip(description.as_chunks::<2>().0) {
+            *field = u16::from_le_bytes(*bytes);
+        }
+        let [
+            signature_at,
+            signature_in,
+            key_at,
+            key_in,
+            message_at,
+            message_size,
+            message_in,
+        ] = fields;
+        let part = |start: u16, instruction: u16, size: usize| {
+            let is_own = instruction == CURRENT_INSTRUCTION || instruction == u16::from(own_index);
+            let start = usize::from(start);
+            let part = data.get(start..start.saturating_add(size));
+            part.filter(|_| is_own)
+                .ok_or(Ed25519Error::InvalidDataOffsets)
+        };
+        let signature = part(signature_at, signature_in, 64)?;
+        let key = part(key_at, key_in, 32)?;
+        let message = part(message_at, message_in, usize::from(message_size))?;
+        let (Some(signature), Some(key)) = (signature.first_chunk(), key.first_chunk()) else {
+            return Err(Ed25519Error::InvalidDataOffsets);
+        };
+        verify_strict(signature, key, message)?;
+    }
+    Ok(())
+}
+
+/// Checks one signature: S is canonical, neither key A nor commitment R is of small order, and
+/// S B - H(R, A, message) A has the very bytes of R.
+fn verify_strict(signature: &[u8; 64], key: &[u8; 32], message: &[u8]) -> Result<(), Ed25519Error> {
+    let invalid = Ed25519Error::InvalidSignature;
+    let (commitment, response) = signature.split_first_chunk::<32>().ok_or(invalid)?;
+    let response = response.first_chunk::<32>().ok_or(invalid)?;
+    let key_point = CompressedEdwardsY(*key).decompress();
+    let key_point = key_point.ok_or(Ed25519Error::InvalidPublicKey)?;
+    let response = Option::from(Scalar::from_canonical_bytes(*response)).ok_or(invalid)?;
+    let commitment_point = CompressedEdwardsY(*commitment).decompress();
+    let commitment_point = commitment_point.ok_or(invalid)?;
+    if is_small(&key_point) || is_small(&commitment_point) {
+        return Err(invalid);
+    }
+    let digest = Sha512::new()
+        .chain_update(commitment)
+        .chain_update(key)
+        .chain_update(message)
+        .finalize();
+    let challenge = Scalar::from_bytes_mod_order_wide(&digest.into());
+    let negated = key_point.neg();
+    let expected =
+        EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &negated, &response);
+    if expected.compress().as_bytes() != commitment {
+        return Err(invalid);
+    }
+    Ok(())
+}
+
+/// True for the eight points whose multiple by the cofactor is the identity.
+fn is_small(point: &EdwardsPoint) -> bool {
+    point.mul_by_cofactor().is_identity()
+}
+
+#[cfg(test)]
+mod tests;
