@@ -13,7 +13,7 @@ use crate::text;
 /// Write a built-in program's interface description, in the form of Anchor's IDL
 ///
 /// The JSON goes to stdout, on one line, or to a file. A program of your own has the same in
-/// `DESCRIPTION.to_json()` of the type that #[program] makes.
+/// `DESCRIPTION.to_json()` of the type that `#[program]` makes.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Name of the program
