@@ -246,7 +246,8 @@ fn workloads_are_listed_with_their_options() {
             "crossing",
             "adversarial",
             "smallbank",
-            "ycsb"
+            "ycsb",
+            "token",
         ]
     );
     let text = String::from_utf8(lockstep(&["workloads"]).stdout).unwrap();
