@@ -238,7 +238,7 @@ fn workloads_are_listed_with_their_options() {
             "adversarial",
             "smallbank",
             "ycsb",
-            "token"
+            "token",
         ]
     );
     let text = String::from_utf8(lockstep(&["workloads"]).stdout).unwrap();

@@ -67,17 +67,17 @@ impl InstructionRunner {
 }
 
 impl InstructionRunner {
-    /// True if the program called is one of ours, and so are all that it is handed to call.
+    /// True if the program called is one of ours, and so are all that it may call. Solana's own
+    /// programs call none that a case hands them.
     fn has_programs(&self, case: &InstructionCase) -> bool {
         let ours = |address| self.environment.programs.get(address).is_some();
-        let named = case.metas.iter().filter_map(|meta| {
+        let is_deployed = matches!(case.expect, Expectation::Deployed { .. });
+        let mut named = case.metas.iter().filter_map(|meta| {
             let recorded = case.accounts.get(usize::from(meta.index))?;
-            let is_deployed = recorded.account.owner == program_ids::UPGRADEABLE_LOADER;
-            (recorded.account.executable && is_deployed).then_some(&recorded.address)
+            let is_bytecode = recorded.account.owner == program_ids::UPGRADEABLE_LOADER;
+            (recorded.account.executable && is_bytecode).then_some(&recorded.address)
         });
-        // Only the deployed programs call others.
-        let calls = matches!(case.expect, Expectation::Deployed { .. });
-        ours(&case.program) && (!calls || named.into_iter().all(ours))
+        ours(&case.program) && (!is_deployed || named.all(ours))
     }
 
     /// The case with programs that are deployed as bytecode replaced by ours.

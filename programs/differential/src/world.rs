@@ -23,6 +23,21 @@ pub struct World {
     rng: ChaCha8Rng,
 }
 
+/// An instruction, its accounts, and those of its authority.
+type Parts = (
+    TokenInstruction<'static>,
+    Vec<AccountMeta>,
+    Vec<AccountMeta>,
+);
+
+fn write(address: Address) -> AccountMeta {
+    AccountMeta::writable(address, false)
+}
+
+fn read(address: Address) -> AccountMeta {
+    AccountMeta::readonly(address, false)
+}
+
 /// What an account is meant for; instructions choose by it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Kind {
@@ -271,13 +286,9 @@ impl World {
 
     /// Data, accounts, and the authority's accounts of an instruction.
     fn call(&mut self) -> (Vec<u8>, Vec<AccountMeta>, Vec<AccountMeta>) {
-        let write = |address| AccountMeta::writable(address, false);
-        let read = |address| AccountMeta::readonly(address, false);
         let is_checked = self.rng.random_bool(0.5);
-        let mint_between = |mint| is_checked.then(|| read(mint));
         let token = self.pick(Kind::Token);
         let mint = self.mint_of(&token);
-        let rent = sysvar_ids::RENT;
         // What is not in use yet is mostly made so.
         let is_eager = self.rng.random_bool(0.8);
         let kind = if is_eager && self.mint(&mint).is_none() {
@@ -288,172 +299,14 @@ impl World {
             self.rng.random_range(0..44)
         };
         let (call, metas, authority) = match kind {
-            0..=3 => {
-                let names_rent = self.rng.random_bool(0.5);
-                let call = TokenInstruction::InitializeMint {
-                    decimals: self.rng.random_range(0..12),
-                    mint_authority: self.party(),
-                    freeze_authority: self.rng.random_bool(0.7).then(|| self.party()),
-                    names_rent,
-                };
-                let metas = [write(mint)].into_iter();
-                (
-                    call,
-                    metas.chain(names_rent.then(|| read(rent))).collect(),
-                    vec![],
-                )
-            }
-            4..=9 => {
-                let owner = self.party();
-                let metas = vec![write(token), read(mint)];
-                match kind % 3 {
-                    0 => {
-                        let metas = [metas, vec![read(owner), read(rent)]].concat();
-                        (TokenInstruction::InitializeAccount, metas, vec![])
-                    }
-                    1 => {
-                        let metas = [metas, vec![read(rent)]].concat();
-                        (
-                            TokenInstruction::InitializeAccount2 { owner },
-                            metas,
-                            vec![],
-                        )
-                    }
-                    _ => (
-                        TokenInstruction::InitializeAccount3 { owner },
-                        metas,
-                        vec![],
-                    ),
-                }
-            }
-            10..=11 => {
-                let names_rent = self.rng.random_bool(0.5);
-                let count = self.rng.random_range(0..13);
-                let required = self.rng.random_range(0..=count.min(4));
-                let call = TokenInstruction::InitializeMultisig {
-                    required,
-                    names_rent,
-                };
-                let metas = [write(self.pick(Kind::Multisig))].into_iter();
-                let metas = metas.chain(names_rent.then(|| read(rent)));
-                let signers: Vec<_> = (0..count).map(|_| read(self.pick(Kind::Wallet))).collect();
-                (call, metas.chain(signers).collect(), vec![])
-            }
-            12..=19 => {
-                let amount = self.amount(&token);
-                let decimals = self.decimals(&mint, is_checked);
-                let target = self.sibling(&token);
-                let spender = self.spender(&token);
-                let metas = [write(token)].into_iter().chain(mint_between(mint));
-                let metas = metas.chain([write(target)]).collect();
-                (
-                    TokenInstruction::Transfer { amount, decimals },
-                    metas,
-                    self.authority(spender),
-                )
-            }
-            20..=22 => {
-                let amount = self.amount(&token);
-                let decimals = self.decimals(&mint, is_checked);
-                let delegate = self.party();
-                let metas = [write(token)].into_iter().chain(mint_between(mint));
-                let metas = metas.chain([read(delegate)]).collect();
-                let owner = self.owner(&token);
-                (
-                    TokenInstruction::Approve { amount, decimals },
-                    metas,
-                    self.authority(owner),
-                )
-            }
-            23 => {
-                let owner = self.owner(&token);
-                (
-                    TokenInstruction::Revoke,
-                    vec![write(token)],
-                    self.authority(owner),
-                )
-            }
-            24..=26 => {
-                let kinds = [
-                    AuthorityKind::MintTokens,
-                    AuthorityKind::FreezeAccount,
-                    AuthorityKind::AccountOwner,
-                    AuthorityKind::CloseAccount,
-                ];
-                let kind = *kinds.choose(&mut self.rng).expect("there are four");
-                let authority = self.rng.random_bool(0.7).then(|| self.party());
-                let of_mint = matches!(
-                    kind,
-                    AuthorityKind::MintTokens | AuthorityKind::FreezeAccount
-                );
-                let subject = if of_mint != self.rng.random_bool(0.05) {
-                    mint
-                } else {
-                    token
-                };
-                let present = match kind {
-                    AuthorityKind::MintTokens => self.mint_authority(&mint),
-                    AuthorityKind::FreezeAccount => self.freeze_authority(&mint),
-                    AuthorityKind::AccountOwner => self.owner(&token),
-                    AuthorityKind::CloseAccount => self.closer(&token),
-                };
-                let call = TokenInstruction::SetAuthority { kind, authority };
-                (call, vec![write(subject)], self.authority(present))
-            }
-            27..=31 => {
-                let amount = match self.rng.random_range(0..8) {
-                    0 => 0,
-                    1 => self.rng.random(),
-                    _ => self.rng.random_range(0..1_000_000),
-                };
-                let decimals = self.decimals(&mint, is_checked);
-                let authority = self.mint_authority(&mint);
-                let call = TokenInstruction::MintTo { amount, decimals };
-                (
-                    call,
-                    vec![write(mint), write(token)],
-                    self.authority(authority),
-                )
-            }
-            32..=33 => {
-                let amount = self.amount(&token);
-                let decimals = self.decimals(&mint, is_checked);
-                let spender = self.spender(&token);
-                let call = TokenInstruction::Burn { amount, decimals };
-                (
-                    call,
-                    vec![write(token), write(mint)],
-                    self.authority(spender),
-                )
-            }
-            34..=35 => {
-                let receiver = match self.rng.random_range(0..10) {
-                    0 => token,
-                    1 => INCINERATOR,
-                    _ => self.pick(Kind::Wallet),
-                };
-                let closer = self.closer(&token);
-                let metas = vec![write(token), write(receiver)];
-                (
-                    TokenInstruction::CloseAccount,
-                    metas,
-                    self.authority(closer),
-                )
-            }
-            36..=38 => {
-                let is_frozen = self.token(&token).is_some_and(|state| state.is_frozen());
-                let call = if is_frozen != self.rng.random_bool(0.1) {
-                    TokenInstruction::ThawAccount
-                } else {
-                    TokenInstruction::FreezeAccount
-                };
-                let authority = self.freeze_authority(&mint);
-                (
-                    call,
-                    vec![write(token), read(mint)],
-                    self.authority(authority),
-                )
-            }
+            0..=3 => self.new_mint(mint),
+            4..=9 => self.new_token_account(kind, token, mint),
+            10..=11 => self.new_multisig(),
+            12..=23 => self.spending(kind, token, mint, is_checked),
+            24..=26 => self.new_authority(token, mint),
+            27..=33 => self.supply_change(kind <= 31, token, mint, is_checked),
+            34..=35 => self.closing(token),
+            36..=38 => self.freezing(token, mint),
             39..=40 => (TokenInstruction::SyncNative, vec![write(token)], vec![]),
             41 => (
                 TokenInstruction::GetAccountDataSize,
@@ -468,6 +321,176 @@ impl World {
             _ => return self.amount_call(read(mint)),
         };
         (call.encode(), metas, authority)
+    }
+
+    fn new_mint(&mut self, mint: Address) -> Parts {
+        let names_rent = self.rng.random_bool(0.5);
+        let call = TokenInstruction::InitializeMint {
+            decimals: self.rng.random_range(0..12),
+            mint_authority: self.party(),
+            freeze_authority: self.rng.random_bool(0.7).then(|| self.party()),
+            names_rent,
+        };
+        let metas = [write(mint)].into_iter();
+        (
+            call,
+            metas
+                .chain(names_rent.then(|| read(sysvar_ids::RENT)))
+                .collect(),
+            vec![],
+        )
+    }
+
+    fn new_token_account(&mut self, kind: u32, token: Address, mint: Address) -> Parts {
+        let owner = self.party();
+        let metas = vec![write(token), read(mint)];
+        match kind % 3 {
+            0 => {
+                let metas = [metas, vec![read(owner), read(sysvar_ids::RENT)]].concat();
+                (TokenInstruction::InitializeAccount, metas, vec![])
+            }
+            1 => {
+                let metas = [metas, vec![read(sysvar_ids::RENT)]].concat();
+                (
+                    TokenInstruction::InitializeAccount2 { owner },
+                    metas,
+                    vec![],
+                )
+            }
+            _ => (
+                TokenInstruction::InitializeAccount3 { owner },
+                metas,
+                vec![],
+            ),
+        }
+    }
+
+    fn new_multisig(&mut self) -> Parts {
+        let names_rent = self.rng.random_bool(0.5);
+        let count = self.rng.random_range(0..13);
+        let required = self.rng.random_range(0..=count.min(4));
+        let call = TokenInstruction::InitializeMultisig {
+            required,
+            names_rent,
+        };
+        let metas = [write(self.pick(Kind::Multisig))].into_iter();
+        let metas = metas.chain(names_rent.then(|| read(sysvar_ids::RENT)));
+        let signers: Vec<_> = (0..count).map(|_| read(self.pick(Kind::Wallet))).collect();
+        (call, metas.chain(signers).collect(), vec![])
+    }
+
+    /// A transfer, or the delegate's coming or going.
+    fn spending(&mut self, kind: u32, token: Address, mint: Address, is_checked: bool) -> Parts {
+        let owner = self.owner(&token);
+        if kind == 23 {
+            let metas = vec![write(token)];
+            return (TokenInstruction::Revoke, metas, self.authority(owner));
+        }
+        let amount = self.amount(&token);
+        let decimals = self.decimals(&mint, is_checked);
+        let mut metas = vec![write(token)];
+        metas.extend(is_checked.then(|| read(mint)));
+        if kind < 20 {
+            metas.push(write(self.sibling(&token)));
+            let spender = self.spender(&token);
+            let call = TokenInstruction::Transfer { amount, decimals };
+            return (call, metas, self.authority(spender));
+        }
+        metas.push(read(self.party()));
+        let call = TokenInstruction::Approve { amount, decimals };
+        (call, metas, self.authority(owner))
+    }
+
+    fn new_authority(&mut self, token: Address, mint: Address) -> Parts {
+        let kinds = [
+            AuthorityKind::MintTokens,
+            AuthorityKind::FreezeAccount,
+            AuthorityKind::AccountOwner,
+            AuthorityKind::CloseAccount,
+        ];
+        let kind = *kinds.choose(&mut self.rng).expect("there are four");
+        let authority = self.rng.random_bool(0.7).then(|| self.party());
+        let of_mint = matches!(
+            kind,
+            AuthorityKind::MintTokens | AuthorityKind::FreezeAccount
+        );
+        let subject = if of_mint != self.rng.random_bool(0.05) {
+            mint
+        } else {
+            token
+        };
+        let present = match kind {
+            AuthorityKind::MintTokens => self.mint_authority(&mint),
+            AuthorityKind::FreezeAccount => self.freeze_authority(&mint),
+            AuthorityKind::AccountOwner => self.owner(&token),
+            AuthorityKind::CloseAccount => self.closer(&token),
+        };
+        let call = TokenInstruction::SetAuthority { kind, authority };
+        (call, vec![write(subject)], self.authority(present))
+    }
+
+    /// Tokens are minted or burnt.
+    fn supply_change(
+        &mut self,
+        is_minting: bool,
+        token: Address,
+        mint: Address,
+        is_checked: bool,
+    ) -> Parts {
+        if !is_minting {
+            let amount = self.amount(&token);
+            let decimals = self.decimals(&mint, is_checked);
+            let spender = self.spender(&token);
+            let call = TokenInstruction::Burn { amount, decimals };
+            return (
+                call,
+                vec![write(token), write(mint)],
+                self.authority(spender),
+            );
+        }
+        let amount = match self.rng.random_range(0..8) {
+            0 => 0,
+            1 => self.rng.random(),
+            _ => self.rng.random_range(0..1_000_000),
+        };
+        let decimals = self.decimals(&mint, is_checked);
+        let authority = self.mint_authority(&mint);
+        let call = TokenInstruction::MintTo { amount, decimals };
+        (
+            call,
+            vec![write(mint), write(token)],
+            self.authority(authority),
+        )
+    }
+
+    fn closing(&mut self, token: Address) -> Parts {
+        let receiver = match self.rng.random_range(0..10) {
+            0 => token,
+            1 => INCINERATOR,
+            _ => self.pick(Kind::Wallet),
+        };
+        let closer = self.closer(&token);
+        let metas = vec![write(token), write(receiver)];
+        (
+            TokenInstruction::CloseAccount,
+            metas,
+            self.authority(closer),
+        )
+    }
+
+    fn freezing(&mut self, token: Address, mint: Address) -> Parts {
+        let is_frozen = self.token(&token).is_some_and(|state| state.is_frozen());
+        let call = if is_frozen != self.rng.random_bool(0.1) {
+            TokenInstruction::ThawAccount
+        } else {
+            TokenInstruction::FreezeAccount
+        };
+        let authority = self.freeze_authority(&mint);
+        (
+            call,
+            vec![write(token), read(mint)],
+            self.authority(authority),
+        )
     }
 
     /// A question about an amount.

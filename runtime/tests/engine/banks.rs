@@ -291,6 +291,25 @@ fn a_blockhash_is_valid_for_151_blocks() {
 }
 
 #[test]
+fn a_bank_knows_the_last_512_slots_with_a_block() {
+    let mut engine = Engine::new(1).expect("one thread can be started");
+    let mut tip = Ledger::new().open();
+    let first = tip.slot();
+    for _ in 0..514 {
+        let options = options(&Layered, Mode::Replay);
+        let block = WireBlock::default();
+        // Every other slot is skipped.
+        let bank = tip.child(tip.slot() + 2, 0);
+        let processed = engine.process(bank, &block, &options, &mut ());
+        tip = Arc::clone(&processed.expect("a store in memory does not fail").bank);
+    }
+    let bank = tip.child(tip.slot() + 1, 0);
+    let slots = bank.environment().sysvars.recent_slots();
+    let expected: Vec<u64> = (0..512).map(|back| first + 2 * (514 - back)).collect();
+    assert_eq!(slots, Ok(expected.as_slice()));
+}
+
+#[test]
 fn a_spent_nonce_is_refused_alike_before_and_after_its_block_is_final() {
     let nonce = address(60);
     let durable = Hash::new_from_array([3; 32]);
