@@ -85,7 +85,9 @@ fn a_new_program_passes_its_test_and_the_tutorial_follows() {
     let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/README.md")).unwrap();
     for file in ["src/lib.rs", "tests/program.rs"] {
         let (_, rest) = page.split_once(&format!("into `{file}`:")).unwrap();
-        let (_, rest) = rest.split_once("```rust\n").unwrap();
+        // One is marked `rust` and tested with the SDK's documentation, the other `rs`.
+        let (_, rest) = rest.split_once("```r").unwrap();
+        let (_, rest) = rest.split_once('\n').unwrap();
         let (code, _) = rest.split_once("```").unwrap();
         fs::write(Path::new(&made).join(file), code).unwrap();
     }
