@@ -29,6 +29,12 @@ pub enum StoreError {
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The embedder could not read its accounts.
+    #[error("the host's accounts: {source}")]
+    Host {
+        /// What went wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The block is no child of the newest block in the store. Nothing was changed.
     #[error(
         "block {} of slot {} with the parent {} does not follow the store's newest, block {} of \

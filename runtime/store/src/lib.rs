@@ -6,13 +6,16 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod cached;
 #[cfg(feature = "disk")]
 mod disk;
 mod encoding;
 mod error;
+mod host;
 mod memory;
 mod shard;
 pub mod sync;
+mod table;
 mod trie;
 
 use std::fmt;
@@ -20,10 +23,12 @@ use std::fmt;
 use lockstep_interface::{Account, Address};
 
 pub use block::{BlockBatch, BlockRecord, StoredBlock};
+pub use cached::CachedStore;
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore};
 pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
 pub use error::StoreError;
+pub use host::{AccountReader, HostStore};
 pub use memory::MemoryStore;
 pub use trie::{
     PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
@@ -71,6 +76,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the medium fails.
     fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError>;
+
+    /// The records of the newest `count` blocks, or of all if there are fewer, oldest first.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError>;
 
     /// Forgets the blocks of slots below `slot`, except the newest; their accounts stay.
     ///

@@ -1,22 +1,13 @@
-//! Accounts in memory, in shards by the first byte of the address.
-//!
-//! Sorted changes reach the shards one after the other, and readers wait only for the shard that
-//! is being written.
+//! Accounts and blocks in memory.
 
 use std::collections::BTreeMap;
 
-use ahash::RandomState;
 use lockstep_interface::{Account, Address};
 
 use crate::{
-    BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock,
-    block::is_repeat,
-    encoding::HEAD_SIZE,
-    shard::{GROUP_SIZE, Shard},
-    sync::Shared,
+    BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock, block::is_repeat,
+    encoding::HEAD_SIZE, sync::Shared, table::AccountTable,
 };
-
-const SHARD_COUNT: usize = 256;
 
 /// The store that forgets everything when it is dropped.
 ///
@@ -43,8 +34,7 @@ const SHARD_COUNT: usize = 256;
 /// ```
 #[derive(Debug)]
 pub struct MemoryStore {
-    shards: Box<[Shared<Shard>]>,
-    hasher: RandomState,
+    accounts: AccountTable,
     /// The blocks by slot; the newest is never taken out.
     log: Shared<BTreeMap<u64, StoredBlock>>,
 }
@@ -55,89 +45,19 @@ impl Default for MemoryStore {
     }
 }
 
-/// The shard that an address belongs to.
-fn shard_index(address: &Address) -> usize {
-    usize::from(address.as_array()[0])
-}
-
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        let shards = (0..SHARD_COUNT).map(|_| Shared::default()).collect();
         Self {
-            shards,
-            hasher: RandomState::new(),
+            accounts: AccountTable::new(),
             log: Shared::default(),
-        }
-    }
-
-    fn hash(&self, address: &Address) -> u64 {
-        self.hasher.hash_one(address.as_array())
-    }
-
-    /// Writes the changes of a block, shard by shard.
-    fn apply(&self, changes: &[Change]) {
-        let same_shard =
-            |one: &Change, other: &Change| shard_index(&one.0) == shard_index(&other.0);
-        for run in changes.chunk_by(same_shard) {
-            let mut shard = self.shards[shard_index(&run[0].0)].write();
-            for group in run.chunks(GROUP_SIZE) {
-                let mut lookups = [(0u64, 0u32); GROUP_SIZE];
-                for ((address, _), lookup) in group.iter().zip(&mut lookups) {
-                    let hash = self.hash(address);
-                    *lookup = (hash, shard.guess(hash));
-                }
-                let touched = lookups
-                    .iter()
-                    .fold(0, |sum, (_, guess)| sum ^ shard.touch(*guess));
-                std::hint::black_box(touched);
-                for ((address, account), (hash, guess)) in group.iter().zip(&lookups) {
-                    let entry = shard.find(address, *hash, *guess);
-                    shard.put(address, account, *hash, entry, |address| self.hash(address));
-                }
-            }
         }
     }
 }
 
 impl Store for MemoryStore {
     fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
-        assert_eq!(
-            addresses.len(),
-            accounts.len(),
-            "one account for each address"
-        );
-        if let ([address], [account]) = (addresses, &mut *accounts) {
-            let shard = self.shards[shard_index(address)].read();
-            let hash = self.hash(address);
-            let entry = shard.find(address, hash, shard.guess(hash));
-            *account = entry.map_or_else(Account::default, |entry| shard.account(entry).clone());
-            return Ok(());
-        }
-        // Many addresses meet every shard, so that locking each once is the cheaper way.
-        let shards: Vec<_> = self.shards.iter().map(Shared::read).collect();
-        let groups = addresses
-            .chunks(GROUP_SIZE)
-            .zip(accounts.chunks_mut(GROUP_SIZE));
-        for (addresses, accounts) in groups {
-            let mut lookups = [(0u64, 0u32); GROUP_SIZE];
-            for (address, lookup) in addresses.iter().zip(&mut lookups) {
-                let hash = self.hash(address);
-                *lookup = (hash, shards[shard_index(address)].guess(hash));
-            }
-            let mut touched = 0;
-            for (address, (_, guess)) in addresses.iter().zip(&lookups) {
-                touched ^= shards[shard_index(address)].touch(*guess);
-            }
-            std::hint::black_box(touched);
-            for ((address, account), (hash, guess)) in addresses.iter().zip(accounts).zip(&lookups)
-            {
-                let shard = &shards[shard_index(address)];
-                let entry = shard.find(address, *hash, *guess);
-                *account =
-                    entry.map_or_else(Account::default, |entry| shard.account(entry).clone());
-            }
-        }
+        self.accounts.load(addresses, accounts, |_, _| ());
         Ok(())
     }
 
@@ -145,7 +65,7 @@ impl Store for MemoryStore {
         if is_repeat(self.tip().as_ref(), &block.record)? {
             return Ok(());
         }
-        self.apply(block.changes);
+        self.accounts.apply(block.changes, |_, _| ());
         let stored = StoredBlock {
             record: block.record,
             body: block.body.to_vec(),
@@ -163,6 +83,16 @@ impl Store for MemoryStore {
         Ok(self.log.read().get(&slot).cloned())
     }
 
+    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
+        let log = self.log.read();
+        let skipped = log.len().saturating_sub(count);
+        Ok(log
+            .values()
+            .skip(skipped)
+            .map(|block| block.record)
+            .collect())
+    }
+
     fn prune(&self, slot: u64) -> Result<(), StoreError> {
         let mut log = self.log.write();
         let newest = log.last_key_value().map_or(0, |(newest, _)| *newest);
@@ -175,7 +105,7 @@ impl Store for MemoryStore {
         &self,
         visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for shard in &self.shards {
+        for shard in self.accounts.shards() {
             let mut accounts: Vec<Change> = shard.read().accounts().to_vec();
             accounts.sort_unstable_by_key(|(address, _)| *address);
             let mut rest = &accounts[..];
@@ -195,7 +125,8 @@ impl Store for MemoryStore {
     }
 
     fn account_count(&self) -> Result<usize, StoreError> {
-        Ok(self.shards.iter().map(|shard| shard.read().len()).sum())
+        let shards = self.accounts.shards().iter();
+        Ok(shards.map(|shard| shard.read().len()).sum())
     }
 }
 
@@ -221,7 +152,7 @@ mod tests {
                 changes.push((Address::new_from_array(key), account.clone()));
                 model.insert(Address::new_from_array(key), account);
             }
-            store.apply(&changes);
+            store.accounts.apply(&changes, |_, _| ());
             model.retain(|_, account| account.exists());
             assert_eq!(store.account_count().unwrap(), model.len());
         }

@@ -30,6 +30,11 @@ struct Slot {
 pub(crate) struct Shard {
     slots: Vec<Slot>,
     entries: Vec<(Address, Account)>,
+    write_count: u64,
+    /// Bytes of account data.
+    data_size: usize,
+    /// The entry that makes room next.
+    hand: usize,
 }
 
 impl Default for Shard {
@@ -37,6 +42,9 @@ impl Default for Shard {
         Self {
             slots: vec![EMPTY; SLOTS_MIN],
             entries: Vec::new(),
+            write_count: 0,
+            data_size: 0,
+            hand: 0,
         }
     }
 }
@@ -55,6 +63,32 @@ impl Shard {
     /// All accounts, in no order of meaning.
     pub(crate) fn accounts(&self) -> &[(Address, Account)] {
         &self.entries
+    }
+
+    /// How often changes were written here.
+    pub(crate) fn write_count(&self) -> u64 {
+        self.write_count
+    }
+
+    pub(crate) fn count_write(&mut self) {
+        self.write_count = self.write_count.wrapping_add(1);
+    }
+
+    /// Bytes of memory, about: two slots and an entry for each account, and its data.
+    pub(crate) fn size(&self) -> usize {
+        const ENTRY_SIZE: usize = 2 * size_of::<Slot>() + size_of::<(Address, Account)>();
+        let entries = self.entries.len().saturating_mul(ENTRY_SIZE);
+        entries.saturating_add(self.data_size)
+    }
+
+    /// Takes accounts out, in turn, until the others take at most `size` bytes.
+    pub(crate) fn shrink(&mut self, size: usize, rehash: impl Fn(&Address) -> u64) {
+        while self.size() > size && !self.entries.is_empty() {
+            let place = self.hand.checked_rem(self.entries.len()).unwrap_or(0);
+            self.hand = place.saturating_add(1);
+            let address = self.entries[place].0;
+            self.remove(&address, rehash(&address), &rehash);
+        }
     }
 
     fn mask(&self) -> usize {
@@ -124,12 +158,17 @@ impl Shard {
         rehash: impl Fn(&Address) -> u64,
     ) {
         match entry {
-            Some(entry) if account.exists() => self.entries[entry].1 = account.clone(),
+            Some(entry) if account.exists() => {
+                self.data_size = self.data_size.saturating_add(account.data.len());
+                let before = std::mem::replace(&mut self.entries[entry].1, account.clone());
+                self.data_size = self.data_size.saturating_sub(before.data.len());
+            }
             Some(_) => self.remove(address, hash, rehash),
             None if account.exists() => {
                 self.grow(&rehash);
                 let entry = u32::try_from(self.entries.len()).expect("fewer than 2^32 accounts");
                 self.entries.push((*address, account.clone()));
+                self.data_size = self.data_size.saturating_add(account.data.len());
                 self.link(hash, entry);
             }
             None => {}
@@ -169,7 +208,8 @@ impl Shard {
             return;
         };
         let entry = self.slots[slot].entry;
-        self.entries.swap_remove(entry as usize);
+        let (_, removed) = self.entries.swap_remove(entry as usize);
+        self.data_size = self.data_size.saturating_sub(removed.data.len());
         if let Some((moved, _)) = self.entries.get(entry as usize) {
             let moved_hash = rehash(moved);
             let last = u32::try_from(self.entries.len()).expect("fewer than 2^32 accounts");

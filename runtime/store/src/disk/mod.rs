@@ -27,8 +27,8 @@ use sha2::{Digest, Sha256};
 use self::{
     anchor::Anchor,
     layout::{
-        ACCOUNTS, TIP_KEY, account_key, decode_entry, decode_header, encode_header, encode_record,
-        put, put_account, record_key, remove, slot_key,
+        ACCOUNTS, RECORDS, TIP_KEY, account_key, decode_entry, decode_header, encode_header,
+        encode_record, put, put_account, record_key, remove, slot_key,
     },
     medium::{Medium, Space, Write},
 };
@@ -290,6 +290,35 @@ impl Store for DiskStore {
         });
         let damaged = || self.damaged(format!("the block of slot {slot} is not what was stored"));
         block.map(Some).ok_or_else(damaged)
+    }
+
+    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
+        let newest = self.tip().map_or(0, |tip| tip.slot);
+        // Slots without a block are rare, so the first window is usually enough.
+        let mut window = u64::try_from(count).unwrap_or(u64::MAX);
+        loop {
+            let start = newest.saturating_sub(window);
+            let mut records = Vec::new();
+            let mut damaged = false;
+            let end = RECORDS.1;
+            self.call("read the log", |medium| {
+                medium.scan(Space::State, &record_key(start), &end, &mut |_, value| {
+                    let header = decode_header(value);
+                    damaged |= header.is_none();
+                    records.extend(header.map(|(record, _)| record));
+                    !damaged
+                })
+            })?;
+            if damaged {
+                return Err(self.damaged("a record of the log is none".to_owned()));
+            }
+            if records.len() >= count || start == 0 {
+                let excess = records.len().saturating_sub(count);
+                records.drain(..excess);
+                return Ok(records);
+            }
+            window = window.saturating_mul(4).saturating_add(1);
+        }
     }
 
     fn prune(&self, slot: u64) -> Result<(), StoreError> {

@@ -175,6 +175,12 @@ fn pruned_blocks_are_gone_and_the_newest_stays() {
         model.advance(30);
         for store in [&store as &dyn Store, &memory] {
             store.prune(below).unwrap();
+            for count in [0, 1, 5, 20, 21, 100] {
+                let slots = store.records(count).unwrap().into_iter();
+                let slots: Vec<u64> = slots.map(|record| record.slot).collect();
+                let kept: Vec<u64> = (first..=30).collect();
+                assert_eq!(slots, kept[kept.len().saturating_sub(count)..]);
+            }
             for slot in 1..=30 {
                 let is_there = store.block(slot).unwrap().is_some();
                 assert_eq!(is_there, slot >= first, "slot {slot} below {below}");

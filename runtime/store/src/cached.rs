@@ -1,0 +1,237 @@
+//! A store with the accounts that were used last in memory.
+//!
+//! The access lists of a block are known before it runs, so that its accounts are read in a few
+//! large calls, in parallel: what is missing here is fetched ahead from the store below.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lockstep_interface::{Account, Address};
+
+use crate::{
+    BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock,
+    table::{AccountTable, SHARD_COUNT},
+};
+
+/// A store, and a bounded part of its accounts in memory.
+///
+/// A full cache makes room account by account, in turn. Whether an account is read from memory or
+/// from the store below makes no difference but time.
+///
+/// ```
+/// use lockstep_interface::Address;
+/// use lockstep_store::{CachedStore, MemoryStore, Store};
+///
+/// let store = CachedStore::new(MemoryStore::new(), 64 << 20);
+/// assert_eq!(store.get(&Address::new_from_array([1; 32]))?, None);
+/// assert_eq!(store.counts(), (0, 1));
+/// # Ok::<(), lockstep_store::StoreError>(())
+/// ```
+#[derive(Debug)]
+pub struct CachedStore<S> {
+    store: S,
+    accounts: AccountTable,
+    /// Bytes of one shard.
+    shard_size: usize,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl<S: Store> CachedStore<S> {
+    /// The store with a cache of about `size` bytes; an account without data takes 120 of them.
+    pub fn new(store: S, size: usize) -> Self {
+        Self {
+            store,
+            accounts: AccountTable::new(),
+            shard_size: size.div_ceil(SHARD_COUNT),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// How many accounts were read from memory, and how many were looked for in the store below.
+    pub fn counts(&self) -> (u64, u64) {
+        (
+            self.hits.load(Ordering::Relaxed),
+            self.misses.load(Ordering::Relaxed),
+        )
+    }
+
+    fn count(&self, hits: usize, misses: usize) {
+        for (counter, more) in [(&self.hits, hits), (&self.misses, misses)] {
+            if more > 0 {
+                counter.fetch_add(more as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<S: Store> Store for CachedStore<S> {
+    fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
+        let mut missed: Vec<(usize, u64)> = Vec::new();
+        self.accounts
+            .load(addresses, accounts, |place, write_count| {
+                missed.push((place, write_count));
+            });
+        self.count(addresses.len().saturating_sub(missed.len()), missed.len());
+        if missed.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<Address> = missed.iter().map(|(place, _)| addresses[*place]).collect();
+        let mut found = vec![Account::default(); keys.len()];
+        self.store.load(&keys, &mut found)?;
+        for ((place, write_count), account) in missed.into_iter().zip(found) {
+            if account.exists() {
+                // Whoever wrote the shard meanwhile may have written a newer state of the account.
+                let address = &addresses[place];
+                self.accounts
+                    .fill(address, &account, write_count, |shard, rehash| {
+                        shard.shrink(self.shard_size, rehash);
+                    });
+                accounts[place] = account;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
+        self.store.commit(block)?;
+        self.accounts.apply(block.changes, |shard, rehash| {
+            shard.shrink(self.shard_size, rehash);
+        });
+        Ok(())
+    }
+
+    fn tip(&self) -> Option<BlockRecord> {
+        self.store.tip()
+    }
+
+    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
+        self.store.block(slot)
+    }
+
+    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
+        self.store.records(count)
+    }
+
+    fn prune(&self, slot: u64) -> Result<(), StoreError> {
+        self.store.prune(slot)
+    }
+
+    fn scan(
+        &self,
+        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.store.scan(visit)
+    }
+
+    fn account_count(&self) -> Result<usize, StoreError> {
+        self.store.account_count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, thread};
+
+    use lockstep_interface::Hash;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::MemoryStore;
+
+    fn address(number: u16) -> Address {
+        let mut key = [0; 32];
+        key[..2].copy_from_slice(&number.to_le_bytes());
+        Address::new_from_array(key)
+    }
+
+    fn commit(store: &dyn Store, slot: u64, changes: &[Change]) {
+        let id = |slot: u64| Hash::new_from_array([slot.to_le_bytes()[0]; 32]);
+        let record = BlockRecord {
+            slot,
+            block_id: id(slot),
+            parent_id: id(slot.wrapping_sub(1)),
+            delta_root: Hash::default(),
+            state_root: None,
+        };
+        let block = BlockBatch {
+            record,
+            changes,
+            body: b"",
+        };
+        store.commit(&block).unwrap();
+    }
+
+    #[test]
+    fn reads_what_the_store_has_whatever_the_size() {
+        for size in [0, 60_000, 1 << 20] {
+            let store = CachedStore::new(MemoryStore::new(), size);
+            let mut model: BTreeMap<Address, Account> = BTreeMap::new();
+            let mut random = ChaCha8Rng::seed_from_u64(size as u64);
+            for slot in 1..100 {
+                let changes: Vec<Change> = (0..random.random_range(0..200))
+                    .map(|_| {
+                        let mut account = Account::wallet(random.random_range(0..3));
+                        account.data = vec![1; random.random_range(0..64)].into();
+                        (address(random.random_range(0..1_000)), account)
+                    })
+                    .collect();
+                commit(&store, slot, &changes);
+                model.extend(changes);
+                model.retain(|_, account| account.exists());
+                let addresses: Vec<Address> = (0..random.random_range(1..300))
+                    .map(|_| address(random.random_range(0..1_000)))
+                    .collect();
+                let mut accounts = vec![Account::wallet(9); addresses.len()];
+                store.load(&addresses, &mut accounts).unwrap();
+                for (address, account) in addresses.iter().zip(accounts) {
+                    assert_eq!(account, model.get(address).cloned().unwrap_or_default());
+                }
+                let shards = store.accounts.shards().iter();
+                let held: usize = shards.map(|shard| shard.read().size()).sum();
+                assert!(held <= size.next_multiple_of(SHARD_COUNT), "{held}");
+            }
+            let (hits, misses) = store.counts();
+            assert_eq!(hits > 0, size > 0, "{hits} hits and {misses} misses");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_was_overtaken_leaves_nothing_old() {
+        let store = &CachedStore::new(MemoryStore::new(), 1 << 20);
+        let key = address(7);
+        commit(store, 1, &[(key, Account::wallet(1))]);
+        let mut missed = Vec::new();
+        let other = AccountTable::new();
+        other.load(&[key], &mut [Account::default()], |_, count| {
+            missed.push(count)
+        });
+        // Between the miss and the fill, a block is written.
+        other.apply(&[(key, Account::wallet(2))], |_, _| ());
+        other.fill(&key, &Account::wallet(1), missed[0], |_, _| ());
+        let mut found = [Account::default()];
+        other.load(&[key], &mut found, |_, _| ());
+        assert_eq!(found, [Account::wallet(2)]);
+
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for slot in 2..2_000 {
+                    commit(store, slot, &[(key, Account::wallet(slot))]);
+                }
+            });
+            let mut newest = 0;
+            while !writer.is_finished() {
+                let lamports = store.get(&key).unwrap().unwrap().lamports;
+                assert!(lamports >= newest, "{lamports} after {newest}");
+                newest = lamports;
+            }
+        });
+        assert_eq!(store.get(&key).unwrap(), Some(Account::wallet(1_999)));
+    }
+}
