@@ -1,17 +1,20 @@
 //! From executed transactions to a frozen bank.
 //!
 //! ```text
-//! ExecutedBlock -> WriteSet -> (root) -> FrozenBank { root, hash } + outcomes by wire position
+//! ExecutedBlock -> WriteSet -> (roots) -> FrozenBank { header, hash } + outcomes by wire position
 //! ```
 
 use std::sync::Arc;
 
+use lockstep_interface::Hash;
+use lockstep_scheduler::TransactionIndex;
 use lockstep_store::{Change, StoreError};
 
 use crate::{
-    bank::{Bank, BlockResult, FrozenBank, root::delta_root},
+    bank::{Bank, BlockResult, BlockRoots, FrozenBank, root::delta_root},
+    block::{receipts_root, transaction_root},
     costs::CostKind,
-    execute::{ExecutedBlock, Outcome, Receipt, SerialBlock, receipts_hash},
+    execute::{ExecutedBlock, Outcome, Receipt, SerialBlock},
     prepare::{PreparedBlock, Refusal},
     threads::Threads,
 };
@@ -23,6 +26,15 @@ pub struct WriteSet {
     changes: Vec<Change>,
     /// By transaction index.
     outcomes: Vec<Outcome>,
+}
+
+/// What the header of a block that is to be published says of its body.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    /// The included transactions in the order of the body.
+    pub order: Vec<TransactionIndex>,
+    /// See [`plan_digest`](crate::block::plan_digest).
+    pub plan_digest: Hash,
 }
 
 impl WriteSet {
@@ -85,38 +97,74 @@ impl WriteSet {
         used.collect()
     }
 
-    /// Computes the roots and closes the bank.
+    /// Computes the roots and closes the bank. Without a seal, receipts enter the header in wire
+    /// order, and transactions and plan do not.
     pub fn freeze(
         self,
         bank: Bank,
         block: &mut PreparedBlock<'_>,
         threads: &Threads,
+        seal: Option<&Seal>,
     ) -> (Arc<FrozenBank>, BlockReceipts) {
-        let (delta_root, (receipts_hash, costs)) = threads.join(
-            || delta_root(&self.changes, threads),
+        let trie = bank.parent().trie();
+        let ((trie, delta_root), (roots, costs)) = threads.join(
             || {
-                let hash = receipts_hash(self.outcomes.iter().filter_map(Outcome::receipt));
-                (hash, bank.parent().costs().learn(self.used(block)))
+                let trie = trie.map(|trie| trie.update(&self.changes, threads));
+                (trie, delta_root(&self.changes, threads))
+            },
+            || {
+                let costs = bank.parent().costs().learn(self.used(block));
+                (self.roots(block, threads, seal), costs)
             },
         );
         let mut processed = block.take_processed();
-        let mut transaction_count = self.outcomes.len();
         for (transaction, outcome) in block.transactions().iter().zip(&self.outcomes) {
             if matches!(outcome, Outcome::Refused(_)) {
                 processed.remove(transaction);
-                transaction_count = transaction_count.saturating_sub(1);
             }
         }
         let result = BlockResult {
             changes: self.changes,
             costs,
             processed,
-            transaction_count,
-            receipts_hash,
-            delta_root,
+            roots: BlockRoots {
+                delta_root,
+                ..roots
+            },
+            trie,
         };
         let receipts = BlockReceipts::new(block, self.outcomes);
         (bank.freeze(result), receipts)
+    }
+
+    /// The roots over transactions and receipts.
+    fn roots(
+        &self,
+        block: &PreparedBlock<'_>,
+        threads: &Threads,
+        seal: Option<&Seal>,
+    ) -> BlockRoots {
+        let receipts: Vec<&Receipt> = match seal {
+            Some(seal) => {
+                let outcomes = seal.order.iter();
+                let outcomes = outcomes.map(|index| &self.outcomes[index.0 as usize]);
+                outcomes.filter_map(Outcome::receipt).collect()
+            }
+            None => self.outcomes.iter().filter_map(Outcome::receipt).collect(),
+        };
+        let count = u32::try_from(receipts.len()).expect("a block has fewer than 2^32");
+        let mut roots = BlockRoots {
+            transaction_count: count,
+            receipts_root: receipts_root(&receipts, threads),
+            ..BlockRoots::default()
+        };
+        if let Some(seal) = seal {
+            let hash = |index: &TransactionIndex| block.transactions()[index.0 as usize].message_hash;
+            let hashes: Vec<Hash> = seal.order.iter().map(hash).collect();
+            roots.transaction_root = transaction_root(&hashes, threads);
+            roots.plan_digest = seal.plan_digest;
+        }
+        roots
     }
 }
 

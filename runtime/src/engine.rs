@@ -1,23 +1,34 @@
-//! The whole way of a block, stage after stage, for embedders that want one call.
+//! The whole way of a block, stage after stage, for embedders that want one call and keep the
+//! accounts and blocks themselves. [`chain`](crate::chain) keeps them for you.
 //!
 //! Each stage is a function of its own in its module; this one only calls them in order, overlaps
 //! planning with loading, and tells an observer when each is done. `examples/embed.rs` shows a
 //! ledger with a block from genesis to receipts.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ahash::RandomState;
 use lockstep_scheduler::{
-    CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError, TransactionIndex,
-    check,
+    CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError,
+    TransactionIndex, check,
 };
 use lockstep_store::StoreError;
 use thiserror::Error;
 
+mod given;
+
+pub use given::{Given, GivenError};
+
 use crate::{
     bank::{Bank, FrozenBank},
     block::WireBlock,
-    commit::{BlockReceipts, WriteSet},
+    commit::{BlockReceipts, Seal, WriteSet},
     execute::{
         CreditsDependOnOrder, ExecuteError, ExecutedBlock, Recording, execute, execute_serial, load,
     },
@@ -71,6 +82,58 @@ pub struct BlockOptions<'s> {
     pub finalize: Option<&'s FrozenBank>,
 }
 
+/// Tells a block on its way that its result is not wanted any more. Clones are one and the same.
+///
+/// ```
+/// let cancel = lockstep_runtime::engine::Cancel::default();
+/// let other_hand = cancel.clone();
+/// other_hand.cancel();
+/// assert!(cancel.is_cancelled());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks to stop, at the end of the stage that is under way.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A block that has been executed, and is in no bank yet.
+#[derive(Debug)]
+pub struct UnsealedBlock<'b> {
+    /// The bank it was executed in.
+    pub bank: Bank,
+    /// The transactions and their access table.
+    pub prepared: PreparedBlock<'b>,
+    /// The plan that was executed.
+    pub plan: Plan,
+    /// What it changed, and what became of its transactions.
+    pub write_set: WriteSet,
+}
+
+impl<'b> UnsealedBlock<'b> {
+    /// Computes the roots and closes the bank. `seal` is what the header of a block that is to
+    /// be published says besides.
+    pub fn freeze(mut self, threads: &Threads, seal: Option<&Seal>) -> ProcessedBlock<'b> {
+        let (bank, receipts) =
+            self.write_set
+                .freeze(self.bank, &mut self.prepared, threads, seal);
+        ProcessedBlock {
+            bank,
+            receipts,
+            plan: self.plan,
+            prepared: self.prepared,
+        }
+    }
+}
+
 /// A processed block.
 #[derive(Debug)]
 pub struct ProcessedBlock<'b> {
@@ -107,6 +170,9 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The caller did not want the result any more.
+    #[error("cancelled")]
+    Cancelled,
     /// A worker panicked outside of any program; the engine accepts no further block.
     #[error("a worker panicked outside of any program; the engine is poisoned")]
     Poisoned,
@@ -168,19 +234,69 @@ impl Engine {
         options: &BlockOptions<'_>,
         observer: &mut dyn Observer,
     ) -> Result<ProcessedBlock<'b>, EngineError> {
+        self.in_turn(|engine| {
+            let run = engine.run(options, None);
+            let unsealed = run.execute_all(bank, block, observer)?;
+            let processed = unsealed.freeze(run.threads, None);
+            observer.finished(Stage::Root);
+            Ok(processed)
+        })
+    }
+
+    /// The same without closing the bank, for a block that is to be published.
+    ///
+    /// # Errors
+    /// See [`EngineError`]. The parent is untouched by an error.
+    pub fn execute<'b>(
+        &mut self,
+        bank: Bank,
+        block: &'b WireBlock,
+        options: &BlockOptions<'_>,
+        cancel: &Cancel,
+        observer: &mut dyn Observer,
+    ) -> Result<UnsealedBlock<'b>, EngineError> {
+        self.in_turn(|engine| {
+            let run = engine.run(options, Some(cancel));
+            run.execute_all(bank, block, observer)
+        })
+    }
+
+    /// Executes a block by the plan it came with. Its signatures are the caller's business.
+    ///
+    /// # Errors
+    /// See [`GivenError`]. The parent is untouched by an error.
+    pub fn execute_given<'b>(
+        &mut self,
+        bank: Bank,
+        block: &'b WireBlock,
+        given: Given<'_>,
+        cancel: &Cancel,
+    ) -> Result<UnsealedBlock<'b>, GivenError> {
+        self.in_turn(|engine| given.execute(engine, bank, block, cancel))
+    }
+
+    /// Runs one block's stages on the threads, while no other block does.
+    fn in_turn<R: Send, E: Send + IsPoisoned>(
+        &mut self,
+        work: impl FnOnce(&Self) -> Result<R, E> + Send,
+    ) -> Result<R, E> {
         if self.is_poisoned {
-            return Err(EngineError::Poisoned);
+            return Err(E::POISONED);
         }
-        let run = Run {
+        let result = self.threads.enter_alone(|| work(self));
+        self.is_poisoned = matches!(&result, Err(error) if error.is_poisoned());
+        result
+    }
+
+    fn run<'e>(&'e self, options: &'e BlockOptions<'e>, cancel: Option<&'e Cancel>) -> Run<'e> {
+        Run {
             threads: &self.threads,
             hasher: &self.hasher,
             // Balances are known only to who has the account for himself.
             shares_credits: self.shares_credits && !options.recording.balances,
             options,
-        };
-        let result = self.threads.enter(|| run.process(bank, block, observer));
-        self.is_poisoned = matches!(result, Err(EngineError::Poisoned));
-        result
+            cancel,
+        }
     }
 
     /// Processes a block with the serial executor, in wire order or the order given.
@@ -211,25 +327,48 @@ impl Engine {
         };
         let executed = execute_serial(&bank, &prepared, order.iter().copied(), recording)?;
         let write_set = WriteSet::from_serial(&bank, executed)?;
-        Ok(write_set.freeze(bank, &mut prepared, &threads))
+        Ok(write_set.freeze(bank, &mut prepared, &threads, None))
+    }
+}
+
+/// An error that may mean that the engine is broken.
+trait IsPoisoned {
+    const POISONED: Self;
+    fn is_poisoned(&self) -> bool;
+}
+
+impl IsPoisoned for EngineError {
+    const POISONED: Self = Self::Poisoned;
+
+    fn is_poisoned(&self) -> bool {
+        matches!(self, Self::Poisoned)
+    }
+}
+
+impl IsPoisoned for GivenError {
+    const POISONED: Self = Self::Engine(EngineError::Poisoned);
+
+    fn is_poisoned(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Poisoned))
     }
 }
 
 /// One block's way through the stages.
-struct Run<'e, 's> {
+struct Run<'e> {
     threads: &'e Threads,
     hasher: &'e RandomState,
     shares_credits: bool,
-    options: &'e BlockOptions<'s>,
+    options: &'e BlockOptions<'e>,
+    cancel: Option<&'e Cancel>,
 }
 
-impl Run<'_, '_> {
-    fn process<'b>(
+impl Run<'_> {
+    fn execute_all<'b>(
         &self,
         bank: Bank,
         block: &'b WireBlock,
         observer: &mut dyn Observer,
-    ) -> Result<ProcessedBlock<'b>, EngineError> {
+    ) -> Result<UnsealedBlock<'b>, EngineError> {
         let (prepared, finalized) = self.threads.join(
             || self.prepare(&bank, block, observer),
             || self.options.finalize.map_or(Ok(()), FrozenBank::finalize),
@@ -239,6 +378,7 @@ impl Run<'_, '_> {
         observer.finished(Stage::Commit);
 
         let (plan, executed) = loop {
+            self.check_cancelled()?;
             match self.execute(&bank, &prepared, observer)? {
                 Ok(done) => break done,
                 // Fewer each time, and without any nothing can depend on their order.
@@ -247,17 +387,22 @@ impl Run<'_, '_> {
                 }
             }
         };
-
+        self.check_cancelled()?;
         let write_set = WriteSet::new(&bank, &prepared, executed, self.threads)?;
         observer.finished(Stage::Commit);
-        let (bank, receipts) = write_set.freeze(bank, &mut prepared, self.threads);
-        observer.finished(Stage::Root);
-        Ok(ProcessedBlock {
+        Ok(UnsealedBlock {
             bank,
-            receipts,
-            plan,
             prepared,
+            plan,
+            write_set,
         })
+    }
+
+    fn check_cancelled(&self) -> Result<(), EngineError> {
+        if self.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(EngineError::Cancelled);
+        }
+        Ok(())
     }
 
     fn prepare<'b>(
@@ -272,6 +417,7 @@ impl Run<'_, '_> {
             parsed.verify(self.threads);
             observer.finished(Stage::Verify);
         }
+        self.check_cancelled()?;
         let mut prepared = parsed.prepare(bank, self.threads, self.hasher)?;
         if self.shares_credits {
             prepared.share_credits(bank)?;

@@ -16,6 +16,7 @@ use lockstep_store::StoreError;
 
 mod credits;
 
+pub use credits::ShareError;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 
 use crate::{
@@ -33,11 +34,13 @@ const TRANSACTIONS_PER_TASK: usize = 256;
 const SIGNATURES_PER_TASK: usize = 1_024;
 
 /// Why a transaction is not part of the block.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Its bytes are no transaction.
+    #[error("malformed: {0}")]
     Malformed(ParseError),
     /// It breaks a rule; also a wrong signature (`SignatureFailure`).
+    #[error("{0}")]
     Rule(TransactionError),
 }
 

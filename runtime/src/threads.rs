@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_store::Parallel;
+use lockstep_store::{Parallel, sync::Shared};
 use rayon::prelude::*;
 
 /// Threads that the runtime owns or was handed; never rayon's global pool.
@@ -10,6 +10,9 @@ use rayon::prelude::*;
 pub struct Threads {
     /// `None` for a single thread, which is the caller's.
     pool: Option<Arc<rayon::ThreadPool>>,
+    /// Held while a block is being executed: its workers wait for one another, and two blocks
+    /// that have half of the threads each would wait for ever.
+    turn: Arc<Shared<()>>,
 }
 
 /// The worker threads could not be started.
@@ -27,21 +30,25 @@ impl Threads {
     /// If the system refuses a thread.
     pub fn new(count: usize) -> Result<Self, ThreadsError> {
         if count <= 1 {
-            return Ok(Self { pool: None });
+            return Ok(Self::with_pool(None));
         }
         let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
         let pool = builder
             .thread_name(|index| format!("lockstep-{index}"))
             .build();
         let pool = pool.map_err(|source| ThreadsError { count, source })?;
-        Ok(Self {
-            pool: Some(Arc::new(pool)),
-        })
+        Ok(Self::with_pool(Some(Arc::new(pool))))
     }
 
-    /// Works on a pool of the embedder's.
+    fn with_pool(pool: Option<Arc<rayon::ThreadPool>>) -> Self {
+        let turn = Arc::default();
+        Self { pool, turn }
+    }
+
+    /// Works on a pool of the embedder's. Engines that share a pool must share clones of this
+    /// value, so that they execute their blocks in turn.
     pub fn on_pool(pool: Arc<rayon::ThreadPool>) -> Self {
-        Self { pool: Some(pool) }
+        Self::with_pool(Some(pool))
     }
 
     /// How many threads work.
@@ -57,6 +64,12 @@ impl Threads {
             Some(pool) => pool.install(work),
             None => work(),
         }
+    }
+
+    /// The same for work that may call [`Threads::broadcast`]; one such work at a time.
+    pub fn enter_alone<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        let _turn = self.turn.write();
+        self.enter(work)
     }
 
     /// Runs both, in parallel if there are threads.

@@ -18,11 +18,11 @@ use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
     sysvar::{Clock, RECENT_SLOTS_MAX, RecentBlockhash},
 };
-use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ProcessedHistory, ProcessedSet};
-use sha2::{Digest, Sha256};
 
 use crate::{
+    block::BlockHeader,
     costs::CostTable,
     limits::{LAMPORTS_PER_SIGNATURE, SLOTS_PER_EPOCH},
     sanitize::SanitizedTransaction,
@@ -39,12 +39,13 @@ struct Ledger {
 #[derive(Debug)]
 pub struct FrozenBank {
     ledger: Arc<Ledger>,
-    slot: u64,
+    header: BlockHeader,
     block_hash: Hash,
-    delta_root: Hash,
     environment: Environment,
     blockhashes: BlockhashQueue,
     costs: CostTable,
+    /// `None` on a chain that computes no state root.
+    trie: Option<Trie>,
     /// `None` once this bank is final: then the store has all that came before, and this.
     overlay: Shared<Option<Overlay>>,
 }
@@ -77,28 +78,52 @@ pub struct BlockResult {
     pub costs: CostTable,
     /// The included transactions.
     pub processed: ProcessedSet,
-    /// How many those are.
-    pub transaction_count: usize,
-    /// Hash over the receipts of the included transactions.
-    pub receipts_hash: Hash,
-    /// The root over `changes`.
+    /// What the header says of them.
+    pub roots: BlockRoots,
+    /// All accounts after the block; `None` on a chain that computes no state root.
+    pub trie: Option<Trie>,
+}
+
+/// What a header commits to besides the state, zero where nobody computed it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct BlockRoots {
+    /// Number of included transactions.
+    pub transaction_count: u32,
+    /// See [`transaction_root`](crate::block::transaction_root).
+    pub transaction_root: Hash,
+    /// See [`receipts_root`](crate::block::receipts_root).
+    pub receipts_root: Hash,
+    /// See [`delta_root`](root::delta_root).
     pub delta_root: Hash,
+    /// See [`plan_digest`](crate::block::plan_digest).
+    pub plan_digest: Hash,
 }
 
 impl FrozenBank {
     /// The slot.
     pub fn slot(&self) -> u64 {
-        self.slot
+        self.header.slot
     }
 
-    /// Hash of this block and, through its parent's, of all before; the newest blockhash.
+    /// What the block says of itself.
+    pub fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// Hash of this block and, through its parent's, of all before: the id of its header, and the
+    /// newest blockhash. A genesis with blockhashes of its own goes by the newest of these.
     pub fn block_hash(&self) -> Hash {
         self.block_hash
     }
 
     /// Root over the accounts that this block changed.
     pub fn delta_root(&self) -> Hash {
-        self.delta_root
+        self.header.delta_root
+    }
+
+    /// All accounts as hashes; `None` on a chain that computes no state root.
+    pub fn trie(&self) -> Option<&Trie> {
+        self.trie.as_ref()
     }
 
     /// The blockhashes a child's transactions may refer to.
@@ -116,11 +141,8 @@ impl FrozenBank {
     /// # Panics
     /// If the slot is not above this bank's.
     pub fn child(self: &Arc<Self>, slot: u64, unix_timestamp: i64) -> Bank {
-        assert!(
-            slot > self.slot,
-            "slot {slot} does not follow slot {}",
-            self.slot
-        );
+        let newest = self.slot();
+        assert!(slot > newest, "slot {slot} does not follow slot {newest}");
         let mut environment = self.environment.clone();
         let epoch = slot / SLOTS_PER_EPOCH;
         environment.sysvars.clock = Some(Clock {
@@ -140,7 +162,7 @@ impl FrozenBank {
     fn recent_slots(&self) -> Vec<u64> {
         let older = self.environment.sysvars.recent_slots.as_deref();
         let older = older.into_iter().flatten().copied();
-        let slots = std::iter::once(self.slot).chain(older);
+        let slots = std::iter::once(self.slot()).chain(older);
         slots.take(RECENT_SLOTS_MAX).collect()
     }
 
@@ -192,6 +214,28 @@ impl FrozenBank {
         overlay.parent.mark_processed(transactions, flags);
     }
 
+    /// True once the bank's changes are in the store.
+    pub fn is_final(&self) -> bool {
+        self.overlay.read().is_none()
+    }
+
+    /// The parent; `None` once this bank is final.
+    pub fn parent(&self) -> Option<Arc<FrozenBank>> {
+        let overlay = self.overlay.read();
+        overlay.as_ref().map(|overlay| Arc::clone(&overlay.parent))
+    }
+
+    /// The banks that are not final from here on down to the newest that is, youngest first.
+    pub(crate) fn unfinal_ancestors(&self) -> Vec<Arc<FrozenBank>> {
+        let mut ancestors = Vec::new();
+        let mut next = self.parent();
+        while let Some(bank) = next.filter(|bank| !bank.is_final()) {
+            next = bank.parent();
+            ancestors.push(bank);
+        }
+        ancestors
+    }
+
     /// Makes this bank final: its changes, and those of its ancestors that are not final yet, go
     /// to the store. Banks on other forks must not be used afterwards; this bank and its
     /// descendants may be read meanwhile. One thread at a time may finalise.
@@ -199,23 +243,26 @@ impl FrozenBank {
     /// # Errors
     /// If the store fails; the bank is then still not final.
     pub fn finalize(&self) -> Result<(), StoreError> {
+        for ancestor in self.unfinal_ancestors().iter().rev() {
+            ancestor.finalize_with(&[])?;
+        }
+        self.finalize_with(&[])
+    }
+
+    /// Makes this bank final, whose parent is, and keeps `body` with its block.
+    ///
+    /// # Errors
+    /// If the store fails; the bank is then still not final.
+    pub(crate) fn finalize_with(&self, body: &[u8]) -> Result<(), StoreError> {
         {
             let overlay = self.overlay.read();
             let Some(overlay) = &*overlay else {
                 return Ok(());
             };
-            overlay.parent.finalize()?;
-            let record = BlockRecord {
-                slot: self.slot,
-                block_id: self.block_hash,
-                parent_id: overlay.parent.block_hash,
-                delta_root: self.delta_root,
-                state_root: None,
-            };
             self.ledger.store.commit(&BlockBatch {
-                record,
+                record: self.record(),
                 changes: &overlay.changes,
-                body: &[],
+                body,
             })?;
         }
         let mut overlay = self.overlay.write();
@@ -225,6 +272,17 @@ impl FrozenBank {
                 .push(overlay.processed, &self.blockhashes);
         }
         Ok(())
+    }
+
+    /// What the store keeps of this bank's block.
+    pub fn record(&self) -> BlockRecord {
+        BlockRecord {
+            slot: self.header.slot,
+            block_id: self.block_hash,
+            parent_id: self.header.parent_id,
+            delta_root: self.header.delta_root,
+            state_root: self.header.state_root,
+        }
     }
 
     /// The accounts this block changed, in ascending order of addresses; empty once final.
@@ -324,37 +382,48 @@ impl Bank {
     }
 
     /// Closes the bank with what executing its block came to.
-    ///
-    /// The block hash is SHA-256 over the domain `lockstep-block`, the parent's block hash, the
-    /// slot, the number of included transactions, the delta root and the receipts hash.
     pub fn freeze(self, result: BlockResult) -> Arc<FrozenBank> {
-        let count = u64::try_from(result.transaction_count).expect("a count fits 64 bits");
-        let digest = Sha256::new()
-            .chain_update(b"lockstep-block")
-            .chain_update(self.parent.block_hash)
-            .chain_update(self.slot.to_le_bytes())
-            .chain_update(count.to_le_bytes())
-            .chain_update(result.delta_root)
-            .chain_update(result.receipts_hash)
-            .finalize();
-        let block_hash = Hash::new_from_array(digest.into());
+        let clock = self.environment.sysvars.clock.as_ref();
+        let header = BlockHeader {
+            parent_id: self.parent.block_hash,
+            slot: self.slot,
+            unix_timestamp: clock.map_or(0, |clock| clock.unix_timestamp),
+            transaction_count: result.roots.transaction_count,
+            transaction_root: result.roots.transaction_root,
+            receipts_root: result.roots.receipts_root,
+            delta_root: result.roots.delta_root,
+            state_root: result.trie.as_ref().map(Trie::root),
+            plan_digest: result.roots.plan_digest,
+        };
+        let block_hash = header.id();
         let newest = RecentBlockhash {
             blockhash: block_hash,
             lamports_per_signature: LAMPORTS_PER_SIGNATURE,
         };
         Arc::new(FrozenBank {
             ledger: Arc::clone(&self.parent.ledger),
-            slot: self.slot,
+            header,
             block_hash,
-            delta_root: result.delta_root,
             environment: self.environment,
             blockhashes: self.parent.blockhashes.with(newest),
             costs: result.costs,
+            trie: result.trie,
             overlay: Shared::new(Some(Overlay {
                 parent: self.parent,
                 changes: result.changes,
                 processed: result.processed,
             })),
         })
+    }
+}
+
+impl Drop for FrozenBank {
+    /// Lets go of ancestors one by one: a long chain of banks that are not final must not recurse.
+    fn drop(&mut self) {
+        let mut next = self.overlay.write().take().map(|overlay| overlay.parent);
+        while let Some(mut bank) = next.and_then(Arc::into_inner) {
+            let overlay = bank.overlay.write().take();
+            next = overlay.map(|overlay| overlay.parent);
+        }
     }
 }

@@ -15,9 +15,10 @@
 //! may have been generous. Execution notices, and asks for the credits to be withdrawn
 //! ([`crate::execute::CreditsDependOnOrder`]).
 
-use lockstep_interface::{Account, Rent};
+use lockstep_interface::{Account, Address, Rent};
 use lockstep_scheduler::{AccountIndex, CreditSite};
 use lockstep_store::StoreError;
+use thiserror::Error;
 
 use super::PreparedBlock;
 use crate::bank::Bank;
@@ -27,10 +28,46 @@ use crate::bank::Bank;
 /// 15 times what the main network has in all accounts together; the limit is ours.
 pub(crate) const SHARED_BALANCE_MAX: u64 = 1 << 63;
 
+/// Why accounts cannot be credited by several transactions at once, as a producer wants it.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ShareError {
+    /// The list is no strictly ascending list of the block's accounts.
+    #[error(
+        "the accounts with shared credits do not ascend below {count}, at place {place}: {index}"
+    )]
+    Order {
+        /// The place in the list.
+        place: usize,
+        /// What is there.
+        index: u32,
+        /// The number of accounts in the block.
+        count: usize,
+    },
+    /// The account does not exist, is not rent-exempt, or is a program.
+    #[error("account {address} cannot be credited by several transactions at once")]
+    NotCreditable {
+        /// The account.
+        address: Address,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// True if further lamports make no difference to what a transaction may do with the account:
 /// it exists, rent-exempt, and no rule forbids it to change.
 pub(crate) fn is_creditable(account: &Account, rent: &Rent) -> bool {
     account.exists() && !account.executable && rent.is_exempt(account.lamports, account.data.len())
+}
+
+/// Which of these accounts qualify.
+fn creditable(bank: &Bank, addresses: &[Address]) -> Result<Vec<bool>, StoreError> {
+    let mut accounts = vec![Account::default(); addresses.len()];
+    bank.load(addresses, &mut accounts)?;
+    let rent = bank.environment().rent();
+    let accounts = accounts.iter();
+    Ok(accounts.map(|account| is_creditable(account, &rent)).collect())
 }
 
 impl PreparedBlock<'_> {
@@ -45,19 +82,46 @@ impl PreparedBlock<'_> {
     /// If the store fails.
     pub fn share_credits(&mut self, bank: &Bank) -> Result<(), StoreError> {
         let mut accounts = self.table.promising_credits(self.credit_sites());
-        let address = |account: &AccountIndex| self.addresses[account.0 as usize];
-        let addresses: Vec<_> = accounts.iter().map(address).collect();
-        let mut states = vec![Account::default(); addresses.len()];
-        bank.load(&addresses, &mut states)?;
-        let rent = bank.environment().rent();
-        let mut states = states.iter();
-        accounts.retain(|_| {
-            let state = states.next().expect("one was loaded for each");
-            is_creditable(state, &rent)
-        });
+        let mut creditable = creditable(bank, &self.addresses_of(&accounts))?.into_iter();
+        accounts.retain(|_| creditable.next().expect("one for each"));
         let sites: Vec<CreditSite> = self.credit_sites().collect();
         self.table.share_credits(sites, &accounts);
         Ok(())
+    }
+
+    /// Lets transactions credit these accounts at once, as the block's producer did. Accounts are
+    /// named by index in ascending order.
+    ///
+    /// # Errors
+    /// If the list is out of order, an account does not qualify, or the store fails.
+    pub fn share_given(&mut self, bank: &Bank, accounts: &[AccountIndex]) -> Result<(), ShareError> {
+        let count = self.addresses.len();
+        let mut next = 0;
+        for (place, account) in accounts.iter().enumerate() {
+            if account.0 < next || account.0 as usize >= count {
+                let index = account.0;
+                return Err(ShareError::Order {
+                    place,
+                    index,
+                    count,
+                });
+            }
+            next = account.0.saturating_add(1);
+        }
+        let addresses = self.addresses_of(accounts);
+        let creditable = creditable(bank, &addresses)?;
+        if let Some(place) = creditable.iter().position(|is_creditable| !is_creditable) {
+            let address = addresses[place];
+            return Err(ShareError::NotCreditable { address });
+        }
+        let sites: Vec<CreditSite> = self.credit_sites().collect();
+        self.table.share_credits(sites, accounts);
+        Ok(())
+    }
+
+    fn addresses_of(&self, accounts: &[AccountIndex]) -> Vec<Address> {
+        let address = |account: &AccountIndex| self.addresses[account.0 as usize];
+        accounts.iter().map(address).collect()
     }
 
     /// Takes credits back: those of accounts that somebody also writes; if there are none, all.

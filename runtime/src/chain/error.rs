@@ -1,0 +1,223 @@
+//! Why a chain does not do what it was asked.
+
+use lockstep_interface::{Address, Hash};
+use lockstep_store::StoreError;
+use thiserror::Error;
+
+use crate::{
+    block::{BlockDecodeError, BodyError},
+    engine::{EngineError, GivenError},
+    threads::ThreadsError,
+};
+
+/// Hashes are shown in base58, as addresses are.
+pub(super) fn base58(hash: &Hash) -> Address {
+    Address::new_from_array(hash.to_bytes())
+}
+
+/// No block of this id is known: it was never built or executed here, was discarded, or lost to a
+/// committed one.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("block {} is not known", base58(.0))]
+pub struct UnknownBlock(pub Hash);
+
+/// Why a chain cannot be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The store failed, or is not what it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log lacks a block that the chain cannot go on without, or has another in its place.
+    #[error("the log's block of slot {slot} {what}")]
+    Log {
+        /// The slot.
+        slot: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// The system refused a thread.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+}
+
+/// Why no block was built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The parent is not known.
+    #[error("cannot build: {0}")]
+    ParentMissing(#[from] UnknownBlock),
+    /// The slot is not above the parent's.
+    #[error("cannot build: slot {slot} does not follow slot {parent}")]
+    Slot {
+        /// The slot that was asked for.
+        slot: u64,
+        /// The parent's.
+        parent: u64,
+    },
+    /// The caller did not want the block any more.
+    #[error("cancelled")]
+    Cancelled,
+    /// A commit failed before, or a worker panicked; the engine has to be opened again.
+    #[error("the engine has stopped after a failure")]
+    Stopped,
+    /// The block cannot be written.
+    #[error("cannot build: {0}")]
+    Body(#[from] BodyError),
+    /// Strategy or store failed.
+    #[error("cannot build: {0}")]
+    Engine(EngineError),
+}
+
+impl From<EngineError> for BuildError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Cancelled => Self::Cancelled,
+            EngineError::Poisoned => Self::Stopped,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+/// A rule that a block breaks. It is invalid on every node and for ever.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidBlock {
+    /// The bytes are no block within the limits.
+    #[error("{0}")]
+    Encoding(#[from] BlockDecodeError),
+    /// The header states another number of transactions than there are.
+    #[error("the header states {stated} transactions, there are {found}")]
+    TransactionCount {
+        /// In the header.
+        stated: u32,
+        /// In the body.
+        found: usize,
+    },
+    /// The header states something else than the block comes to.
+    #[error("the header states the {root} {}, the block has {}", base58(stated), base58(found))]
+    Root {
+        /// Which.
+        root: Root,
+        /// In the header.
+        stated: Hash,
+        /// What it is; zeros if the chain computes none.
+        found: Hash,
+    },
+    /// The slot is not above the parent's.
+    #[error("slot {slot} does not follow the parent's slot {parent}")]
+    Slot {
+        /// In the header.
+        slot: u64,
+        /// The parent's.
+        parent: u64,
+    },
+    /// A signature is wrong.
+    #[error("transaction {position} has a wrong signature")]
+    Signature {
+        /// Its place in the block.
+        position: u32,
+    },
+    /// A transaction's bytes are no transaction.
+    #[error("transaction {position} is malformed: {error}")]
+    Malformed {
+        /// Its place in the block.
+        position: u32,
+        /// Why.
+        error: crate::wire::ParseError,
+    },
+    /// A transaction, the plan or a limit.
+    #[error("{0}")]
+    Content(#[source] GivenError),
+}
+
+/// What a header commits to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Root {
+    /// The transactions.
+    Transactions,
+    /// Their receipts.
+    Receipts,
+    /// The changed accounts.
+    Delta,
+    /// All accounts.
+    State,
+    /// The plan.
+    Plan,
+}
+
+impl std::fmt::Display for Root {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Transactions => "transaction root",
+            Self::Receipts => "receipts root",
+            Self::Delta => "delta root",
+            Self::State => "state root",
+            Self::Plan => "plan digest",
+        })
+    }
+}
+
+/// Why a block was not executed, or not accepted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The block breaks a rule and need not be tried again.
+    #[error("invalid block {}: {reason}", base58(id))]
+    Invalid {
+        /// The block.
+        id: Hash,
+        /// The rule.
+        #[source]
+        reason: Box<InvalidBlock>,
+    },
+    /// The block's parent is not known. It may be later.
+    #[error("block {} waits for its parent: {parent}", base58(id))]
+    ParentMissing {
+        /// The block.
+        id: Hash,
+        /// The parent.
+        #[source]
+        parent: UnknownBlock,
+    },
+    /// The caller did not want the result any more.
+    #[error("cancelled")]
+    Cancelled,
+    /// A commit failed before, or a worker panicked; the engine has to be opened again.
+    #[error("the engine has stopped after a failure")]
+    Stopped,
+    /// The store failed.
+    #[error("cannot execute: {0}")]
+    Engine(EngineError),
+}
+
+impl From<EngineError> for BlockError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Cancelled => Self::Cancelled,
+            EngineError::Poisoned => Self::Stopped,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+/// Why a block was not committed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// There is no such block, or it lost to a committed one.
+    #[error("cannot commit: {0}")]
+    Unknown(#[from] UnknownBlock),
+    /// The store failed. Whether the block is durable is found out when it is opened again.
+    #[error("cannot commit block {}: {source}", base58(id))]
+    Store {
+        /// The block.
+        id: Hash,
+        /// Why.
+        source: StoreError,
+    },
+    /// A commit failed before; the engine has to be opened again.
+    #[error("the engine has stopped after a failure")]
+    Stopped,
+}

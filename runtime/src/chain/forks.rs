@@ -1,0 +1,158 @@
+//! The blocks that are not final, as a tree above the newest that is, and who looks at them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+};
+
+use lockstep_interface::Hash;
+
+use super::{
+    error::UnknownBlock,
+    view::{Standpoint, View},
+};
+use crate::bank::FrozenBank;
+
+/// A block that may become final.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) bank: Arc<FrozenBank>,
+    /// What the log will keep of it.
+    pub(super) entry: Arc<[u8]>,
+}
+
+/// All known blocks.
+#[derive(Debug)]
+pub(super) struct Forks {
+    head: Arc<FrozenBank>,
+    nodes: BTreeMap<Hash, Node>,
+    standpoints: Vec<Weak<Standpoint>>,
+    /// True once a commit failed.
+    is_stopped: bool,
+}
+
+impl Forks {
+    pub(super) fn new(head: Arc<FrozenBank>) -> Self {
+        Self {
+            head,
+            nodes: BTreeMap::new(),
+            standpoints: Vec::new(),
+            is_stopped: false,
+        }
+    }
+
+    /// The newest committed bank.
+    pub(super) fn head(&self) -> &Arc<FrozenBank> {
+        &self.head
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    /// Number of known blocks that are not final.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The bank of a block that is known.
+    pub(super) fn bank(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
+        if *id == self.head.block_hash() {
+            return Ok(Arc::clone(&self.head));
+        }
+        let node = self.nodes.get(id).ok_or(UnknownBlock(*id))?;
+        Ok(Arc::clone(&node.bank))
+    }
+
+    /// Adds a block, unless its parent is not known any more.
+    pub(super) fn insert(&mut self, node: Node) -> Result<(), UnknownBlock> {
+        self.bank(&node.bank.header().parent_id)?;
+        self.nodes.insert(node.bank.block_hash(), node);
+        Ok(())
+    }
+
+    /// The blocks above the head up to this one, oldest first.
+    pub(super) fn path(&self, id: &Hash) -> Result<Vec<Node>, UnknownBlock> {
+        let mut path = Vec::new();
+        let mut next = *id;
+        while next != self.head.block_hash() {
+            let node = self.nodes.get(&next).ok_or(UnknownBlock(*id))?;
+            next = node.bank.header().parent_id;
+            path.push(node.clone());
+        }
+        path.reverse();
+        Ok(path)
+    }
+
+    /// Forgets a block and all that descend from it.
+    pub(super) fn discard(&mut self, id: &Hash) -> Result<(), UnknownBlock> {
+        if !self.nodes.contains_key(id) {
+            return Err(UnknownBlock(*id));
+        }
+        self.drop_unless(|nodes, node| !descends(nodes, node, id));
+        Ok(())
+    }
+
+    /// Forgets all blocks that do not descend from this one, before it becomes final. Returns how
+    /// many those are.
+    pub(super) fn elect(&mut self, id: &Hash) -> usize {
+        let before = self.nodes.len();
+        self.drop_unless(|nodes, node| descends(nodes, node, id));
+        before.saturating_sub(self.nodes.len())
+    }
+
+    /// Makes the elected block, which has become final, the head.
+    pub(super) fn advance(&mut self, id: &Hash) {
+        if let Some(node) = self.nodes.remove(id) {
+            self.head = node.bank;
+        }
+    }
+
+    /// Keeps the blocks of which `keeps` is true; who looks at others is told.
+    fn drop_unless(&mut self, keeps: impl Fn(&BTreeMap<Hash, Node>, &Hash) -> bool) {
+        let ids = self.nodes.keys();
+        let lost: Vec<Hash> = ids.filter(|id| !keeps(&self.nodes, id)).copied().collect();
+        for id in lost {
+            self.nodes.remove(&id);
+            for standpoint in self.standpoints() {
+                if standpoint.id() == id {
+                    standpoint.lose();
+                }
+            }
+        }
+    }
+
+    /// Those that somebody still looks from.
+    pub(super) fn standpoints(&mut self) -> Vec<Arc<Standpoint>> {
+        self.standpoints
+            .retain(|standpoint| standpoint.strong_count() > 0);
+        self.standpoints.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Looks at the state after a block.
+    pub(super) fn view(&mut self, at: &Hash) -> Result<View, UnknownBlock> {
+        let standpoint = Arc::new(Standpoint::new(self.bank(at)?));
+        // Standpoints that nobody has any more go when a block is committed, or here.
+        if self.standpoints.len() == self.standpoints.capacity() {
+            drop(self.standpoints());
+        }
+        self.standpoints.push(Arc::downgrade(&standpoint));
+        Ok(View::new(standpoint))
+    }
+}
+
+/// True if a block is this one or descends from it.
+fn descends(nodes: &BTreeMap<Hash, Node>, id: &Hash, from: &Hash) -> bool {
+    let mut next = *id;
+    while next != *from {
+        match nodes.get(&next) {
+            Some(node) => next = node.bank.header().parent_id,
+            None => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,237 @@
+//! A chain of blocks on a store: produced, verified, committed, proved, with forks side by side.
+//!
+//! ```text
+//! transactions -> build ---+
+//!                          +-> bank in memory, by block id -> commit -> store, durable
+//! bytes -> read -> execute-+          |-> discard
+//! ```
+//!
+//! [`BlockEngine`] is what a node's consensus calls; it knows nothing of consensus itself. Building
+//! and executing touch memory only; [`BlockEngine::commit`] is the one step that touches the
+//! store, atomically, durably, and as often as one likes. [`Chain`] is the engine that owns its
+//! [`Store`](lockstep_store::Store). Who keeps accounts and blocks elsewhere works one level lower,
+//! with [`engine`](crate::engine) over a [`HostStore`](lockstep_store::HostStore).
+//!
+//! All calls take `&self` and may come from several threads. Blocks are built and executed one
+//! at a time, on the engine's threads; meanwhile others may be read and committed, so that
+//! signatures of the next block, execution of this one and the disk's work for the one before
+//! overlap. `examples/validator_loop.rs` shows two engines that follow each other.
+
+mod build;
+mod commit;
+mod error;
+mod execute;
+mod forks;
+mod log;
+mod open;
+mod simulate;
+mod source;
+mod view;
+
+use std::{fmt, sync::Arc};
+
+use lockstep_interface::{Account, Address, Hash};
+use lockstep_store::{StateProof, Store, sync::Shared};
+
+pub use build::{BuildRequest, BuiltBlock};
+pub use commit::Committed;
+pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, UnknownBlock};
+pub use execute::{ExecutedBlock, ReadBlock};
+pub use simulate::{SimulateError, Simulation};
+pub use source::{TransactionSource, VerifiedTransactions};
+pub use view::{View, ViewError};
+
+use self::forks::Forks;
+use crate::{
+    block::{BlockHeader, BlockLimits, WireBlock},
+    engine::{Cancel, Engine},
+    execute::Receipt,
+    prepare::Refusal,
+    threads::Threads,
+};
+
+/// Blocks whose records are kept in the log whatever is pruned: those that a lookup table may
+/// have been deactivated in, the blockhashes of transactions among them.
+pub const LOG_LENGTH_MIN: usize = lockstep_interface::sysvar::RECENT_SLOTS_MAX;
+
+/// What a validator's consensus asks of its ledger.
+///
+/// Blocks go by their id, the hash of their header. A block is *known* from the time it was built
+/// or executed until it is discarded, or loses to a block that is committed.
+pub trait BlockEngine: fmt::Debug + Send + Sync {
+    /// Id and header of the newest committed block.
+    fn head(&self) -> (Hash, BlockHeader);
+
+    /// Builds a block on a known one, of what a source gives.
+    ///
+    /// # Errors
+    /// If the parent is not known, the caller cancelled, or the engine has stopped.
+    fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        source: &mut dyn TransactionSource,
+        cancel: &Cancel,
+    ) -> Result<BuiltBlock, BuildError>;
+
+    /// Reads the bytes of a block and verifies what needs no parent: its encoding, its sizes, its
+    /// plan's digest, all signatures. May be called ahead, from any thread.
+    ///
+    /// # Errors
+    /// If the block is invalid.
+    fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock>;
+
+    /// Executes a block on its parent, by its own plan, and holds every root of its header against
+    /// the outcome. A block that is known already is not executed again.
+    ///
+    /// # Errors
+    /// Tells a block that is invalid for ever from one whose parent is missing, and both from
+    /// what is no fault of the block.
+    fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<ExecutedBlock, BlockError>;
+
+    /// Makes a known block final and durable, its ancestors first, and forgets every block
+    /// that does not descend from it. What is committed already stays so: to commit it again
+    /// does nothing.
+    ///
+    /// # Errors
+    /// If the block is not known, or the store fails. After a failure of the store nothing is
+    /// built, executed or committed any more; reads go on.
+    fn commit(&self, id: &Hash) -> Result<Committed, CommitError>;
+
+    /// Forgets a block that is not committed, and all its descendants.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    fn discard(&self, id: &Hash) -> Result<(), UnknownBlock>;
+
+    /// The state after a block: the newest committed one, or a known one. It stays what it is
+    /// while other blocks are committed.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    fn view(&self, at: &Hash) -> Result<View, UnknownBlock>;
+
+    /// Runs transactions, one after the other as far as they depend on each other, on the state
+    /// after a block with some accounts replaced. Nothing of it stays.
+    ///
+    /// # Errors
+    /// If the block is not known, or the engine fails.
+    fn simulate(&self, at: &Hash, simulation: &Simulation) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError>;
+
+    /// The account at an address after the newest committed block, if there is one, with a proof
+    /// against that block's state root: [`verify_proof`](lockstep_store::verify_proof).
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError>;
+}
+
+/// An account and its proof.
+#[derive(Clone, Debug)]
+pub struct ProvenAccount {
+    /// Id of the block after which this is the account.
+    pub block_id: Hash,
+    /// The block's header, which states the root.
+    pub header: BlockHeader,
+    /// The account; `None` if there is none, which is then what is proved.
+    pub account: Option<Account>,
+    /// The proof.
+    pub proof: StateProof,
+}
+
+/// How a [`Chain`] works. The same for all nodes of a network are only the limits.
+#[derive(Clone, Debug)]
+pub struct ChainOptions {
+    /// Threads that execute blocks.
+    pub threads: Threads,
+    /// Threads that verify signatures. Others than those that execute let the system overlap
+    /// the two.
+    pub reader_threads: Threads,
+    /// What blocks may hold.
+    pub limits: BlockLimits,
+    /// Whether transactions that only credit an account may do so at once in blocks built here.
+    pub shares_credits: bool,
+}
+
+/// A [`BlockEngine`] that owns its store.
+#[derive(Debug)]
+pub struct Chain {
+    options: ChainOptions,
+    store: Arc<dyn Store>,
+    engine: Shared<Engine>,
+    forks: Shared<Forks>,
+    /// Held while blocks become final.
+    commits: Shared<()>,
+}
+
+impl Chain {
+    /// The options.
+    pub fn options(&self) -> &ChainOptions {
+        &self.options
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn prune(&self, slot: u64) -> Result<(), lockstep_store::StoreError> {
+        let _committing = self.commits.write();
+        let records = self.store.records(LOG_LENGTH_MIN)?;
+        let oldest_needed = records.first().map_or(0, |record| record.slot);
+        self.store.prune(slot.min(oldest_needed))
+    }
+}
+
+impl BlockEngine for Chain {
+    fn head(&self) -> (Hash, BlockHeader) {
+        let forks = self.forks.read();
+        let head = forks.head();
+        (head.block_hash(), *head.header())
+    }
+
+    fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        source: &mut dyn TransactionSource,
+        cancel: &Cancel,
+    ) -> Result<BuiltBlock, BuildError> {
+        build::build(self, request, source, cancel)
+    }
+
+    fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
+        ReadBlock::read(bytes, &self.options)
+    }
+
+    fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<ExecutedBlock, BlockError> {
+        execute::execute(self, block, cancel)
+    }
+
+    fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
+        commit::commit(self, id)
+    }
+
+    fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
+        self.forks.write().discard(id)
+    }
+
+    fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
+        self.forks.write().view(at)
+    }
+
+    fn simulate(&self, at: &Hash, simulation: &Simulation) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
+        simulate::simulate(self, at, simulation)
+    }
+
+    fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
+        let view = {
+            let mut forks = self.forks.write();
+            let head = forks.head().block_hash();
+            forks.view(&head).expect("the head is known")
+        };
+        view.prove(address)
+    }
+}

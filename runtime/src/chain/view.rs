@@ -1,0 +1,144 @@
+//! The state after a block, held still while the chain goes on.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use lockstep_interface::{Account, Address, Hash};
+use lockstep_store::{Change, StoreError, sync::Shared};
+use thiserror::Error;
+
+use super::{ProvenAccount, error::base58};
+use crate::{bank::FrozenBank, block::BlockHeader};
+
+/// Why a view shows nothing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// The block lost to a committed one, or was discarded.
+    #[error("block {} was dropped", base58(.0))]
+    Dropped(Hash),
+    /// The chain computes no state root, so there is nothing to prove against.
+    #[error("the chain computes no state root")]
+    NoStateRoot,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A block that somebody looks from, and what later blocks have replaced in the store since it
+/// became final.
+#[derive(Debug)]
+pub(super) struct Standpoint {
+    bank: Arc<FrozenBank>,
+    replaced: Shared<BTreeMap<Address, Account>>,
+    is_lost: AtomicBool,
+}
+
+impl Standpoint {
+    pub(super) fn new(bank: Arc<FrozenBank>) -> Self {
+        Self {
+            bank,
+            replaced: Shared::default(),
+            is_lost: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn id(&self) -> Hash {
+        self.bank.block_hash()
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        self.bank.is_final()
+    }
+
+    /// Notes that the block is no part of the chain any more.
+    pub(super) fn lose(&self) {
+        self.is_lost.store(true, Ordering::SeqCst);
+    }
+
+    /// Keeps accounts as they are in the store, before a block replaces them there.
+    pub(super) fn keep(&self, accounts: &[Change]) {
+        let mut replaced = self.replaced.write();
+        for (address, account) in accounts {
+            replaced.entry(*address).or_insert_with(|| account.clone());
+        }
+    }
+}
+
+/// The state after one block. Clones share it.
+///
+/// While there is a view, each block that is committed costs reading what it replaces.
+#[derive(Clone, Debug)]
+pub struct View(Arc<Standpoint>);
+
+impl View {
+    pub(super) fn new(standpoint: Arc<Standpoint>) -> Self {
+        Self(standpoint)
+    }
+
+    /// The block's header.
+    pub fn header(&self) -> &BlockHeader {
+        self.0.bank.header()
+    }
+
+    /// The block's id.
+    pub fn block_id(&self) -> Hash {
+        self.0.id()
+    }
+
+    /// Reads accounts into `accounts`, which has the same length; the default account stands for
+    /// one that does not exist.
+    ///
+    /// # Errors
+    /// If the block lost to another, or the store fails.
+    ///
+    /// # Panics
+    /// If the slices differ in length.
+    pub fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), ViewError> {
+        self.0.bank.load(addresses, accounts)?;
+        // What was replaced is noted before the store is written, and looked up after it was
+        // read: an account that is newer than this block is always found here.
+        let replaced = self.0.replaced.read();
+        if !replaced.is_empty() {
+            for (address, account) in addresses.iter().zip(accounts) {
+                if let Some(before) = replaced.get(address) {
+                    *account = before.clone();
+                }
+            }
+        }
+        if self.0.is_lost.load(Ordering::SeqCst) {
+            return Err(ViewError::Dropped(self.0.id()));
+        }
+        Ok(())
+    }
+
+    /// Reads one account.
+    ///
+    /// # Errors
+    /// As [`View::load`].
+    pub fn get(&self, address: &Address) -> Result<Option<Account>, ViewError> {
+        let mut account = [Account::default()];
+        self.load(std::slice::from_ref(address), &mut account)?;
+        let [account] = account;
+        Ok(account.exists().then_some(account))
+    }
+
+    /// The account at an address, if there is one, with its proof.
+    ///
+    /// # Errors
+    /// As [`View::load`]; or if the chain computes no state root.
+    pub fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
+        let trie = self.0.bank.trie().ok_or(ViewError::NoStateRoot)?;
+        Ok(ProvenAccount {
+            block_id: self.block_id(),
+            header: *self.header(),
+            account: self.get(address)?,
+            proof: trie.prove(address),
+        })
+    }
+}
