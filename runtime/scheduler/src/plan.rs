@@ -29,6 +29,7 @@ use order::canonical_order;
 
 mod graph;
 mod order;
+mod relabel;
 
 /// `transaction` may not start before `after` has finished.
 ///

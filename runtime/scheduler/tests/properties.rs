@@ -107,6 +107,23 @@ fn shapes(transaction_count_max: usize) -> impl Generator<Value = Shape> {
         )
 }
 
+/// Numbered by its canonical order, a plan is one of the block in that order, and a replay of it.
+fn check_relabelled(plan: &Plan, table: &AccessTable, name: &str) {
+    let (relabelled, order) = plan.relabelled().expect("the plan holds each once");
+    assert!(relabelled.order().is_sorted(), "{name}\n{relabelled}");
+    assert_eq!(relabelled.waits().len(), plan.waits().len(), "{name}");
+    let mut permuted = AccessTable::new();
+    for &transaction in &order {
+        let accesses = table.accesses(transaction).iter().copied();
+        permuted.push(accesses, table.cost(transaction));
+    }
+    for mode in Mode::ALL {
+        if let Err(refused) = check(relabelled.clone(), &permuted, mode) {
+            panic!("{name} {mode} relabelled: {refused}\n{relabelled}");
+        }
+    }
+}
+
 fn workers(count: u32) -> NonZeroU32 {
     NonZeroU32::new(count).expect("tests ask for at least one worker")
 }
@@ -135,6 +152,7 @@ fn check_strategies(table: &AccessTable, worker_count: u32) -> Vec<(String, Mode
                 Ok(&plan),
                 "{name} {mode} again"
             );
+            check_relabelled(&plan, table, &name);
             let checked = check(plan, table, mode)
                 .unwrap_or_else(|refused| panic!("{name} {mode} {worker_count}: {refused}"));
             for count in [1, 2, 3, worker_count, 64] {

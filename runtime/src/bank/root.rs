@@ -1,7 +1,8 @@
 //! The delta root: a SHA-256 Merkle tree over the accounts that a block changed.
 //!
 //! Leaves stand in the order of their addresses; a node is the hash of up to 16 children, and a
-//! level with one node is the root. No change at all gives 32 zero bytes.
+//! level with one node is the root. No change at all gives 32 zero bytes. The tree is that of
+//! `merkle`, which transactions and receipts have too.
 //!
 //! ```text
 //! leaf, a wallet:        0x00 | address 32 | lamports u64
@@ -17,31 +18,13 @@ use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::Change;
 use sha2::{Digest, Sha256};
 
-use crate::{limits::MERKLE_FANOUT, threads::Threads};
-
-/// Leaves hashed by one task: whole subtrees of two levels.
-const TASK_LEAVES: usize = MERKLE_FANOUT * MERKLE_FANOUT;
+use crate::{limits::MERKLE_FANOUT, merkle, threads::Threads};
 
 /// The root over changes in strictly ascending order of their addresses.
 ///
 /// O(changes) hashes, spread over the threads; the result does not depend on them.
 pub fn delta_root(changes: &[Change], threads: &Threads) -> Hash {
-    let subtrees = threads.map_chunks(changes, TASK_LEAVES, |chunk| {
-        let leaves: Vec<[u8; 32]> = chunk
-            .iter()
-            .map(|(key, account)| leaf(key, account))
-            .collect();
-        parents(&leaves)
-    });
-    let mut level = subtrees.concat();
-    while level.len() > 1 {
-        level = parents(&level);
-    }
-    Hash::new_from_array(level.first().copied().unwrap_or_default())
-}
-
-fn parents(level: &[[u8; 32]]) -> Vec<[u8; 32]> {
-    level.chunks(MERKLE_FANOUT).map(node).collect()
+    merkle::root::<MERKLE_FANOUT, _>(changes, threads, |(key, account)| leaf(key, account))
 }
 
 /// The hash of an account after the block.
@@ -69,13 +52,6 @@ pub fn leaf(address: &Address, account: &Account) -> [u8; 32] {
         .into()
 }
 
-fn node(children: &[[u8; 32]]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update([3]);
-    hasher.update(children.as_flattened());
-    hasher.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +70,11 @@ mod tests {
             (Address::new_from_array(key), account)
         };
         (0..count).map(change).collect()
+    }
+
+    fn node(children: &[[u8; 32]]) -> [u8; 32] {
+        let node = Sha256::new().chain_update([3]);
+        node.chain_update(children.as_flattened()).finalize().into()
     }
 
     /// The definition in the module's documentation, level by level.

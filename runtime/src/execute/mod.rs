@@ -147,23 +147,28 @@ pub struct Details {
 pub fn receipts_hash<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Hash {
     let mut hasher = Sha256::new();
     for receipt in receipts {
-        let mut numbers = [0; 25];
-        numbers[1..9].copy_from_slice(&receipt.signature_fee.to_le_bytes());
-        numbers[9..17].copy_from_slice(&receipt.priority_fee.to_le_bytes());
-        numbers[17..25].copy_from_slice(&receipt.compute_units.to_le_bytes());
-        match &receipt.status {
-            Ok(()) => hasher.update(numbers),
-            Err(error) => {
-                let error = encode_error(error);
-                let size = u32::try_from(error.len()).expect("an error takes some bytes");
-                hasher.update([1]);
-                hasher.update(size.to_le_bytes());
-                hasher.update(error);
-                hasher.update(&numbers[1..]);
-            }
-        }
+        hash_receipt(receipt, &mut hasher);
     }
     Hash::new_from_array(hasher.finalize().into())
+}
+
+/// Hashes one receipt as [`receipts_hash`] has it.
+pub(crate) fn hash_receipt(receipt: &Receipt, hasher: &mut Sha256) {
+    let mut numbers = [0; 25];
+    numbers[1..9].copy_from_slice(&receipt.signature_fee.to_le_bytes());
+    numbers[9..17].copy_from_slice(&receipt.priority_fee.to_le_bytes());
+    numbers[17..25].copy_from_slice(&receipt.compute_units.to_le_bytes());
+    match &receipt.status {
+        Ok(()) => hasher.update(numbers),
+        Err(error) => {
+            let error = encode_error(error);
+            let size = u32::try_from(error.len()).expect("an error takes some bytes");
+            hasher.update([1]);
+            hasher.update(size.to_le_bytes());
+            hasher.update(error);
+            hasher.update(&numbers[1..]);
+        }
+    }
 }
 
 /// Solana's binary encoding of a transaction error: its number as `u32`, then its content.

@@ -1,6 +1,7 @@
 //! Plans are taken apart and put together again.
 
 use super::*;
+use crate::PlanError;
 
 fn nested(batches: &[&[&[u32]]]) -> Vec<Vec<Vec<TransactionIndex>>> {
     let lane = |lane: &&[u32]| lane.iter().map(|&index| TransactionIndex(index)).collect();
@@ -134,4 +135,69 @@ fn a_batch_gives_its_lanes_by_number() {
     assert_eq!(batch.lane(0).waits, []);
     assert_eq!(batch.lane(1).waits, [wait(&(3, 1))]);
     assert_eq!(batch.lane(1).transactions, [TransactionIndex(3)]);
+}
+
+/// Builds a plan, relabels it, and compares its print and the order it was in.
+fn check_relabelled(batches: &[&[&[u32]]], waits: &[(u32, u32)], print: &str, order: &[u32]) {
+    let plan = plan(batches, waits);
+    let (relabelled, found) = plan.relabelled().expect("it holds each once");
+    assert_eq!(relabelled.to_string(), print);
+    let found: Vec<u32> = found.iter().map(|transaction| transaction.0).collect();
+    assert_eq!(found, order);
+    let again = Plan::from_nested(relabelled.to_nested(), relabelled.waits().to_vec());
+    assert_eq!(relabelled, again);
+    assert_eq!(again.relabelled().map(|(plan, _)| plan), Ok(relabelled));
+}
+
+#[test]
+fn a_plan_is_numbered_by_its_canonical_order() {
+    check_relabelled(&[], &[], "", &[]);
+    check_relabelled(
+        &[&[&[3, 1], &[2]], &[&[0]]],
+        &[],
+        "batch 0: [0 1] [2]\nbatch 1: [3]\n",
+        &[3, 1, 2, 0],
+    );
+    // The two waits of 1 change places: 4 becomes 4, and 3 becomes 1.
+    check_relabelled(
+        &[&[&[5, 1], &[0, 4], &[2, 3]]],
+        &[(0, 5), (1, 4), (1, 3)],
+        "batch 0: [2 5 after 1,4] [3 after 2 4] [0 1]\n",
+        &[2, 3, 5, 0, 4, 1],
+    );
+    // A circle stays one.
+    check_relabelled(
+        &[&[&[0, 3], &[1, 2]]],
+        &[(0, 2), (1, 3)],
+        "batch 0: [0 after 3 1] [2 after 1 3]\n",
+        &[0, 3, 1, 2],
+    );
+}
+
+#[test]
+fn only_a_plan_of_whole_numbers_is_relabelled() {
+    let t = TransactionIndex;
+    let refused = |batches: &[&[&[u32]]], waits: &[(u32, u32)]| {
+        let relabelled = plan(batches, waits).relabelled();
+        relabelled.expect_err("a number is missing")
+    };
+    assert_eq!(
+        refused(&[&[&[0, 3], &[1]]], &[]),
+        PlanError::Unknown {
+            transaction: t(3),
+            transaction_count: 3
+        }
+    );
+    let transaction = t(1);
+    assert_eq!(
+        refused(&[&[&[1], &[1]]], &[]),
+        PlanError::Repeated { transaction }
+    );
+    for unknown in [(1, 2), (2, 1)] {
+        let wait = wait(&unknown);
+        assert_eq!(
+            refused(&[&[&[0], &[1]]], &[unknown]),
+            PlanError::WaitUnknown { wait }
+        );
+    }
 }

@@ -56,6 +56,19 @@ impl WireBlock {
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
+
+    /// All transactions, back to back.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A block from bytes and from where each transaction ends in them: ascending, the last one
+    /// at the end of the bytes.
+    pub(super) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
+        debug_assert!(ends.is_sorted());
+        debug_assert_eq!(ends.last().copied().unwrap_or(0), bytes.len());
+        Self { bytes, ends }
+    }
 }
 
 impl<T: AsRef<[u8]>> FromIterator<T> for WireBlock {

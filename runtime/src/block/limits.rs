@@ -1,0 +1,44 @@
+//! How much a block may hold.
+
+/// How much a block may hold: policy of a chain, the same for its producers and its verifiers.
+///
+/// Sizes in bytes, compute units as transactions ask for them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BlockLimits {
+    /// Compute units of all transactions.
+    pub compute_units_max: u64,
+    /// Compute units of all transactions that may write one account.
+    pub account_compute_units_max: u64,
+    /// Bytes of all transactions, signatures included.
+    pub transaction_bytes_max: u64,
+    /// Transactions.
+    pub transaction_count_max: u32,
+    /// Waits of the plan.
+    pub wait_count_max: u32,
+}
+
+impl BlockLimits {
+    /// Those of Solana's main network, where it has one.
+    ///
+    /// Compute units are Solana's 60 M of a block (SIMD-0256, `MAX_BLOCK_UNITS`) and 40 % of them
+    /// for an account (SIMD-0306, `MAX_WRITABLE_ACCOUNT_UNITS`). Solana bounds the bytes of a
+    /// block by the shreds of a slot; 32 MiB are near that. The other two are ours: transactions
+    /// that ask for 300 compute units at least would not fit in greater numbers, and a plan gains
+    /// little from more than eight waits for each of them.
+    pub const MAINNET: Self = Self {
+        compute_units_max: 60_000_000,
+        account_compute_units_max: 24_000_000,
+        transaction_bytes_max: 32 * 1024 * 1024,
+        transaction_count_max: 200_000,
+        wait_count_max: 1_600_000,
+    };
+
+    /// None but those of the encoding; for benchmarks and trusted bytes.
+    pub const UNLIMITED: Self = Self {
+        compute_units_max: u64::MAX,
+        account_compute_units_max: u64::MAX,
+        transaction_bytes_max: u32::MAX as u64,
+        transaction_count_max: u32::MAX,
+        wait_count_max: u32::MAX,
+    };
+}

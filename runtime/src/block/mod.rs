@@ -1,0 +1,33 @@
+//! What a block is, as pure data: a header, transactions in canonical order, their plan.
+//!
+//! ```text
+//! Block { header, body }   <-> bytes
+//! header                    -> id
+//! message hashes, receipts  -> roots, and proofs that a transaction is among them
+//! ```
+//!
+//! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more. Its
+//! plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one until
+//! the roots have been computed anew.
+//!
+//! [`FORMAT.md`](https://docs.rs/crate/lockstep-runtime/latest/source/src/block/FORMAT.md) beside
+//! this file has the bytes one by one.
+
+mod body;
+mod codec;
+mod error;
+mod header;
+mod limits;
+mod plan;
+mod roots;
+mod wire;
+
+pub use body::{Block, BlockBody, BodyParts};
+pub use error::{BlockDecodeError, BodyError};
+pub use header::BlockHeader;
+pub use limits::BlockLimits;
+pub use plan::plan_digest;
+pub use roots::{
+    InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
+};
+pub use wire::WireBlock;
