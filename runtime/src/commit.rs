@@ -159,7 +159,8 @@ impl WriteSet {
             ..BlockRoots::default()
         };
         if let Some(seal) = seal {
-            let hash = |index: &TransactionIndex| block.transactions()[index.0 as usize].message_hash;
+            let hash =
+                |index: &TransactionIndex| block.transactions()[index.0 as usize].message_hash;
             let hashes: Vec<Hash> = seal.order.iter().map(hash).collect();
             roots.transaction_root = transaction_root(&hashes, threads);
             roots.plan_digest = seal.plan_digest;
@@ -198,6 +199,27 @@ impl BlockReceipts {
     /// Receipt or refusal of each transaction, by position in the wire block.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<&Receipt, &Refusal>> {
         self.results.iter().map(Result::as_ref)
+    }
+
+    /// The receipts at these positions, all included ones in some order, and the refusals.
+    pub(crate) fn in_order(
+        self,
+        positions: impl Iterator<Item = usize>,
+    ) -> (Vec<Receipt>, Vec<(u32, Refusal)>) {
+        let mut refused = Vec::new();
+        let results = (0u32..).zip(self.results);
+        let mut receipts: Vec<Option<Receipt>> = results
+            .map(|(position, result)| match result {
+                Ok(receipt) => Some(receipt),
+                Err(refusal) => {
+                    refused.push((position, refusal));
+                    None
+                }
+            })
+            .collect();
+        let taken = positions.map(|position| receipts[position].take());
+        let taken = taken.map(|receipt| receipt.expect("each position is asked for once"));
+        (taken.collect(), refused)
     }
 
     /// Included transactions that succeeded, included ones that failed, and refused ones.

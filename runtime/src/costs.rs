@@ -132,16 +132,37 @@ impl CostTable {
         Self { entries }
     }
 
-    /// SHA-256 over kind, compute units and weight of each entry, as `u64`, little-endian, in
-    /// ascending order of kinds.
+    /// Kind, compute units and weight of each entry, as `u64`, little-endian, in ascending order
+    /// of kinds.
+    pub fn encode(&self) -> Vec<u8> {
+        let entries = self.entries.iter();
+        let numbers = entries.flat_map(|entry| [entry.kind.0, entry.compute_units, entry.weight]);
+        numbers.flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// The table of these bytes; `None` if they are not what [`CostTable::encode`] gives.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks() else {
+            return None;
+        };
+        let numbers: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let (triples, []) = numbers.as_chunks() else {
+            return None;
+        };
+        let entries = triples.iter().map(|&[kind, compute_units, weight]| Entry {
+            kind: CostKind(kind),
+            compute_units,
+            weight,
+        });
+        let entries: Vec<Entry> = entries.collect();
+        let ascends = entries.is_sorted_by(|one, other| one.kind < other.kind);
+        let is_table = ascends && entries.len() <= COST_KINDS_MAX;
+        is_table.then_some(Self { entries })
+    }
+
+    /// SHA-256 over the encoded table.
     pub fn digest(&self) -> Hash {
-        let mut hasher = Sha256::new();
-        for entry in &self.entries {
-            for number in [entry.kind.0, entry.compute_units, entry.weight] {
-                hasher.update(number.to_le_bytes());
-            }
-        }
-        Hash::new_from_array(hasher.finalize().into())
+        Hash::new_from_array(Sha256::digest(self.encode()).into())
     }
 }
 
@@ -223,6 +244,9 @@ mod tests {
         let (one, other) = (table(&[first, &one]), table(&[first, &other]));
         assert_eq!((&one, one.digest()), (&other, other.digest()));
         assert_ne!(one.digest(), table(&[first]).digest());
+        assert_eq!(CostTable::decode(&one.encode()), Some(one.clone()));
+        assert_eq!(CostTable::decode(&one.encode()[1..]), None);
+        assert_eq!(CostTable::decode(&one.encode().repeat(2)), None);
     }
 
     #[test]

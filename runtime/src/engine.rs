@@ -15,13 +15,11 @@ use std::{
 
 use ahash::RandomState;
 use lockstep_scheduler::{
-    CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError,
+    AccessTable, CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError,
     TransactionIndex, check,
 };
 use lockstep_store::StoreError;
 use thiserror::Error;
-
-mod given;
 
 pub use given::{Given, GivenError};
 
@@ -35,6 +33,8 @@ use crate::{
     prepare::{ParsedBlock, PreparedBlock},
     threads::{Threads, ThreadsError},
 };
+
+mod given;
 
 /// A stretch of the way that an observer can time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -122,9 +122,9 @@ impl<'b> UnsealedBlock<'b> {
     /// Computes the roots and closes the bank. `seal` is what the header of a block that is to
     /// be published says besides.
     pub fn freeze(mut self, threads: &Threads, seal: Option<&Seal>) -> ProcessedBlock<'b> {
-        let (bank, receipts) =
-            self.write_set
-                .freeze(self.bank, &mut self.prepared, threads, seal);
+        let (bank, receipts) = self
+            .write_set
+            .freeze(self.bank, &mut self.prepared, threads, seal);
         ProcessedBlock {
             bank,
             receipts,
@@ -243,36 +243,67 @@ impl Engine {
         })
     }
 
-    /// The same without closing the bank, for a block that is to be published.
+    /// The first stages alone: parses a block, applies the rules that need no execution, and
+    /// numbers its accounts. Signatures are the caller's business.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn prepare<'b>(
+        &self,
+        bank: &Bank,
+        block: &'b WireBlock,
+    ) -> Result<PreparedBlock<'b>, StoreError> {
+        self.threads.enter(|| {
+            let parsed = ParsedBlock::parse(block, &self.threads);
+            parsed.prepare(bank, &self.threads, &self.hasher)
+        })
+    }
+
+    /// Plans and executes a prepared block, without closing its bank.
     ///
     /// # Errors
     /// See [`EngineError`]. The parent is untouched by an error.
     pub fn execute<'b>(
         &mut self,
         bank: Bank,
-        block: &'b WireBlock,
+        mut prepared: PreparedBlock<'b>,
         options: &BlockOptions<'_>,
         cancel: &Cancel,
-        observer: &mut dyn Observer,
     ) -> Result<UnsealedBlock<'b>, EngineError> {
         self.in_turn(|engine| {
             let run = engine.run(options, Some(cancel));
-            run.execute_all(bank, block, observer)
+            if run.shares_credits {
+                prepared.share_credits(&bank)?;
+            }
+            run.execute_prepared(bank, prepared, &mut ())
         })
     }
 
-    /// Executes a block by the plan it came with. Its signatures are the caller's business.
+    /// Executes a prepared block by the plan it came with, without closing its bank.
     ///
     /// # Errors
     /// See [`GivenError`]. The parent is untouched by an error.
     pub fn execute_given<'b>(
         &mut self,
         bank: Bank,
-        block: &'b WireBlock,
+        prepared: PreparedBlock<'b>,
         given: Given<'_>,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, GivenError> {
-        self.in_turn(|engine| given.execute(engine, bank, block, cancel))
+        self.in_turn(|engine| given.execute(&engine.threads, bank, prepared, cancel))
+    }
+
+    /// Plans for as many workers as there are threads, and checks the plan.
+    ///
+    /// # Errors
+    /// If the strategy gives up or its plan is wrong.
+    pub fn plan<'t>(
+        &self,
+        table: &'t AccessTable,
+        strategy: &dyn Strategy,
+        mode: Mode,
+    ) -> Result<CheckedPlan<'t>, EngineError> {
+        plan(table, strategy, mode, &self.threads, &mut ())
     }
 
     /// Runs one block's stages on the threads, while no other block does.
@@ -374,9 +405,17 @@ impl Run<'_> {
             || self.options.finalize.map_or(Ok(()), FrozenBank::finalize),
         );
         finalized?;
-        let mut prepared = prepared?;
+        let prepared = prepared?;
         observer.finished(Stage::Commit);
+        self.execute_prepared(bank, prepared, observer)
+    }
 
+    fn execute_prepared<'b>(
+        &self,
+        bank: Bank,
+        mut prepared: PreparedBlock<'b>,
+        observer: &mut dyn Observer,
+    ) -> Result<UnsealedBlock<'b>, EngineError> {
         let (plan, executed) = loop {
             self.check_cancelled()?;
             match self.execute(&bank, &prepared, observer)? {
@@ -434,7 +473,10 @@ impl Run<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Result<(Plan, ExecutedBlock), CreditsDependOnOrder>, EngineError> {
         let (plan, accounts) = self.threads.join(
-            || self.plan(prepared, observer),
+            || {
+                let BlockOptions { strategy, mode, .. } = *self.options;
+                plan(prepared.table(), strategy, mode, self.threads, observer)
+            },
             || load(bank, prepared, self.threads),
         );
         let (plan, accounts) = (plan?, accounts?);
@@ -447,29 +489,29 @@ impl Run<'_> {
             Err(ExecuteError::WorkerPanicked) => Err(EngineError::Poisoned),
         }
     }
+}
 
-    fn plan<'t>(
-        &self,
-        prepared: &'t PreparedBlock<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<CheckedPlan<'t>, EngineError> {
-        let strategy = self.options.strategy;
-        let name = || strategy.name().to_owned();
-        let workers = u32::try_from(self.threads.count()).unwrap_or(u32::MAX);
-        let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
-        let request = PlanRequest::new(self.options.mode, workers);
-        let plan = strategy.plan(prepared.table(), &request);
-        let plan = plan.map_err(|source| EngineError::Strategy {
-            name: name(),
-            source,
-        })?;
-        observer.finished(Stage::Plan);
-        let plan = check(plan, prepared.table(), self.options.mode);
-        let plan = plan.map_err(|refused| EngineError::Plan {
-            name: name(),
-            source: refused.error,
-        })?;
-        observer.finished(Stage::Check);
-        Ok(plan)
-    }
+fn plan<'t>(
+    table: &'t AccessTable,
+    strategy: &dyn Strategy,
+    mode: Mode,
+    threads: &Threads,
+    observer: &mut dyn Observer,
+) -> Result<CheckedPlan<'t>, EngineError> {
+    let name = || strategy.name().to_owned();
+    let workers = u32::try_from(threads.count()).unwrap_or(u32::MAX);
+    let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
+    let plan = strategy.plan(table, &PlanRequest::new(mode, workers));
+    let plan = plan.map_err(|source| EngineError::Strategy {
+        name: name(),
+        source,
+    })?;
+    observer.finished(Stage::Plan);
+    let plan = check(plan, table, mode);
+    let plan = plan.map_err(|refused| EngineError::Plan {
+        name: name(),
+        source: refused.error,
+    })?;
+    observer.finished(Stage::Check);
+    Ok(plan)
 }

@@ -13,6 +13,7 @@
 pub mod audit;
 pub mod bank;
 pub mod block;
+pub mod chain;
 pub mod commit;
 pub mod costs;
 pub mod engine;

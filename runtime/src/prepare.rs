@@ -102,6 +102,11 @@ impl<'b> ParsedBlock<'b> {
         });
     }
 
+    /// What was refused so far, by position, and why.
+    pub fn into_refused(self) -> Vec<(u32, Refusal)> {
+        self.refused
+    }
+
     /// Sanitizes the transactions against a bank and numbers their accounts.
     ///
     /// # Errors

@@ -6,10 +6,12 @@ use lockstep_interface::{
     Account, Environment, Hash, ProgramTable, Rent, RuleSet, Sysvars, address::program_ids,
     sysvar::RecentBlockhash,
 };
-use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, sync::Shared};
+use lockstep_store::{BlockBatch, Change, Store, StoreError, Trie, sync::Shared};
 
 use super::{BlockhashQueue, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
-use crate::{costs::CostTable, limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
+use crate::{
+    block::BlockHeader, costs::CostTable, limits::LAMPORTS_PER_SIGNATURE, threads::Threads,
+};
 
 /// What a ledger starts from.
 #[derive(Debug)]
@@ -51,11 +53,36 @@ impl Genesis {
         }
     }
 
-    /// Writes the accounts to the store and gives the first, final bank.
+    /// Writes the accounts to the store and gives the first, final bank, of a chain that computes
+    /// no state root.
     ///
     /// # Errors
     /// If the store fails.
     pub fn open(self, store: Arc<dyn Store>) -> Result<Arc<FrozenBank>, StoreError> {
+        let one_thread = Threads::new(1).expect("one thread needs no pool");
+        self.open_with(store, None, &one_thread)
+    }
+
+    /// The same for a chain that does: `trie` is that of the accounts that the store has already.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn open_rooted(
+        self,
+        store: Arc<dyn Store>,
+        trie: &Trie,
+        threads: &Threads,
+    ) -> Result<Arc<FrozenBank>, StoreError> {
+        self.open_with(store, Some(trie), threads)
+    }
+
+    fn open_with(
+        self,
+        store: Arc<dyn Store>,
+        trie: Option<&Trie>,
+        threads: &Threads,
+    ) -> Result<Arc<FrozenBank>, StoreError> {
+        let environment = self.environment();
         let mut accounts = self.accounts;
         for program in self.programs.iter() {
             accounts.push((program.address(), program_account(program.name())));
@@ -65,48 +92,61 @@ impl Genesis {
         accounts.reverse();
         accounts.dedup_by_key(|(address, _)| *address);
         accounts.reverse();
-        let one_thread = Threads::new(1).expect("one thread needs no pool");
-        let root = delta_root(&accounts, &one_thread);
+        let trie = trie.map(|trie| trie.update(&accounts, threads));
+        let header = BlockHeader {
+            parent_id: Hash::default(),
+            slot: self.slot,
+            unix_timestamp: 0,
+            transaction_count: 0,
+            transaction_root: Hash::default(),
+            receipts_root: Hash::default(),
+            delta_root: delta_root(&accounts, threads),
+            state_root: trie.as_ref().map(Trie::root),
+            plan_digest: Hash::default(),
+        };
         let mut blockhashes = self.blockhashes;
         if blockhashes.is_empty() {
-            let lamports_per_signature = LAMPORTS_PER_SIGNATURE;
-            blockhashes.push(RecentBlockhash {
-                blockhash: root,
-                lamports_per_signature,
-            });
+            blockhashes.push(blockhash(header.id()));
         }
-        let block_hash: Hash = blockhashes.last().map_or(root, |newest| newest.blockhash);
-        let record = BlockRecord {
-            slot: self.slot,
-            block_id: block_hash,
-            parent_id: Hash::default(),
-            delta_root: root,
-            state_root: None,
-        };
-        store.commit(&BlockBatch {
-            record,
-            changes: &accounts,
-            body: &[],
-        })?;
-        Ok(Arc::new(FrozenBank {
+        let newest = blockhashes.last().expect("one was added if there was none");
+        let bank = FrozenBank {
+            block_hash: newest.blockhash,
+            header,
             ledger: Arc::new(Ledger {
                 store,
                 history: ProcessedHistory::default(),
             }),
-            slot: self.slot,
-            block_hash,
-            delta_root: root,
-            environment: Environment {
-                sysvars: Sysvars {
-                    rent: Some(self.rent),
-                    ..Sysvars::default()
-                },
-                rules: self.rules,
-                programs: self.programs,
-            },
+            environment,
             blockhashes: BlockhashQueue::new(blockhashes),
             costs: CostTable::default(),
+            trie,
             overlay: Shared::new(None),
-        }))
+        };
+        bank.ledger.store.commit(&BlockBatch {
+            record: bank.record(),
+            changes: &accounts,
+            body: &[],
+        })?;
+        Ok(Arc::new(bank))
+    }
+
+    /// What transactions see before there is any block.
+    pub(super) fn environment(&self) -> Environment {
+        Environment {
+            sysvars: Sysvars {
+                rent: Some(self.rent),
+                ..Sysvars::default()
+            },
+            rules: self.rules,
+            programs: self.programs.clone(),
+        }
+    }
+}
+
+/// A block's id as transactions refer to it.
+pub(super) fn blockhash(id: Hash) -> RecentBlockhash {
+    RecentBlockhash {
+        blockhash: id,
+        lamports_per_signature: LAMPORTS_PER_SIGNATURE,
     }
 }

@@ -8,24 +8,24 @@
 mod blockhash;
 mod genesis;
 mod processed;
+mod resume;
 pub mod root;
 
 use std::sync::Arc;
 
 pub use blockhash::BlockhashQueue;
+use genesis::blockhash;
 pub use genesis::{Genesis, program_account};
 use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
-    sysvar::{Clock, RECENT_SLOTS_MAX, RecentBlockhash},
+    sysvar::{Clock, RECENT_SLOTS_MAX},
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ProcessedHistory, ProcessedSet};
+pub use resume::Resumed;
 
 use crate::{
-    block::BlockHeader,
-    costs::CostTable,
-    limits::{LAMPORTS_PER_SIGNATURE, SLOTS_PER_EPOCH},
-    sanitize::SanitizedTransaction,
+    block::BlockHeader, costs::CostTable, limits::SLOTS_PER_EPOCH, sanitize::SanitizedTransaction,
 };
 
 /// What all banks of a ledger share.
@@ -285,6 +285,35 @@ impl FrozenBank {
         }
     }
 
+    /// The addresses of the accounts this block changed, in ascending order; none once final.
+    pub(crate) fn changed_addresses(&self) -> Vec<Address> {
+        let overlay = self.overlay.read();
+        let changes = overlay.iter().flat_map(|overlay| &overlay.changes);
+        changes.map(|(address, _)| *address).collect()
+    }
+
+    /// The same bank with some accounts replaced, for trying things out; it has no trie. The last
+    /// change of an address counts.
+    pub(crate) fn overridden(self: &Arc<Self>, mut changes: Vec<Change>) -> Arc<Self> {
+        changes.reverse();
+        changes.sort_by_key(|(address, _)| *address);
+        changes.dedup_by_key(|(address, _)| *address);
+        Arc::new(Self {
+            ledger: Arc::clone(&self.ledger),
+            header: self.header,
+            block_hash: self.block_hash,
+            environment: self.environment.clone(),
+            blockhashes: self.blockhashes.clone(),
+            costs: self.costs.clone(),
+            trie: None,
+            overlay: Shared::new(Some(Overlay {
+                parent: Arc::clone(self),
+                changes,
+                processed: ProcessedSet::default(),
+            })),
+        })
+    }
+
     /// The accounts this block changed, in ascending order of addresses; empty once final.
     pub fn changes(&self) -> Vec<Change> {
         self.overlay
@@ -396,16 +425,12 @@ impl Bank {
             plan_digest: result.roots.plan_digest,
         };
         let block_hash = header.id();
-        let newest = RecentBlockhash {
-            blockhash: block_hash,
-            lamports_per_signature: LAMPORTS_PER_SIGNATURE,
-        };
         Arc::new(FrozenBank {
             ledger: Arc::clone(&self.parent.ledger),
             header,
             block_hash,
             environment: self.environment,
-            blockhashes: self.parent.blockhashes.with(newest),
+            blockhashes: self.parent.blockhashes.with(blockhash(block_hash)),
             costs: result.costs,
             trie: result.trie,
             overlay: Shared::new(Some(Overlay {
@@ -421,7 +446,7 @@ impl Drop for FrozenBank {
     /// Lets go of ancestors one by one: a long chain of banks that are not final must not recurse.
     fn drop(&mut self) {
         let mut next = self.overlay.write().take().map(|overlay| overlay.parent);
-        while let Some(mut bank) = next.and_then(Arc::into_inner) {
+        while let Some(bank) = next.and_then(Arc::into_inner) {
             let overlay = bank.overlay.write().take();
             next = overlay.map(|overlay| overlay.parent);
         }

@@ -21,8 +21,11 @@ type Key = [u8; 16];
 type KeySet = HashSet<Key, RandomState>;
 
 fn key(transaction: &SanitizedTransaction<'_>) -> Key {
-    *transaction
-        .message_hash
+    key_of(&transaction.message_hash)
+}
+
+fn key_of(message_hash: &Hash) -> Key {
+    *message_hash
         .as_bytes()
         .first_chunk()
         .expect("a hash has 32 bytes")
@@ -54,7 +57,11 @@ impl ProcessedSet {
 
     /// Adds a transaction; false if it was there.
     pub fn insert(&mut self, transaction: &SanitizedTransaction<'_>) -> bool {
-        let blockhash = blockhash(transaction);
+        self.insert_message(blockhash(transaction), &transaction.message_hash)
+    }
+
+    /// Adds the transaction with this blockhash and message; false if it was there.
+    pub fn insert_message(&mut self, blockhash: Hash, message_hash: &Hash) -> bool {
         let is_same = |set: Option<&(Hash, KeySet)>| set.is_some_and(|set| set.0 == blockhash);
         if !is_same(self.sets.get(self.latest)) {
             let known = self.sets.iter().position(|set| set.0 == blockhash);
@@ -66,7 +73,7 @@ impl ProcessedSet {
                 self.sets.push((blockhash, set));
             }
         }
-        self.sets[self.latest].1.insert(key(transaction))
+        self.sets[self.latest].1.insert(key_of(message_hash))
     }
 
     /// Takes out a transaction that was refused after all.

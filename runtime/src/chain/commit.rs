@@ -46,7 +46,9 @@ pub(super) fn commit(chain: &Chain, id: &Hash) -> Result<Committed, CommitError>
 /// Commits a child of the head.
 fn commit_one(chain: &Chain, node: &Node) -> Result<(), StoreError> {
     let standpoints = chain.forks.write().standpoints();
-    let mut standpoints = standpoints.into_iter().filter(|standpoint| standpoint.is_final());
+    let mut standpoints = standpoints
+        .into_iter()
+        .filter(|standpoint| standpoint.is_final());
     if let Some(first) = standpoints.next() {
         let addresses = node.bank.changed_addresses();
         let mut accounts = vec![Account::default(); addresses.len()];
@@ -57,4 +59,3 @@ fn commit_one(chain: &Chain, node: &Node) -> Result<(), StoreError> {
     }
     node.bank.finalize_with(&node.entry)
 }
-

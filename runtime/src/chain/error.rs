@@ -96,7 +96,11 @@ pub enum InvalidBlock {
         found: usize,
     },
     /// The header states something else than the block comes to.
-    #[error("the header states the {root} {}, the block has {}", base58(stated), base58(found))]
+    #[error(
+        "the header states the {root} {}, the block has {}",
+        base58(stated),
+        base58(found)
+    )]
     Root {
         /// Which.
         root: Root,

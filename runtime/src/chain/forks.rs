@@ -27,6 +27,8 @@ pub(super) struct Forks {
     head: Arc<FrozenBank>,
     nodes: BTreeMap<Hash, Node>,
     standpoints: Vec<Weak<Standpoint>>,
+    /// The child of the head that is becoming final. Meanwhile the head's state is that of both.
+    elected: Option<Hash>,
     /// True once a commit failed.
     is_stopped: bool,
 }
@@ -37,6 +39,7 @@ impl Forks {
             head,
             nodes: BTreeMap::new(),
             standpoints: Vec::new(),
+            elected: None,
             is_stopped: false,
         }
     }
@@ -54,11 +57,6 @@ impl Forks {
         self.is_stopped = true;
     }
 
-    /// Number of known blocks that are not final.
-    pub(super) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// The bank of a block that is known.
     pub(super) fn bank(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
         if *id == self.head.block_hash() {
@@ -68,9 +66,17 @@ impl Forks {
         Ok(Arc::clone(&node.bank))
     }
 
+    /// The bank of a block that may get children.
+    pub(super) fn parent(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
+        if self.elected.is_some() && *id == self.head.block_hash() {
+            return Err(UnknownBlock(*id));
+        }
+        self.bank(id)
+    }
+
     /// Adds a block, unless its parent is not known any more.
     pub(super) fn insert(&mut self, node: Node) -> Result<(), UnknownBlock> {
-        self.bank(&node.bank.header().parent_id)?;
+        self.parent(&node.bank.header().parent_id)?;
         self.nodes.insert(node.bank.block_hash(), node);
         Ok(())
     }
@@ -100,6 +106,7 @@ impl Forks {
     /// Forgets all blocks that do not descend from this one, before it becomes final. Returns how
     /// many those are.
     pub(super) fn elect(&mut self, id: &Hash) -> usize {
+        self.elected = Some(*id);
         let before = self.nodes.len();
         self.drop_unless(|nodes, node| descends(nodes, node, id));
         before.saturating_sub(self.nodes.len())
@@ -107,6 +114,7 @@ impl Forks {
 
     /// Makes the elected block, which has become final, the head.
     pub(super) fn advance(&mut self, id: &Hash) {
+        self.elected = None;
         if let Some(node) = self.nodes.remove(id) {
             self.head = node.bank;
         }

@@ -28,14 +28,14 @@ mod simulate;
 mod source;
 mod view;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::{StateProof, Store, sync::Shared};
 
 pub use build::{BuildRequest, BuiltBlock};
 pub use commit::Committed;
-pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, UnknownBlock};
+pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
 pub use execute::{ExecutedBlock, ReadBlock};
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
@@ -43,7 +43,8 @@ pub use view::{View, ViewError};
 
 use self::forks::Forks;
 use crate::{
-    block::{BlockHeader, BlockLimits, WireBlock},
+    bank::FrozenBank,
+    block::{BlockHeader, BlockLimits},
     engine::{Cancel, Engine},
     execute::Receipt,
     prepare::Refusal,
@@ -115,7 +116,11 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the block is not known, or the engine fails.
-    fn simulate(&self, at: &Hash, simulation: &Simulation) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError>;
+    fn simulate(
+        &self,
+        at: &Hash,
+        simulation: &Simulation,
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError>;
 
     /// The account at an address after the newest committed block, if there is one, with a proof
     /// against that block's state root: [`verify_proof`](lockstep_store::verify_proof).
@@ -148,6 +153,9 @@ pub struct ChainOptions {
     pub reader_threads: Threads,
     /// What blocks may hold.
     pub limits: BlockLimits,
+    /// Whether the signatures of blocks are verified when they are read. False only for bytes
+    /// that were verified before they came here, such as one's own log.
+    pub verifies_signatures: bool,
     /// Whether transactions that only credit an account may do so at once in blocks built here.
     pub shares_credits: bool,
 }
@@ -174,6 +182,16 @@ impl Chain {
         &self.store
     }
 
+    /// The bank of a known block, for who makes transactions or looks at blockhashes. Its accounts
+    /// are those of the block only while it is the head or descends from it; a
+    /// [view](BlockEngine::view) shows them for longer.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    pub fn bank(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
+        self.forks.read().bank(id)
+    }
+
     /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay.
     ///
     /// # Errors
@@ -183,6 +201,12 @@ impl Chain {
         let records = self.store.records(LOG_LENGTH_MIN)?;
         let oldest_needed = records.first().map_or(0, |record| record.slot);
         self.store.prune(slot.min(oldest_needed))
+    }
+
+    /// Waits until no block becomes final, if this one is.
+    fn settled(&self, at: &Hash) -> Result<Option<impl Deref<Target = ()> + '_>, UnknownBlock> {
+        let is_final = self.forks.read().bank(at)?.is_final();
+        Ok(is_final.then(|| self.commits.read()))
     }
 }
 
@@ -219,15 +243,22 @@ impl BlockEngine for Chain {
     }
 
     fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
+        // The head's state is not its own while a child of it becomes final.
+        let _settled = self.settled(at)?;
         self.forks.write().view(at)
     }
 
-    fn simulate(&self, at: &Hash, simulation: &Simulation) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
+    fn simulate(
+        &self,
+        at: &Hash,
+        simulation: &Simulation,
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
         simulate::simulate(self, at, simulation)
     }
 
     fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
         let view = {
+            let _settled = self.commits.read();
             let mut forks = self.forks.write();
             let head = forks.head().block_hash();
             forks.view(&head).expect("the head is known")

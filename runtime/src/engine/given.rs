@@ -4,13 +4,13 @@ use lockstep_scheduler::{AccountIndex, Mode, Plan, PlanError, check};
 use lockstep_store::StoreError;
 use thiserror::Error;
 
-use super::{Cancel, Engine, EngineError, UnsealedBlock};
+use super::{Cancel, EngineError, UnsealedBlock};
 use crate::{
     bank::Bank,
-    block::WireBlock,
     commit::WriteSet,
     execute::{ExecuteError, Outcome, Recording, execute, load},
-    prepare::{ParsedBlock, PreparedBlock, Refusal, ShareError},
+    prepare::{PreparedBlock, Refusal, ShareError},
+    threads::Threads,
 };
 
 /// What a producer says of its block's transactions, which stand in the plan's canonical order.
@@ -22,12 +22,7 @@ pub struct Given<'g> {
     pub shared_accounts: &'g [AccountIndex],
     /// What receipts carry. Balances cannot be recorded where credits are shared.
     pub recording: Recording,
-    /// Judges the prepared block before it is executed.
-    pub judge: Judge<'g>,
 }
-
-/// Says what is wrong with a block that has been prepared, if anything is.
-pub type Judge<'g> = &'g (dyn Fn(&PreparedBlock<'_>) -> Result<(), String> + Sync);
 
 /// Why a block could not be executed by its plan.
 #[derive(Debug, Error)]
@@ -41,9 +36,6 @@ pub enum GivenError {
         /// Why.
         refusal: Refusal,
     },
-    /// The block breaks a limit.
-    #[error("{0}")]
-    Judged(String),
     /// The plan breaks a rule.
     #[error("the plan is wrong: {0}")]
     Plan(#[from] PlanError),
@@ -67,20 +59,14 @@ impl From<StoreError> for GivenError {
 impl Given<'_> {
     pub(super) fn execute<'b>(
         self,
-        engine: &Engine,
+        threads: &Threads,
         bank: Bank,
-        block: &'b WireBlock,
+        mut prepared: PreparedBlock<'b>,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, GivenError> {
-        let Engine {
-            threads, hasher, ..
-        } = engine;
-        let parsed = ParsedBlock::parse(block, threads);
-        let mut prepared = parsed.prepare(&bank, threads, hasher)?;
         if let Some((position, refusal)) = prepared.refused().first().cloned() {
             return Err(GivenError::Refused { position, refusal });
         }
-        (self.judge)(&prepared).map_err(GivenError::Judged)?;
         prepared.share_given(&bank, self.shared_accounts)?;
         check_cancelled(cancel)?;
         // The checker is far cheaper than executing, so a wrong plan costs little.

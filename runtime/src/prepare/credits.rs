@@ -67,7 +67,9 @@ fn creditable(bank: &Bank, addresses: &[Address]) -> Result<Vec<bool>, StoreErro
     bank.load(addresses, &mut accounts)?;
     let rent = bank.environment().rent();
     let accounts = accounts.iter();
-    Ok(accounts.map(|account| is_creditable(account, &rent)).collect())
+    Ok(accounts
+        .map(|account| is_creditable(account, &rent))
+        .collect())
 }
 
 impl PreparedBlock<'_> {
@@ -94,7 +96,11 @@ impl PreparedBlock<'_> {
     ///
     /// # Errors
     /// If the list is out of order, an account does not qualify, or the store fails.
-    pub fn share_given(&mut self, bank: &Bank, accounts: &[AccountIndex]) -> Result<(), ShareError> {
+    pub fn share_given(
+        &mut self,
+        bank: &Bank,
+        accounts: &[AccountIndex],
+    ) -> Result<(), ShareError> {
         let count = self.addresses.len();
         let mut next = 0;
         for (place, account) in accounts.iter().enumerate() {

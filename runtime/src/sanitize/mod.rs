@@ -185,11 +185,10 @@ impl<'b> SanitizedChunk<'b> {
         };
         let kind = CostKind::of(&view);
         let costs = bank.parent().costs();
-        let digest = Sha256::digest(view.message_bytes());
         Ok(SanitizedTransaction {
             view,
             position,
-            message_hash: Hash::new_from_array(digest.into()),
+            message_hash: message_hash(&view),
             budget,
             lifetime,
             table_size,
@@ -282,4 +281,9 @@ fn first_instruction_signers<'a>(
         .iter()
         .filter(|index| view.is_signer(usize::from(**index)))
         .filter_map(|index| view.static_key(usize::from(*index)))
+}
+
+/// SHA-256 of a transaction's message: what tells it from others, whoever signed it.
+pub fn message_hash(view: &TransactionView<'_>) -> Hash {
+    Hash::new_from_array(Sha256::digest(view.message_bytes()).into())
 }

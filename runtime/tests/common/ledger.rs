@@ -86,16 +86,21 @@ impl Ledger {
 
     /// The first bank on this store.
     pub(crate) fn open_on(self, store: Arc<dyn Store>) -> Arc<FrozenBank> {
+        let genesis = self.genesis();
+        genesis.open(store).expect("the store works at first")
+    }
+
+    /// The genesis of the first bank.
+    pub(crate) fn genesis(self) -> Genesis {
         let newest = RecentBlockhash {
             blockhash: Hash::new_from_array([5; 32]),
             lamports_per_signature: FEE,
         };
-        let genesis = Genesis {
+        Genesis {
             // So that the bytes of a first block do not depend on how roots are made.
             blockhashes: vec![newest],
             ..Genesis::new(self.accounts, self.programs)
-        };
-        genesis.open(store).expect("the store works at first")
+        }
     }
 }
 

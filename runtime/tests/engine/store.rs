@@ -75,6 +75,10 @@ impl Store for FailingStore {
         self.inner.block(slot)
     }
 
+    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
+        self.inner.records(count)
+    }
+
     fn prune(&self, slot: u64) -> Result<(), StoreError> {
         self.inner.prune(slot)
     }

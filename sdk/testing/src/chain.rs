@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
-    bank::{Bank, BlockResult, FrozenBank, Genesis, ProcessedSet, root::delta_root},
+    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet, root::delta_root},
     block::WireBlock,
     engine::{BlockOptions, Engine},
-    execute::{Recording, receipts_hash},
+    execute::Recording,
     limits::BLOCKHASHES_MAX,
     threads::Threads,
     wire::MessageBuilder,
@@ -225,12 +225,14 @@ impl Chain {
         changes.dedup_by_key(|(address, _)| *address);
         let threads = Threads::new(1).expect("one thread needs no pool");
         let result = BlockResult {
-            delta_root: delta_root(&changes, &threads),
+            roots: BlockRoots {
+                delta_root: delta_root(&changes, &threads),
+                ..BlockRoots::default()
+            },
             changes,
             costs: bank.parent().costs().clone(),
-            processed: ProcessedSet::with_capacity(0),
-            transaction_count: 0,
-            receipts_hash: receipts_hash(std::iter::empty()),
+            processed: ProcessedSet::default(),
+            trie: None,
         };
         self.advance(bank.freeze(result));
     }

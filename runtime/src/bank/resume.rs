@@ -1,0 +1,69 @@
+//! The newest bank of a ledger that was closed.
+
+use std::sync::Arc;
+
+use lockstep_interface::sysvar::{RECENT_SLOTS_MAX, RecentBlockhash};
+use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
+
+use super::{
+    BlockhashQueue, FrozenBank, Genesis, Ledger, ProcessedHistory, ProcessedSet, genesis::blockhash,
+};
+use crate::{block::BlockHeader, costs::CostTable};
+
+/// What a bank knows besides its accounts, as the log of its ledger tells it.
+#[derive(Debug)]
+pub struct Resumed<'g> {
+    /// Programs, rules, rent and first blockhashes of the ledger; its accounts do not matter.
+    pub genesis: &'g Genesis,
+    /// The accounts.
+    pub store: Arc<dyn Store>,
+    /// The trie over them; `None` on a chain that computes no state root.
+    pub trie: Option<Trie>,
+    /// The records of the newest blocks, oldest first; 512, or all since the genesis.
+    pub records: Vec<BlockRecord>,
+    /// The newest block's header.
+    pub header: BlockHeader,
+    /// What was learned up to it.
+    pub costs: CostTable,
+    /// The transactions of the blocks whose blockhashes may still be referred to.
+    pub processed: Vec<ProcessedSet>,
+}
+
+impl Resumed<'_> {
+    /// The newest bank, final.
+    ///
+    /// # Panics
+    /// If there is no record.
+    pub fn open(self) -> Arc<FrozenBank> {
+        let newest = self.records.last().expect("a ledger has a block");
+        let mut blockhashes: Vec<RecentBlockhash> = Vec::new();
+        let is_from_genesis = self.records[0].slot == self.genesis.slot;
+        if is_from_genesis {
+            // The last of these is the genesis block's own.
+            blockhashes.extend(self.genesis.blockhashes.iter().rev().skip(1).rev());
+        }
+        blockhashes.extend(self.records.iter().map(|record| blockhash(record.block_id)));
+        let blockhashes = BlockhashQueue::new(blockhashes);
+        let history = ProcessedHistory::default();
+        for set in self.processed {
+            history.push(set, &blockhashes);
+        }
+        let mut environment = self.genesis.environment();
+        let older = self.records.iter().rev().skip(1);
+        let slots = older.map(|record| record.slot).take(RECENT_SLOTS_MAX);
+        environment.sysvars.recent_slots = Some(Arc::new(slots.collect()));
+        Arc::new(FrozenBank {
+            block_hash: newest.block_id,
+            ledger: Arc::new(Ledger {
+                store: self.store,
+                history,
+            }),
+            header: self.header,
+            environment,
+            blockhashes,
+            costs: self.costs,
+            trie: self.trie,
+            overlay: Shared::new(None),
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! From transactions to a block that others can verify.
+//!
+//! ```text
+//! source -> prepared -> (limits) -> executed -> canonical order, plan over it -> roots -> bytes
+//! ```
+
+use std::sync::Arc;
+
+use lockstep_interface::Hash;
+use lockstep_scheduler::{
+    AccessMode, AccessTable, AccountIndex, Mode, Plan, Strategy, TransactionIndex,
+};
+
+use super::{Chain, error::BuildError, forks::Node, log, source::TransactionSource};
+use crate::{
+    bank::FrozenBank,
+    block::{BlockHeader, BodyParts, WireBlock, plan_digest},
+    commit::Seal,
+    engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
+    execute::{Outcome, Receipt, Recording},
+    prepare::Refusal,
+    threads::Threads,
+};
+
+/// Which block is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildRequest<'r> {
+    /// Id of the parent.
+    pub parent: Hash,
+    /// The slot, above the parent's.
+    pub slot: u64,
+    /// Seconds since 1970, as programs will see them.
+    pub unix_timestamp: i64,
+    /// Who plans.
+    pub strategy: &'r dyn Strategy,
+    /// Whether the planner may choose the order ([`Mode::Produce`]), or keeps the source's.
+    pub mode: Mode,
+    /// What receipts carry. With balances, credits are not shared.
+    pub recording: Recording,
+}
+
+/// A block that was built here, and is known.
+#[derive(Clone, Debug)]
+pub struct BuiltBlock {
+    /// Its id.
+    pub id: Hash,
+    /// Its header.
+    pub header: BlockHeader,
+    /// What became of its transactions, in the order of its body.
+    pub receipts: Vec<Receipt>,
+    /// What the source gave and is not in the block, by place, and why.
+    pub refused: Vec<(u32, Refusal)>,
+    /// The plan it was executed by, over the places of the body.
+    pub plan: Plan,
+    entry: Arc<[u8]>,
+}
+
+impl BuiltBlock {
+    /// The block's bytes, as [`BlockEngine::read`](super::BlockEngine::read) takes them.
+    pub fn bytes(&self) -> &[u8] {
+        log::block(&self.entry).expect("the entry was made with a block")
+    }
+}
+
+pub(super) fn build(
+    chain: &Chain,
+    request: &BuildRequest<'_>,
+    source: &mut dyn TransactionSource,
+    cancel: &Cancel,
+) -> Result<BuiltBlock, BuildError> {
+    let parent = {
+        let forks = chain.forks.read();
+        if forks.is_stopped() {
+            return Err(BuildError::Stopped);
+        }
+        forks.parent(&request.parent)?
+    };
+    if request.slot <= parent.slot() {
+        return Err(BuildError::Slot {
+            slot: request.slot,
+            parent: parent.slot(),
+        });
+    }
+    let selected = source.select(&parent, &chain.options.limits);
+    let wire = selected.block();
+    let options = BlockOptions {
+        strategy: request.strategy,
+        mode: request.mode,
+        verify: false,
+        recording: request.recording,
+        finalize: None,
+    };
+    let (built, bank) = {
+        let mut engine = chain.engine.write();
+        let bank = parent.child(request.slot, request.unix_timestamp);
+        let prepared = engine.prepare(&bank, wire).map_err(EngineError::from)?;
+        let unsealed = engine.execute(bank, prepared, &options, cancel)?;
+        let sealed = Sealed::new(&engine, &unsealed, request.strategy, wire)?;
+        sealed.freeze(engine.threads(), unsealed)?
+    };
+    let node = Node {
+        bank,
+        entry: Arc::clone(&built.entry),
+    };
+    // The parent may have lost meanwhile.
+    chain.forks.write().insert(node)?;
+    Ok(built)
+}
+
+/// The body of a block, and what its header says of it.
+struct Sealed {
+    transactions: WireBlock,
+    plan: Plan,
+    shared_accounts: Vec<AccountIndex>,
+    seal: Seal,
+}
+
+impl Sealed {
+    fn new(
+        engine: &Engine,
+        unsealed: &UnsealedBlock<'_>,
+        strategy: &dyn Strategy,
+        wire: &WireBlock,
+    ) -> Result<Self, BuildError> {
+        let prepared = &unsealed.prepared;
+        let outcomes = unsealed.write_set.outcomes();
+        let is_included =
+            |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
+        let order = unsealed.plan.order();
+        let included: Vec<TransactionIndex> = order.iter().copied().filter(is_included).collect();
+        let mut transactions = WireBlock::with_capacity(included.len(), wire.size());
+        for index in &included {
+            let position = prepared.transactions()[index.0 as usize].position;
+            let bytes = wire.get(position as usize);
+            transactions.push(bytes.expect("it came from there"));
+        }
+        let (plan, shared_accounts) = if included.len() == order.len() {
+            let relabelled = unsealed.plan.relabelled();
+            let (plan, _) = relabelled.expect("the plan was checked and executed");
+            (plan, shared_accounts(prepared.table(), &included))
+        } else {
+            // A transaction turned out to be refused while it ran, and what waited for it would
+            // wait in vain. It changed nothing, so any plan that keeps the order fits.
+            let prepared = engine.prepare(&unsealed.bank, &transactions);
+            let prepared = prepared.map_err(EngineError::from)?;
+            let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
+            (plan.into_plan(), Vec::new())
+        };
+        let plan_digest = plan_digest(&plan, &shared_accounts);
+        Ok(Self {
+            transactions,
+            plan,
+            shared_accounts,
+            seal: Seal {
+                order: included,
+                plan_digest,
+            },
+        })
+    }
+
+    fn freeze(
+        self,
+        threads: &Threads,
+        unsealed: UnsealedBlock<'_>,
+    ) -> Result<(BuiltBlock, Arc<FrozenBank>), BuildError> {
+        let parts = BodyParts::new(&self.transactions, &self.plan, &self.shared_accounts)?;
+        let (processed, body) = threads.join(
+            || unsealed.freeze(threads, Some(&self.seal)),
+            || parts.encode(),
+        );
+        let bank = processed.bank;
+        let header = *bank.header();
+        let entry = log::encode(&[&header.encode(), &body], bank.costs());
+        let positions = self.seal.order.iter().map(|index| {
+            let transaction = &processed.prepared.transactions()[index.0 as usize];
+            transaction.position as usize
+        });
+        let (receipts, refused) = processed.receipts.in_order(positions);
+        let built = BuiltBlock {
+            id: bank.block_hash(),
+            header,
+            receipts,
+            refused,
+            plan: self.plan,
+            entry,
+        };
+        Ok((built, bank))
+    }
+}
+
+/// The accounts that several transactions credit at once, as a body in this order numbers them:
+/// by first appearance.
+fn shared_accounts(table: &AccessTable, order: &[TransactionIndex]) -> Vec<AccountIndex> {
+    if table.credit_count() == 0 {
+        return Vec::new();
+    }
+    let mut numbers: Vec<Option<u32>> = vec![None; table.account_count()];
+    let mut next = 0u32;
+    let mut shared = Vec::new();
+    for access in order.iter().flat_map(|index| table.accesses(*index)) {
+        let number = &mut numbers[access.account().0 as usize];
+        let known = *number.get_or_insert(next);
+        if known == next {
+            next = next.saturating_add(1);
+        }
+        if access.mode() == AccessMode::Credit {
+            shared.push(AccountIndex(known));
+        }
+    }
+    shared.sort_unstable();
+    shared.dedup();
+    shared
+}
