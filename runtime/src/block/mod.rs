@@ -10,8 +10,9 @@
 //! plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one until
 //! the roots have been computed anew.
 //!
-//! [`FORMAT.md`](https://docs.rs/crate/lockstep-runtime/latest/source/src/block/FORMAT.md) beside
-//! this file has the bytes one by one.
+//! What follows is `FORMAT.md` beside this file.
+//!
+#![doc = include_str!("FORMAT.md")]
 
 mod body;
 mod codec;
