@@ -4,6 +4,7 @@
 //! Block { header, body }   <-> bytes
 //! header                    -> id
 //! message hashes, receipts  -> roots, and proofs that a transaction is among them
+//! limits, transactions      -> usage, or the limit that is exceeded
 //! ```
 //!
 //! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more. Its
@@ -21,6 +22,7 @@ mod header;
 mod limits;
 mod plan;
 mod roots;
+mod usage;
 mod wire;
 
 pub use body::{Block, BlockBody, BodyParts};
@@ -31,4 +33,5 @@ pub use plan::plan_digest;
 pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
+pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
 pub use wire::WireBlock;
