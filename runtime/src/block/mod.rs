@@ -4,14 +4,16 @@
 //! Block { header, body }   <-> bytes
 //! header                    -> id
 //! message hashes, receipts  -> roots, and proofs that a transaction is among them
+//! limits, transactions      -> usage, or the limit that is exceeded
 //! ```
 //!
 //! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more. Its
 //! plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one until
 //! the roots have been computed anew.
 //!
-//! [`FORMAT.md`](https://docs.rs/crate/lockstep-runtime/latest/source/src/block/FORMAT.md) beside
-//! this file has the bytes one by one.
+//! What follows is `FORMAT.md` beside this file.
+//!
+#![doc = include_str!("FORMAT.md")]
 
 mod body;
 mod codec;
@@ -20,6 +22,7 @@ mod header;
 mod limits;
 mod plan;
 mod roots;
+mod usage;
 mod wire;
 
 pub use body::{Block, BlockBody, BodyParts};
@@ -30,4 +33,5 @@ pub use plan::plan_digest;
 pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
+pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
 pub use wire::WireBlock;

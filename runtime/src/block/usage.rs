@@ -1,0 +1,312 @@
+//! Counts what transactions ask of a block against its limits: one by one for a producer, all at
+//! once for a verifier.
+//!
+//! ```text
+//! limits -> BlockUsage -> admit -> admit -> refuse -> admit ..
+//! ```
+//!
+//! Compute units are those that a transaction asks for, not those that it then uses: a producer
+//! knows them before it runs anything, and a verifier before it believes anything.
+
+use std::{collections::HashMap, fmt};
+
+use ahash::RandomState;
+use lockstep_interface::Address;
+use lockstep_scheduler::{AccountIndex, Plan, Wait};
+
+use super::limits::BlockLimits;
+use crate::prepare::PreparedBlock;
+
+/// What one transaction asks of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a, A> {
+    /// Compute units, its limit.
+    pub compute_units: u64,
+    /// Bytes on the wire, signatures included.
+    pub size: usize,
+    /// The accounts that it may write, each once. One that it may only credit is among them.
+    pub writes: &'a [A],
+}
+
+/// What a limit is on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Resource<A> {
+    /// [`BlockLimits::compute_units_max`].
+    ComputeUnits,
+    /// [`BlockLimits::account_compute_units_max`], used up for this account.
+    AccountComputeUnits(A),
+    /// [`BlockLimits::transaction_bytes_max`].
+    TransactionBytes,
+    /// [`BlockLimits::transaction_count_max`].
+    TransactionCount,
+    /// [`BlockLimits::wait_count_max`].
+    WaitCount,
+}
+
+impl<A: fmt::Display> fmt::Display for Resource<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ComputeUnits => write!(f, "compute units"),
+            Self::AccountComputeUnits(account) => {
+                write!(f, "compute units of those that may write account {account}")
+            }
+            Self::TransactionBytes => write!(f, "bytes"),
+            Self::TransactionCount => write!(f, "places"),
+            Self::WaitCount => write!(f, "waits"),
+        }
+    }
+}
+
+/// A transaction asks for more than a limit leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("transaction {transaction} asks for {asked} {resource}, {used} of {limit} are taken")]
+pub struct LimitExceeded<A: fmt::Debug + fmt::Display> {
+    /// The transaction, by its place among those of the block.
+    pub transaction: u32,
+    /// What it asks too much of.
+    pub resource: Resource<A>,
+    /// How much there may be in all.
+    pub limit: u64,
+    /// How much those before it took.
+    pub used: u64,
+    /// How much it asks for.
+    pub asked: u64,
+}
+
+/// What accounts are told apart by: [`AccountIndex`] where they have been numbered, else
+/// [`Address`].
+pub trait AccountName: Copy + fmt::Debug + fmt::Display {
+    /// Compute units by account.
+    type Units: fmt::Debug + Default;
+
+    /// The units of this account.
+    fn units(self, units: &Self::Units) -> u64;
+
+    /// The place of this account's units.
+    fn units_mut(self, units: &mut Self::Units) -> &mut u64;
+}
+
+impl AccountName for AccountIndex {
+    type Units = Vec<u64>;
+
+    fn units(self, units: &Vec<u64>) -> u64 {
+        units.get(self.index()).copied().unwrap_or(0)
+    }
+
+    fn units_mut(self, units: &mut Vec<u64>) -> &mut u64 {
+        let place = self.index();
+        if place >= units.len() {
+            units.resize(place.saturating_add(1), 0);
+        }
+        &mut units[place]
+    }
+}
+
+impl AccountName for Address {
+    type Units = HashMap<Address, u64, RandomState>;
+
+    fn units(self, units: &Self::Units) -> u64 {
+        units.get(&self).copied().unwrap_or(0)
+    }
+
+    fn units_mut(self, units: &mut Self::Units) -> &mut u64 {
+        units.entry(self).or_default()
+    }
+}
+
+/// How much of a block's limits its transactions take so far.
+///
+/// ```
+/// use lockstep_runtime::block::{BlockLimits, BlockUsage, Demand};
+/// use lockstep_scheduler::AccountIndex;
+///
+/// let limits = BlockLimits {
+///     account_compute_units_max: 500_000,
+///     ..BlockLimits::MAINNET
+/// };
+/// let mut usage = BlockUsage::new(limits);
+/// let demand = Demand {
+///     compute_units: 300_000,
+///     size: 215,
+///     writes: &[AccountIndex(0), AccountIndex(7)],
+/// };
+/// assert!(usage.admit(&demand).is_ok());
+/// let refused = usage.admit(&demand).unwrap_err();
+/// assert_eq!(
+///     refused.to_string(),
+///     "transaction 1 asks for 300000 compute units of those that may write account 0, \
+///      300000 of 500000 are taken"
+/// );
+/// // Nothing was taken, and others still fit.
+/// assert_eq!(usage.compute_units(), 300_000);
+/// assert!(usage.admit(&Demand { writes: &[AccountIndex(1)], ..demand }).is_ok());
+/// ```
+#[derive(Debug)]
+pub struct BlockUsage<A: AccountName> {
+    limits: BlockLimits,
+    compute_units: u64,
+    transaction_bytes: u64,
+    transaction_count: u32,
+    units: A::Units,
+}
+
+impl<A: AccountName> BlockUsage<A> {
+    /// An empty block under these limits.
+    pub fn new(limits: BlockLimits) -> Self {
+        Self {
+            limits,
+            compute_units: 0,
+            transaction_bytes: 0,
+            transaction_count: 0,
+            units: A::Units::default(),
+        }
+    }
+
+    /// Says whether there is room for a transaction. O(writes).
+    ///
+    /// # Errors
+    /// The first limit that does not leave enough: transactions, bytes, compute units, those of
+    /// each written account.
+    pub fn check(&self, demand: &Demand<'_, A>) -> Result<(), LimitExceeded<A>> {
+        let limits = &self.limits;
+        let asked = demand.compute_units;
+        let whole = [
+            (
+                Resource::TransactionCount,
+                u64::from(limits.transaction_count_max),
+                u64::from(self.transaction_count),
+                1,
+            ),
+            (
+                Resource::TransactionBytes,
+                limits.transaction_bytes_max,
+                self.transaction_bytes,
+                demand.size as u64,
+            ),
+            (
+                Resource::ComputeUnits,
+                limits.compute_units_max,
+                self.compute_units,
+                asked,
+            ),
+        ];
+        let by_account = demand.writes.iter().map(|&account| {
+            let limit = limits.account_compute_units_max;
+            let used = account.units(&self.units);
+            (Resource::AccountComputeUnits(account), limit, used, asked)
+        });
+        for (resource, limit, used, asked) in whole.into_iter().chain(by_account) {
+            if used.checked_add(asked).is_none_or(|sum| sum > limit) {
+                return Err(LimitExceeded {
+                    transaction: self.transaction_count,
+                    resource,
+                    limit,
+                    used,
+                    asked,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a transaction in, or changes nothing. O(writes).
+    ///
+    /// # Errors
+    /// Those of [`BlockUsage::check`].
+    pub fn admit(&mut self, demand: &Demand<'_, A>) -> Result<(), LimitExceeded<A>> {
+        const REASON: &str = "the sum was held against its limit";
+        self.check(demand)?;
+        let add = |used: u64, asked: u64| used.checked_add(asked).expect(REASON);
+        self.compute_units = add(self.compute_units, demand.compute_units);
+        self.transaction_bytes = add(self.transaction_bytes, demand.size as u64);
+        self.transaction_count = self.transaction_count.checked_add(1).expect(REASON);
+        for account in demand.writes {
+            let units = account.units_mut(&mut self.units);
+            *units = add(*units, demand.compute_units);
+        }
+        Ok(())
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &BlockLimits {
+        &self.limits
+    }
+
+    /// Compute units of all transactions so far.
+    pub fn compute_units(&self) -> u64 {
+        self.compute_units
+    }
+
+    /// Compute units of those that may write an account.
+    pub fn account_compute_units(&self, account: A) -> u64 {
+        account.units(&self.units)
+    }
+
+    /// Bytes of all transactions so far.
+    pub fn transaction_bytes(&self) -> u64 {
+        self.transaction_bytes
+    }
+
+    /// Transactions so far.
+    pub fn transaction_count(&self) -> u32 {
+        self.transaction_count
+    }
+}
+
+impl BlockUsage<AccountIndex> {
+    /// What the transactions of a prepared block take, in its order; refused ones take nothing.
+    /// O(accesses).
+    ///
+    /// # Errors
+    /// For the first transaction, by index, that there is no room for.
+    pub fn of(
+        block: &PreparedBlock<'_>,
+        limits: BlockLimits,
+    ) -> Result<Self, LimitExceeded<AccountIndex>> {
+        let mut usage = Self::new(limits);
+        let mut writes = Vec::new();
+        for (index, transaction) in block.table().transactions().zip(block.transactions()) {
+            writes.clear();
+            let accesses = block.table().accesses(index).iter().enumerate();
+            let writable = transaction.rights.writable;
+            writes.extend(
+                accesses
+                    .filter(|(position, _)| writable.contains(*position))
+                    .map(|(_, access)| access.account()),
+            );
+            usage.admit(&Demand {
+                compute_units: transaction.budget.compute_unit_limit.into(),
+                size: transaction.view.bytes().len(),
+                writes: &writes,
+            })?;
+        }
+        Ok(usage)
+    }
+}
+
+impl BlockLimits {
+    /// Whether a plan has no more waits than a block may have.
+    ///
+    /// # Errors
+    /// Names the transaction, by its number in the plan, whose waits are too many.
+    pub fn check_waits(&self, plan: &Plan) -> Result<(), LimitExceeded<AccountIndex>> {
+        let limit = self.wait_count_max as usize;
+        let Some(first) = plan.waits().get(limit) else {
+            return Ok(());
+        };
+        let transaction = first.transaction;
+        let own = |waits: &[Wait]| {
+            let own = waits.iter().filter(|wait| wait.transaction == transaction);
+            own.count() as u64
+        };
+        let before = &plan.waits()[..limit];
+        Err(LimitExceeded {
+            transaction: transaction.0,
+            resource: Resource::WaitCount,
+            limit: limit as u64,
+            used: (limit as u64).saturating_sub(own(before)),
+            asked: own(plan.waits()),
+        })
+    }
+}

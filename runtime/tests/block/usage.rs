@@ -1,0 +1,226 @@
+//! Limits hold at the edge and not beyond, for producers by address and by number alike, and for
+//! verifiers over whole blocks.
+
+use std::collections::BTreeMap;
+
+use ahash::RandomState;
+use lockstep_interface::Address;
+use lockstep_runtime::block::{
+    BlockLimits, BlockUsage, Demand, LimitExceeded, Resource, WireBlock,
+};
+use lockstep_runtime::prepare::{ParsedBlock, PreparedBlock};
+use lockstep_runtime::threads::Threads;
+use lockstep_scheduler::{AccountIndex, Plan, TransactionIndex, Wait};
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+use rand::Rng;
+
+use super::{
+    common::generate::{Shape, World},
+    generate::rng,
+};
+
+const LIMITS: BlockLimits = BlockLimits {
+    compute_units_max: 1_000,
+    account_compute_units_max: 400,
+    transaction_bytes_max: 500,
+    transaction_count_max: 4,
+    wait_count_max: 2,
+};
+
+fn account(number: u32) -> AccountIndex {
+    AccountIndex(number)
+}
+
+/// Admits demands of (units, size, accounts) until one is refused, which must be the last.
+fn check(demands: &[(u64, usize, &[u32])], resource: Resource<AccountIndex>, numbers: [u64; 3]) {
+    let mut usage = BlockUsage::new(LIMITS);
+    let [limit, used, asked] = numbers;
+    for (place, &(compute_units, size, writes)) in demands.iter().enumerate() {
+        let writes: Vec<AccountIndex> = writes.iter().copied().map(account).collect();
+        let demand = Demand {
+            compute_units,
+            size,
+            writes: &writes,
+        };
+        let expected = if place + 1 < demands.len() {
+            Ok(())
+        } else {
+            Err(LimitExceeded {
+                transaction: place as u32,
+                resource,
+                limit,
+                used,
+                asked,
+            })
+        };
+        assert_eq!(usage.check(&demand), expected, "{demand:?}");
+        assert_eq!(usage.admit(&demand), expected, "{demand:?}");
+    }
+}
+
+#[test]
+fn each_limit_holds_at_its_edge() {
+    let count = Resource::TransactionCount;
+    let one: (u64, usize, &[u32]) = (1, 1, &[]);
+    check(&[one; 5], count, [4, 4, 1]);
+    let bytes = Resource::TransactionBytes;
+    check(
+        &[(1, 499, &[]), (1, 1, &[]), (1, 1, &[])],
+        bytes,
+        [500, 500, 1],
+    );
+    let units = Resource::ComputeUnits;
+    check(
+        &[(999, 1, &[]), (1, 1, &[]), (1, 1, &[])],
+        units,
+        [1_000, 1_000, 1],
+    );
+    check(&[(u64::MAX, 1, &[])], units, [1_000, 0, u64::MAX]);
+    check(
+        &[(1, 1, &[]), (u64::MAX, 1, &[])],
+        units,
+        [1_000, 1, u64::MAX],
+    );
+    let seventh = Resource::AccountComputeUnits(account(7));
+    check(
+        &[(400, 1, &[7]), (300, 1, &[8]), (1, 1, &[9, 7])],
+        seventh,
+        [400, 400, 1],
+    );
+    check(&[(401, 1, &[7])], seventh, [400, 0, 401]);
+}
+
+#[test]
+fn waits_are_counted() {
+    let t = TransactionIndex;
+    let plan = |waits: &[(u32, u32)]| {
+        let wait = |&(transaction, after): &(u32, u32)| Wait {
+            transaction: t(transaction),
+            after: t(after),
+        };
+        let lanes = (0..4).map(|index| vec![t(index)]).collect();
+        Plan::from_nested(vec![lanes], waits.iter().map(wait).collect())
+    };
+    assert_eq!(LIMITS.check_waits(&plan(&[])), Ok(()));
+    assert_eq!(LIMITS.check_waits(&plan(&[(1, 0), (2, 0)])), Ok(()));
+    let error = LIMITS.check_waits(&plan(&[(1, 0), (2, 0), (2, 1), (3, 2)]));
+    let error = error.unwrap_err();
+    assert_eq!((error.transaction, error.used, error.asked), (2, 1, 2));
+    let message = "transaction 2 asks for 2 waits, 1 of 2 are taken";
+    assert_eq!(error.to_string(), message);
+}
+
+proptest! {
+    /// By number, by address, and from scratch each time.
+    #[test]
+    fn names_of_accounts_do_not_matter(seed in any::<u64>()) {
+        let mut rng = rng(seed);
+        let address = |account: &AccountIndex| Address::new_from_array([account.0 as u8; 32]);
+        let mut numbered = BlockUsage::new(LIMITS);
+        let mut addressed = BlockUsage::new(LIMITS);
+        let mut taken: Vec<(u64, usize, Vec<AccountIndex>)> = Vec::new();
+        for _ in 0..20 {
+            let writes: Vec<_> = (0..4).filter(|_| rng.random_bool(0.4)).map(account).collect();
+            let addresses: Vec<Address> = writes.iter().map(address).collect();
+            let (compute_units, size) = (rng.random_range(0..400), rng.random_range(1..300));
+            let found = numbered.admit(&Demand { compute_units, size, writes: &writes });
+            let same = addressed.admit(&Demand { compute_units, size, writes: &addresses });
+            prop_assert_eq!(found.is_ok(), same.is_ok());
+
+            let mut all = taken.clone();
+            all.push((compute_units, size, writes));
+            prop_assert_eq!(found.is_ok(), fits(&all));
+            if found.is_ok() {
+                taken = all;
+            }
+        }
+        prop_assert!(!taken.is_empty());
+        prop_assert_eq!(numbered.transaction_count() as usize, taken.len());
+    }
+}
+
+/// The definition of the limits.
+fn fits(taken: &[(u64, usize, Vec<AccountIndex>)]) -> bool {
+    let mut by_account = BTreeMap::new();
+    for (units, _, writes) in taken {
+        for account in writes {
+            *by_account.entry(*account).or_insert(0) += units;
+        }
+    }
+    let units: u64 = taken.iter().map(|one| one.0).sum();
+    let size: usize = taken.iter().map(|one| one.1).sum();
+    taken.len() <= 4
+        && size <= 500
+        && units <= 1_000
+        && by_account.values().all(|units| *units <= 400)
+}
+
+/// What a verifier counts, from what everybody can see of a prepared block.
+fn expected(prepared: &PreparedBlock<'_>) -> (u64, u64, BTreeMap<Address, u64>) {
+    let (mut units, mut size) = (0, 0);
+    let mut by_account = BTreeMap::new();
+    for (index, transaction) in prepared.table().transactions().zip(prepared.transactions()) {
+        let own = u64::from(transaction.budget.compute_unit_limit);
+        units += own;
+        size += transaction.view.bytes().len() as u64;
+        for (address, is_writable) in prepared.access_list(index) {
+            *by_account.entry(address).or_insert(0) += if is_writable { own } else { 0 };
+        }
+    }
+    (units, size, by_account)
+}
+
+#[test]
+fn a_verifier_counts_a_whole_block() {
+    let threads = Threads::new(1).unwrap();
+    let (world, parent) = World::new(Shape::FEW);
+    let bank = parent.child(parent.slot() + 1, 7);
+    let block = world.block(&mut rng(11), &parent, 200);
+    let block: WireBlock = block.iter().collect();
+    let parsed = ParsedBlock::parse(&block, &threads);
+    let prepared = parsed.prepare(&bank, &threads, &RandomState::new());
+    let mut prepared = prepared.unwrap();
+    // A credit is a use for writing, too.
+    prepared.share_credits(&bank).unwrap();
+    let (units, size, by_account) = expected(&prepared);
+    let hottest = *by_account.values().max().unwrap();
+    let exact = BlockLimits {
+        compute_units_max: units,
+        account_compute_units_max: hottest,
+        transaction_bytes_max: size,
+        transaction_count_max: prepared.transactions().len() as u32,
+        wait_count_max: 0,
+    };
+    let usage = BlockUsage::of(&prepared, exact).unwrap();
+    for (number, address) in (0..).zip(prepared.addresses()) {
+        let found = usage.account_compute_units(AccountIndex(number));
+        assert_eq!(found, by_account[address], "{address}");
+    }
+    let last = prepared.transactions().len() as u32 - 1;
+    let refused = |limits: BlockLimits| BlockUsage::of(&prepared, limits).unwrap_err();
+    let error = refused(BlockLimits {
+        transaction_count_max: last,
+        ..exact
+    });
+    assert_eq!(
+        (error.transaction, error.resource),
+        (last, Resource::TransactionCount)
+    );
+    let error = refused(BlockLimits {
+        transaction_bytes_max: size - 1,
+        ..exact
+    });
+    assert_eq!(
+        (error.transaction, error.resource),
+        (last, Resource::TransactionBytes)
+    );
+    let error = refused(BlockLimits {
+        account_compute_units_max: hottest - 1,
+        ..exact
+    });
+    let Resource::AccountComputeUnits(account) = error.resource else {
+        panic!("{error}");
+    };
+    assert_eq!(by_account[&prepared.addresses()[account.index()]], hottest);
+    assert_eq!(error.limit, hottest - 1);
+}
