@@ -265,6 +265,33 @@ impl BlockUsage<AccountIndex> {
         limits: BlockLimits,
     ) -> Result<Self, LimitExceeded<AccountIndex>> {
         let mut usage = Self::new(limits);
+        usage.admit_all(block, |_, exceeded| Err(exceeded))?;
+        Ok(usage)
+    }
+
+    /// The transactions of a prepared block that there is no room for once those before them
+    /// that there is room for are in: positions in the wire block, and why. O(accesses); nothing
+    /// where there is no limit.
+    pub fn excess(
+        block: &PreparedBlock<'_>,
+        limits: BlockLimits,
+    ) -> Vec<(u32, LimitExceeded<AccountIndex>)> {
+        let mut excess = Vec::new();
+        if limits != BlockLimits::UNLIMITED {
+            let pass_over = |position, exceeded| {
+                excess.push((position, exceeded));
+                Ok::<(), std::convert::Infallible>(())
+            };
+            let Ok(()) = Self::new(limits).admit_all(block, pass_over);
+        }
+        excess
+    }
+
+    fn admit_all<E>(
+        &mut self,
+        block: &PreparedBlock<'_>,
+        mut refuse: impl FnMut(u32, LimitExceeded<AccountIndex>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut writes = Vec::new();
         for (index, transaction) in block.table().transactions().zip(block.transactions()) {
             writes.clear();
@@ -275,13 +302,16 @@ impl BlockUsage<AccountIndex> {
                     .filter(|(position, _)| writable.contains(*position))
                     .map(|(_, access)| access.account()),
             );
-            usage.admit(&Demand {
+            let admitted = self.admit(&Demand {
                 compute_units: transaction.budget.compute_unit_limit.into(),
                 size: transaction.view.bytes().len(),
                 writes: &writes,
-            })?;
+            });
+            if let Err(exceeded) = admitted {
+                refuse(transaction.position, exceeded)?;
+            }
         }
-        Ok(usage)
+        Ok(())
     }
 }
 

@@ -6,19 +6,19 @@
 
 use std::sync::Arc;
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Hash, TransactionError};
 use lockstep_scheduler::{
-    AccessMode, AccessTable, AccountIndex, Mode, Plan, Strategy, TransactionIndex,
+    AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
 
 use super::{Chain, error::BuildError, forks::Node, log, source::TransactionSource};
 use crate::{
     bank::FrozenBank,
-    block::{BlockHeader, BodyParts, WireBlock, plan_digest},
+    block::{BlockHeader, BlockLimits, BlockUsage, BodyParts, Resource, WireBlock, plan_digest},
     commit::Seal,
     engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
     execute::{Outcome, Receipt, Recording},
-    prepare::Refusal,
+    prepare::{PreparedBlock, Refusal},
     threads::Threads,
 };
 
@@ -81,8 +81,8 @@ pub(super) fn build(
             parent: parent.slot(),
         });
     }
-    let selected = source.select(&parent, &chain.options.limits);
-    let wire = selected.block();
+    let limits = chain.options.limits;
+    let selected = source.select(&parent, &limits);
     let options = BlockOptions {
         strategy: request.strategy,
         mode: request.mode,
@@ -93,10 +93,26 @@ pub(super) fn build(
     let (built, bank) = {
         let mut engine = chain.engine.write();
         let bank = parent.child(request.slot, request.unix_timestamp);
-        let prepared = engine.prepare(&bank, wire).map_err(EngineError::from)?;
+        let prepared = engine.prepare(&bank, selected.block());
+        let prepared = prepared.map_err(EngineError::from)?;
+        let fitting = Fitting::new(selected.block(), &prepared, limits);
+        let prepared = match &fitting {
+            None => prepared,
+            Some(fitting) => {
+                let prepared = engine.prepare(&bank, &fitting.block);
+                prepared.map_err(EngineError::from)?
+            }
+        };
+        let wire = fitting
+            .as_ref()
+            .map_or(selected.block(), |fitting| &fitting.block);
         let unsealed = engine.execute(bank, prepared, &options, cancel)?;
-        let sealed = Sealed::new(&engine, &unsealed, request.strategy, wire)?;
-        sealed.freeze(engine.threads(), unsealed)?
+        let sealed = Sealed::new(&engine, &unsealed, request.strategy, wire, limits)?;
+        let (mut built, bank) = sealed.freeze(engine.threads(), unsealed)?;
+        if let Some(fitting) = fitting {
+            built.refused = fitting.with_excess(built.refused);
+        }
+        (built, bank)
     };
     let node = Node {
         bank,
@@ -105,6 +121,59 @@ pub(super) fn build(
     // The parent may have lost meanwhile.
     chain.forks.write().insert(node)?;
     Ok(built)
+}
+
+/// What there is room for, of more transactions than that.
+struct Fitting {
+    block: WireBlock,
+    /// Where its transactions were among all.
+    places: Vec<u32>,
+    excess: Vec<(u32, Refusal)>,
+}
+
+impl Fitting {
+    /// `None` if there is room for all.
+    fn new(all: &WireBlock, prepared: &PreparedBlock<'_>, limits: BlockLimits) -> Option<Self> {
+        let excess = BlockUsage::excess(prepared, limits);
+        if excess.is_empty() {
+            return None;
+        }
+        let excess: Vec<(u32, Refusal)> = excess
+            .into_iter()
+            .map(|(position, exceeded)| {
+                let error = match exceeded.resource {
+                    Resource::AccountComputeUnits(_) => {
+                        TransactionError::WouldExceedMaxAccountCostLimit
+                    }
+                    _ => TransactionError::WouldExceedMaxBlockCostLimit,
+                };
+                (position, Refusal::Rule(error))
+            })
+            .collect();
+        let mut next_excess = excess.iter().map(|(position, _)| *position).peekable();
+        let mut block = WireBlock::default();
+        let mut places = Vec::new();
+        for (position, transaction) in (0u32..).zip(all.iter()) {
+            if next_excess.next_if_eq(&position).is_none() {
+                block.push(transaction);
+                places.push(position);
+            }
+        }
+        Some(Self {
+            block,
+            places,
+            excess,
+        })
+    }
+
+    /// All refusals by place among all transactions.
+    fn with_excess(self, refused: Vec<(u32, Refusal)>) -> Vec<(u32, Refusal)> {
+        let refused = refused.into_iter();
+        let placed = refused.map(|(position, refusal)| (self.places[position as usize], refusal));
+        let mut all: Vec<(u32, Refusal)> = placed.chain(self.excess).collect();
+        all.sort_unstable_by_key(|(position, _)| *position);
+        all
+    }
 }
 
 /// The body of a block, and what its header says of it.
@@ -121,6 +190,7 @@ impl Sealed {
         unsealed: &UnsealedBlock<'_>,
         strategy: &dyn Strategy,
         wire: &WireBlock,
+        limits: BlockLimits,
     ) -> Result<Self, BuildError> {
         let prepared = &unsealed.prepared;
         let outcomes = unsealed.write_set.outcomes();
@@ -134,18 +204,24 @@ impl Sealed {
             let bytes = wire.get(position as usize);
             transactions.push(bytes.expect("it came from there"));
         }
-        let (plan, shared_accounts) = if included.len() == order.len() {
+        // Any plan that keeps the order comes to the same.
+        let plan_again = |strategy: &dyn Strategy| -> Result<Plan, EngineError> {
+            let prepared = engine.prepare(&unsealed.bank, &transactions)?;
+            let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
+            Ok(plan.into_plan())
+        };
+        let (mut plan, mut shared_accounts) = if included.len() == order.len() {
             let relabelled = unsealed.plan.relabelled();
             let (plan, _) = relabelled.expect("the plan was checked and executed");
             (plan, shared_accounts(prepared.table(), &included))
         } else {
-            // A transaction turned out to be refused while it ran, and what waited for it would
-            // wait in vain. It changed nothing, so any plan that keeps the order fits.
-            let prepared = engine.prepare(&unsealed.bank, &transactions);
-            let prepared = prepared.map_err(EngineError::from)?;
-            let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
-            (plan.into_plan(), Vec::new())
+            // A transaction turned out to be refused while it ran; what waits for it would wait
+            // in vain.
+            (plan_again(strategy)?, Vec::new())
         };
+        if limits.check_waits(&plan).is_err() {
+            (plan, shared_accounts) = (plan_again(&Layered)?, Vec::new());
+        }
         let plan_digest = plan_digest(&plan, &shared_accounts);
         Ok(Self {
             transactions,

@@ -1,11 +1,12 @@
 //! Why a chain does not do what it was asked.
 
 use lockstep_interface::{Address, Hash};
+use lockstep_scheduler::AccountIndex;
 use lockstep_store::StoreError;
 use thiserror::Error;
 
 use crate::{
-    block::{BlockDecodeError, BodyError},
+    block::{BlockDecodeError, BodyError, LimitExceeded},
     engine::{EngineError, GivenError},
     threads::ThreadsError,
 };
@@ -109,6 +110,9 @@ pub enum InvalidBlock {
         /// What it is; zeros if the chain computes none.
         found: Hash,
     },
+    /// The block holds more than it may.
+    #[error("{0}")]
+    Limit(#[from] LimitExceeded<AccountIndex>),
     /// The slot is not above the parent's.
     #[error("slot {slot} does not follow the parent's slot {parent}")]
     Slot {

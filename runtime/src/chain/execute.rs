@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     bank::FrozenBank,
-    block::{Block, BlockHeader, plan_digest, transaction_root},
+    block::{Block, BlockHeader, BlockUsage, plan_digest, transaction_root},
     commit::Seal,
     engine::{Cancel, Engine, EngineError, Given, GivenError, ProcessedBlock, UnsealedBlock},
     execute::{Receipt, Recording},
@@ -52,6 +52,7 @@ impl ReadBlock {
             let stated = header.transaction_count;
             return Err(InvalidBlock::TransactionCount { stated, found });
         }
+        options.limits.check_waits(body.plan())?;
         let digest = plan_digest(body.plan(), body.shared_accounts());
         expect(Root::Plan, header.plan_digest, digest)?;
         let threads = &options.reader_threads;
@@ -170,6 +171,7 @@ fn run(
     let found = transaction_root(&hashes, engine.threads());
     // A refused transaction is named as such by the engine, and not as another root.
     if prepared.refused().is_empty() {
+        BlockUsage::of(&prepared, chain.options.limits).map_err(InvalidBlock::from)?;
         expect(Root::Transactions, header.transaction_root, found)?;
     }
     let given = Given {
