@@ -13,9 +13,13 @@
 use std::ops::Neg;
 
 use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY, traits::IsIdentity};
-use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
-use lockstep_sdk::prelude::ErrorCode;
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Names, Program, address::program_ids,
+};
+use lockstep_sdk::{idl::ProgramDescription, prelude::ErrorCode};
 use sha2::{Digest, Sha512};
+
+use crate::describe::{BYTES_TO_END, U8, field, instruction, program};
 
 /// Bytes before the first signature's description.
 const HEADER_SIZE: usize = 2;
@@ -36,6 +40,32 @@ pub enum Ed25519Error {
     InvalidInstructionDataSize = 4,
 }
 
+/// What the ed25519 program can be asked to do.
+///
+/// ```
+/// let json = lockstep_programs::ed25519::DESCRIPTION.to_json();
+/// assert!(json.contains("\"name\":\"verify\""));
+/// ```
+pub const DESCRIPTION: ProgramDescription = program(
+    "ed25519",
+    program_ids::ED25519,
+    &[instruction(
+        "verify",
+        &[
+            "Succeeds if all signatures are valid.",
+            "The data goes on with where each signature, key and message is, 14 bytes each.",
+        ],
+        &[],
+        &[],
+        &[
+            field("count", U8),
+            field("padding", U8),
+            field("rest", BYTES_TO_END),
+        ],
+    )],
+    &[Ed25519Error::ERRORS],
+);
+
 /// The ed25519 program. As in Solana it takes no compute units.
 #[derive(Clone, Copy, Debug)]
 pub struct Ed25519Program;
@@ -47,6 +77,10 @@ impl Program for Ed25519Program {
 
     fn name(&self) -> &'static str {
         "ed25519"
+    }
+
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

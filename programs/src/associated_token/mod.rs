@@ -5,6 +5,7 @@
 //! (`solana-program/associated-token-account`). Of token programs it knows [`token`](crate::token)
 //! alone; another one is refused with `IncorrectProgramId`.
 
+mod describe;
 pub mod instruction;
 mod processor;
 
@@ -12,11 +13,12 @@ mod processor;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Program,
+    Address, InstructionError, InvokeContext, Names, Program,
     address::{find_program_address, program_ids},
 };
 use lockstep_sdk::prelude::ErrorCode;
 
+pub use describe::DESCRIPTION;
 pub use instruction::AssociatedTokenInstruction;
 
 /// Compute units of every instruction, taken first, besides those of the programs it invokes: about
@@ -41,6 +43,10 @@ impl Program for AssociatedTokenProgram {
 
     fn name(&self) -> &'static str {
         "associated-token"
+    }
+
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

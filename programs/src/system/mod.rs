@@ -17,7 +17,7 @@ mod processor;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Positions, Program, address::program_ids,
+    Address, InstructionError, InvokeContext, Names, Positions, Program, address::program_ids,
 };
 
 pub use describe::DESCRIPTION;
@@ -41,8 +41,8 @@ impl Program for SystemProgram {
         "system"
     }
 
-    fn instruction_name(&self, data: &[u8]) -> Option<&'static str> {
-        SystemInstruction::decode(data).map(|instruction| instruction.name())
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

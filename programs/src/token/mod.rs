@@ -8,12 +8,14 @@
 //! - `state`: what its accounts hold, used where it lies;
 //! - `processor`: how each instruction is carried out;
 //! - `amount`: amounts as decimal text;
+//! - [`describe`](DESCRIPTION): its interface as data;
 //! - `error`: the numbers it fails with.
 //!
 //! A transfer writes its two accounts alone. The mint is read by checked transfers and by nothing
 //! else that moves tokens, so transfers of one mint between distinct accounts run in parallel.
 
 mod amount;
+mod describe;
 mod error;
 pub mod instruction;
 mod processor;
@@ -23,11 +25,12 @@ mod state;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Program, address::program_ids, context::Cause,
+    Address, InstructionError, InvokeContext, Names, Program, address::program_ids, context::Cause,
 };
 use lockstep_sdk::error::{ErrorCode, ErrorDescription};
 
 pub use amount::{amount_to_text, text_to_amount};
+pub use describe::DESCRIPTION;
 pub use error::TokenError;
 pub use instruction::{AuthorityKind, TokenInstruction};
 pub use state::{
@@ -53,6 +56,10 @@ impl Program for TokenProgram {
 
     fn name(&self) -> &'static str {
         "token"
+    }
+
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

@@ -64,7 +64,7 @@ pub mod logs;
 mod oracle;
 pub mod units;
 
-pub use access::{Access, Inferred};
+pub use access::{Access, InVain, Inferred};
 pub use actions::{Sequences, explore};
 pub use block::{Block, Executed};
 pub use call::Call;

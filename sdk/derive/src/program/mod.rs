@@ -162,6 +162,10 @@ fn dispatch(program: &Program) -> TokenStream {
                 #sdk::program::end(context, result, errors)
             }
 
+            fn names(&self) -> ::core::option::Option<&'static dyn #sdk::interface::Names> {
+                ::core::option::Option::Some(&Self::DESCRIPTION)
+            }
+
             fn credit_only(&self, data: &[u8], _: usize) -> #sdk::interface::Positions {
                 match data {
                     #(#credits)*

@@ -1,0 +1,64 @@
+//! Every instruction of every program that is shipped: it declares no more than it needs, and its
+//! description is what clients send.
+
+mod associated_token;
+mod description;
+mod lookup_table;
+mod others;
+mod scene;
+mod system;
+mod token;
+
+use std::collections::BTreeSet;
+
+use lockstep_programs::{demanded::DEMANDED, descriptions};
+use lockstep_testing::InVain;
+use scene::Scene;
+
+/// What plays a program: calls that between them reach every instruction.
+const SCENES: [(&str, fn(&mut Scene)); 8] = [
+    ("system", system::play),
+    ("compute-budget", others::play_compute_budget),
+    ("token", token::play),
+    ("associated-token", associated_token::play),
+    ("memo", others::play_memo),
+    ("address-lookup-table", lookup_table::play),
+    ("ed25519", others::play_ed25519),
+    ("trace", others::play_trace),
+];
+
+#[test]
+fn programs_declare_what_they_need_and_no_more_than_solana_demands() {
+    let mut vain = Vec::new();
+    for description in descriptions() {
+        let (_, play) = SCENES
+            .iter()
+            .find(|(name, _)| *name == description.name)
+            .unwrap_or_else(|| panic!("nobody plays {}", description.name));
+        let mut scene = Scene::new(description);
+        play(&mut scene);
+        vain.extend(scene.end());
+    }
+    let found: BTreeSet<_> = vain.iter().map(place).collect();
+    let demanded = DEMANDED.iter();
+    let demanded = demanded.map(|known| [known.program, known.instruction, known.account]);
+    let demanded: BTreeSet<_> = demanded.collect();
+    assert_eq!(demanded.len(), DEMANDED.len(), "an account is listed twice");
+    for unexplained in vain.iter().filter(|vain| !demanded.contains(&place(vain))) {
+        panic!("no entry of DEMANDED says why {unexplained}");
+    }
+    for needless in demanded.difference(&found) {
+        panic!("{needless:?} in DEMANDED is needed or not declared");
+    }
+}
+
+/// Program, instruction and account, of repeated ones without their number.
+fn place(vain: &InVain) -> [&str; 3] {
+    let account = vain.account_name.as_deref().unwrap_or_default();
+    let account = account.split('[').next().unwrap_or_default();
+    [
+        &vain.program,
+        vain.instruction_name.unwrap_or_default(),
+        account,
+    ]
+}
