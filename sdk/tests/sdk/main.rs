@@ -1,6 +1,4 @@
-//! Programs written with the SDK, run on real accounts by the interface's own context.
-
-mod ledger;
+//! Programs written with the SDK, on the real runtime.
 
 mod description;
 mod encoding;
