@@ -14,7 +14,7 @@ use crate::{
     Result,
     access::AccountAccess,
     interface::{AccountMeta, InstructionError, InstructionRef, InvokeContext, context::Rule},
-    program::{Arguments, StartsWith},
+    program::Arguments,
     set::{AccountSet, Accounts, Cursor},
     violation::Violation,
 };
@@ -76,7 +76,7 @@ impl<'a, S: Accounts<'a>> Forward<S> {
     ///
     /// # Errors
     /// See [`InvokeContext::invoke_signed`].
-    pub fn invoke<T: Arguments + StartsWith<S::Args>>(
+    pub fn invoke<T: Arguments>(
         &self,
         context: &mut InvokeContext<'_, '_>,
         discriminator: &[u8],

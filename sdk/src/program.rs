@@ -53,6 +53,7 @@ macro_rules! arguments {
 
 macro_rules! starts_with {
     ([$($first:ident)*] [$($rest:ident)*]) => {
+        #[diagnostic::do_not_recommend]
         impl<$($first: Clone,)* $($rest),*> StartsWith<($($first,)*)>
             for ($($first,)* $($rest,)*)
         {
@@ -89,7 +90,8 @@ every_start!([] [A B C D E F G]);
 every_start!([] [A B C D E F G H]);
 
 /// Runs one instruction: decodes its arguments, takes and checks its accounts, calls `handler`,
-/// and does what the set declares for the end.
+/// and does what the set declares for the end. `first` gives the arguments from which the set's
+/// addresses are derived.
 ///
 /// Allocates nothing if the arguments and the handler do not.
 ///
@@ -97,13 +99,14 @@ every_start!([] [A B C D E F G H]);
 /// `InvalidInstructionData`; the first rule about accounts that is broken; what the handler
 /// returns.
 #[inline]
-pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
+    first: impl FnOnce(&T) -> A::Args,
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
 ) -> Result {
-    let result = run_unnamed(context, data, compute_units, handler);
+    let result = run_unnamed(context, data, compute_units, first, handler);
     if result.is_err() {
         name_account(context, A::ACCESS);
     }
@@ -111,17 +114,18 @@ pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
 }
 
 #[inline]
-fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
+    first: impl FnOnce(&T) -> A::Args,
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
 ) -> Result {
     context.consume(compute_units)?;
     let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
     let accounts = A::take(&mut Cursor::new(context))?;
     check_distinct(context, A::ACCESS)?;
-    accounts.check(context, &args.first())?;
+    accounts.check(context, &first(&args))?;
     handler(&accounts, context, args)?;
     accounts.finish(context)
 }
@@ -167,15 +171,17 @@ pub fn end(
     result
 }
 
-/// A client's call of an instruction, or that of an invoking program.
-pub fn call<'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+/// A client's call of an instruction, or that of an invoking program. The `first` of its arguments
+/// are those from which the set's addresses are derived.
+pub fn call<'a, A: AccountSet<'a>, T: Arguments>(
     program: Address,
     discriminator: &[u8],
     addresses: &A::Addresses,
+    first: &A::Args,
     args: &T,
 ) -> Instruction {
     let mut accounts = Vec::with_capacity(A::ACCESS.len());
-    A::metas(addresses, &args.first(), &mut accounts);
+    A::metas(addresses, first, &mut accounts);
     crate::account::fill_absent(&program, &mut accounts);
     let mut data = discriminator.to_vec();
     args.encode(&mut data);
