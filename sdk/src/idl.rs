@@ -13,6 +13,13 @@ use crate::{
 };
 
 /// The layout of a value.
+///
+/// ```
+/// use lockstep_sdk::{idl::TypeDescription, prelude::*};
+/// const U64: TypeDescription = TypeDescription::Named("u64");
+/// assert_eq!(<Option<u64> as Data>::TYPE, TypeDescription::Option(&U64));
+/// assert_eq!(<[u64; 3] as Data>::TYPE, TypeDescription::Array(&U64, 3));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TypeDescription {
@@ -42,6 +49,18 @@ pub enum TypeDescription {
 }
 
 /// A field or an argument.
+///
+/// ```
+/// use lockstep_sdk::{idl::{FieldDescription, TypeDescription}, prelude::*};
+///
+/// #[derive(Data)]
+/// pub struct Quote {
+///     pub price: u64,
+/// }
+///
+/// const PRICE: FieldDescription = FieldDescription { name: "price", layout: u64::TYPE };
+/// assert_eq!(Quote::TYPE, TypeDescription::Struct("Quote", &[PRICE]));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FieldDescription {
     /// Its name; its number if it has none.
@@ -51,6 +70,22 @@ pub struct FieldDescription {
 }
 
 /// A variant of an enum.
+///
+/// ```
+/// use lockstep_sdk::{idl::{TypeDescription, VariantDescription}, prelude::*};
+///
+/// #[derive(Data)]
+/// pub enum Side {
+///     Buy,
+///     Sell,
+/// }
+///
+/// const SIDES: [VariantDescription; 2] = [
+///     VariantDescription { name: "Buy", fields: &[] },
+///     VariantDescription { name: "Sell", fields: &[] },
+/// ];
+/// assert_eq!(Side::TYPE, TypeDescription::Enum("Side", &SIDES));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct VariantDescription {
     /// Its name.
@@ -60,6 +95,13 @@ pub struct VariantDescription {
 }
 
 /// An instruction.
+///
+/// ```
+/// let transfer = &lockstep_programs::system::DESCRIPTION.instructions[2];
+/// assert_eq!((transfer.name, transfer.discriminator), ("transfer", &[2, 0, 0, 0][..]));
+/// assert!(transfer.access[0].is_signer && transfer.access[1].is_credit);
+/// assert_eq!(transfer.args[0].name, "lamports");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InstructionDescription {
     /// Its name.
@@ -75,6 +117,29 @@ pub struct InstructionDescription {
 }
 
 /// A state or an event.
+///
+/// ```
+/// # mod price {
+/// use lockstep_sdk::{idl::TaggedDescription, prelude::*};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(3)]
+/// pub struct Price {
+///     pub lamports: u64,
+/// }
+///
+/// pub fn described() -> TaggedDescription {
+///     TaggedDescription {
+///         name: Price::NAME,
+///         discriminator: Price::DISCRIMINATOR,
+///         layout: <Price as StateData>::TYPE,
+///     }
+/// }
+/// # }
+/// # fn main() {
+/// assert_eq!(price::described().discriminator, Some(3));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TaggedDescription {
     /// Its name.
@@ -86,6 +151,11 @@ pub struct TaggedDescription {
 }
 
 /// A program's interface. `#[program]` makes it a constant of the program's type.
+///
+/// ```
+/// let memo = lockstep_programs::memo::DESCRIPTION;
+/// assert_eq!((memo.name, memo.instructions.len()), ("memo", 1));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProgramDescription {
     /// The program's name.

@@ -11,9 +11,15 @@ use crate::{
 
 /// Compute units of an instruction that says nothing else: what Solana charges for one of the
 /// System program.
+///
+/// ```
+/// use lockstep_sdk::program::COMPUTE_UNITS_DEFAULT;
+/// assert_eq!(COMPUTE_UNITS_DEFAULT, lockstep_programs::system::COMPUTE_UNITS);
+/// ```
 pub const COMPUTE_UNITS_DEFAULT: u64 = 150;
 
 /// The arguments of an instruction.
+#[doc(hidden)]
 pub trait Arguments: Sized {
     /// Decodes them from the instruction's data, which they take up completely.
     fn decode(bytes: &[u8]) -> Option<Self>;
@@ -23,6 +29,7 @@ pub trait Arguments: Sized {
 }
 
 /// Arguments whose first ones are `First`: those from which an account set derives addresses.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the account set's arguments are not the instruction's first ones",
     label = "this instruction takes `{Self}`, and its accounts are derived from `{First}`",
@@ -98,6 +105,7 @@ every_start!([] [A B C D E F G H]);
 /// # Errors
 /// `InvalidInstructionData`; the first rule about accounts that is broken; what the handler
 /// returns.
+#[doc(hidden)]
 #[inline]
 pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context: &mut InvokeContext<'i, 'a>,
@@ -142,6 +150,7 @@ fn refuse_data(context: &InvokeContext<'_, '_>, data: &[u8]) -> InstructionError
 }
 
 /// Refuses data that begins with the discriminator of no instruction.
+#[doc(hidden)]
 #[cold]
 pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError {
     let data = context.data();
@@ -159,6 +168,7 @@ pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError
 ///
 /// # Errors
 /// The result, unchanged.
+#[doc(hidden)]
 #[inline]
 pub fn end(
     context: &InvokeContext<'_, '_>,
@@ -173,6 +183,7 @@ pub fn end(
 
 /// A client's call of an instruction, or that of an invoking program. The `first` of its arguments
 /// are those from which the set's addresses are derived.
+#[doc(hidden)]
 pub fn call<'a, A: AccountSet<'a>, T: Arguments>(
     program: Address,
     discriminator: &[u8],

@@ -12,7 +12,9 @@ pub mod helloworld_example;
 pub mod vault_example;
 
 use forward_example::{tally, turnstile};
-use lockstep_sdk::interface::{Address, InstructionError, Program, Rent, context::Rule};
+use lockstep_sdk::interface::{
+    Address, Instruction, InstructionError, Program, Rent, context::Rule,
+};
 use lockstep_testing::{Chain, SOL};
 
 /// A chain with a program, and the wallets of these names.
@@ -125,22 +127,32 @@ fn escrow_refuses_another_price_and_another_maker() {
     block.fails(2, InstructionError::InvalidSeeds).at("offer");
 }
 
-#[test]
-fn forward_counts_through_the_other_program() {
+/// A chain with tally and turnstile, a visitor's accounts, and the call that opens the tally.
+fn turnstile() -> (Chain, turnstile::PassAddresses, Instruction) {
     let chain = Chain::builder().program(tally::TallyProgram);
     let mut chain = chain.program(turnstile::TurnstileProgram).build();
     let visitor = chain.wallet("visitor");
-    let open = tally::call::open(&tally::OpenAddresses { payer: visitor });
     let tally = tally::CountAddresses { visitor };
-    let addresses = turnstile::PassAddresses { tally };
-    let pass = |group| turnstile::call::pass(&addresses, group);
-    let block = chain.run(pass(4));
-    let early = block.fails(0, InstructionError::UninitializedAccount);
-    early.at("tally").in_program(&tally::ID).path(&[0, 0]);
+    let open = tally::call::open(&tally::OpenAddresses { payer: visitor });
+    (chain, turnstile::PassAddresses { tally }, open)
+}
+
+#[test]
+fn forward_counts_through_the_other_program() {
+    let (mut chain, addresses, open) = turnstile();
+    let pass = turnstile::call::pass(&addresses, 5);
     let count = tally::call::count(&addresses.tally, 2);
-    chain.run_block([open, pass(5), count]).access_is_minimal();
+    chain.run_block([open, pass, count]).access_is_minimal();
     let tally: tally::Tally = chain.state(&tally::Count::tally_address().0);
     assert_eq!(tally.count.get(), 7);
-    let crowd = chain.run(pass(11));
-    crowd.fails(0, turnstile::TurnstileError::TooMany);
+}
+
+#[test]
+fn forward_refuses_crowds_and_a_tally_that_is_not_open() {
+    let (mut chain, addresses, open) = turnstile();
+    let pass = |group| turnstile::call::pass(&addresses, group);
+    let block = chain.run_block([pass(4), open, pass(11)]);
+    let early = block.fails(0, InstructionError::UninitializedAccount);
+    early.at("tally").in_program(&tally::ID).path(&[0, 0]);
+    block.fails(2, turnstile::TurnstileError::TooMany);
 }

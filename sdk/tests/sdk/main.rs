@@ -1,8 +1,10 @@
 //! Programs written with the SDK, on the real runtime.
 
 mod description;
+mod documented;
 mod encoding;
 pub mod examples;
 pub mod programs;
 mod renamed;
 mod rules;
+mod sizes;
