@@ -16,7 +16,7 @@ use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY, traits
 use lockstep_interface::{
     Address, InstructionError, InvokeContext, Names, Program, address::program_ids,
 };
-use lockstep_sdk::{idl::ProgramDescription, prelude::ErrorCode};
+use lockstep_sdk::{idl::ProgramDescription, prelude::ErrorCode, program::end};
 use sha2::{Digest, Sha512};
 
 use crate::describe::{BYTES_TO_END, U8, field, instruction, program};
@@ -84,7 +84,8 @@ impl Program for Ed25519Program {
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
-        Ok(verify_all(context)?)
+        let result = verify_all(context).map_err(InstructionError::from);
+        end(context, result, DESCRIPTION.errors)
     }
 }
 

@@ -164,11 +164,29 @@ pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError
     .of_data(context)
 }
 
-/// Ends an instruction: explains an error that the program declares in one of `errors`.
+/// Ends an instruction: explains an error that the program declares in one of `errors`. For
+/// programs whose instructions are not `#[program]`'s, which do so by themselves.
 ///
 /// # Errors
 /// The result, unchanged.
-#[doc(hidden)]
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, program::end};
+///
+/// #[derive(Clone, Copy, Debug, ErrorCode)]
+/// pub enum VaultError {
+///     /// the vault is locked
+///     Locked = 7,
+/// }
+///
+/// fn process(context: &mut Context<'_, '_>) -> Result {
+///     let result = match context.data() {
+///         [] => Err(VaultError::Locked.into()),
+///         _ => Ok(()),
+///     };
+///     end(context, result, &[VaultError::ERRORS])
+/// }
+/// ```
 #[inline]
 pub fn end(
     context: &InvokeContext<'_, '_>,

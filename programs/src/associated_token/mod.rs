@@ -16,7 +16,7 @@ use lockstep_interface::{
     Address, InstructionError, InvokeContext, Names, Program,
     address::{find_program_address, program_ids},
 };
-use lockstep_sdk::prelude::ErrorCode;
+use lockstep_sdk::{prelude::ErrorCode, program::end};
 
 pub use describe::DESCRIPTION;
 pub use instruction::AssociatedTokenInstruction;
@@ -53,7 +53,8 @@ impl Program for AssociatedTokenProgram {
         context.consume(COMPUTE_UNITS)?;
         let instruction = AssociatedTokenInstruction::decode(context.data());
         let instruction = instruction.ok_or(InstructionError::InvalidInstructionData)?;
-        processor::process(context, instruction)
+        let result = processor::process(context, instruction);
+        end(context, result, DESCRIPTION.errors)
     }
 }
 

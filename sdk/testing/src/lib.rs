@@ -72,5 +72,10 @@ pub use chain::{Builder, Chain, Snapshot};
 pub use failure::Failure;
 pub use units::Units;
 
+/// Compiles and runs the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;

@@ -11,8 +11,11 @@ mod token;
 
 use std::collections::BTreeSet;
 
-use lockstep_programs::{demanded::DEMANDED, descriptions};
-use lockstep_testing::InVain;
+use lockstep_programs::{
+    demanded::DEMANDED, descriptions, system::instruction::transfer, token::TokenInstruction,
+};
+use lockstep_sdk::interface::{AccountMeta, Instruction, InstructionError, address::program_ids};
+use lockstep_testing::{Chain, InVain};
 use scene::Scene;
 
 /// What plays a program: calls that between them reach every instruction.
@@ -49,6 +52,32 @@ fn programs_declare_what_they_need_and_no_more_than_solana_demands() {
     }
     for needless in demanded.difference(&found) {
         panic!("{needless:?} in DEMANDED is needed or not declared");
+    }
+}
+
+#[test]
+fn errors_of_programs_are_told_by_name() {
+    let mut chain = Chain::new();
+    let [alice, bob] = ["alice", "bob"].map(|name| chain.wallet(name));
+    let verify = Instruction {
+        program: program_ids::ED25519,
+        accounts: Vec::new(),
+        data: vec![1],
+    };
+    let foreign = TokenInstruction::Revoke;
+    let mut foreign = foreign.call(vec![AccountMeta::writable(alice, false)]);
+    foreign.data = vec![0xff];
+    for (call, code, name) in [
+        (
+            transfer(&alice, &bob, u64::MAX),
+            1,
+            "ResultWithNegativeLamports",
+        ),
+        (verify, 4, "InvalidInstructionDataSize"),
+        (foreign, 12, "InvalidInstruction"),
+    ] {
+        let block = chain.run(call);
+        block.fails(0, InstructionError::Custom(code)).saying(name);
     }
 }
 
