@@ -18,8 +18,11 @@ use lockstep_sdk::interface::{AccountMeta, Instruction, InstructionError, addres
 use lockstep_testing::{Chain, InVain};
 use scene::Scene;
 
-/// What plays a program: calls that between them reach every instruction.
-const SCENES: [(&str, fn(&mut Scene)); 8] = [
+/// Calls that between them reach every instruction of a program.
+type Play = fn(&mut Scene);
+
+/// What plays each program.
+const SCENES: [(&str, Play); 8] = [
     ("system", system::play),
     ("compute-budget", others::play_compute_budget),
     ("token", token::play),
@@ -47,12 +50,17 @@ fn programs_declare_what_they_need_and_no_more_than_solana_demands() {
     let demanded = demanded.map(|known| [known.program, known.instruction, known.account]);
     let demanded: BTreeSet<_> = demanded.collect();
     assert_eq!(demanded.len(), DEMANDED.len(), "an account is listed twice");
-    for unexplained in vain.iter().filter(|vain| !demanded.contains(&place(vain))) {
-        panic!("no entry of DEMANDED says why {unexplained}");
-    }
-    for needless in demanded.difference(&found) {
-        panic!("{needless:?} in DEMANDED is needed or not declared");
-    }
+    let unexplained = vain.iter().filter(|vain| !demanded.contains(&place(vain)));
+    let unexplained: String = unexplained.map(|vain| format!("\n  {vain}")).collect();
+    assert!(
+        unexplained.is_empty(),
+        "no entry of DEMANDED says why:{unexplained}"
+    );
+    let needless: Vec<_> = demanded.difference(&found).collect();
+    assert!(
+        needless.is_empty(),
+        "DEMANDED lists what is needed or not declared: {needless:?}"
+    );
 }
 
 #[test]
