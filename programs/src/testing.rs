@@ -110,7 +110,7 @@ impl Ledger {
         instruction: &Instruction,
         others: &[Vec<u8>],
     ) -> Result<(), InstructionError> {
-        let datas = [&[instruction.data.clone()], others].concat();
+        let datas = [std::slice::from_ref(&instruction.data), others].concat();
         let instructions = Instructions(datas);
         let mut named: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
         for meta in &instruction.accounts {
