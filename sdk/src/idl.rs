@@ -196,7 +196,8 @@ impl ProgramDescription {
     /// fn main() {
     ///     let json = greeter::GreeterProgram::DESCRIPTION.to_json();
     ///     let accounts = r#""accounts":[{"name":"visitor","signer":true}]"#;
-    ///     assert!(json.contains(r#""name":"greet","discriminator":[7],"#) && json.contains(accounts));
+    ///     assert!(json.contains(r#""name":"greet","discriminator":[7],"#));
+    ///     assert!(json.contains(accounts));
     /// }
     /// ```
     pub fn to_json(&self) -> String {

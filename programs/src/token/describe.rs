@@ -18,8 +18,8 @@ use crate::describe::{
 
 /// What the Token program can be asked to do.
 ///
-/// Where a multisig stands in for an owner or an authority, it does not sign itself; its signers do,
-/// and come last.
+/// Where a multisig stands in for an owner or an authority, it does not sign itself; its signers
+/// do, and come last.
 ///
 /// ```
 /// let json = lockstep_programs::token::DESCRIPTION.to_json();

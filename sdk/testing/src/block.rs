@@ -197,9 +197,9 @@ impl Block {
         self
     }
 
-    /// The accounts that calls declared and had no need of, in the order of the calls: writable ones
-    /// that were not changed, and others that nobody looked into and that do not sign. A call
-    /// that failed may not have come as far as a use.
+    /// The accounts that calls declared and had no need of, in the order of the calls: writable
+    /// ones that were not changed, and others that nobody looked into and that do not sign. A
+    /// call that failed may not have come as far as a use.
     ///
     /// ```
     /// use lockstep_programs::system::instruction::transfer;

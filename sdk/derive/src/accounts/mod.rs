@@ -21,10 +21,12 @@ use crate::common::plain_name;
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let set = Set::parse(input)?;
     let implementation = implementation(&set)?;
+    let constants = constants(&set)?;
     let addresses = client::addresses(&set);
     let helpers = client::helpers(&set)?;
     Ok(quote! {
         #implementation
+        #constants
         #addresses
         #helpers
     })
@@ -37,7 +39,6 @@ fn implementation(set: &Set) -> Result<TokenStream> {
         lifetime,
         ..
     } = set;
-    let fields = fields(set)?;
     let metas = client::metas(set)?;
     let addresses = client::addresses_name(set);
     let args = set.args.iter().map(|argument| &argument.ty);
@@ -61,13 +62,6 @@ fn implementation(set: &Set) -> Result<TokenStream> {
         }
     });
     Ok(quote! {
-        #[automatically_derived]
-        impl<#lifetime> #name<#lifetime> {
-            // Field types are named with the lifetime wherever that is possible: the compiler leaves
-            // out errors about a wrong one that read the same.
-            const FIELDS: &'static [#sdk::access::Field] = &[#(#fields),*];
-        }
-
         #[automatically_derived]
         impl<#lifetime> #sdk::set::AccountSet<#lifetime> for #name<#lifetime> {
             const ACCESS: &'static [#sdk::access::AccountAccess] = {
@@ -114,6 +108,26 @@ fn implementation(set: &Set) -> Result<TokenStream> {
                 let _ = (addresses, args);
                 #metas
             }
+        }
+    })
+}
+
+/// The access list in its two forms.
+///
+/// Here as in the set's methods field types are named with the lifetime: the compiler leaves out
+/// errors about a wrong one that read the same.
+fn constants(set: &Set) -> Result<TokenStream> {
+    let Set {
+        sdk,
+        name,
+        lifetime,
+        ..
+    } = set;
+    let fields = fields(set)?;
+    Ok(quote! {
+        #[automatically_derived]
+        impl<#lifetime> #name<#lifetime> {
+            const FIELDS: &'static [#sdk::access::Field] = &[#(#fields),*];
         }
 
         #[automatically_derived]
