@@ -273,7 +273,7 @@ fn kind(
         let program = prepared.addresses()[program.0 as usize];
         let name = programs
             .get(&program)
-            .and_then(|program| program.instruction_name(instruction.data));
+            .and_then(|program| program.names()?.instruction(instruction.data));
         Some((program, name, position))
     });
     let kind = FindingKind {

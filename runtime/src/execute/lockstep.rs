@@ -108,6 +108,7 @@ impl Surroundings<'_> {
         let mut context = TransactionContext::with_scratch(self.environment, scratch);
         let limit = u64::from(transaction.budget.compute_unit_limit);
         context.begin(limit, recording.logs);
+        context.set_instructions(&transaction.view);
         for (index, access) in cells.accesses().iter().enumerate() {
             let account = access.account();
             let address = &self.addresses[account.0 as usize];

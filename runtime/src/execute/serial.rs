@@ -50,6 +50,7 @@ pub fn execute_serial(
             u64::from(transaction.budget.compute_unit_limit),
             recording.logs,
         );
+        context.set_instructions(&transaction.view);
         for (position, (address, is_writable)) in keys.iter().enumerate() {
             let is_signer = transaction.view.is_signer(position);
             context.push(if *is_writable {
