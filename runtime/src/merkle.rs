@@ -51,7 +51,8 @@ pub(crate) fn root<const WIDTH: usize, T: Sync>(
     threads: &Threads,
     leaf: impl Fn(&T) -> Node + Send + Sync,
 ) -> Hash {
-    const { assert!(TASK_LEAVES.is_multiple_of(WIDTH)) };
+    // Then whole nodes stand above the leaves of one task, whatever their level.
+    const { assert!(WIDTH > 1 && WIDTH.is_power_of_two() && WIDTH <= TASK_LEAVES) };
     let height = TASK_LEAVES.ilog(WIDTH);
     let subtrees = threads.map_chunks(items, TASK_LEAVES, |chunk| {
         let mut level: Vec<Node> = chunk.iter().map(&leaf).collect();

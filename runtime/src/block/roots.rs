@@ -22,10 +22,9 @@ const WIDTH: usize = 2;
 ///
 /// `message_hashes` are those of the signed messages
 /// ([`SanitizedTransaction::message_hash`](crate::sanitize::SanitizedTransaction)). Signatures
-/// are not in them, as they are not in Solana's transaction ids of that kind: they are witnesses
-/// that every verifier of a block checks for itself, and a block with other valid signatures
-/// under the same messages is the same block. No transaction gives 32 zero bytes; one alone has a
-/// node above it. O(transactions) hashes, spread over the threads.
+/// do not enter: they are witnesses that every verifier of a block checks for itself, and the
+/// same messages under other valid signatures are the same transactions. No transaction gives 32
+/// zero bytes; one alone has a node above it. O(transactions) hashes, spread over the threads.
 pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
     merkle::root::<WIDTH, _>(message_hashes, threads, transaction_leaf)
 }
