@@ -18,6 +18,7 @@ pub mod costs;
 pub mod engine;
 pub mod execute;
 pub mod limits;
+pub mod mempool;
 pub mod prepare;
 pub mod sanitize;
 pub mod threads;

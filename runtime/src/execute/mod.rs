@@ -31,6 +31,7 @@ use thiserror::Error;
 pub use credits::CreditsDependOnOrder;
 pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
 pub use serial::{SerialBlock, execute_serial};
+pub(crate) use transaction::check_payer;
 pub use workers::WorkerPanicked;
 
 /// Why a plan could not be executed to its end. Nothing has changed but time.
