@@ -16,6 +16,7 @@ mod costs;
 mod credits;
 mod golden;
 mod hostile;
+mod mempool;
 mod options;
 mod property;
 mod rules;
