@@ -1,6 +1,6 @@
 //! How long a candidate can be passed over, and that a long line costs no time.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use lockstep_interface::{Address, Hash};
 use lockstep_runtime::mempool::{
@@ -79,7 +79,7 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
             aged_account_cost: load.aged_for_one * COST,
         },
     });
-    let mut promises: HashMap<Hash, Promise> = HashMap::new();
+    let mut promises: BTreeMap<Hash, Promise> = BTreeMap::new();
     let mut number = 0;
     let mut taken = (0, 0);
     for block in 0..block_count {
