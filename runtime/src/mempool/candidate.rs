@@ -94,7 +94,7 @@ impl Candidate {
     ) -> Result<Self, TransactionError> {
         let transaction = &prepared.transactions()[index.0 as usize];
         let view = &transaction.view;
-        let accesses = prepared.table().accesses(index);
+        let accesses = prepared.accesses(index);
         let account = |at: usize| &accounts[accesses[at].account().0 as usize];
         let blockhash = match transaction.lifetime {
             Lifetime::Blockhash => Some(Hash::new_from_array(*view.recent_blockhash())),

@@ -12,6 +12,7 @@ mod common;
 
 mod audit;
 mod banks;
+mod bundles;
 mod costs;
 mod credits;
 mod golden;
