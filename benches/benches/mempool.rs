@@ -166,7 +166,7 @@ fn rest(criterion: &mut Criterion) {
 }
 
 fn new_hashes(all: &[Candidate]) -> impl Iterator<Item = &lockstep_interface::Hash> {
-    all[WAITING..].iter().map(Candidate::message_hash)
+    all[WAITING..].iter().flat_map(Candidate::message_hashes)
 }
 
 criterion_group!(benches, select, rest);

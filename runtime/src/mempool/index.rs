@@ -10,10 +10,12 @@ use super::{
     priority::{Arrival, Rank},
 };
 
-/// Bytes that a pool's tables take for one candidate besides its accounts: three trees whose
-/// nodes are half empty, the tree of blockhashes, and the tables of candidates, message hashes and
-/// payers, half empty too.
-pub(super) const INDEX_SIZE: usize = 520;
+/// Bytes that a pool's tables take for one candidate besides its accounts and messages: three
+/// trees and that of blockhashes, whose nodes may be half empty, and the tables of candidates and
+/// payers, which may be half empty too.
+pub(super) const INDEX_SIZE: usize = 420;
+/// Bytes that the table of message hashes takes for one.
+pub(super) const MESSAGE_SIZE: usize = 96;
 
 /// Waiting candidates in order.
 #[derive(Debug, Default)]

@@ -10,6 +10,8 @@
 //! A pool is a value: no thread, no clock, no bank of its own. What it holds is a function of the
 //! calls made to it. Every call is O(log n) for each candidate that it adds, takes, or removes.
 //!
+//! A bundle is one candidate: it is taken, evicted and forgotten as a whole.
+//!
 //! # Order
 //! By [`Priority`], the fee for each unit of cost, and among equals by arrival.
 //!
@@ -60,9 +62,16 @@ use select::{choose, choose_aged};
 use crate::{
     bank::{Bank, BlockhashQueue},
     block::WireBlock,
-    limits::{COMPUTE_UNITS_MAX, TRANSACTION_COST},
+    limits::{BUNDLE_COUNT_MAX, COMPUTE_UNITS_MAX, TRANSACTION_COST},
     threads::Threads,
 };
+
+/// Cost units of a bundle that asks for all it can.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow of a constant does not compile"
+)]
+const MOST_COST: u64 = (TRANSACTION_COST + COMPUTE_UNITS_MAX as u64) * BUNDLE_COUNT_MAX as u64;
 
 /// How much a pool holds. All limits are ours.
 #[derive(Clone, Copy, Debug)]
@@ -103,8 +112,7 @@ impl MempoolLimits {
         candidates: 100_000,
         per_payer: 256,
         per_account: 10_000,
-        // The sum of two numbers of 32 bits.
-        candidate_cost: TRANSACTION_COST.wrapping_add(COMPUTE_UNITS_MAX as u64),
+        candidate_cost: MOST_COST,
         fairness: Fairness {
             crowd: 64,
             patience: 16,
@@ -163,9 +171,10 @@ pub struct Accepted {
 ///
 /// // 60 M compute units, 12 M for each account, 32 MiB, 10,000 transactions.
 /// let mut room = BlockRoom::new(60_000_000, 12_000_000, 32 << 20, 10_000);
-/// let block = pool.select(&mut room).taken;
-/// assert_eq!(block[0].bytes(), bytes);
-/// pool.forget(block.iter().map(|candidate| candidate.message_hash()));
+/// let selection = pool.select(&mut room);
+/// let wire = selection.to_block();
+/// assert_eq!(wire.get(0), Some(&bytes[..]));
+/// pool.forget(selection.taken.iter().flat_map(|candidate| candidate.message_hashes()));
 /// assert_eq!((pool.len(), pool.bytes()), (0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -261,7 +270,8 @@ impl Mempool {
 
     /// Checks what no eviction can mend.
     fn check_shares(&self, candidate: &Candidate) -> Result<(), Rejection> {
-        if self.messages.contains_key(candidate.message_hash()) {
+        let mut messages = candidate.message_hashes();
+        if messages.any(|message| self.messages.contains_key(message)) {
             return Err(Rejection::Duplicate);
         }
         let (cost, limit) = (candidate.cost(), self.limits.candidate_cost);
@@ -330,8 +340,10 @@ impl Mempool {
     fn insert(&mut self, candidate: Candidate, rank: Rank) {
         let arrival = rank.arrival;
         self.arrivals = self.arrivals.checked_add(1).expect("64 bits last");
-        self.messages.insert(*candidate.message_hash(), arrival);
-        if let Some(blockhash) = candidate.blockhash() {
+        for message in candidate.message_hashes() {
+            self.messages.insert(*message, arrival);
+        }
+        for blockhash in candidate.blockhashes() {
             self.blockhashes.insert((*blockhash, arrival));
         }
         let payer = self.payers.entry(*candidate.payer()).or_default();
@@ -356,8 +368,10 @@ impl Mempool {
         if !slot.is_taken {
             self.index.remove(slot.queue, slot.rank);
         }
-        self.messages.remove(candidate.message_hash());
-        if let Some(blockhash) = candidate.blockhash() {
+        for message in candidate.message_hashes() {
+            self.messages.remove(message);
+        }
+        for blockhash in candidate.blockhashes() {
             self.blockhashes.remove(&(*blockhash, arrival));
         }
         let payer = self.payers.get_mut(candidate.payer());
@@ -425,7 +439,8 @@ impl Mempool {
     /// away.
     pub fn give_back<'c>(&mut self, taken: impl IntoIterator<Item = &'c Arc<Candidate>>) {
         for candidate in taken {
-            let arrival = self.messages.get(candidate.message_hash());
+            let message = candidate.message_hashes().next();
+            let arrival = message.and_then(|message| self.messages.get(message));
             let slot = arrival.and_then(|arrival| self.slots.get_mut(arrival));
             if let Some(slot) = slot.filter(|slot| slot.is_taken) {
                 slot.is_taken = false;
@@ -435,7 +450,8 @@ impl Mempool {
     }
 
     /// Drops the transactions with these message hashes: those of a block that was made here or
-    /// elsewhere, included or refused. Hashes of others are passed over.
+    /// elsewhere, included or refused. With one of a bundle goes the bundle. Hashes of others are
+    /// passed over.
     pub fn forget<'h>(&mut self, processed: impl IntoIterator<Item = &'h Hash>) {
         for message in processed {
             if let Some(arrival) = self.messages.get(message) {
@@ -444,12 +460,12 @@ impl Mempool {
         }
     }
 
-    /// Drops and gives those whose blockhash is none of these. Durable transactions stay: what
+    /// Drops and gives those with a blockhash that is none of these. Durable transactions stay: what
     /// ends them is that somebody advances their nonce, and then a block refuses them.
     ///
     /// O(dropped log n), and O(log n) for each blockhash in the pool.
     pub fn expire(&mut self, blockhashes: &BlockhashQueue) -> Vec<Arc<Candidate>> {
-        let mut expired = Vec::new();
+        let mut expired = BTreeSet::new();
         let mut next = self.blockhashes.first().copied();
         while let Some((blockhash, _)) = next {
             let all = (blockhash, 0)..=(blockhash, Arrival::MAX);

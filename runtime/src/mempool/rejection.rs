@@ -16,6 +16,14 @@ pub enum Rejection {
     /// It breaks a rule of the bank it was held against; also a wrong signature.
     #[error("breaks a rule: {0}")]
     Rule(TransactionError),
+    /// A transaction of the bundle is not taken, and so none of it.
+    #[error("transaction {member} of the bundle: {source}")]
+    Bundle {
+        /// Which, from 0.
+        member: usize,
+        /// Why.
+        source: Box<Rejection>,
+    },
     /// It was processed before, or waits already.
     #[error("a transaction with this message was processed before, or waits already")]
     Duplicate,

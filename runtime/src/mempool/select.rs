@@ -27,6 +27,7 @@ use super::{
     crowds::{OPEN, QueueNumber},
     priority::Arrival,
 };
+use crate::block::WireBlock;
 
 /// Candidates of the open queue that may find no room, besides as many as were taken from it.
 const OPEN_MISSES_MAX: u32 = 1_024;
@@ -61,25 +62,25 @@ pub struct BlockRoom {
     compute_units: u64,
     account_compute_units: u64,
     bytes: usize,
-    candidates: usize,
+    transactions: usize,
     /// For look-up only.
     used: HashMap<Address, u64, RandomState>,
 }
 
 impl BlockRoom {
     /// Room for so many compute units, of which so many may write one account, so many bytes and
-    /// so many candidates.
+    /// so many transactions.
     pub fn new(
         compute_units: u64,
         account_compute_units: u64,
         bytes: usize,
-        candidates: usize,
+        transactions: usize,
     ) -> Self {
         Self {
             compute_units,
             account_compute_units,
             bytes,
-            candidates,
+            transactions,
             used: HashMap::default(),
         }
     }
@@ -87,11 +88,13 @@ impl BlockRoom {
 
 impl Room for BlockRoom {
     fn offer(&mut self, candidate: &Candidate) -> Verdict {
-        if self.candidates == 0 || self.compute_units == 0 {
+        if self.transactions == 0 || self.compute_units == 0 {
             return Verdict::Full;
         }
         let units = candidate.compute_units();
-        let is_small = units <= self.compute_units && candidate.bytes().len() <= self.bytes;
+        let (size, count) = (candidate.size(), candidate.transactions().len());
+        let is_small =
+            units <= self.compute_units && size <= self.bytes && count <= self.transactions;
         let has_room = |address: &Address| {
             let used = self.used.get(address).copied().unwrap_or(0);
             used.saturating_add(units) <= self.account_compute_units
@@ -100,8 +103,8 @@ impl Room for BlockRoom {
             return Verdict::Passed;
         }
         self.compute_units = self.compute_units.saturating_sub(units);
-        self.bytes = self.bytes.saturating_sub(candidate.bytes().len());
-        self.candidates = self.candidates.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+        self.transactions = self.transactions.saturating_sub(count);
         for address in candidate.written() {
             let used = self.used.entry(*address).or_default();
             *used = used.saturating_add(units);
@@ -119,6 +122,26 @@ pub struct Selection {
     pub aged_count: usize,
     /// Those that the pool dropped because not even an empty block has room for them.
     pub unfit: Vec<Arc<Candidate>>,
+}
+
+impl Selection {
+    /// The transactions of those taken, in their order, with bundles declared.
+    pub fn to_block(&self) -> WireBlock {
+        let mut block = WireBlock::default();
+        for candidate in &self.taken {
+            let start = block.len();
+            for transaction in candidate.transactions() {
+                block.push(transaction);
+            }
+            let count = candidate.transactions().len();
+            if count > 1 {
+                let number = |number| u32::try_from(number).expect("a block has fewer than 2^32");
+                let declared = block.bundle(number(start), number(count));
+                declared.expect("candidates keep the limits of bundles");
+            }
+        }
+        block
+    }
 }
 
 /// The part of a block for those that were passed over too often.

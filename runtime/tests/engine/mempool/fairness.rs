@@ -8,7 +8,7 @@ use lockstep_runtime::mempool::{
 };
 use proptest::prelude::*;
 
-use super::{BLOCKHASHES, Payment, bank, candidate, hashes, read, target};
+use super::{BLOCKHASHES, Payment, bank, good, name, names, read, target};
 
 /// Compute units of every payment here, and its cost.
 const UNITS: u32 = 700;
@@ -90,7 +90,7 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
             } else {
                 (100 + number, fee() % 100)
             };
-            let candidate = candidate(&bank, &payment(number, to, fee));
+            let candidate = good(&bank, &payment(number, to, fee));
             number += 1;
             // All that wait are before it, aged or not.
             let before = promises.len() as u64;
@@ -105,13 +105,13 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
                 written: candidate.written().to_vec(),
                 is_hot,
             };
-            let hash = *candidate.message_hash();
+            let hash = name(&candidate);
             let Ok(accepted) = pool.submit(candidate) else {
                 assert!(is_hot, "an account of one's own is never too crowded");
                 continue;
             };
             promises.insert(hash, promise);
-            for evicted in hashes(&accepted.evicted) {
+            for evicted in names(&accepted.evicted) {
                 let gone = promises.remove(&evicted).expect("it waited");
                 assert!(gone.is_hot, "a hot account pushes out none but its own");
             }
@@ -120,7 +120,7 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
         let (room, one) = (load.room * units, load.room_for_one * units);
         let selection = pool.select(&mut BlockRoom::new(room, one, usize::MAX, usize::MAX));
         assert!(selection.unfit.is_empty());
-        let chosen = hashes(&selection.taken);
+        let chosen = names(&selection.taken);
         for hash in &chosen {
             let promise = promises.remove(hash).expect("it waited");
             *if promise.is_hot {

@@ -95,17 +95,37 @@ fn read(bank: &Bank, transactions: &[Vec<u8>]) -> Vec<Result<Candidate, Rejectio
     candidates.expect("a store in memory does not fail")
 }
 
-fn candidate(bank: &Bank, payment: &Payment) -> Candidate {
-    let mut candidates = read(bank, &[payment.bytes()]);
-    let candidate = candidates.pop().expect("one for each transaction");
+/// The candidate of a payment, or of a bundle of them.
+fn candidate(bank: &Bank, payments: &[Payment]) -> Result<Candidate, Rejection> {
+    let mut batch: WireBlock = payments.iter().map(Payment::bytes).collect();
+    if payments.len() > 1 {
+        let count = u32::try_from(payments.len()).expect("they are few");
+        batch.bundle(0, count).expect("they are few");
+    }
+    let threads = Threads::new(1).expect("one thread needs no pool");
+    let candidates = Candidate::read_batch(&batch, bank, Signatures::Trusted, &threads);
+    let mut candidates = candidates.expect("a store in memory does not fail");
+    assert_eq!(candidates.len(), 1);
+    candidates.remove(0)
+}
+
+/// The candidate of a payment that keeps all rules.
+fn good(bank: &Bank, payment: &Payment) -> Candidate {
+    let candidate = candidate(bank, std::slice::from_ref(payment));
     candidate.expect("the payment keeps all rules")
 }
 
-fn hashes<'c>(candidates: impl IntoIterator<Item = &'c Arc<Candidate>>) -> Vec<Hash> {
+/// What tells a candidate from others here.
+fn name(candidate: &Candidate) -> Hash {
+    *candidate
+        .message_hashes()
+        .next()
+        .expect("it has a transaction")
+}
+
+fn names<'c>(candidates: impl IntoIterator<Item = &'c Arc<Candidate>>) -> Vec<Hash> {
     let candidates = candidates.into_iter();
-    candidates
-        .map(|candidate| *candidate.message_hash())
-        .collect()
+    candidates.map(|candidate| name(candidate)).collect()
 }
 
 /// The address of a target.

@@ -12,15 +12,15 @@ use lockstep_runtime::{
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::{BLOCKHASHES, Payment, bank, candidate, hashes};
+use super::{BLOCKHASHES, Payment, bank, candidate, name, names};
 
 /// Small, so that each is met often; the model has no need of the limits on misses then.
 const LIMITS: MempoolLimits = MempoolLimits {
-    bytes: 14_500,
+    bytes: 17_000,
     candidates: 13,
     per_payer: 5,
     per_account: 6,
-    candidate_cost: 5_300,
+    candidate_cost: 11_000,
     fairness: Fairness {
         crowd: 2,
         patience: 2,
@@ -45,7 +45,7 @@ impl Entry {
     }
 
     fn hash(&self) -> Hash {
-        *self.candidate.message_hash()
+        name(&self.candidate)
     }
 }
 
@@ -91,8 +91,11 @@ impl Model {
     }
 
     fn submit(&mut self, candidate: Candidate) -> Result<Vec<Hash>, Rejection> {
-        let hash = candidate.message_hash();
-        if self.entries.iter().any(|entry| entry.hash() == *hash) {
+        let shares_message = |entry: &Entry| {
+            let mut messages = entry.candidate.message_hashes();
+            messages.any(|message| candidate.message_hashes().any(|other| message == other))
+        };
+        if self.entries.iter().any(shares_message) {
             return Err(Rejection::Duplicate);
         }
         let (cost, limit) = (candidate.cost(), LIMITS.candidate_cost);
@@ -157,7 +160,11 @@ impl Model {
     }
 
     fn drop_all(&mut self, hashes: &[Hash]) {
-        self.entries.retain(|entry| !hashes.contains(&entry.hash()));
+        let is_named = |entry: &Entry| {
+            let mut messages = entry.candidate.message_hashes();
+            messages.any(|message| hashes.contains(message))
+        };
+        self.entries.retain(|entry| !is_named(entry));
     }
 
     fn forget_deserted(&mut self) {
@@ -231,8 +238,8 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Call {
-    Submit(Payment),
-    /// The payment of an earlier call once more.
+    Submit(Vec<Payment>),
+    /// The candidate of an earlier call once more.
     Repeat(prop::sample::Index),
     Select {
         compute_units: u64,
@@ -281,7 +288,7 @@ fn payment() -> impl Strategy<Value = Payment> {
 fn call() -> impl Strategy<Value = Call> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
-        20 => payment().prop_map(Call::Submit),
+        20 => vec(payment(), 1..4).prop_map(Call::Submit),
         1 => index().prop_map(Call::Repeat),
         3 => (1..20u64, 1..10u64, 0..9usize, 0..9usize).prop_map(|(units, account, size, count)| {
             Call::Select {
@@ -308,14 +315,18 @@ fn check(calls: &[Call]) {
         match call {
             Call::Submit(_) | Call::Repeat(_) => {
                 let candidate = match call {
-                    Call::Submit(payment) => candidate(&bank, payment),
+                    Call::Submit(payments) => match candidate(&bank, payments) {
+                        Ok(candidate) => candidate,
+                        // One payment twice in a bundle.
+                        Err(_) => continue,
+                    },
                     Call::Repeat(_) if sent.is_empty() => continue,
                     Call::Repeat(index) => index.get(&sent).clone(),
                     _ => unreachable!("these two submit"),
                 };
                 sent.push(candidate.clone());
                 let found = pool.submit(candidate.clone());
-                let found = found.map(|accepted| hashes(&accepted.evicted));
+                let found = found.map(|accepted| names(&accepted.evicted));
                 assert_eq!(found, model.submit(candidate));
             }
             Call::Select {
@@ -327,7 +338,7 @@ fn check(calls: &[Call]) {
                 let room =
                     || BlockRoom::new(*compute_units, *account_compute_units, *bytes, *count);
                 let found = pool.select(&mut room());
-                let hashes = (hashes(&found.taken), found.aged_count, hashes(&found.unfit));
+                let hashes = (names(&found.taken), found.aged_count, names(&found.unfit));
                 assert_eq!(hashes, model.select(&mut room()));
                 taken.extend(found.taken);
             }
@@ -335,16 +346,17 @@ fn check(calls: &[Call]) {
                 let kept = taken.len().saturating_sub(*count);
                 let given = taken.split_off(kept);
                 pool.give_back(&given);
-                let given = hashes(&given);
+                let given = names(&given);
                 for entry in &mut model.entries {
                     entry.is_taken &= !given.contains(&entry.hash());
                 }
             }
             Call::Forget(count, other) => {
                 let gone = taken.drain(..taken.len().min(*count));
-                let mut gone = hashes(&gone.collect::<Vec<_>>());
+                let mut gone = names(&gone.collect::<Vec<_>>());
                 if !sent.is_empty() {
-                    gone.push(*other.get(&sent).message_hash());
+                    let other = other.get(&sent).message_hashes().last();
+                    gone.extend(other.copied());
                 }
                 pool.forget(&gone);
                 model.drop_all(&gone);
@@ -356,11 +368,11 @@ fn check(calls: &[Call]) {
                     lamports_per_signature: 0,
                 };
                 let queue = BlockhashQueue::new(valid.iter().map(recent).collect());
-                let mut found = hashes(&pool.expire(&queue));
+                let mut found = names(&pool.expire(&queue));
                 let entries = model.entries.iter();
                 let is_old = |hash: &Hash| !valid.contains(hash);
                 let expired =
-                    entries.filter(|entry| entry.candidate.blockhash().is_some_and(is_old));
+                    entries.filter(|entry| entry.candidate.blockhashes().iter().any(is_old));
                 let mut expected: Vec<Hash> = expired.map(Entry::hash).collect();
                 model.drop_all(&expected);
                 model.forget_deserted();

@@ -10,7 +10,9 @@ use lockstep_runtime::{
     wire::{MessageBuilder, ParseError},
 };
 
-use super::{BLOCKHASHES, NONCE, NONCE_HASH, Payment, bank, candidate, hashes, read, target};
+use super::{
+    BLOCKHASHES, NONCE, NONCE_HASH, Payment, bank, candidate, good, name, names, read, target,
+};
 use crate::common::ledger::address;
 
 fn payment(number: u64, priority_fee: u64) -> Payment {
@@ -79,12 +81,12 @@ fn a_full_pool_says_what_there_is_to_beat() {
         ..MempoolLimits::STANDARD
     });
     for (number, fee) in [(1, 3_000), (2, 1_000), (3, 2_000)] {
-        let accepted = pool.submit(candidate(&bank, &payment(number, fee)));
+        let accepted = pool.submit(good(&bank, &payment(number, fee)));
         assert!(accepted.expect("there is room").evicted.is_empty());
     }
     let submit = |pool: &mut Mempool, number, fee| {
-        let accepted = pool.submit(candidate(&bank, &payment(number, fee)));
-        accepted.map(|accepted| hashes(&accepted.evicted))
+        let accepted = pool.submit(good(&bank, &payment(number, fee)));
+        accepted.map(|accepted| names(&accepted.evicted))
     };
     let (priority, to_beat) = (Priority::of(6_000, 1_000), Priority::of(6_000, 1_000));
     let full = Rejection::Full { priority, to_beat };
@@ -92,7 +94,7 @@ fn a_full_pool_says_what_there_is_to_beat() {
     let message = "the pool is full; it has 6000000 micro-lamports a cost unit, \
                    and must beat 6000000 micro-lamports a cost unit";
     assert_eq!(full.to_string(), message);
-    let second = *candidate(&bank, &payment(2, 1_000)).message_hash();
+    let second = name(&good(&bank, &payment(2, 1_000)));
     assert_eq!(submit(&mut pool, 5, 1_001), Ok(vec![second]));
 
     // What is taken cannot be evicted, and whatever comes cannot beat it.
@@ -125,7 +127,7 @@ fn nobody_has_more_than_his_share() {
             targets: vec![to],
             ..payment(0, fee)
         };
-        let accepted = pool.submit(candidate(&bank, &payment));
+        let accepted = pool.submit(good(&bank, &payment));
         accepted.map(|accepted| accepted.evicted.len())
     };
     assert_eq!(submit(1, 1, 0), Ok(0));
@@ -157,7 +159,59 @@ fn nobody_has_more_than_his_share() {
         compute_units: 1_400_000,
         ..payment(7, 0)
     };
-    assert_eq!(pool.submit(candidate(&bank, &dear)).err(), Some(big));
+    assert_eq!(pool.submit(good(&bank, &dear)).err(), Some(big));
+}
+
+#[test]
+fn a_bundle_is_one_candidate() {
+    let bank = bank();
+    let payments = [payment(1, 1_000), payment(2, 0), payment(3, 500)];
+    let bundle = candidate(&bank, &payments).expect("the payments keep all rules");
+    assert_eq!(
+        (bundle.fee(), bundle.cost(), bundle.compute_units()),
+        (16_500, 3_000, 2_100)
+    );
+    let written = [1, 2, 3].map(|number| [address(number), target(number)]);
+    assert_eq!(bundle.written(), written.concat());
+    let bytes: Vec<Vec<u8>> = payments.iter().map(Payment::bytes).collect();
+    assert!(bundle.transactions().eq(bytes.iter().map(Vec::as_slice)));
+
+    let mut pool = Mempool::new(MempoolLimits::STANDARD);
+    let alone = good(&bank, &payment(4, 0));
+    assert!(pool.submit(alone.clone()).is_ok() && pool.submit(bundle).is_ok());
+    let member = pool.submit(good(&bank, &payments[1]));
+    assert_eq!(member.err(), Some(Rejection::Duplicate));
+    // There is no room for all of it, so there is for none of it.
+    let mut room = |count| pool.select(&mut BlockRoom::new(u64::MAX, u64::MAX, 9_000, count));
+    let selection = room(2);
+    assert_eq!(names(&selection.taken), [name(&alone)]);
+    let block = room(3).to_block();
+    assert_eq!((block.len(), block.bundles().len()), (3, 1));
+    pool.forget(good(&bank, &payments[2]).message_hashes());
+    assert_eq!(pool.len(), 1);
+
+    let broken = [
+        payment(1, 0),
+        Payment {
+            payer: NONCE + 1,
+            ..payment(2, 0)
+        },
+        payment(3, 0),
+    ];
+    let error = Rejection::Rule(TransactionError::InsufficientFundsForFee);
+    let rejection = Rejection::Bundle {
+        member: 1,
+        source: Box::new(error),
+    };
+    assert_eq!(candidate(&bank, &broken).err(), Some(rejection));
+    let stale = Payment {
+        blockhash: Some(Hash::new_from_array([8; 32])),
+        ..payment(4, 0)
+    };
+    let rejection = candidate(&bank, &[payment(1, 0), stale]).expect_err("it is stale");
+    let message = "transaction 1 of the bundle: its blockhash is none of the recent ones, \
+                   nor the stored nonce of its nonce account";
+    assert_eq!(rejection.to_string(), message);
 }
 
 #[test]
