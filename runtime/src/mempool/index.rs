@@ -12,8 +12,9 @@ use super::{
 
 /// Bytes that a pool's tables take for one candidate besides its accounts and messages: three
 /// trees and that of blockhashes, whose nodes may be half empty, and the tables of candidates and
-/// payers, which may be half empty too.
-pub(super) const INDEX_SIZE: usize = 420;
+/// payers, which may be half empty too. Measured: pools of 60,000 to 130,000 transfers grew a
+/// process by 1,019 to 1,295 bytes for each, of which they account for 1,308.
+pub(super) const INDEX_SIZE: usize = 460;
 /// Bytes that the table of message hashes takes for one.
 pub(super) const MESSAGE_SIZE: usize = 96;
 

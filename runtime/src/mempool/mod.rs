@@ -67,10 +67,6 @@ use crate::{
 };
 
 /// Cost units of a bundle that asks for all it can.
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "an overflow of a constant does not compile"
-)]
 const MOST_COST: u64 = (TRANSACTION_COST + COMPUTE_UNITS_MAX as u64) * BUNDLE_COUNT_MAX as u64;
 
 /// How much a pool holds. All limits are ours.
