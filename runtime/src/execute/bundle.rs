@@ -16,61 +16,63 @@ use lockstep_scheduler::{Access, AccessMode, TransactionIndex};
 use super::{
     Outcome, Recording, lockstep::Surroundings, transaction::process, workers::TransactionCells,
 };
-use crate::prepare::{
-    PreparedBlock,
-    bundles::{Bundles, Turn},
-};
+use crate::prepare::{PreparedBlock, bundles::Turn};
 
-/// The outcomes of a block's bundles while it runs.
-pub(super) struct BundleOutcomes<'b> {
-    bundles: &'b Bundles,
+/// The bundles of a block while it runs.
+pub(super) struct BundleRuns<'b> {
+    block: &'b PreparedBlock<'b>,
+    recording: Recording,
     /// By transaction index, at the last of each bundle; empty without bundles.
     outcomes: Vec<OnceLock<Vec<Outcome>>>,
 }
 
-impl<'b> BundleOutcomes<'b> {
-    /// Stands in for the outcome of a transaction of a bundle.
-    pub(super) const PENDING: Outcome = Outcome::Refused(TransactionError::CommitCancelled);
-
-    pub(super) fn new(block: &'b PreparedBlock<'_>) -> Self {
-        let bundles = block.bundles();
-        let count = if bundles.is_empty() {
+impl<'b> BundleRuns<'b> {
+    pub(super) fn new(block: &'b PreparedBlock<'b>, recording: Recording) -> Self {
+        let count = if block.bundles().is_empty() {
             0
         } else {
             block.transactions().len()
         };
         Self {
-            bundles,
+            block,
+            recording,
             outcomes: (0..count).map(|_| OnceLock::new()).collect(),
         }
     }
 
-    /// What there is to do where the plan names a transaction.
+    /// Whether a transaction is in a bundle.
     #[inline]
-    pub(super) fn turn(&self, index: TransactionIndex) -> Turn {
-        if self.outcomes.is_empty() {
-            Turn::Alone
-        } else {
-            self.bundles.turn(index)
-        }
+    pub(super) fn concern(&self, index: TransactionIndex) -> bool {
+        !self.outcomes.is_empty() && self.block.bundles().accesses(index).is_some()
     }
 
-    /// Puts down the outcomes of the bundle that ends with `last`.
-    pub(super) fn settle(&self, last: TransactionIndex, outcomes: Vec<Outcome>) -> Outcome {
-        let place = &self.outcomes[last.0 as usize];
-        place.set(outcomes).expect("a bundle runs once");
-        Self::PENDING
+    /// Does what there is to do where the plan names a transaction of a bundle. What it gives for
+    /// an outcome only stands in for it.
+    #[cold]
+    pub(super) fn run(
+        &self,
+        surroundings: Surroundings<'_>,
+        index: TransactionIndex,
+        cells: TransactionCells<'_>,
+        mut scratch: Scratch,
+    ) -> (Outcome, Scratch) {
+        if let Turn::Bundle(members) = self.block.bundles().turn(index) {
+            let outcomes;
+            (outcomes, scratch) =
+                surroundings.run_bundle(self.block, members, cells, scratch, self.recording);
+            let place = &self.outcomes[index.0 as usize];
+            place.set(outcomes).expect("a bundle runs once");
+        }
+        let pending = Outcome::Refused(TransactionError::CommitCancelled);
+        (pending, scratch)
     }
 
     /// Gives every transaction of a bundle its outcome.
     pub(super) fn write_to(self, outcomes: &mut [Outcome]) {
         for (last, bundle) in self.outcomes.into_iter().enumerate() {
             let bundle = bundle.into_inner().unwrap_or_default();
-            for (outcome, place) in bundle
-                .into_iter()
-                .rev()
-                .zip(outcomes[..=last].iter_mut().rev())
-            {
+            let places = outcomes[..=last].iter_mut().rev();
+            for (outcome, place) in bundle.into_iter().rev().zip(places) {
                 *place = outcome;
             }
         }

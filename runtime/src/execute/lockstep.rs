@@ -9,17 +9,12 @@ use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecuteError, Outcome, Recording,
-    bundle::BundleOutcomes,
+    bundle::BundleRuns,
     credits::{Credits, Share},
     transaction::process,
     workers::{TransactionCells, run},
 };
-use crate::{
-    bank::Bank,
-    prepare::{PreparedBlock, bundles::Turn},
-    sanitize::SanitizedTransaction,
-    threads::Threads,
-};
+use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
 /// Accounts loaded, or compared, by one task.
 const ACCOUNTS_PER_TASK: usize = 1_024;
@@ -70,7 +65,7 @@ pub fn execute(
     let environment = bank.environment();
     let before = accounts.0.clone();
     let credits = Credits::new(plan.table(), threads.count(), environment.rent());
-    let bundles = BundleOutcomes::new(block);
+    let bundles = BundleRuns::new(block, recording);
     let make_worker = || {
         let mut scratch = Some(Scratch::default());
         let share = credits.share();
@@ -83,14 +78,10 @@ pub fn execute(
                 addresses: block.addresses(),
                 credits: &share,
             };
-            let (outcome, used) = match bundles.turn(index) {
-                Turn::Alone => surroundings.run(transaction, cells, used, recording),
-                Turn::Bundle(members) => {
-                    let (outcomes, used) =
-                        surroundings.run_bundle(block, members, cells, used, recording);
-                    (bundles.settle(index, outcomes), used)
-                }
-                Turn::Void => (BundleOutcomes::PENDING, used),
+            let (outcome, used) = if bundles.concern(index) {
+                bundles.run(surroundings, index, cells, used)
+            } else {
+                surroundings.run(transaction, cells, used, recording)
             };
             scratch = Some(used);
             outcome
