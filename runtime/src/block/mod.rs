@@ -34,4 +34,4 @@ pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
 pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
-pub use wire::WireBlock;
+pub use wire::{BundleError, BundleRange, WireBlock};

@@ -6,18 +6,19 @@ use sha2::{Digest, Sha256};
 use super::header::BlockHeader;
 use crate::{
     execute::{Receipt, hash_receipt},
+    limits::MERKLE_FANOUT,
     merkle::{self, Node},
     threads::Threads,
 };
 
-/// The trees of transactions and of receipts are binary.
-const WIDTH: usize = 2;
+/// Children of a node of the trees of transactions and of receipts.
+const WIDTH: usize = MERKLE_FANOUT;
 
-/// The Merkle root over the transactions of a body: SHA-256 in a binary tree, leaves in body order.
+/// The Merkle root over the transactions of a body: SHA-256 in a tree 16 wide, leaves in body order.
 ///
 /// ```text
 /// leaf: SHA-256(0x04 | message hash 32)
-/// node: SHA-256(0x03 | child 32 | child 32), or of one child where a level is odd
+/// node: SHA-256(0x03 | child 32 | child 32 | ..), of 1 to 16 children
 /// ```
 ///
 /// `message_hashes` are those of the signed messages

@@ -4,7 +4,7 @@
 //! source -> prepared -> (limits) -> executed -> canonical order, plan over it -> roots -> bytes
 //! ```
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use lockstep_interface::{Hash, TransactionError};
 use lockstep_scheduler::{
@@ -24,7 +24,7 @@ use crate::{
     commit::Seal,
     engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
     execute::{Outcome, Receipt, Recording},
-    prepare::{PreparedBlock, Refusal},
+    prepare::{PreparedBlock, Refusal, bundles::Turn},
     threads::Threads,
 };
 
@@ -144,7 +144,7 @@ impl Fitting {
         if excess.is_empty() {
             return None;
         }
-        let excess: Vec<(u32, Refusal)> = excess
+        let mut excess: Vec<(u32, Refusal)> = excess
             .into_iter()
             .map(|(position, exceeded)| {
                 let error = match exceeded.resource {
@@ -156,15 +156,20 @@ impl Fitting {
                 (position, Refusal::Rule(error))
             })
             .collect();
-        let mut next_excess = excess.iter().map(|(position, _)| *position).peekable();
-        let mut block = WireBlock::default();
-        let mut places = Vec::new();
-        for (position, transaction) in (0u32..).zip(all.iter()) {
-            if next_excess.next_if_eq(&position).is_none() {
-                block.push(transaction);
-                places.push(position);
-            }
-        }
+        let is_excess = |position: u32| {
+            let found = excess.binary_search_by_key(&position, |(position, _)| *position);
+            found.is_ok()
+        };
+        let (block, places) = all.retain(|position| !is_excess(position));
+        // The others of a bundle go with the one that there is no room for.
+        let mut kept = places.iter().copied().peekable();
+        let positions = 0..u32::try_from(all.len()).expect("a block has fewer than 2^32");
+        let cancelled: Vec<u32> = positions
+            .filter(|position| kept.next_if_eq(position).is_none() && !is_excess(*position))
+            .collect();
+        let cancelled = cancelled.into_iter();
+        let error = TransactionError::CommitCancelled;
+        excess.extend(cancelled.map(|position| (position, Refusal::Rule(error.clone()))));
         Some(Self {
             block,
             places,
@@ -202,8 +207,21 @@ impl Sealed {
         let outcomes = unsealed.write_set.outcomes();
         let is_included =
             |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
+        let bundles = prepared.bundles();
         let order = unsealed.plan.order();
-        let included: Vec<TransactionIndex> = order.iter().copied().filter(is_included).collect();
+        let included: Vec<TransactionIndex> = if bundles.is_empty() {
+            order.iter().copied().filter(is_included).collect()
+        } else {
+            // What was a bundle stands in the block as transactions, one behind the other.
+            let members = |index: &TransactionIndex| match bundles.turn(*index) {
+                Turn::Alone => index.0..=index.0,
+                Turn::Bundle(members) => members,
+                // An empty range.
+                Turn::Void => RangeInclusive::new(1, 0),
+            };
+            let all = order.iter().flat_map(members).map(TransactionIndex);
+            all.filter(is_included).collect()
+        };
         let mut transactions = WireBlock::with_capacity(included.len(), wire.size());
         for index in &included {
             let position = prepared.transactions()[index.0 as usize].position;
@@ -216,13 +234,14 @@ impl Sealed {
             let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
             Ok(plan.into_plan())
         };
-        let (mut plan, mut shared_accounts) = if included.len() == order.len() {
+        let keeps_all = included.len() == order.len() && bundles.is_empty();
+        let (mut plan, mut shared_accounts) = if keeps_all {
             let relabelled = unsealed.plan.relabelled();
             let (plan, _) = relabelled.expect("the plan was checked and executed");
             (plan, shared_accounts(prepared.table(), &included))
         } else {
-            // A transaction turned out to be refused while it ran; what waits for it would wait
-            // in vain.
+            // A transaction turned out to be refused while it ran, and what waits for it would
+            // wait in vain; or one node of the plan was several transactions.
             (plan_again(strategy)?, Vec::new())
         };
         if limits.check_waits(&plan).is_err() {
