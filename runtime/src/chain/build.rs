@@ -196,41 +196,45 @@ impl Sealed {
         let outcomes = unsealed.write_set.outcomes();
         let is_included =
             |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
-        let order = unsealed.plan.order();
-        let included: Vec<TransactionIndex> = order.iter().copied().filter(is_included).collect();
-        let mut transactions = WireBlock::with_capacity(included.len(), wire.size());
-        for index in &included {
-            let position = prepared.transactions()[index.0 as usize].position;
-            let bytes = wire.get(position as usize);
-            transactions.push(bytes.expect("it came from there"));
-        }
-        // Any plan that keeps the order comes to the same.
-        let plan_again = |strategy: &dyn Strategy| -> Result<Plan, EngineError> {
+        let executed = unsealed.plan.order();
+        let mut order: Vec<TransactionIndex> =
+            executed.iter().copied().filter(is_included).collect();
+        let transactions_in = |order: &[TransactionIndex]| {
+            let mut transactions = WireBlock::with_capacity(order.len(), wire.size());
+            for index in order {
+                let position = prepared.transactions()[index.0 as usize].position;
+                let bytes = wire.get(position as usize);
+                transactions.push(bytes.expect("it came from there"));
+            }
+            transactions
+        };
+        // Any plan that keeps conflicting transactions in their order comes to the same. The body
+        // takes the canonical order of the new one.
+        let plan_again = |order: &mut Vec<TransactionIndex>, strategy: &dyn Strategy| {
+            let transactions = transactions_in(order);
             let prepared = engine.prepare(&unsealed.bank, &transactions)?;
             let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
-            Ok(plan.into_plan())
+            let (plan, places) = relabelled(&plan.into_plan());
+            *order = places.iter().map(|place| order[place.index()]).collect();
+            Ok::<Plan, EngineError>(plan)
         };
-        let (mut plan, mut shared_accounts) = if included.len() == order.len() {
-            let relabelled = unsealed.plan.relabelled();
-            let (plan, _) = relabelled.expect("the plan was checked and executed");
-            (plan, shared_accounts(prepared.table(), &included))
+        let (mut plan, mut shared_accounts) = if order.len() == executed.len() {
+            let (plan, _) = relabelled(&unsealed.plan);
+            (plan, shared_accounts(prepared.table(), &order))
         } else {
             // A transaction turned out to be refused while it ran; what waits for it would wait
             // in vain.
-            (plan_again(strategy)?, Vec::new())
+            (plan_again(&mut order, strategy)?, Vec::new())
         };
         if limits.check_waits(&plan).is_err() {
-            (plan, shared_accounts) = (plan_again(&Layered)?, Vec::new());
+            (plan, shared_accounts) = (plan_again(&mut order, &Layered)?, Vec::new());
         }
         let plan_digest = plan_digest(&plan, &shared_accounts);
         Ok(Self {
-            transactions,
+            transactions: transactions_in(&order),
             plan,
             shared_accounts,
-            seal: Seal {
-                order: included,
-                plan_digest,
-            },
+            seal: Seal { order, plan_digest },
         })
     }
 
@@ -262,6 +266,11 @@ impl Sealed {
         };
         Ok((built, bank))
     }
+}
+
+/// The plan over places in its canonical order, and that order.
+fn relabelled(plan: &Plan) -> (Plan, Vec<TransactionIndex>) {
+    plan.relabelled().expect("the plan was checked")
 }
 
 /// The accounts that several transactions credit at once, as a body in this order numbers them:

@@ -37,10 +37,7 @@ fn planners(seed: u64) -> Vec<Box<dyn Strategy>> {
 fn check_fates(chain: &Chain, parent: &Hash, given: &[Vec<u8>], built: &BuiltBlock) {
     let engine = Engine::new(1).unwrap();
     let slot = built.header.slot;
-    let bank = chain
-        .bank(parent)
-        .unwrap()
-        .child(slot, timestamp(slot));
+    let bank = chain.bank(parent).unwrap().child(slot, timestamp(slot));
     let wire: WireBlock = given.iter().collect();
     let serial = engine.process_serial(bank, &wire, None, false, Recording::NONE);
     let (_, receipts) = serial.unwrap();

@@ -100,9 +100,18 @@ impl Scene {
     }
 
     /// Adds a forged block that is sealed again, and one whose producer forgot to.
-    fn push_plan(&mut self, what: impl Into<String>, mut forgery: Forgery, rule: &'static [&'static str]) {
+    fn push_plan(
+        &mut self,
+        what: impl Into<String>,
+        mut forgery: Forgery,
+        rule: &'static [&'static str],
+    ) {
         let what = what.into();
-        self.push(format!("{what}, not sealed"), forgery.bytes(), &["Root.Plan"]);
+        self.push(
+            format!("{what}, not sealed"),
+            forgery.bytes(),
+            &["Root.Plan"],
+        );
         forgery.seal();
         self.push(what, forgery.bytes(), rule);
     }
@@ -148,10 +157,14 @@ impl Scene {
             block.header.state_root = None;
         });
         for slot in [0, 1] {
-            self.forge("slot of the past", &["Slot"], |block| block.header.slot = slot);
+            self.forge("slot of the past", &["Slot"], |block| {
+                block.header.slot = slot
+            });
         }
         for slot in [3, 500, u64::MAX] {
-            self.forge("another slot", &["Root.Delta"], |block| block.header.slot = slot);
+            self.forge("another slot", &["Root.Delta"], |block| {
+                block.header.slot = slot
+            });
         }
         for time in [0, -1, i64::MAX, i64::MIN] {
             self.forge("another time", &["Root.Delta"], |block| {
@@ -183,9 +196,17 @@ impl Scene {
         let bytes = self.built.bytes().to_vec();
         for _ in 0..8 {
             let size = random.random_range(0..bytes.len());
-            self.push(format!("cut at {size}"), bytes[..size].to_vec(), &["Encoding.Truncated"]);
+            self.push(
+                format!("cut at {size}"),
+                bytes[..size].to_vec(),
+                &["Encoding.Truncated"],
+            );
         }
-        self.push("a byte more", [&bytes[..], &[0]].concat(), &["Encoding.TrailingBytes"]);
+        self.push(
+            "a byte more",
+            [&bytes[..], &[0]].concat(),
+            &["Encoding.TrailingBytes"],
+        );
         let genuine = self.genuine();
         let message_start = BlockHeader::SIZE + 9 + 2 * genuine.body.sizes.len();
         let plan_start = message_start + genuine.body.bytes.len();
@@ -261,7 +282,11 @@ impl Scene {
         let cases: [(&str, Vec<u8>, &'static [&'static str]); 5] = [
             ("the same twice", twice, &["Refused.AlreadyProcessed"]),
             ("one of the parent's", old, &["Refused.AlreadyProcessed"]),
-            ("an unknown blockhash", stranger, &["Refused.BlockhashNotFound"]),
+            (
+                "an unknown blockhash",
+                stranger,
+                &["Refused.BlockhashNotFound"],
+            ),
             ("a payer without money", poor, &["Refused.AccountNotFound"]),
             ("one more", more.clone(), &["Root.Receipts"]),
         ];
@@ -313,7 +338,11 @@ impl Scene {
         for place in 0..body.waits.len().min(25) {
             let mut forgery = genuine.clone();
             let wait = forgery.body.waits.remove(place);
-            self.push_plan(format!("without wait {wait:?}"), forgery, &["Plan.Conflict"]);
+            self.push_plan(
+                format!("without wait {wait:?}"),
+                forgery,
+                &["Plan.Conflict"],
+            );
         }
         if body.waits.is_empty() {
             self.forge_lanes(&genuine, &conflicts);
@@ -325,22 +354,33 @@ impl Scene {
             let (waiting, after) = body.waits[0];
             let mut forgery = genuine.clone();
             forgery.body.waits[0] = (waiting, waiting.max(after) + 1);
-            self.push("a wait for what comes later", forgery.bytes(), &["Encoding"]);
+            self.push(
+                "a wait for what comes later",
+                forgery.bytes(),
+                &["Encoding"],
+            );
             let mut forgery = genuine.clone();
             forgery.body.waits.push((u32::MAX, 0));
-            self.push("a stranger's wait", forgery.bytes(), &["Encoding.NotCanonical"]);
+            self.push(
+                "a stranger's wait",
+                forgery.bytes(),
+                &["Encoding.NotCanonical"],
+            );
         }
         let mut forgery = genuine.clone();
         forgery.body.dispatch = 3;
-        self.push("an unknown dispatch", forgery.bytes(), &["Encoding.TooLarge"]);
+        self.push(
+            "an unknown dispatch",
+            forgery.bytes(),
+            &["Encoding.TooLarge"],
+        );
         self.forge_shared_accounts(&genuine);
     }
 
     /// Changes a plan of batches and lanes without waits.
     fn forge_lanes(&mut self, genuine: &Forgery, conflicts: &Conflicts) {
         let body = &genuine.body;
-        let lane_sizes: Vec<usize> =
-            body.lane_sizes.iter().map(|size| *size as usize).collect();
+        let lane_sizes: Vec<usize> = body.lane_sizes.iter().map(|size| *size as usize).collect();
         let mut lane = 0;
         let mut start = 0;
         let mut before = 0..0;
@@ -375,9 +415,9 @@ impl Scene {
             forgery.body.lane_order = (0..count).rev().collect();
             self.push("lanes reversed", forgery.bytes(), &["Encoding.PlanOrder"]);
         }
-        for (waiting, after, rule) in [
-            (1, 0, &["Plan.WaitInsideLane", "Plan.WaitAcrossBatches"][..]),
-        ] {
+        for (waiting, after, rule) in
+            [(1, 0, &["Plan.WaitInsideLane", "Plan.WaitAcrossBatches"][..])]
+        {
             if lane_sizes[0] > 1 {
                 let mut forgery = genuine.clone();
                 forgery.body.waits.push((waiting, after));
@@ -393,8 +433,16 @@ impl Scene {
         let changes: [(&str, Vec<u32>, &'static [&'static str]); 3] = [
             ("nothing shared", Vec::new(), &["Plan.Conflict"]),
             // The System program is the last account of the first transfer.
-            ("a stranger shared", vec![shared[0], 64 * count - 1], &["Share.Order"]),
-            ("a program shared", self.with_program(shared), &["Share.NotCreditable"]),
+            (
+                "a stranger shared",
+                vec![shared[0], 64 * count - 1],
+                &["Share.Order"],
+            ),
+            (
+                "a program shared",
+                self.with_program(shared),
+                &["Share.NotCreditable"],
+            ),
         ];
         for (what, accounts, rule) in changes {
             let is_serial = genuine.body.lane_sizes.len() == 1;
@@ -407,7 +455,11 @@ impl Scene {
         }
         let mut forgery = genuine.clone();
         forgery.body.shared_accounts = vec![shared[0], shared[0]];
-        self.push("shared twice", forgery.bytes(), &["Encoding.SharedAccountOrder"]);
+        self.push(
+            "shared twice",
+            forgery.bytes(),
+            &["Encoding.SharedAccountOrder"],
+        );
         forgery.body.shared_accounts = vec![64 * count];
         self.push("no account", forgery.bytes(), &["Encoding"]);
     }
@@ -439,7 +491,11 @@ impl Scene {
             let verdict = judge(&self.chain, &case.bytes);
             let reason = verdict.expect_err(&case.what);
             let is_expected = case.expected.iter().any(|name| reason.starts_with(name));
-            assert!(is_expected, "{}: {reason}, not {:?}", case.what, case.expected);
+            assert!(
+                is_expected,
+                "{}: {reason}, not {:?}",
+                case.what, case.expected
+            );
             if !LATE.contains(&&*reason) {
                 assert_eq!(run_count(), runs, "{} ran to find {reason}", case.what);
             }

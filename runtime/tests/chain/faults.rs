@@ -16,8 +16,8 @@ use lockstep_runtime::{
     engine::{Cancel, EngineError},
 };
 use lockstep_store::{
-    BlockBatch, BlockRecord, Change, MemoryStore, Serial, Store, StoreError, StoredBlock, load_trie,
-    sync::Shared,
+    BlockBatch, BlockRecord, Change, MemoryStore, Serial, Store, StoreError, StoredBlock,
+    load_trie, sync::Shared,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -41,7 +41,9 @@ struct StagedStore {
 
 impl fmt::Debug for StagedStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("StagedStore").finish_non_exhaustive()
+        formatter
+            .debug_struct("StagedStore")
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,10 +144,16 @@ fn a_failed_commit_stops_the_chain_and_leaves_it_readable() {
         });
         let error = chain.commit(&ids[3]).unwrap_err();
         assert!(error.to_string().contains("on purpose"), "{error}");
-        assert!(matches!(error, CommitError::Store { id, .. } if id == ids[2]), "{error}");
+        assert!(
+            matches!(error, CommitError::Store { id, .. } if id == ids[2]),
+            "{error}"
+        );
         store.strike();
         // Nothing is accepted any more, although the store would do it.
-        assert!(matches!(chain.commit(&ids[2]).unwrap_err(), CommitError::Stopped));
+        assert!(matches!(
+            chain.commit(&ids[2]).unwrap_err(),
+            CommitError::Stopped
+        ));
         let built = try_build(&chain, &request(&chain, ids[4]), &[]);
         assert!(matches!(built.unwrap_err(), BuildError::Stopped));
         let block = chain.read(blocks[3].bytes().into()).unwrap();
@@ -195,7 +203,10 @@ fn fail_each<R, E: fmt::Display>(
         match done {
             Ok(done) => return (call, done),
             Err(error) => {
-                assert!(error.to_string().contains("on purpose"), "call {call}: {error}");
+                assert!(
+                    error.to_string().contains("on purpose"),
+                    "call {call}: {error}"
+                );
                 check(error);
             }
         }
@@ -235,7 +246,10 @@ fn a_store_that_fails_to_read_is_named_as_such() {
             &store,
             || chain.execute(&block, &Cancel::default()),
             |error| {
-                assert!(matches!(error, BlockError::Engine(EngineError::Store(_))), "{error}");
+                assert!(
+                    matches!(error, BlockError::Engine(EngineError::Store(_))),
+                    "{error}"
+                );
                 assert_eq!(chain.view(&built.id).unwrap_err(), UnknownBlock(built.id));
             },
         );
@@ -245,7 +259,12 @@ fn a_store_that_fails_to_read_is_named_as_such() {
         let (calls, _) = fail_each(
             &store,
             || chain.simulate(&genesis, &simulation),
-            |error| assert!(matches!(error, SimulateError::Engine(EngineError::Store(_)))),
+            |error| {
+                assert!(matches!(
+                    error,
+                    SimulateError::Engine(EngineError::Store(_))
+                ))
+            },
         );
         assert!(calls > 1, "{calls}");
         let view = chain.view(&built.id).unwrap();

@@ -60,7 +60,9 @@ impl Forgery {
     pub(crate) fn append(&mut self, transaction: Vec<u8>) {
         let mut transactions = self.transactions();
         if !self.body.lane_order.is_empty() {
-            self.body.lane_order.push(u32::try_from(transactions.len()).unwrap());
+            self.body
+                .lane_order
+                .push(u32::try_from(transactions.len()).unwrap());
         }
         transactions.push(transaction);
         self.set_transactions(&transactions);
@@ -115,7 +117,8 @@ impl Conflicts {
     pub(crate) fn conflict(&self, one: usize, other: usize) -> bool {
         self.0[one].iter().any(|(address, writes)| {
             let same = self.0[other].iter().filter(|(key, _)| key == address);
-            same.into_iter().any(|(_, other_writes)| *writes || *other_writes)
+            same.into_iter()
+                .any(|(_, other_writes)| *writes || *other_writes)
         })
     }
 

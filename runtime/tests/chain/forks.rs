@@ -94,7 +94,8 @@ impl Forest {
         if is_new {
             assert_eq!(self.reference.replay(built.bytes()), built.receipts);
             self.known.push(built.id);
-            self.banks.push(Arc::downgrade(&producer.bank(&built.id).unwrap()));
+            self.banks
+                .push(Arc::downgrade(&producer.bank(&built.id).unwrap()));
         }
         self.tips.retain(|tip| *tip != parent);
         self.tips.push(built.id);

@@ -89,15 +89,26 @@ fn a_chain_that_is_opened_again_after_each_block_goes_on_as_if_never_closed() {
         assert_eq!((again.id, &again.refused), (built.id, &built.refused));
         for (place, (sent_at, _)) in sent.iter().enumerate() {
             let place = u32::try_from(old + place).unwrap();
-            let refused = built.refused.iter().find(|(position, _)| *position == place);
+            let refused = built
+                .refused
+                .iter()
+                .find(|(position, _)| *position == place);
             let (_, Refusal::Rule(error)) = refused.unwrap() else {
                 panic!("it was well-formed");
             };
             if height - sent_at <= BLOCKHASHES_MAX as u64 - 1 {
-                assert_eq!(*error, TransactionError::AlreadyProcessed, "{sent_at} {height}");
+                assert_eq!(
+                    *error,
+                    TransactionError::AlreadyProcessed,
+                    "{sent_at} {height}"
+                );
                 processed += 1;
             } else {
-                assert_eq!(*error, TransactionError::BlockhashNotFound, "{sent_at} {height}");
+                assert_eq!(
+                    *error,
+                    TransactionError::BlockhashNotFound,
+                    "{sent_at} {height}"
+                );
                 expired += 1;
             }
         }

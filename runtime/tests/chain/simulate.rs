@@ -148,5 +148,8 @@ fn a_simulation_names_what_it_lacks() {
     assert!(chain.simulate(&at, &simulation).unwrap()[0].is_ok());
     simulation.verify = true;
     let fates = chain.simulate(&at, &simulation).unwrap();
-    assert_eq!(fates, [Err(Refusal::Rule(TransactionError::SignatureFailure))]);
+    assert_eq!(
+        fates,
+        [Err(Refusal::Rule(TransactionError::SignatureFailure))]
+    );
 }

@@ -116,13 +116,26 @@ fn committing_a_grandchild_commits_its_ancestors_and_drops_their_rivals() {
         assert_eq!(chain.view(&lost).unwrap_err(), UnknownBlock(lost));
         let error = chain.commit(&lost).unwrap_err();
         assert!(matches!(error, CommitError::Unknown(UnknownBlock(id)) if id == lost));
-        let error = try_build(&chain, &BuildRequest { parent: lost, ..request(&chain, three) }, &[]);
+        let error = try_build(
+            &chain,
+            &BuildRequest {
+                parent: lost,
+                ..request(&chain, three)
+            },
+            &[],
+        );
         let error = error.unwrap_err();
         assert!(matches!(error, BuildError::ParentMissing(UnknownBlock(id)) if id == lost));
     }
     reference.check_at(&chain, &three);
     reference.check_at(&chain, &four);
-    let slots: Vec<u64> = chain.store().records(9).unwrap().iter().map(|record| record.slot).collect();
+    let slots: Vec<u64> = chain
+        .store()
+        .records(9)
+        .unwrap()
+        .iter()
+        .map(|record| record.slot)
+        .collect();
     assert_eq!(slots, [0, 1, 2, 3]);
     chain.commit(&four).unwrap();
     reference.check_store(&**chain.store(), &four);
@@ -152,7 +165,10 @@ fn a_discarded_block_is_forgotten_with_its_descendants() {
     drop(view);
     assert!(bank.upgrade().is_none(), "nobody looks at it any more");
     // It may come again.
-    assert_eq!(adopt(&chain, one.bytes()).receipts, Some(one.receipts.clone()));
+    assert_eq!(
+        adopt(&chain, one.bytes()).receipts,
+        Some(one.receipts.clone())
+    );
     chain.commit(&one.id).unwrap();
     assert_eq!(chain.discard(&other.id), Err(UnknownBlock(other.id)));
 }
@@ -171,7 +187,10 @@ fn what_does_not_follow_is_refused() {
         let built = try_build(&producer, &request, &[]);
         if slot == 0 {
             let error = built.unwrap_err();
-            assert!(matches!(error, BuildError::Slot { slot: 0, parent: 0 }), "{error}");
+            assert!(
+                matches!(error, BuildError::Slot { slot: 0, parent: 0 }),
+                "{error}"
+            );
         } else {
             producer.commit(&built.unwrap().id).unwrap();
         }
@@ -183,7 +202,10 @@ fn what_does_not_follow_is_refused() {
             ..request(&producer, seven)
         };
         let error = try_build(&producer, &request, &[]).unwrap_err();
-        assert!(matches!(error, BuildError::Slot { parent: 7, .. }), "{error}");
+        assert!(
+            matches!(error, BuildError::Slot { parent: 7, .. }),
+            "{error}"
+        );
     }
     let eight = build_on(&producer, seven, &[]);
     let block = verifier.read(eight.bytes().into()).unwrap();
@@ -201,7 +223,10 @@ fn what_does_not_follow_is_refused() {
     let BlockError::Invalid { reason, .. } = error else {
         panic!("{error}");
     };
-    assert!(matches!(*reason, InvalidBlock::Slot { slot: 7, parent: 7 }), "{reason}");
+    assert!(
+        matches!(*reason, InvalidBlock::Slot { slot: 7, parent: 7 }),
+        "{reason}"
+    );
     let request = BuildRequest {
         parent: STRANGER,
         ..request(&producer, seven)
@@ -228,9 +253,14 @@ fn what_is_cancelled_leaves_nothing_behind() {
     let block = verifier.read(built.bytes().into()).unwrap();
     let error = verifier.execute(&block, &cancel).unwrap_err();
     assert!(matches!(error, BlockError::Cancelled), "{error}");
-    assert_eq!(verifier.commit(&built.id).unwrap_err().to_string(),
-        CommitError::Unknown(UnknownBlock(built.id)).to_string());
-    assert_eq!(verifier.view(&built.id).unwrap_err(), UnknownBlock(built.id));
+    assert_eq!(
+        verifier.commit(&built.id).unwrap_err().to_string(),
+        CommitError::Unknown(UnknownBlock(built.id)).to_string()
+    );
+    assert_eq!(
+        verifier.view(&built.id).unwrap_err(),
+        UnknownBlock(built.id)
+    );
     verifier.execute(&block, &Cancel::default()).unwrap();
     verifier.commit(&built.id).unwrap();
     assert_eq!(head(&verifier), built.id);

@@ -59,7 +59,10 @@ fn check_views(store: Arc<dyn Store>, trie: Trie) {
             let place = views.len() - 2;
             let lost = views.remove(place);
             let error = lost.get(reference.addresses().next().unwrap()).unwrap_err();
-            assert!(matches!(error, ViewError::Dropped(id) if id == ahead), "{error}");
+            assert!(
+                matches!(error, ViewError::Dropped(id) if id == ahead),
+                "{error}"
+            );
         }
     }
     // Roots of old blocks prove what their views show.
@@ -142,6 +145,9 @@ fn a_block_that_lost_is_not_shown() {
     let address = reference.addresses().next().unwrap();
     for error in [view.get(address).map(drop), view.prove(address).map(drop)] {
         let error = error.unwrap_err();
-        assert!(matches!(error, ViewError::Dropped(id) if id == loser), "{error}");
+        assert!(
+            matches!(error, ViewError::Dropped(id) if id == loser),
+            "{error}"
+        );
     }
 }
