@@ -21,6 +21,7 @@ mod setting;
 
 mod blocks;
 mod byzantine;
+mod crash;
 mod faults;
 mod forks;
 mod reopen;
