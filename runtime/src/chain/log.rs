@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use crate::costs::CostTable;
 
-/// Joins a block's bytes and the costs learned up to it.
-pub(super) fn encode(block: &[&[u8]], costs: &CostTable) -> Arc<[u8]> {
+/// Appends to a block's bytes the costs learned up to it.
+pub(super) fn encode(mut block: Vec<u8>, costs: &CostTable) -> Entry {
     let costs = costs.encode();
     let size = u32::try_from(costs.len()).expect("costs take some kilobytes");
-    let mut entry = block.concat();
-    entry.extend(costs);
-    entry.extend(size.to_le_bytes());
-    entry.into()
+    block.extend(costs);
+    block.extend(size.to_le_bytes());
+    Arc::new(block)
 }
+
+/// What the log keeps of a block.
+pub(super) type Entry = Arc<Vec<u8>>;
 
 /// The block's bytes; `None` if there are none.
 pub(super) fn block(entry: &[u8]) -> Option<&[u8]> {
@@ -42,7 +44,7 @@ mod tests {
     #[test]
     fn an_entry_is_taken_apart_as_it_was_put_together() {
         let table = CostTable::default();
-        let entry = encode(&[b"he", b"ad"], &table);
+        let entry = encode(b"head".to_vec(), &table);
         assert_eq!(block(&entry), Some(b"head".as_slice()));
         assert_eq!(costs(&entry), Some(table));
         assert_eq!(block(&entry[1..]), Some(b"ead".as_slice()));

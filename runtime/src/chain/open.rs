@@ -73,7 +73,7 @@ fn resume(
             header = Some(genesis_header(record));
             continue;
         }
-        let entry = Entry::decode(record, &stored.body)?;
+        let entry = Logged::decode(record, &stored.body)?;
         processed.push(entry.processed(threads));
         if record.slot == tip.slot {
             header = Some(entry.block.header);
@@ -114,12 +114,12 @@ fn genesis_header(record: &BlockRecord) -> BlockHeader {
 }
 
 /// A block as the log has it.
-struct Entry {
+struct Logged {
     block: Block,
     costs: CostTable,
 }
 
-impl Entry {
+impl Logged {
     fn decode(record: &BlockRecord, body: &[u8]) -> Result<Self, OpenError> {
         let slot = record.slot;
         let parts = log::block(body).zip(log::costs(body));
