@@ -208,9 +208,9 @@ impl Sealed {
         let is_included =
             |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
         let bundles = prepared.bundles();
-        let order = unsealed.plan.order();
-        let included: Vec<TransactionIndex> = if bundles.is_empty() {
-            order.iter().copied().filter(is_included).collect()
+        let executed = unsealed.plan.order();
+        let mut order: Vec<TransactionIndex> = if bundles.is_empty() {
+            executed.iter().copied().filter(is_included).collect()
         } else {
             // What was a bundle stands in the block as transactions, one behind the other.
             let members = |index: &TransactionIndex| match bundles.turn(*index) {
@@ -219,43 +219,46 @@ impl Sealed {
                 // An empty range.
                 Turn::Void => RangeInclusive::new(1, 0),
             };
-            let all = order.iter().flat_map(members).map(TransactionIndex);
+            let all = executed.iter().flat_map(members).map(TransactionIndex);
             all.filter(is_included).collect()
         };
-        let mut transactions = WireBlock::with_capacity(included.len(), wire.size());
-        for index in &included {
-            let position = prepared.transactions()[index.0 as usize].position;
-            let bytes = wire.get(position as usize);
-            transactions.push(bytes.expect("it came from there"));
-        }
-        // Any plan that keeps the order comes to the same.
-        let plan_again = |strategy: &dyn Strategy| -> Result<Plan, EngineError> {
+        let transactions_in = |order: &[TransactionIndex]| {
+            let mut transactions = WireBlock::with_capacity(order.len(), wire.size());
+            for index in order {
+                let position = prepared.transactions()[index.0 as usize].position;
+                let bytes = wire.get(position as usize);
+                transactions.push(bytes.expect("it came from there"));
+            }
+            transactions
+        };
+        // Any plan that keeps conflicting transactions in their order comes to the same. The body
+        // takes the canonical order of the new one.
+        let plan_again = |order: &mut Vec<TransactionIndex>, strategy: &dyn Strategy| {
+            let transactions = transactions_in(order);
             let prepared = engine.prepare(&unsealed.bank, &transactions)?;
             let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
-            Ok(plan.into_plan())
+            let (plan, places) = relabelled(&plan.into_plan());
+            *order = places.iter().map(|place| order[place.index()]).collect();
+            Ok::<Plan, EngineError>(plan)
         };
-        let keeps_all = included.len() == order.len() && bundles.is_empty();
+        let keeps_all = order.len() == executed.len() && bundles.is_empty();
         let (mut plan, mut shared_accounts) = if keeps_all {
-            let relabelled = unsealed.plan.relabelled();
-            let (plan, _) = relabelled.expect("the plan was checked and executed");
-            (plan, shared_accounts(prepared.table(), &included))
+            let (plan, _) = relabelled(&unsealed.plan);
+            (plan, shared_accounts(prepared.table(), &order))
         } else {
             // A transaction turned out to be refused while it ran, and what waits for it would
             // wait in vain; or one node of the plan was several transactions.
-            (plan_again(strategy)?, Vec::new())
+            (plan_again(&mut order, strategy)?, Vec::new())
         };
         if limits.check_waits(&plan).is_err() {
-            (plan, shared_accounts) = (plan_again(&Layered)?, Vec::new());
+            (plan, shared_accounts) = (plan_again(&mut order, &Layered)?, Vec::new());
         }
         let plan_digest = plan_digest(&plan, &shared_accounts);
         Ok(Self {
-            transactions,
+            transactions: transactions_in(&order),
             plan,
             shared_accounts,
-            seal: Seal {
-                order: included,
-                plan_digest,
-            },
+            seal: Seal { order, plan_digest },
         })
     }
 
@@ -290,6 +293,11 @@ impl Sealed {
         };
         Ok((built, bank))
     }
+}
+
+/// The plan over places in its canonical order, and that order.
+fn relabelled(plan: &Plan) -> (Plan, Vec<TransactionIndex>) {
+    plan.relabelled().expect("the plan was checked")
 }
 
 /// The accounts that several transactions credit at once, as a body in this order numbers them:

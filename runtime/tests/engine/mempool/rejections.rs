@@ -231,16 +231,17 @@ fn signatures_are_verified_when_asked_for() {
     let right = message.sign(&[&key]).expect("the payer signs");
     let batch: WireBlock = [right, funding.bytes()].iter().collect();
     let threads = Threads::new(2).expect("threads can be started");
-    let reasons = |signatures| {
+    let reasons = |signatures: Signatures<'_>| {
         let mut pool = Mempool::new(MempoolLimits::STANDARD);
         let results = pool.submit_batch(&batch, &bank, signatures, &threads);
         let results = results.expect("a store in memory does not fail");
         results.into_iter().map(Result::err).collect::<Vec<_>>()
     };
+    let verifier = Verifier::default();
     let missing = Some(Rejection::Rule(TransactionError::AccountNotFound));
     let wrong = Some(Rejection::Rule(TransactionError::SignatureFailure));
     assert_eq!(
-        reasons(Signatures::Verify(&Verifier::default())),
+        reasons(Signatures::Verify(&verifier)),
         [missing.clone(), wrong]
     );
     assert_eq!(reasons(Signatures::Trusted), [missing, None]);

@@ -8,6 +8,7 @@
 mod crash;
 mod damage;
 mod faults;
+mod power;
 mod steps;
 
 use std::{collections::BTreeMap, fmt, path::Path};
