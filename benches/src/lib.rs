@@ -21,6 +21,7 @@ pub mod chain;
 pub mod compare;
 pub mod conformance;
 pub mod dimacs;
+pub mod durable;
 pub mod explain;
 pub mod ledger;
 pub mod planning;

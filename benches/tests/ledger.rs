@@ -28,6 +28,7 @@ use lockstep_runtime::chain::{
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::execute::Recording;
 use lockstep_runtime::threads::Threads;
+use lockstep_runtime::verify::Verifier;
 use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::{DiskOptions, DiskStore};
 use serde_json::Value;
@@ -82,6 +83,7 @@ fn open(path: &str, programs: ProgramTable) -> Chain {
     let options = ChainOptions {
         threads: threads.clone(),
         reader_threads: threads.clone(),
+        verifier: Verifier::default(),
         limits: BlockLimits::UNLIMITED,
         verifies_signatures: true,
         shares_credits: true,

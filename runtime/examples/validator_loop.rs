@@ -16,6 +16,7 @@ use lockstep_runtime::{
     engine::Cancel,
     execute::Recording,
     threads::Threads,
+    verify::Verifier,
     wire::MessageBuilder,
 };
 use lockstep_scheduler::{Auto, Mode};
@@ -37,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = ChainOptions {
         threads: Threads::new(2)?,
         reader_threads: Threads::new(2)?,
+        verifier: Verifier::default(),
         limits: BlockLimits::MAINNET,
         verifies_signatures: true,
         shares_credits: true,
@@ -63,7 +65,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let message = MessageBuilder::new(wallets[place], parent.to_bytes(), &pay);
             pool.push(&message.compile()?.sign(&[key])?);
         }
-        let (mut pool, _) = VerifiedTransactions::verify(pool, &options.reader_threads);
+        let (mut pool, _) =
+            VerifiedTransactions::verify(pool, &options.verifier, &options.reader_threads);
 
         let request = BuildRequest {
             parent,

@@ -32,6 +32,7 @@ use crate::{
     },
     prepare::{ParsedBlock, PreparedBlock},
     threads::{Threads, ThreadsError},
+    verify::Verifier,
 };
 
 mod given;
@@ -184,6 +185,7 @@ pub struct Engine {
     threads: Threads,
     /// One key for all blocks, so that addresses hash alike in all stages.
     hasher: RandomState,
+    verifier: Verifier,
     /// Whether transactions that only credit an account may do so at once.
     shares_credits: bool,
     is_poisoned: bool,
@@ -203,6 +205,7 @@ impl Engine {
         Self {
             threads,
             hasher: RandomState::new(),
+            verifier: Verifier::default(),
             shares_credits: true,
             is_poisoned: false,
         }
@@ -323,6 +326,7 @@ impl Engine {
         Run {
             threads: &self.threads,
             hasher: &self.hasher,
+            verifier: &self.verifier,
             // Balances are known only to who has the account for himself.
             shares_credits: self.shares_credits && !options.recording.balances,
             options,
@@ -345,7 +349,7 @@ impl Engine {
         let threads = Threads::new(1).expect("one thread needs no pool");
         let mut parsed = ParsedBlock::parse(block, &threads);
         if verify {
-            parsed.verify(&threads);
+            parsed.verify(&self.verifier, &threads);
         }
         let mut prepared = parsed.prepare(&bank, &threads, &self.hasher)?;
         let wire_order: Vec<TransactionIndex>;
@@ -388,6 +392,7 @@ impl IsPoisoned for GivenError {
 struct Run<'e> {
     threads: &'e Threads,
     hasher: &'e RandomState,
+    verifier: &'e Verifier,
     shares_credits: bool,
     options: &'e BlockOptions<'e>,
     cancel: Option<&'e Cancel>,
@@ -453,7 +458,7 @@ impl Run<'_> {
         let mut parsed = ParsedBlock::parse(block, self.threads);
         observer.finished(Stage::Parse);
         if self.options.verify {
-            parsed.verify(self.threads);
+            parsed.verify(self.verifier, self.threads);
             observer.finished(Stage::Verify);
         }
         self.check_cancelled()?;

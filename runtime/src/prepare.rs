@@ -24,7 +24,7 @@ use crate::{
     block::WireBlock,
     sanitize::{SanitizedChunk, SanitizedTransaction},
     threads::Threads,
-    verify::verify,
+    verify::Verifier,
     wire::{ParseError, TransactionView},
 };
 
@@ -85,10 +85,10 @@ impl<'b> ParsedBlock<'b> {
     }
 
     /// Refuses the transactions with a wrong signature (ZIP 215).
-    pub fn verify(&mut self, threads: &Threads) {
+    pub fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
         let verdicts = threads.map_chunks(&self.views, SIGNATURES_PER_TASK, |part| {
             let views: Vec<TransactionView<'_>> = part.iter().map(|(_, view)| *view).collect();
-            verify(&views)
+            verifier.verify(&views)
         });
         let mut verdicts = verdicts.into_iter().flatten();
         let refused = &mut self.refused;

@@ -23,7 +23,7 @@
 //! each thread a part of their views.
 #![forbid(unsafe_code)]
 
-use std::iter::once;
+use std::{iter::once, sync::Arc};
 
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
@@ -31,12 +31,18 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use sha2::{Digest, Sha256, Sha512};
 
+mod keys;
+
+use self::keys::KeyCache;
 use crate::wire::TransactionView;
 use crate::wire::limits::{ADDRESS_SIZE, SIGNATURE_SIZE};
 
 /// Signatures in one sum. Longer sums gain next to nothing where every key is another; from 95
 /// signatures with as many keys on, sums are done in buckets, which is what makes them cheap.
 pub const BATCH_SIZE: usize = 512;
+
+/// Keys that are remembered where nobody says how many.
+pub const KEY_COUNT_DEFAULT: usize = 1 << 20;
 
 /// Signatures in one sum when a whole batch has failed, to narrow down where. Sums of so few cost
 /// as much for each signature as sums of 64, so fewer are left to check one by one.
@@ -69,27 +75,64 @@ const PROBE_SIZE: usize = 8;
 /// # Ok::<(), lockstep_runtime::wire::BuildError>(())
 /// ```
 pub fn verify(views: &[TransactionView<'_>]) -> Vec<bool> {
-    let mut verdicts = vec![true; views.len()];
-    let mut claims: Vec<Claim<'_>> = Vec::with_capacity(views.len());
-    for (transaction, view) in views.iter().enumerate() {
-        let signed = view.static_keys().iter().zip(view.signatures());
-        claims.extend(signed.map(|(key, signature)| Claim {
-            transaction,
-            key,
-            signature,
-            message: view.message_bytes(),
-        }));
-    }
-    claims.sort_unstable_by_key(|claim| claim.key);
+    Verifier::new(0).verify(views)
+}
 
-    let mut batch = Batch::default();
-    for claims in claims.chunks(BATCH_SIZE) {
-        batch.decode(claims, &mut verdicts);
-        for transaction in batch.find_wrong() {
-            verdicts[transaction] = false;
+/// Verifies signatures, and remembers the keys of signers. Clones remember together.
+///
+/// What is remembered makes no difference to a verdict, and saves a fifth of the work for a
+/// signer that is known.
+///
+/// ```
+/// use lockstep_runtime::verify::Verifier;
+///
+/// let verifier = Verifier::default();
+/// assert!(verifier.verify(&[]).is_empty());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    keys: Arc<KeyCache>,
+}
+
+impl Default for Verifier {
+    /// Remembers [`KEY_COUNT_DEFAULT`] keys.
+    fn default() -> Self {
+        Self::new(KEY_COUNT_DEFAULT)
+    }
+}
+
+impl Verifier {
+    /// Remembers at most about `key_count` keys; each takes up to 250 bytes.
+    pub fn new(key_count: usize) -> Self {
+        Self {
+            keys: Arc::new(KeyCache::new(key_count)),
         }
     }
-    verdicts
+
+    /// See [`verify`].
+    pub fn verify(&self, views: &[TransactionView<'_>]) -> Vec<bool> {
+        let mut verdicts = vec![true; views.len()];
+        let mut claims: Vec<Claim<'_>> = Vec::with_capacity(views.len());
+        for (transaction, view) in views.iter().enumerate() {
+            let signed = view.static_keys().iter().zip(view.signatures());
+            claims.extend(signed.map(|(key, signature)| Claim {
+                transaction,
+                key,
+                signature,
+                message: view.message_bytes(),
+            }));
+        }
+        claims.sort_unstable_by_key(|claim| claim.key);
+
+        let mut batch = Batch::default();
+        for claims in claims.chunks(BATCH_SIZE) {
+            batch.decode(claims, &self.keys, &mut verdicts);
+            for transaction in batch.find_wrong() {
+                verdicts[transaction] = false;
+            }
+        }
+        verdicts
+    }
 }
 
 /// That `key` has signed `message`, as a transaction says.
@@ -125,14 +168,12 @@ struct Batch {
 impl Batch {
     /// Replaces the batch by these claims, which are sorted by key. Those that do not decode are
     /// wrong and stay out.
-    fn decode(&mut self, claims: &[Claim<'_>], verdicts: &mut [bool]) {
+    fn decode(&mut self, claims: &[Claim<'_>], keys: &KeyCache, verdicts: &mut [bool]) {
         self.signers.clear();
         self.equations.clear();
         for claims in claims.chunk_by(|one, next| one.key == next.key) {
             let signer = self.signers.len();
-            let point = claims
-                .first()
-                .and_then(|claim| CompressedEdwardsY(*claim.key).decompress());
+            let point = claims.first().and_then(|claim| keys.decode(claim.key));
             if let Some(point) = point {
                 self.signers.push(point);
             }

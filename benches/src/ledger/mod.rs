@@ -25,6 +25,7 @@ use lockstep_runtime::chain::{
     snapshot::{self, ExportError, Exported, ImportError, Progress},
 };
 use lockstep_runtime::threads::{Threads, ThreadsError};
+use lockstep_runtime::verify::Verifier;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
@@ -132,6 +133,7 @@ fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
     ChainOptions {
         threads: threads.clone(),
         reader_threads: threads.clone(),
+        verifier: Verifier::default(),
         limits: BlockLimits::UNLIMITED,
         verifies_signatures,
         shares_credits: true,

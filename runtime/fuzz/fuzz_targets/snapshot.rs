@@ -17,6 +17,7 @@ use lockstep_runtime::{
     engine::Cancel,
     execute::Recording,
     threads::Threads,
+    verify::Verifier,
 };
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{MemoryStore, Trie};
@@ -38,6 +39,7 @@ fn options() -> ChainOptions {
     ChainOptions {
         threads: threads.clone(),
         reader_threads: threads,
+        verifier: Verifier::default(),
         limits: BlockLimits::MAINNET,
         verifies_signatures: true,
         shares_credits: true,

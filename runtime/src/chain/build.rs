@@ -11,7 +11,13 @@ use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
 
-use super::{Chain, error::BuildError, forks::Node, log, source::TransactionSource};
+use super::{
+    Chain,
+    error::BuildError,
+    forks::Node,
+    log::{self, Entry},
+    source::TransactionSource,
+};
 use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, BlockUsage, BodyParts, Resource, WireBlock, plan_digest},
@@ -52,7 +58,7 @@ pub struct BuiltBlock {
     pub refused: Vec<(u32, Refusal)>,
     /// The plan it was executed by, over the places of the body.
     pub plan: Plan,
-    entry: Arc<[u8]>,
+    entry: Entry,
 }
 
 impl BuiltBlock {
@@ -240,13 +246,16 @@ impl Sealed {
         unsealed: UnsealedBlock<'_>,
     ) -> Result<(BuiltBlock, Arc<FrozenBank>), BuildError> {
         let parts = BodyParts::new(&self.transactions, &self.plan, &self.shared_accounts)?;
-        let (processed, body) = threads.join(
+        // The bytes are made while the roots are computed; what the header says comes last.
+        let unsealed_header = *unsealed.bank.parent().header();
+        let (processed, mut bytes) = threads.join(
             || unsealed.freeze(threads, Some(&self.seal)),
-            || parts.encode(),
+            || parts.encode_block(&unsealed_header),
         );
         let bank = processed.bank;
         let header = *bank.header();
-        let entry = log::encode(&[&header.encode(), &body], bank.costs());
+        bytes[..BlockHeader::SIZE].copy_from_slice(&header.encode());
+        let entry = log::encode(bytes, bank.costs());
         let positions = self.seal.order.iter().map(|index| {
             let transaction = &processed.prepared.transactions()[index.0 as usize];
             transaction.position as usize

@@ -59,7 +59,7 @@ impl ReadBlock {
         let mut refused = threads.enter(|| {
             let mut parsed = ParsedBlock::parse(body.transactions(), threads);
             if options.verifies_signatures {
-                parsed.verify(threads);
+                parsed.verify(&options.verifier, threads);
             }
             parsed.into_refused()
         });
@@ -124,7 +124,7 @@ pub(super) fn execute(
         Failure::Invalid(reason) => BlockError::Invalid { id, reason },
         Failure::Engine(error) => error.into(),
     })?;
-    let entry = log::encode(&[&block.bytes], bank.costs());
+    let entry = log::encode(block.bytes.to_vec(), bank.costs());
     let inserted = chain.forks.write().insert(Node { bank, entry });
     inserted.map_err(missing)?;
     Ok(ExecutedBlock {

@@ -9,6 +9,7 @@ use lockstep_interface::Hash;
 
 use super::{
     error::UnknownBlock,
+    log::Entry,
     view::{Standpoint, View},
 };
 use crate::bank::FrozenBank;
@@ -18,7 +19,7 @@ use crate::bank::FrozenBank;
 pub(super) struct Node {
     pub(super) bank: Arc<FrozenBank>,
     /// What the log will keep of it.
-    pub(super) entry: Arc<[u8]>,
+    pub(super) entry: Entry,
 }
 
 /// All known blocks.

@@ -25,14 +25,16 @@ use crate::{
 /// The first byte of a summary.
 const SUMMARY: u8 = 0;
 
-/// Joins a block's bytes and the costs learned up to it.
-pub(super) fn encode(block: &[&[u8]], costs: &CostTable) -> Arc<[u8]> {
+/// What the log keeps of a block.
+pub(super) type Entry = Arc<Vec<u8>>;
+
+/// Appends to a block's bytes the costs learned up to it.
+pub(super) fn encode(mut block: Vec<u8>, costs: &CostTable) -> Entry {
     let costs = costs.encode();
     let size = u32::try_from(costs.len()).expect("costs take some kilobytes");
-    let mut entry = block.concat();
-    entry.extend(costs);
-    entry.extend(size.to_le_bytes());
-    entry.into()
+    block.extend(costs);
+    block.extend(size.to_le_bytes());
+    Arc::new(block)
 }
 
 /// Joins what is known of a block that came with a snapshot.
@@ -40,12 +42,11 @@ pub(super) fn encode_summary(
     header: &BlockHeader,
     message_hashes: &[Hash],
     costs: &CostTable,
-) -> Arc<[u8]> {
-    let hashes: Vec<[u8; 32]> = message_hashes.iter().map(|hash| hash.to_bytes()).collect();
-    encode(
-        &[&[SUMMARY], &header.encode(), hashes.as_flattened()],
-        costs,
-    )
+) -> Entry {
+    let mut summary = vec![SUMMARY];
+    summary.extend(header.encode());
+    summary.extend(message_hashes.iter().flat_map(|hash| hash.to_bytes()));
+    encode(summary, costs)
 }
 
 /// The bytes of a block as the log of a store keeps it; `None` if there are none: of the genesis,
@@ -105,7 +106,7 @@ fn genesis_header(record: &BlockRecord) -> BlockHeader {
 
 /// A block as the log has it, read.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Logged {
     pub(super) header: BlockHeader,
     pub(super) costs: CostTable,
     pub(super) messages: Messages,
@@ -120,7 +121,7 @@ pub(super) enum Messages {
     Hashes(Vec<Hash>),
 }
 
-impl Entry {
+impl Logged {
     /// Reads a block of the log. O(transactions) hashes.
     pub(super) fn read(stored: &StoredBlock, threads: &Threads) -> Result<Self, OpenError> {
         let slot = stored.record.slot;
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn an_entry_is_taken_apart_as_it_was_put_together() {
         let table = CostTable::default();
-        let entry = encode(&[b"he", b"ad"], &table);
+        let entry = encode(b"head".to_vec(), &table);
         assert_eq!(logged_block(&entry), Some(b"head".as_slice()));
         assert_eq!(split(&entry).unwrap().1, table.encode());
         assert_eq!(logged_block(&entry[1..]), Some(b"ead".as_slice()));
@@ -214,7 +215,7 @@ mod tests {
         let block_id = header.id();
         let record = BlockRecord { block_id, ..record };
         let threads = Threads::new(1).unwrap();
-        let entry = Entry::read(&StoredBlock { record, body }, &threads).unwrap();
+        let entry = Logged::read(&StoredBlock { record, body }, &threads).unwrap();
         assert_eq!(entry.header, header);
         assert_eq!(entry.message_hashes(), hashes);
     }

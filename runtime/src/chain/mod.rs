@@ -59,6 +59,7 @@ use crate::{
     execute::Receipt,
     prepare::Refusal,
     threads::Threads,
+    verify::Verifier,
 };
 
 /// Blocks whose records are kept in the log whatever is pruned: those that a lookup table may
@@ -177,6 +178,8 @@ pub struct ChainOptions {
     /// Threads that verify signatures. Others than those that execute let the system overlap
     /// the two.
     pub reader_threads: Threads,
+    /// Verifies the signatures of blocks.
+    pub verifier: Verifier,
     /// What blocks may hold.
     pub limits: BlockLimits,
     /// Whether the signatures of blocks are verified when they are read. False only for bytes

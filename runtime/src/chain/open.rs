@@ -9,7 +9,7 @@ use super::{
     Chain, ChainOptions,
     error::OpenError,
     forks::Forks,
-    log::{self, Entry, Messages},
+    log::{self, Logged, Messages},
 };
 use crate::{
     bank::{FrozenBank, Genesis, ImportedSet, ProcessedSet, Resumed},
@@ -73,7 +73,7 @@ fn resume(
         if stored.body.is_empty() && record.slot != genesis.slot {
             return Err(log::wrong(record.slot, "is no block"));
         }
-        let entry = Entry::read(&stored, threads)?;
+        let entry = Logged::read(&stored, threads)?;
         match &entry.messages {
             Messages::Hashes(hashes) => imported.extend(record.block_id, hashes),
             Messages::Full(messages) => processed.push(processed_set(messages)),

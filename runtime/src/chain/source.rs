@@ -5,6 +5,7 @@ use crate::{
     block::{BlockLimits, WireBlock},
     prepare::{ParsedBlock, Refusal},
     threads::Threads,
+    verify::Verifier,
 };
 
 /// Gives transactions for a block: a mempool, usually.
@@ -23,23 +24,28 @@ pub struct VerifiedTransactions(WireBlock);
 impl VerifiedTransactions {
     /// Verifies signatures (ZIP 215). Tells what was left out, and why, by place.
     ///
-    /// About 13 microseconds of one core for each signature; wants some thousands at a time.
+    /// About 10 to 13 microseconds of one core for each signature; wants some thousands at a time.
     ///
     /// ```
     /// use lockstep_runtime::block::WireBlock;
     /// use lockstep_runtime::chain::VerifiedTransactions;
-    /// use lockstep_runtime::threads::Threads;
+    /// use lockstep_runtime::{threads::Threads, verify::Verifier};
     ///
+    /// let (verifier, threads) = (Verifier::default(), Threads::new(1)?);
     /// let block = WireBlock::from_iter([b"nonsense"]);
-    /// let (verified, refused) = VerifiedTransactions::verify(block, &Threads::new(1)?);
+    /// let (verified, refused) = VerifiedTransactions::verify(block, &verifier, &threads);
     /// assert!(verified.block().is_empty());
     /// assert_eq!(refused[0].0, 0);
     /// # Ok::<(), lockstep_runtime::threads::ThreadsError>(())
     /// ```
-    pub fn verify(block: WireBlock, threads: &Threads) -> (Self, Vec<(u32, Refusal)>) {
+    pub fn verify(
+        block: WireBlock,
+        verifier: &Verifier,
+        threads: &Threads,
+    ) -> (Self, Vec<(u32, Refusal)>) {
         let refused = threads.enter(|| {
             let mut parsed = ParsedBlock::parse(&block, threads);
-            parsed.verify(threads);
+            parsed.verify(verifier, threads);
             parsed.into_refused()
         });
         let block = without(block, &refused);

@@ -15,6 +15,7 @@ use lockstep_runtime::{
     engine::Cancel,
     execute::Recording,
     threads::Threads,
+    verify::Verifier,
     wire::MessageBuilder,
 };
 use lockstep_scheduler::{Layered, Mode};
@@ -44,6 +45,7 @@ pub(crate) fn options() -> ChainOptions {
     ChainOptions {
         threads: threads.clone(),
         reader_threads: threads,
+        verifier: Verifier::default(),
         limits: BlockLimits::MAINNET,
         verifies_signatures: true,
         shares_credits: true,

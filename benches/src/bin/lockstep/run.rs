@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::source::{Source, all_cores, find_strategy};
 use crate::text;
 
+mod durable;
 mod show;
 
 /// Transactions run where nobody says how many.
@@ -48,6 +50,13 @@ pub(crate) struct Arguments {
     /// Leave out the check against the serial run
     #[arg(long)]
     no_check: bool,
+    /// Run on a ledger on disk in this directory, every block durable; made if there is none
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// MiB of the ledger's accounts kept in memory
+    #[arg(long, value_name = "N", requires = "store",
+        default_value_t = durable::CACHE_MIB_DEFAULT)]
+    cache_mib: u64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -107,6 +116,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         verify: arguments.verify,
         checks: !arguments.no_check,
     };
+    if let Some(path) = &arguments.store {
+        let options = durable::options(path, arguments.cache_mib, &options)?;
+        return durable::run(arguments, &workload, &indexes, options);
+    }
     let mut chain = Chain::open(&workload, options).map_err(failure)?;
     let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
     for &index in &indexes {

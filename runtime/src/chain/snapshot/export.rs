@@ -15,7 +15,7 @@ use crate::{
     bank::FrozenBank,
     chain::{
         Chain,
-        log::{self, Entry},
+        log::{self, Logged},
     },
     threads::Threads,
 };
@@ -113,7 +113,7 @@ fn block_payload(
     let mut payload = stored.record.block_id.to_bytes().to_vec();
     payload.extend(header.encode());
     if is_recent {
-        let hashes = Entry::read(stored, threads)?.message_hashes();
+        let hashes = Logged::read(stored, threads)?.message_hashes();
         let found = hashes.len();
         let slot = stored.record.slot;
         if found > TRANSACTIONS_MAX {

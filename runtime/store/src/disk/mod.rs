@@ -203,6 +203,9 @@ impl DiskStore {
 
 /// The changes without those that a later one of the same address replaces.
 fn last_of_each(changes: &[Change]) -> Vec<&Change> {
+    if changes.is_sorted_by(|(one, _), (other, _)| one < other) {
+        return changes.iter().collect();
+    }
     let mut changes: Vec<&Change> = changes.iter().rev().collect();
     // A stable sort keeps the last change of an address before the others.
     changes.sort_by_key(|(address, _)| *address);

@@ -1,0 +1,223 @@
+//! `lockstep run --store`: the load on a ledger on disk.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use lockstep_benches::chain::rate;
+use lockstep_benches::durable::{Durable, DurableError, DurableOptions, Measured, STRETCH};
+use lockstep_benches::workload::Workload;
+use lockstep_runtime::chain::{BlockEngine, OpenError};
+use lockstep_store::StoreError;
+use serde::Serialize;
+
+use super::{Arguments, peak_rss_mib};
+use crate::failure::Failure;
+use crate::text::{self, BOLD, paint, rounded, thousands};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    workload: String,
+    store: String,
+    strategy: String,
+    mode: &'static str,
+    threads: usize,
+    seed: u64,
+    verify: bool,
+    transactions: usize,
+    succeeded: usize,
+    failed: usize,
+    refused: usize,
+    blocks: usize,
+    seconds: Seconds,
+    /// Transactions a second, from signed bytes in memory to durable blocks.
+    tps: f64,
+    /// Slot of the newest durable block.
+    slot: u64,
+    block: String,
+    state_root: String,
+    /// Accounts read from memory, of those read at all.
+    cache_hits: f64,
+    peak_rss_mib: Option<f64>,
+}
+
+/// Stages overlap, so that their times do not add up to the total.
+#[derive(Serialize)]
+struct Seconds {
+    verify: f64,
+    build: f64,
+    commit: f64,
+    total: f64,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    workload: &Workload,
+    indexes: &[usize],
+    options: DurableOptions<'_>,
+) -> Result<ExitCode, Failure> {
+    let mut ledger = Durable::open(workload, options).map_err(failure)?;
+    let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
+    for stretch in indexes.chunks(STRETCH) {
+        let ran = ledger.run(workload, stretch, &|| bar.inc(1));
+        ran.map_err(failure)?;
+    }
+    bar.finish_and_clear();
+    let report = Report::of(&ledger, workload, &options, arguments.source.seed);
+    if arguments.json {
+        text::print_json(&report)?;
+    } else {
+        text::print(&report.summary())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Report {
+    fn of(
+        ledger: &Durable<'_>,
+        workload: &Workload,
+        options: &DurableOptions<'_>,
+        seed: u64,
+    ) -> Self {
+        let Measured {
+            blocks,
+            transactions,
+            succeeded,
+            failed,
+            refused,
+            total,
+            verify,
+            build,
+            commit,
+        } = ledger.measured();
+        let (block, header) = ledger.chain().head();
+        let (hits, misses) = ledger.cache_counts();
+        let base58 = |bytes: [u8; 32]| bs58::encode(bytes).into_string();
+        Self {
+            workload: workload.name().to_owned(),
+            store: options.path.display().to_string(),
+            strategy: options.strategy.name().to_owned(),
+            mode: options.mode.name(),
+            threads: options.threads.get(),
+            seed,
+            verify: options.verify,
+            transactions,
+            succeeded,
+            failed,
+            refused,
+            blocks,
+            seconds: Seconds {
+                verify: verify.as_secs_f64(),
+                build: build.as_secs_f64(),
+                commit: commit.as_secs_f64(),
+                total: total.as_secs_f64(),
+            },
+            tps: rate(transactions, total.as_secs_f64()),
+            slot: header.slot,
+            block: base58(block.to_bytes()),
+            state_root: base58(header.state_root.unwrap_or_default().to_bytes()),
+            cache_hits: share(hits, misses),
+            peak_rss_mib: peak_rss_mib(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let Seconds {
+            verify,
+            build,
+            commit,
+            total,
+        } = self.seconds;
+        let mut lines = vec![
+            ("throughput", format!("{} tx/s, durable", rounded(self.tps))),
+            (
+                "outcome",
+                format!(
+                    "{} succeeded, {} failed, {} refused",
+                    thousands(self.succeeded),
+                    thousands(self.failed),
+                    thousands(self.refused)
+                ),
+            ),
+            (
+                "stages",
+                format!(
+                    "side by side: verify {}, build {}, commit {}; {} in all",
+                    text::seconds(verify),
+                    text::seconds(build),
+                    text::seconds(commit),
+                    text::seconds(total)
+                ),
+            ),
+            (
+                "cache",
+                format!("{:.1}% of reads from memory", self.cache_hits * 100.0),
+            ),
+            ("newest", format!("slot {}, {}", self.slot, self.block)),
+            ("state root", self.state_root.clone()),
+        ];
+        if let Some(peak) = self.peak_rss_mib {
+            lines.push(("peak memory", format!("{} MiB", rounded(peak))));
+        }
+        let mut out = format!(
+            "{}  {} transactions in {} durable blocks, seed {}\n\n",
+            paint(BOLD, &self.workload),
+            thousands(self.transactions),
+            thousands(self.blocks),
+            self.seed
+        );
+        for (name, text) in lines {
+            let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
+        }
+        out
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share for people needs no 64 bits"
+)]
+fn share(hits: u64, misses: u64) -> f64 {
+    let all = hits.saturating_add(misses);
+    if all == 0 {
+        0.0
+    } else {
+        hits as f64 / all as f64
+    }
+}
+
+/// Who is to blame that a ledger does not go on.
+fn failure(error: DurableError) -> Failure {
+    match error {
+        DurableError::Store(StoreError::Io { .. } | StoreError::Engine { .. }) => {
+            Failure::other(error)
+        }
+        DurableError::Open(OpenError::Log { .. })
+        | DurableError::Store(_)
+        | DurableError::OtherLoad { .. } => Failure::usage(error),
+        error => Failure::other(error),
+    }
+}
+
+/// Bytes of accounts in memory where nobody says how many.
+pub(super) const CACHE_MIB_DEFAULT: u64 = 512;
+
+/// The directory and the cache of a ledger.
+pub(super) fn options<'a>(
+    path: &'a Path,
+    cache_mib: u64,
+    run: &lockstep_benches::chain::ChainOptions<'a>,
+) -> Result<DurableOptions<'a>, Failure> {
+    let cache_size = cache_mib.checked_mul(1 << 20);
+    let cache_size = cache_size.and_then(|size| usize::try_from(size).ok());
+    Ok(DurableOptions {
+        path,
+        strategy: run.strategy,
+        mode: run.mode,
+        threads: run.threads,
+        credits: run.credits,
+        verify: run.verify,
+        cache_size: cache_size.ok_or_else(|| Failure::usage("--cache-mib is out of range"))?,
+    })
+}
