@@ -64,7 +64,7 @@ pub struct BuiltBlock {
 impl BuiltBlock {
     /// The block's bytes, as [`BlockEngine::read`](super::BlockEngine::read) takes them.
     pub fn bytes(&self) -> &[u8] {
-        log::block(&self.entry).expect("the entry was made with a block")
+        log::logged_block(&self.entry).expect("the entry was made with a block")
     }
 }
 
