@@ -135,7 +135,8 @@ impl Claim {
         Ok(Self {
             address: address("address", &proof.address)?,
             account: account.transpose()?,
-            proof: StateProof::from_bytes(&state_proof).map_err(|error| format!("proof: {error}"))?,
+            proof: StateProof::from_bytes(&state_proof)
+                .map_err(|error| format!("proof: {error}"))?,
             header: BlockHeader::decode(&header).map_err(|error| format!("header: {error}"))?,
         })
     }
