@@ -22,17 +22,13 @@ use crate::prepare::{PreparedBlock, bundles::Turn};
 pub(super) struct BundleRuns<'b> {
     block: &'b PreparedBlock<'b>,
     recording: Recording,
-    /// By transaction index, at the last of each bundle; empty without bundles.
+    /// By transaction index, at the last of each bundle.
     outcomes: Vec<OnceLock<Vec<Outcome>>>,
 }
 
 impl<'b> BundleRuns<'b> {
     pub(super) fn new(block: &'b PreparedBlock<'b>, recording: Recording) -> Self {
-        let count = if block.bundles().is_empty() {
-            0
-        } else {
-            block.transactions().len()
-        };
+        let count = block.transactions().len();
         Self {
             block,
             recording,
@@ -43,12 +39,11 @@ impl<'b> BundleRuns<'b> {
     /// Whether a transaction is in a bundle.
     #[inline]
     pub(super) fn concern(&self, index: TransactionIndex) -> bool {
-        !self.outcomes.is_empty() && self.block.bundles().accesses(index).is_some()
+        self.block.bundles().accesses(index).is_some()
     }
 
     /// Does what there is to do where the plan names a transaction of a bundle. What it gives for
     /// an outcome only stands in for it.
-    #[cold]
     pub(super) fn run(
         &self,
         surroundings: Surroundings<'_>,

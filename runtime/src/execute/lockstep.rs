@@ -12,7 +12,7 @@ use super::{
     bundle::BundleRuns,
     credits::{Credits, Share},
     transaction::process,
-    workers::{TransactionCells, run},
+    workers::{TransactionCells, WorkerPanicked, run},
 };
 use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
@@ -62,39 +62,73 @@ pub fn execute(
     threads: &Threads,
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
-    let environment = bank.environment();
     let before = accounts.0.clone();
-    let credits = Credits::new(plan.table(), threads.count(), environment.rent());
-    let bundles = BundleRuns::new(block, recording);
-    let make_worker = || {
-        let mut scratch = Some(Scratch::default());
-        let share = credits.share();
-        let bundles = &bundles;
-        move |index: TransactionIndex, cells: TransactionCells<'_>| {
-            let transaction = &block.transactions()[index.0 as usize];
-            let used = scratch.take().unwrap_or_default();
-            let surroundings = Surroundings {
-                environment,
-                addresses: block.addresses(),
-                credits: &share,
-            };
-            let (outcome, used) = if bundles.concern(index) {
-                bundles.run(surroundings, index, cells, used)
-            } else {
-                surroundings.run(transaction, cells, used, recording)
-            };
-            scratch = Some(used);
-            outcome
-        }
+    let credits = Credits::new(plan.table(), threads.count(), bank.environment().rent());
+    let alone = |surroundings: Surroundings<'_>,
+                 index: TransactionIndex,
+                 cells: TransactionCells<'_>,
+                 scratch: Scratch| {
+        let transaction = &block.transactions()[index.0 as usize];
+        surroundings.run(transaction, cells, scratch, recording)
     };
-    let (mut after, mut outcomes) = run(plan, accounts.0, threads, make_worker)?;
+    // Decided once for the block, so that a block without bundles does not pay for them.
+    let (mut after, outcomes) = if block.bundles().is_empty() {
+        run_each(bank, block, accounts, plan, threads, &credits, alone)?
+    } else {
+        let bundles = BundleRuns::new(block, recording);
+        let step = |surroundings: Surroundings<'_>,
+                    index: TransactionIndex,
+                    cells: TransactionCells<'_>,
+                    scratch: Scratch| {
+            if bundles.concern(index) {
+                bundles.run(surroundings, index, cells, scratch)
+            } else {
+                alone(surroundings, index, cells, scratch)
+            }
+        };
+        let (after, mut outcomes) = run_each(bank, block, accounts, plan, threads, &credits, step)?;
+        bundles.write_to(&mut outcomes);
+        (after, outcomes)
+    };
     credits.settle(&mut after)?;
-    bundles.write_to(&mut outcomes);
     Ok(ExecutedBlock {
         before,
         after,
         outcomes,
     })
+}
+
+/// Calls `step` for each transaction of the plan, on the worker that it belongs to.
+fn run_each<S>(
+    bank: &Bank,
+    block: &PreparedBlock<'_>,
+    accounts: LoadedAccounts,
+    plan: &CheckedPlan<'_>,
+    threads: &Threads,
+    credits: &Credits,
+    step: S,
+) -> Result<(Vec<Account>, Vec<Outcome>), WorkerPanicked>
+where
+    S: Fn(Surroundings<'_>, TransactionIndex, TransactionCells<'_>, Scratch) -> (Outcome, Scratch)
+        + Sync,
+{
+    let make_worker = || {
+        let mut scratch = Some(Scratch::default());
+        let share = credits.share();
+        let step = &step;
+        move |index: TransactionIndex, cells: TransactionCells<'_>| {
+            let used = scratch.take().unwrap_or_default();
+            let surroundings = Surroundings {
+                environment: bank.environment(),
+                addresses: block.addresses(),
+                credits: &share,
+            };
+            let (outcome, used) = step(surroundings, index, cells, used);
+            scratch = Some(used);
+            outcome
+        }
+    };
+    run(plan, accounts.0, threads, make_worker)
 }
 
 /// What all transactions of a block share.

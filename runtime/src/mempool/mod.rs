@@ -458,8 +458,8 @@ impl Mempool {
         }
     }
 
-    /// Drops and gives those with a blockhash that is none of these. Durable transactions stay: what
-    /// ends them is that somebody advances their nonce, and then a block refuses them.
+    /// Drops and gives those with a blockhash that is none of these. Durable transactions stay:
+    /// what ends them is that somebody advances their nonce, and then a block refuses them.
     ///
     /// O(dropped log n), and O(log n) for each blockhash in the pool.
     pub fn expire(&mut self, blockhashes: &BlockhashQueue) -> Vec<Arc<Candidate>> {

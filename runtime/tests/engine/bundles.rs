@@ -100,7 +100,11 @@ fn engines() -> Vec<Engine> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn blocks_with_bundles_have_the_result_of_the_serial_run(seed: u64) {

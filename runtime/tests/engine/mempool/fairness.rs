@@ -144,7 +144,11 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 40,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Under a constant overload on hot accounts at higher fees, everybody is taken, or evicted
     /// by somebody better, within the bound that the module states.
@@ -152,7 +156,9 @@ proptest! {
     fn nobody_waits_for_ever(load in load(), seed: u64) {
         let mut state = seed;
         let fee = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % 5_000
         };
         let (others, hot) = run(load, 140, fee);
