@@ -30,6 +30,7 @@ use lockstep_runtime::{
     engine::{Cancel, Engine, GivenError},
     execute::Recording,
     threads::Threads,
+    verify::Verifier,
 };
 use lockstep_scheduler::{Lanes, Mode, Plan, TransactionIndex};
 use lockstep_store::{MemoryStore, Trie};
@@ -60,6 +61,7 @@ impl Case {
         let options = ChainOptions {
             reader_threads: threads.clone(),
             threads,
+            verifier: Verifier::default(),
             limits: BlockLimits::UNLIMITED,
             verifies_signatures: true,
             shares_credits: true,

@@ -17,6 +17,7 @@ use lockstep_runtime::{
     engine::{Cancel, Engine},
     execute::{Receipt, Recording, execute_serial},
     threads::Threads,
+    verify::Verifier,
 };
 use lockstep_scheduler::{Auto, Mode, Strategy};
 use lockstep_store::{Change, MemoryStore, Serial, Store, Trie};
@@ -70,6 +71,7 @@ pub(crate) fn options(threads: usize) -> ChainOptions {
     ChainOptions {
         reader_threads: threads.clone(),
         threads,
+        verifier: Verifier::default(),
         limits: BlockLimits::UNLIMITED,
         verifies_signatures: false,
         shares_credits: true,

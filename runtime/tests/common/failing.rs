@@ -30,6 +30,11 @@ impl FailingStore {
         self.fails_at.store(call, Ordering::Relaxed);
     }
 
+    /// Whether fewer calls than this came since then.
+    pub(crate) fn has_spared(&self, call: u32) -> bool {
+        self.calls.load(Ordering::Relaxed) <= call
+    }
+
     /// Calls the store below, unless this call is due to fail.
     fn call<R>(
         &self,

@@ -45,7 +45,7 @@ fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
     for call in 0.. {
         store.fail_at(call);
         let result = process(&mut engine, &parent, &block, &options);
-        let is_over = store.calls.load(Ordering::Relaxed) <= call;
+        let is_over = store.has_spared(call);
         store.fail_at(u32::MAX);
         match result {
             Ok(found) => {
