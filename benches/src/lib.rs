@@ -23,6 +23,7 @@ pub mod conformance;
 pub mod dimacs;
 pub mod durable;
 pub mod explain;
+pub mod ledger;
 pub mod planning;
 pub mod trace;
 pub mod workload;

@@ -21,7 +21,7 @@ use lockstep_interface::{
     sysvar::{Clock, RECENT_SLOTS_MAX},
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
-pub use processed::{ProcessedHistory, ProcessedSet};
+pub use processed::{ImportedSet, ProcessedHistory, ProcessedSet};
 pub use resume::Resumed;
 
 use crate::{
@@ -124,6 +124,11 @@ impl FrozenBank {
     /// All accounts as hashes; `None` on a chain that computes no state root.
     pub fn trie(&self) -> Option<&Trie> {
         self.trie.as_ref()
+    }
+
+    /// Rules, programs, rent, and sysvars as the block's transactions saw them.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The blockhashes a child's transactions may refer to.

@@ -92,11 +92,43 @@ impl ProcessedSet {
     }
 }
 
+/// The transactions of blocks of which their messages' hashes are known and not their blockhashes.
+///
+/// They count until the newest of these blocks is no valid blockhash any more: each transaction
+/// refers to an older one.
+#[derive(Debug, Default)]
+pub struct ImportedSet {
+    keys: KeySet,
+    newest: Hash,
+}
+
+impl ImportedSet {
+    /// Adds the transactions of the next block.
+    pub fn extend(&mut self, block_id: Hash, message_hashes: &[Hash]) {
+        self.keys.extend(message_hashes.iter().map(key_of));
+        self.newest = block_id;
+    }
+}
+
 /// The transactions of the finalised blocks whose blockhash is still valid.
 #[derive(Debug, Default)]
-pub struct ProcessedHistory(Shared<HashMap<Hash, KeySet, RandomState>>);
+pub struct ProcessedHistory(Shared<History>);
+
+#[derive(Debug, Default)]
+struct History {
+    sets: HashMap<Hash, KeySet, RandomState>,
+    imported: Option<ImportedSet>,
+}
 
 impl ProcessedHistory {
+    /// A history that begins with imported blocks.
+    pub fn new(imported: ImportedSet) -> Self {
+        Self(Shared::new(History {
+            sets: HashMap::default(),
+            imported: Some(imported).filter(|imported| !imported.keys.is_empty()),
+        }))
+    }
+
     /// Sets the flag of each transaction that a remembered block has.
     pub fn mark(&self, transactions: &[SanitizedTransaction<'_>], flags: &mut [bool]) {
         let history = self.0.read();
@@ -104,10 +136,13 @@ impl ProcessedHistory {
         for (transaction, flag) in transactions.iter().zip(flags) {
             let blockhash = blockhash(transaction);
             if latest.is_none_or(|(known, _)| known != blockhash) {
-                latest = Some((blockhash, history.get(&blockhash)));
+                latest = Some((blockhash, history.sets.get(&blockhash)));
             }
             if let Some((_, Some(set))) = latest {
                 *flag |= set.contains(&key(transaction));
+            }
+            if let Some(imported) = &history.imported {
+                *flag |= imported.keys.contains(&key(transaction));
             }
         }
     }
@@ -116,8 +151,9 @@ impl ProcessedHistory {
     /// its children.
     pub fn push(&self, block: ProcessedSet, blockhashes: &BlockhashQueue) {
         let mut history = self.0.write();
+        let History { sets, imported } = &mut *history;
         for (blockhash, set) in block.sets {
-            let known = history.entry(blockhash).or_default();
+            let known = sets.entry(blockhash).or_default();
             if known.len() < set.len() {
                 let fewer = std::mem::replace(known, set);
                 known.extend(fewer);
@@ -125,6 +161,7 @@ impl ProcessedHistory {
                 known.extend(set);
             }
         }
-        history.retain(|blockhash, _| blockhashes.contains(blockhash));
+        sets.retain(|blockhash, _| blockhashes.contains(blockhash));
+        imported.take_if(|imported| !blockhashes.contains(&imported.newest));
     }
 }

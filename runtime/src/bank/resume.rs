@@ -6,7 +6,8 @@ use lockstep_interface::sysvar::{RECENT_SLOTS_MAX, RecentBlockhash};
 use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
 
 use super::{
-    BlockhashQueue, FrozenBank, Genesis, Ledger, ProcessedHistory, ProcessedSet, genesis::blockhash,
+    BlockhashQueue, FrozenBank, Genesis, ImportedSet, Ledger, ProcessedHistory, ProcessedSet,
+    genesis::blockhash,
 };
 use crate::{block::BlockHeader, costs::CostTable};
 
@@ -25,7 +26,10 @@ pub struct Resumed<'g> {
     pub header: BlockHeader,
     /// What was learned up to it.
     pub costs: CostTable,
-    /// The transactions of the blocks whose blockhashes may still be referred to.
+    /// The transactions of those blocks among the newest 151 of which the blockhashes of
+    /// transactions are not known.
+    pub imported: ImportedSet,
+    /// The transactions of the others.
     pub processed: Vec<ProcessedSet>,
 }
 
@@ -44,7 +48,7 @@ impl Resumed<'_> {
         }
         blockhashes.extend(self.records.iter().map(|record| blockhash(record.block_id)));
         let blockhashes = BlockhashQueue::new(blockhashes);
-        let history = ProcessedHistory::default();
+        let history = ProcessedHistory::new(self.imported);
         for set in self.processed {
             history.push(set, &blockhashes);
         }

@@ -4,7 +4,7 @@
 //! source -> prepared -> (limits) -> executed -> canonical order, plan over it -> roots -> bytes
 //! ```
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use lockstep_interface::{Hash, TransactionError};
 use lockstep_scheduler::{
@@ -24,7 +24,7 @@ use crate::{
     commit::Seal,
     engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
     execute::{Outcome, Receipt, Recording},
-    prepare::{PreparedBlock, Refusal},
+    prepare::{PreparedBlock, Refusal, bundles::Turn},
     threads::Threads,
 };
 
@@ -64,7 +64,7 @@ pub struct BuiltBlock {
 impl BuiltBlock {
     /// The block's bytes, as [`BlockEngine::read`](super::BlockEngine::read) takes them.
     pub fn bytes(&self) -> &[u8] {
-        log::block(&self.entry).expect("the entry was made with a block")
+        log::logged_block(&self.entry).expect("the entry was made with a block")
     }
 }
 
@@ -144,7 +144,7 @@ impl Fitting {
         if excess.is_empty() {
             return None;
         }
-        let excess: Vec<(u32, Refusal)> = excess
+        let mut excess: Vec<(u32, Refusal)> = excess
             .into_iter()
             .map(|(position, exceeded)| {
                 let error = match exceeded.resource {
@@ -156,15 +156,20 @@ impl Fitting {
                 (position, Refusal::Rule(error))
             })
             .collect();
-        let mut next_excess = excess.iter().map(|(position, _)| *position).peekable();
-        let mut block = WireBlock::default();
-        let mut places = Vec::new();
-        for (position, transaction) in (0u32..).zip(all.iter()) {
-            if next_excess.next_if_eq(&position).is_none() {
-                block.push(transaction);
-                places.push(position);
-            }
-        }
+        let is_excess = |position: u32| {
+            let found = excess.binary_search_by_key(&position, |(position, _)| *position);
+            found.is_ok()
+        };
+        let (block, places) = all.retain(|position| !is_excess(position));
+        // The others of a bundle go with the one that there is no room for.
+        let mut kept = places.iter().copied().peekable();
+        let positions = 0..u32::try_from(all.len()).expect("a block has fewer than 2^32");
+        let cancelled: Vec<u32> = positions
+            .filter(|position| kept.next_if_eq(position).is_none() && !is_excess(*position))
+            .collect();
+        let cancelled = cancelled.into_iter();
+        let error = TransactionError::CommitCancelled;
+        excess.extend(cancelled.map(|position| (position, Refusal::Rule(error.clone()))));
         Some(Self {
             block,
             places,
@@ -202,9 +207,21 @@ impl Sealed {
         let outcomes = unsealed.write_set.outcomes();
         let is_included =
             |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
+        let bundles = prepared.bundles();
         let executed = unsealed.plan.order();
-        let mut order: Vec<TransactionIndex> =
-            executed.iter().copied().filter(is_included).collect();
+        let mut order: Vec<TransactionIndex> = if bundles.is_empty() {
+            executed.iter().copied().filter(is_included).collect()
+        } else {
+            // What was a bundle stands in the block as transactions, one behind the other.
+            let members = |index: &TransactionIndex| match bundles.turn(*index) {
+                Turn::Alone => index.0..=index.0,
+                Turn::Bundle(members) => members,
+                // An empty range.
+                Turn::Void => RangeInclusive::new(1, 0),
+            };
+            let all = executed.iter().flat_map(members).map(TransactionIndex);
+            all.filter(is_included).collect()
+        };
         let transactions_in = |order: &[TransactionIndex]| {
             let mut transactions = WireBlock::with_capacity(order.len(), wire.size());
             for index in order {
@@ -224,12 +241,13 @@ impl Sealed {
             *order = places.iter().map(|place| order[place.index()]).collect();
             Ok::<Plan, EngineError>(plan)
         };
-        let (mut plan, mut shared_accounts) = if order.len() == executed.len() {
+        let keeps_all = order.len() == executed.len() && bundles.is_empty();
+        let (mut plan, mut shared_accounts) = if keeps_all {
             let (plan, _) = relabelled(&unsealed.plan);
             (plan, shared_accounts(prepared.table(), &order))
         } else {
-            // A transaction turned out to be refused while it ran; what waits for it would wait
-            // in vain.
+            // A transaction turned out to be refused while it ran, and what waits for it would
+            // wait in vain; or one node of the plan was several transactions.
             (plan_again(&mut order, strategy)?, Vec::new())
         };
         if limits.check_waits(&plan).is_err() {

@@ -157,6 +157,12 @@ impl Forks {
         self.standpoints.iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// Looks at the state after the head.
+    pub(super) fn head_view(&mut self) -> View {
+        let head = self.head.block_hash();
+        self.view(&head).expect("the head is known")
+    }
+
     /// Looks at the state after a block.
     pub(super) fn view(&mut self, at: &Hash) -> Result<View, UnknownBlock> {
         let standpoint = Arc::new(Standpoint::new(self.bank(at)?));

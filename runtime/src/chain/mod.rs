@@ -25,10 +25,16 @@ mod forks;
 mod log;
 mod open;
 mod simulate;
+pub mod snapshot;
 mod source;
 mod view;
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{
+    fmt,
+    io::{Read, Write},
+    ops::Deref,
+    sync::Arc,
+};
 
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::{StateProof, Store, sync::Shared};
@@ -37,13 +43,17 @@ pub use build::{BuildRequest, BuiltBlock};
 pub use commit::Committed;
 pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
 pub use execute::{ExecutedBlock, ReadBlock};
+pub use log::logged_block;
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
 pub use view::{View, ViewError};
 
-use self::forks::Forks;
+use self::{
+    forks::Forks,
+    snapshot::{ExportError, Exported, ImportError, Progress},
+};
 use crate::{
-    bank::FrozenBank,
+    bank::{FrozenBank, Genesis},
     block::{BlockHeader, BlockLimits},
     engine::{Cancel, Engine},
     execute::Receipt,
@@ -133,6 +143,22 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the store fails.
     fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError>;
+
+    /// Writes a [snapshot] of the state after the newest committed block, from which
+    /// [`Chain::import`] makes a chain that goes on there. Other blocks may be committed meanwhile:
+    /// they wait for a page of some megabytes to be read at most.
+    ///
+    /// The same chain gives the same bytes, whatever its store and its history in memory. Memory
+    /// grows by a few megabytes, by the accounts that are replaced meanwhile, and while the log is
+    /// read by one block. `out` is given large pieces and is not flushed.
+    ///
+    /// # Errors
+    /// If the store or `out` fails; what was written is then of no use.
+    fn export(
+        &self,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Exported, ExportError>;
 }
 
 /// An account and its proof.
@@ -176,6 +202,8 @@ pub struct Chain {
     forks: Shared<Forks>,
     /// Held while blocks become final.
     commits: Shared<()>,
+    /// Held while the log is cut off; whoever reads it for a snapshot holds off that.
+    exports: Shared<()>,
 }
 
 impl Chain {
@@ -204,10 +232,30 @@ impl Chain {
     /// # Errors
     /// If the store fails.
     pub fn prune(&self, slot: u64) -> Result<(), lockstep_store::StoreError> {
+        let _exporting = self.exports.write();
         let _committing = self.commits.write();
         let records = self.store.records(LOG_LENGTH_MIN)?;
         let oldest_needed = records.first().map_or(0, |record| record.slot);
         self.store.prune(slot.min(oldest_needed))
+    }
+
+    /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; of it
+    /// count what counts for [`Chain::open`].
+    ///
+    /// Who trusts in a block compares its id with the [head](BlockEngine::head)'s: whatever the
+    /// next blocks depend on is then proved, as [`snapshot`] explains.
+    ///
+    /// # Errors
+    /// As [`snapshot::import`], after which the store is of no use.
+    pub fn import(
+        source: &mut dyn Read,
+        store: Arc<dyn Store>,
+        genesis: Genesis,
+        options: ChainOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ImportError> {
+        let trie = snapshot::import(source, &*store, &genesis, &options.threads, progress)?;
+        Ok(Self::open(store, trie, genesis, options)?)
     }
 
     /// Waits until no block becomes final.
@@ -273,10 +321,16 @@ impl BlockEngine for Chain {
     fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
         let view = {
             let _settled = self.settled();
-            let mut forks = self.forks.write();
-            let head = forks.head().block_hash();
-            forks.view(&head).expect("the head is known")
+            self.forks.write().head_view()
         };
         view.prove(address)
+    }
+
+    fn export(
+        &self,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Exported, ExportError> {
+        snapshot::export(self, out, progress)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{Change, StoreError, sync::Shared};
+use lockstep_store::{Change, Store, StoreError, sync::Shared};
 use thiserror::Error;
 
 use super::{ProvenAccount, error::base58};
@@ -115,6 +116,35 @@ impl View {
             return Err(ViewError::Dropped(self.0.id()));
         }
         Ok(())
+    }
+
+    /// The bank of the block.
+    pub(super) fn bank(&self) -> &FrozenBank {
+        &self.0.bank
+    }
+
+    /// The accounts behind an address, as [`Store::page`] gives them, and the last address that is
+    /// covered; `None` if those are all that follow. The block is final, and no other one becomes
+    /// final during the call.
+    pub(super) fn page(
+        &self,
+        store: &dyn Store,
+        after: Option<&Address>,
+    ) -> Result<(Vec<Change>, Option<Address>), StoreError> {
+        let newest = store.page(after)?;
+        let last = newest.last().map(|(address, _)| *address);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let end = last.as_ref().map_or(Bound::Unbounded, Bound::Included);
+        let replaced = self.0.replaced.read();
+        let mut replaced = replaced.range::<Address, _>((start, end)).peekable();
+        if replaced.peek().is_none() {
+            return Ok((newest, last));
+        }
+        let mut accounts: BTreeMap<Address, Account> = newest.into_iter().collect();
+        accounts.extend(replaced.map(|(address, account)| (*address, account.clone())));
+        let accounts = accounts.into_iter();
+        let accounts = accounts.filter(|(_, account)| account.exists()).collect();
+        Ok((accounts, last))
     }
 
     /// Reads one account.

@@ -61,6 +61,13 @@ impl<S: Store> CachedStore<S> {
         )
     }
 
+    /// Keeps what the store below has got.
+    fn write(&self, changes: &[Change]) {
+        self.accounts.apply(changes, |shard, rehash| {
+            shard.shrink(self.shard_size, rehash);
+        });
+    }
+
     fn count(&self, hits: usize, misses: usize) {
         for (counter, more) in [(&self.hits, hits), (&self.misses, misses)] {
             if more > 0 {
@@ -100,9 +107,7 @@ impl<S: Store> Store for CachedStore<S> {
 
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
         self.store.commit(block)?;
-        self.accounts.apply(block.changes, |shard, rehash| {
-            shard.shrink(self.shard_size, rehash);
-        });
+        self.write(block.changes);
         Ok(())
     }
 
@@ -122,11 +127,14 @@ impl<S: Store> Store for CachedStore<S> {
         self.store.prune(slot)
     }
 
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        self.store.scan(visit)
+    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
+        self.store.page(after)
+    }
+
+    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
+        self.store.fill(accounts)?;
+        self.write(accounts);
+        Ok(())
     }
 
     fn account_count(&self) -> Result<usize, StoreError> {

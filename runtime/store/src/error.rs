@@ -56,6 +56,12 @@ pub enum StoreError {
         /// What is there.
         found: &'static str,
     },
+    /// A new store was to be made where there is something already. Nothing was changed.
+    #[error("{} exists already, and is no empty directory", path.display())]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process, or another store of this one, has it open.
     #[error("account store {}: in use by another process", path.display())]
     Locked {

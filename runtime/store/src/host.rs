@@ -92,12 +92,15 @@ impl<R: AccountReader> Store for HostStore<R> {
         Ok(())
     }
 
-    fn scan(
-        &self,
-        _visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn page(&self, _after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
         Err(StoreError::Host {
             source: "the host does not list its accounts".into(),
+        })
+    }
+
+    fn fill(&self, _accounts: &[Change]) -> Result<(), StoreError> {
+        Err(StoreError::Host {
+            source: "the host has to be filled by itself".into(),
         })
     }
 }

@@ -38,7 +38,7 @@ pub use trie::{
 /// One account after a block. An account without lamports is one that ceased to exist.
 pub type Change = (Address, Account);
 
-/// Bytes of accounts that a scan shows at once, unless a single one is larger.
+/// Bytes of accounts at which a page ends.
 pub(crate) const SCAN_SIZE: usize = 4 << 20;
 
 /// Accounts by address, shared between threads, and the log of blocks that made them.
@@ -89,7 +89,24 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the medium fails; some of the blocks may then be gone, always the oldest.
     fn prune(&self, slot: u64) -> Result<(), StoreError>;
 
-    /// Shows all accounts in ascending order of their addresses, a few megabytes at a time.
+    /// The accounts behind an address, or from the first on, in ascending order of addresses: some
+    /// megabytes of them, and none only behind the last.
+    ///
+    /// No block may be committed during the call. Between calls one may.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError>;
+
+    /// Puts accounts into a store outside any block, for a state that comes in pieces. Until a block
+    /// is committed that states the root of the whole, the store is not to be used; one on disk is
+    /// refused when it is opened.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError>;
+
+    /// Shows all accounts in ascending order of their addresses, page by page.
     ///
     /// No block may be committed meanwhile.
     ///
@@ -98,7 +115,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn scan(
         &self,
         visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        let mut page = self.page(None)?;
+        while let Some((last, _)) = page.last() {
+            let last = *last;
+            visit(&page)?;
+            page = self.page(Some(&last))?;
+        }
+        Ok(())
+    }
 
     /// Number of accounts that exist; O(accounts) on disk.
     ///

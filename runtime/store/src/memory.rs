@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use lockstep_interface::{Account, Address};
 
 use crate::{
-    BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock, block::is_repeat,
-    encoding::HEAD_SIZE, sync::Shared, table::AccountTable,
+    BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock,
+    block::is_repeat,
+    encoding::HEAD_SIZE,
+    sync::Shared,
+    table::{AccountTable, shard_index},
 };
 
 /// The store that forgets everything when it is dropped.
@@ -101,26 +104,29 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        for shard in self.accounts.shards() {
-            let mut accounts: Vec<Change> = shard.read().accounts().to_vec();
+    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
+        let first = after.map_or(0, shard_index);
+        let is_behind = |(address, _): &&Change| after.is_none_or(|after| address > after);
+        for shard in &self.accounts.shards()[first..] {
+            let shard = shard.read();
+            let mut accounts: Vec<&Change> = shard.accounts().iter().filter(is_behind).collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
-            let mut rest = &accounts[..];
-            while !rest.is_empty() {
-                let mut size = 0usize;
-                let count = rest.iter().take_while(|(_, account)| {
-                    let is_first = size == 0;
-                    size = size.saturating_add(HEAD_SIZE.saturating_add(account.data.len()));
-                    is_first || size <= SCAN_SIZE
-                });
-                let (shown, later) = rest.split_at(count.count());
-                visit(shown)?;
-                rest = later;
+            let mut size = 0usize;
+            let shown = accounts.into_iter().take_while(|(_, account)| {
+                let is_shown = size < SCAN_SIZE;
+                size = size.saturating_add(HEAD_SIZE.saturating_add(account.data.len()));
+                is_shown
+            });
+            let shown: Vec<Change> = shown.cloned().collect();
+            if !shown.is_empty() {
+                return Ok(shown);
             }
         }
+        Ok(Vec::new())
+    }
+
+    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
+        self.accounts.apply(accounts, |_, _| ());
         Ok(())
     }
 

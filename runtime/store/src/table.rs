@@ -22,7 +22,7 @@ pub(crate) struct AccountTable {
 }
 
 /// The shard that an address belongs to.
-fn shard_index(address: &Address) -> usize {
+pub(crate) fn shard_index(address: &Address) -> usize {
     usize::from(address.as_array()[0])
 }
 

@@ -75,10 +75,11 @@ impl Store for FailingStore {
         self.call("prune", || self.inner.prune(slot))
     }
 
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        self.inner.scan(visit)
+    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
+        self.inner.page(after)
+    }
+
+    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
+        self.inner.fill(accounts)
     }
 }

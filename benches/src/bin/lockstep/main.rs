@@ -13,11 +13,16 @@ mod compare;
 mod conformance;
 mod failure;
 mod idl;
+mod inspect;
+mod ledger;
 mod new;
 mod plan;
+mod prove;
 mod run;
+mod snapshot;
 mod source;
 mod text;
+mod verify;
 mod workloads;
 
 use std::process::ExitCode;
@@ -56,6 +61,10 @@ enum Command {
     Workloads(workloads::Arguments),
     New(new::Arguments),
     Idl(idl::Arguments),
+    Inspect(inspect::Arguments),
+    Snapshot(snapshot::Arguments),
+    Prove(prove::Arguments),
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +85,10 @@ fn dispatch() -> Result<ExitCode, Failure> {
         Some(Command::Workloads(arguments)) => workloads::run(&arguments),
         Some(Command::New(arguments)) => new::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),
+        Some(Command::Inspect(arguments)) => inspect::run(&arguments),
+        Some(Command::Snapshot(arguments)) => snapshot::run(&arguments),
+        Some(Command::Prove(arguments)) => prove::run(&arguments),
+        Some(Command::Verify(arguments)) => verify::run(&arguments),
     }
 }
 
@@ -89,7 +102,7 @@ fn parse() -> Result<Option<Command>, Failure> {
                 Ok(None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
-                "no command given, expected run, plan, compare, color, conformance, workloads, new or idl (see --help)",
+                "no command given, expected run, plan, compare, color, conformance, workloads, new, idl, inspect, snapshot, prove or verify (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },

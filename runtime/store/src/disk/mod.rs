@@ -9,6 +9,7 @@
 //! guessing. How the bytes lie: `layout.rs`.
 
 mod anchor;
+mod build;
 mod layout;
 mod medium;
 mod open;
@@ -121,6 +122,32 @@ impl DiskStore {
         open::open(path.as_ref(), options, parallel)
     }
 
+    /// Makes a store in a directory that is missing or empty. It lies beside, under a name of its
+    /// own, until `work` has filled it: who is interrupted, or fails, leaves nothing at `path`. What
+    /// an interrupted call has left beside it goes when it is called again.
+    ///
+    /// # Errors
+    /// If there is something at the path, if the same is being done already, if the file system
+    /// fails, or if `work` does.
+    pub fn build<R, E: From<StoreError>>(
+        path: impl AsRef<Path>,
+        options: DiskOptions,
+        parallel: &impl Parallel,
+        work: impl FnOnce(&Self) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let path = path.as_ref();
+        let unfinished = build::begin(path)?;
+        let built = Self::open(&unfinished, options, parallel)
+            .map_err(E::from)
+            .and_then(|(store, _)| work(&store));
+        build::end(path, &unfinished, built)
+    }
+
+    /// True if there is a store at the path, or what was one.
+    pub fn is_at(path: impl AsRef<Path>) -> bool {
+        path.as_ref().join(anchor::NAME).is_file()
+    }
+
     /// The store's directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -138,6 +165,15 @@ impl DiskStore {
     fn damaged(&self, what: String) -> StoreError {
         let path = self.path.clone();
         StoreError::Damaged { path, what }
+    }
+
+    /// Refuses to write after a failure.
+    fn check_running(&self, head: &Head) -> Result<(), StoreError> {
+        if head.is_stopped {
+            let path = self.path.clone();
+            return Err(StoreError::Stopped { path });
+        }
+        Ok(())
     }
 
     /// The writes of a block.
@@ -254,10 +290,7 @@ impl Store for DiskStore {
 
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
         let mut head = self.head.write();
-        if head.is_stopped {
-            let path = self.path.clone();
-            return Err(StoreError::Stopped { path });
-        }
+        self.check_running(&head)?;
         if is_repeat(head.tip.as_ref(), &block.record)? {
             return Ok(());
         }
@@ -344,14 +377,15 @@ impl Store for DiskStore {
         }
     }
 
-    fn scan(
-        &self,
-        visit: &mut dyn FnMut(&[Change]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
         let mut shown: Vec<Change> = Vec::new();
         let mut size = 0usize;
         let mut failure = Ok(());
-        let (start, end) = ACCOUNTS;
+        let (first, end) = ACCOUNTS;
+        // The next key after one is that with a zero byte more.
+        let start = after.map_or(first.to_vec(), |after| {
+            [account_key(after).as_slice(), &[0]].concat()
+        });
         self.call("read all accounts", |medium| {
             medium.scan(Space::State, &start, &end, &mut |key, value| {
                 match decode_entry(key, value) {
@@ -362,19 +396,20 @@ impl Store for DiskStore {
                     None => failure = Err(self.damaged(format!("{key:02x?} is no key"))),
                 }
                 size = size.saturating_add(value.len());
-                if failure.is_ok() && size >= SCAN_SIZE {
-                    failure = visit(&shown);
-                    shown.clear();
-                    size = 0;
-                }
-                failure.is_ok()
+                failure.is_ok() && size < SCAN_SIZE
             })
         })?;
-        failure?;
-        if shown.is_empty() {
-            Ok(())
-        } else {
-            visit(&shown)
-        }
+        failure.map(|()| shown)
+    }
+
+    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
+        let mut head = self.head.write();
+        self.check_running(&head)?;
+        let accounts = last_of_each(accounts).into_iter();
+        let writes = accounts.map(|(address, account)| put_account(address, account));
+        head.is_stopped = true;
+        self.call("write accounts", |medium| medium.write(writes.collect()))?;
+        head.is_stopped = false;
+        Ok(())
     }
 }

@@ -133,6 +133,11 @@ impl Trie {
         Hash::new_from_array(self.0.top[1])
     }
 
+    /// The number of accounts that exist. O(accounts).
+    pub fn account_count(&self) -> usize {
+        self.0.shards.iter().map(Subtree::leaf_count).sum()
+    }
+
     /// The trie of the state after these changes, in any order; the last of an address counts, and
     /// an account without lamports is one that is gone. This trie stays as it is.
     ///

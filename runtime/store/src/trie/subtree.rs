@@ -41,6 +41,15 @@ impl Subtree {
         }
     }
 
+    /// The number of leaves.
+    pub(crate) fn leaf_count(&self) -> usize {
+        match &self.body {
+            Body::Empty => 0,
+            Body::Bucket(bucket) => bucket.len(),
+            Body::Branch(children) => children.iter().map(Self::leaf_count).sum(),
+        }
+    }
+
     /// Starts to fetch what an update will need. The walks of several changes overlap in waiting
     /// for memory, where the updates themselves wait for one another. The value means nothing.
     pub(crate) fn touch(&self, mut depth: usize, path: &Bytes) -> usize {

@@ -5,6 +5,7 @@
     reason = "tests make their load with plain arithmetic"
 )]
 
+mod build;
 mod crash;
 mod damage;
 mod faults;

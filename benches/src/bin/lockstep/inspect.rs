@@ -1,0 +1,161 @@
+//! `lockstep inspect`: what a ledger on disk holds.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use lockstep_benches::ledger::{GENESIS_FILE, open_chain, open_store};
+use lockstep_interface::Address;
+use lockstep_runtime::chain::BlockEngine;
+use lockstep_store::Store;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::ledger::{Common, base58, parse_address, shown, state_root};
+use crate::text::{self, BOLD, paint, thousands};
+
+mod account;
+
+/// Show a ledger's newest block, roots, sizes and log, or one of its accounts
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The ledger's directory
+    dir: PathBuf,
+    /// Show the account at this address
+    #[arg(value_parser = parse_address)]
+    address: Option<Address>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+struct Report {
+    ledger: String,
+    slot: u64,
+    block: String,
+    parent: String,
+    unix_timestamp: i64,
+    transactions: u32,
+    state_root: String,
+    delta_root: String,
+    accounts: usize,
+    /// Blocks in the log.
+    blocks: usize,
+    first_slot: u64,
+    last_slot: u64,
+    /// Whether the first state is kept, at which `verify` begins.
+    has_genesis: bool,
+    /// Bytes of all files.
+    bytes: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let Arguments {
+        dir,
+        address,
+        common,
+    } = arguments;
+    if let Some(address) = address {
+        let (store, _) = open_store(dir, &common.threads()?)?;
+        let account = store.get(address).map_err(Failure::usage)?;
+        let account = account.ok_or_else(|| {
+            Failure::usage(format!("{}: there is no account {address}", dir.display()))
+        })?;
+        return account::show(address, &account, common.json);
+    }
+    let report = report(dir, common)?;
+    if common.json {
+        text::print_json(&report)?;
+    } else {
+        text::print(&report.summary())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
+    let chain = open_chain(dir, &common.threads()?)?;
+    let (id, header) = chain.head();
+    let bank = chain.bank(&id).map_err(Failure::other)?;
+    let records = chain.store().records(usize::MAX).map_err(Failure::usage)?;
+    let slot = |record: Option<&lockstep_store::BlockRecord>| {
+        record.map_or(header.slot, |record| record.slot)
+    };
+    Ok(Report {
+        ledger: shown(dir),
+        slot: header.slot,
+        block: base58(&id),
+        parent: base58(&header.parent_id),
+        unix_timestamp: header.unix_timestamp,
+        transactions: header.transaction_count,
+        state_root: state_root(&header),
+        delta_root: base58(&header.delta_root),
+        accounts: bank.trie().map_or(0, lockstep_store::Trie::account_count),
+        blocks: records.len(),
+        first_slot: slot(records.first()),
+        last_slot: slot(records.last()),
+        has_genesis: dir.join(GENESIS_FILE).is_file(),
+        bytes: size(dir).map_err(|error| Failure::usage(format!("{}: {error}", shown(dir))))?,
+    })
+}
+
+/// Bytes of all files below a directory.
+fn size(dir: &Path) -> std::io::Result<u64> {
+    let mut sum = 0u64;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let more = if metadata.is_dir() {
+            size(&entry.path())?
+        } else {
+            metadata.len()
+        };
+        sum = sum.saturating_add(more);
+    }
+    Ok(sum)
+}
+
+impl Report {
+    fn summary(&self) -> String {
+        let genesis = if self.has_genesis { "kept" } else { "not kept" };
+        let lines = [
+            (
+                "newest",
+                format!("slot {}, block {}", self.slot, self.block),
+            ),
+            ("parent", self.parent.clone()),
+            (
+                "content",
+                format!(
+                    "{} transactions, {} seconds since 1970",
+                    thousands(self.transactions),
+                    self.unix_timestamp
+                ),
+            ),
+            ("state root", self.state_root.clone()),
+            ("delta root", self.delta_root.clone()),
+            ("accounts", thousands(self.accounts)),
+            (
+                "log",
+                format!(
+                    "{} blocks, slots {} to {}, genesis {genesis}",
+                    thousands(self.blocks),
+                    self.first_slot,
+                    self.last_slot
+                ),
+            ),
+            ("size", format!("{} bytes", thousands(self.bytes))),
+        ];
+        table(&self.ledger, &lines)
+    }
+}
+
+/// A heading, and facts with their names.
+fn table(heading: &str, lines: &[(&str, String)]) -> String {
+    let mut out = format!("{}\n\n", paint(BOLD, heading));
+    for (name, text) in lines {
+        let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
+    }
+    out
+}

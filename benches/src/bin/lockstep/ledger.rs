@@ -1,0 +1,81 @@
+//! What the commands around a ledger on disk share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use lockstep_benches::ledger::LedgerError;
+use lockstep_interface::{Address, Hash};
+use lockstep_runtime::block::BlockHeader;
+use lockstep_runtime::chain::snapshot::Progress;
+use lockstep_runtime::threads::Threads;
+
+use crate::failure::Failure;
+use crate::source::all_cores;
+use crate::text;
+
+/// Most worker threads.
+const THREADS_MAX: u64 = 1_024;
+
+/// Options of all these commands.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Worker threads; one for each core if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
+    threads: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+impl Common {
+    /// The threads.
+    pub(crate) fn threads(&self) -> Result<Threads, Failure> {
+        let count = self.threads.and_then(|count| usize::try_from(count).ok());
+        Threads::new(count.unwrap_or_else(|| all_cores().get())).map_err(Failure::other)
+    }
+
+    /// A bar, whose length is known once there is progress.
+    pub(crate) fn bar(&self, unit: &str) -> ProgressBar {
+        text::progress(0, self.quiet, unit)
+    }
+}
+
+/// Shows how far a snapshot has come.
+pub(crate) fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.account_count);
+    bar.set_position(progress.accounts_done);
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Export { .. } | LedgerError::Threads(_) => Self::other(error),
+            error => Self::usage(error),
+        }
+    }
+}
+
+/// An address from the command line.
+pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
+    let expected = "not an address, which is 32 bytes in base58";
+    text.parse().map_err(|_| expected.to_owned())
+}
+
+/// A hash as people know it.
+pub(crate) fn base58(hash: &Hash) -> String {
+    Address::new_from_array(hash.to_bytes()).to_string()
+}
+
+/// The state root of a header; ledgers on disk have one.
+pub(crate) fn state_root(header: &BlockHeader) -> String {
+    base58(&header.state_root.unwrap_or_default())
+}
+
+/// A path as text.
+pub(crate) fn shown(path: &std::path::Path) -> String {
+    PathBuf::from(path).display().to_string()
+}

@@ -1,0 +1,227 @@
+//! Ledgers on disk, as the commands around them open, copy, prove and check them.
+//!
+//! ```text
+//! directory -> store, trie -> Chain -> proof, snapshot file
+//! snapshot file -> directory
+//! directory's log + snapshot -> executed again in memory, root by root     verify
+//! ```
+//!
+//! A ledger's programs are the built-in ones, its rules and rent today's; its accounts came with
+//! its genesis or with a snapshot.
+
+mod verify;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lockstep_programs::builtin_programs;
+use lockstep_runtime::bank::Genesis;
+use lockstep_runtime::block::BlockLimits;
+use lockstep_runtime::chain::{
+    BlockEngine, Chain, ChainOptions, OpenError,
+    snapshot::{self, ExportError, Exported, ImportError, Progress},
+};
+use lockstep_runtime::threads::{Threads, ThreadsError};
+use lockstep_runtime::verify::Verifier;
+use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
+
+pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
+
+/// The file in a ledger's directory that holds its first state, as a snapshot.
+pub const GENESIS_FILE: &str = "genesis.snapshot";
+/// Bytes that go to a file, or come from one, at a time.
+const BUFFER_SIZE: usize = 1 << 20;
+
+/// Why nothing was done with a ledger.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// There is no ledger in the directory.
+    #[error("{} is no ledger: {}", path.display(), if *exists {
+        "there is no store in it"
+    } else {
+        "there is no such directory"
+    })]
+    Absent {
+        /// The directory.
+        path: PathBuf,
+        /// Whether there is something.
+        exists: bool,
+    },
+    /// The store has no block: whoever made it was interrupted.
+    #[error("{}: the ledger is empty", .0.display())]
+    Empty(PathBuf),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The chain cannot be opened.
+    #[error("{}: {source}", path.display())]
+    Open {
+        /// The ledger's directory.
+        path: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// No snapshot was made.
+    #[error("{}: {source}", path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ExportError,
+    },
+    /// The snapshot was not accepted.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ImportError,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system refused a thread.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+}
+
+/// Opens the store of a ledger, which must be there. O(accounts).
+///
+/// # Errors
+/// If there is no ledger, or its store is in use, damaged, or written by a newer release.
+pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), LedgerError> {
+    if !DiskStore::is_at(path) {
+        let (path, exists) = (path.to_owned(), path.exists());
+        return Err(LedgerError::Absent { path, exists });
+    }
+    let (store, trie) = DiskStore::open(path, DiskOptions::default(), threads)?;
+    if store.tip().is_none() {
+        return Err(LedgerError::Empty(path.to_owned()));
+    }
+    Ok((store, trie))
+}
+
+/// Opens the chain of a ledger, which must be there.
+///
+/// # Errors
+/// As [`open_store`]; or if the log does not fit the accounts.
+pub fn open_chain(path: &Path, threads: &Threads) -> Result<Chain, LedgerError> {
+    let (store, trie) = open_store(path, threads)?;
+    let options = chain_options(threads, true);
+    let chain = Chain::open(Arc::new(store), trie, parameters(), options);
+    chain.map_err(|source| LedgerError::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The genesis of every ledger, without its accounts, which a ledger that exists does not need.
+fn parameters() -> Genesis {
+    Genesis::new(Vec::new(), builtin_programs())
+}
+
+fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
+    ChainOptions {
+        threads: threads.clone(),
+        reader_threads: threads.clone(),
+        verifier: Verifier::default(),
+        limits: BlockLimits::UNLIMITED,
+        verifies_signatures,
+        shares_credits: true,
+    }
+}
+
+/// Writes a chain's first state to [`GENESIS_FILE`] in its directory, so that [`verify`] can begin
+/// there. Does nothing once there are blocks, or if the file is there.
+///
+/// # Errors
+/// If the store fails, or the file cannot be written.
+pub fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), LedgerError> {
+    let file = path.join(GENESIS_FILE);
+    let (_, header) = chain.head();
+    if header.slot == parameters().slot && !file.exists() {
+        write_snapshot(chain, &file, &mut |_| ())?;
+    }
+    Ok(())
+}
+
+/// Writes a snapshot of a chain to a file, which has its name once it is whole and durable. A file
+/// that was there is replaced.
+///
+/// # Errors
+/// If the store fails, or the file cannot be written.
+pub fn write_snapshot(
+    chain: &Chain,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Exported, LedgerError> {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(".unfinished");
+    let unfinished = path.with_file_name(name);
+    let failed = |source| LedgerError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::create(&unfinished).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(BUFFER_SIZE, file);
+    let exported = chain.export(&mut out, progress);
+    let exported = exported.map_err(|source| LedgerError::Export {
+        path: path.to_owned(),
+        source,
+    });
+    let named = exported.and_then(|exported| {
+        let named = out.flush().and_then(|()| out.get_ref().sync_all());
+        let named = named.and_then(|()| fs::rename(&unfinished, path));
+        named.map_err(failed).map(|()| exported)
+    });
+    if named.is_err() {
+        // What went wrong says more than that the rest of it stayed.
+        let _ = fs::remove_file(&unfinished);
+    }
+    named
+}
+
+/// Makes a ledger of a snapshot file, in a directory that is missing or empty. Gives the newest
+/// block. Whatever goes wrong, the directory is not made.
+///
+/// # Errors
+/// If the file is no snapshot of a ledger, or is damaged; if the directory has something in it, or
+/// cannot be written.
+pub fn import_snapshot(
+    file: &Path,
+    path: &Path,
+    threads: &Threads,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BlockRecord, LedgerError> {
+    let mut source = open_file(file)?;
+    let genesis = parameters();
+    let build = |store: &DiskStore| {
+        snapshot::import(&mut source, store, &genesis, threads, progress)?;
+        Ok(store.tip().expect("an import ends with a block"))
+    };
+    DiskStore::build(path, DiskOptions::default(), threads, build).map_err(|error| match error {
+        // Of the ledger's directory, which the error names.
+        ImportError::Store(error) => LedgerError::Store(error),
+        source => LedgerError::Import {
+            path: file.to_owned(),
+            source,
+        },
+    })
+}
+
+fn open_file(path: &Path) -> Result<BufReader<File>, LedgerError> {
+    let file = File::open(path).map_err(|source| LedgerError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(BufReader::with_capacity(BUFFER_SIZE, file))
+}

@@ -1,0 +1,233 @@
+//! Executes a ledger's blocks again and compares every root of every block.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use lockstep_interface::{Address, Hash};
+use lockstep_runtime::block::BlockHeader;
+use lockstep_runtime::chain::{BlockEngine, BlockError, Chain, CommitError, logged_block};
+use lockstep_runtime::engine::Cancel;
+use lockstep_runtime::threads::Threads;
+use lockstep_store::{BlockRecord, MemoryStore, Store, StoreError};
+
+use super::{GENESIS_FILE, LedgerError, chain_options, open_file, open_store, parameters};
+
+/// Blocks after which the log in memory is cut off.
+const PRUNE_INTERVAL: usize = 1_024;
+
+/// How a ledger is verified.
+#[derive(Clone, Debug)]
+pub struct VerifyOptions {
+    /// Threads that execute and verify signatures.
+    pub threads: Threads,
+    /// Whether signatures are verified.
+    pub signatures: bool,
+    /// The snapshot to begin at; none for the ledger's own of its genesis.
+    pub from: Option<PathBuf>,
+}
+
+/// What was executed again, all of it as the ledger has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified {
+    /// The block whose state was the first.
+    pub first: BlockHeader,
+    /// Id of the newest block.
+    pub block_id: Hash,
+    /// The newest block.
+    pub last: BlockHeader,
+    /// Blocks that were executed.
+    pub block_count: usize,
+    /// Transactions that were executed.
+    pub transaction_count: u64,
+    /// Time that reading, verifying and executing took.
+    pub seconds: f64,
+}
+
+/// The first block of a ledger that comes to something else than the ledger has.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Difference {
+    /// Its slot.
+    pub slot: u64,
+    /// Its id.
+    pub block_id: Hash,
+    /// What differs.
+    pub cause: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = Address::new_from_array(self.block_id.to_bytes());
+        write!(
+            formatter,
+            "the block of slot {}, {id}, differs: {}",
+            self.slot, self.cause
+        )
+    }
+}
+
+/// Why a ledger was not verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// Ledger or snapshot cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// There is nothing to begin at.
+    #[error(
+        "{}: there is no {GENESIS_FILE}, so a snapshot to begin at has to be named",
+        .0.display()
+    )]
+    NoGenesis(PathBuf),
+    /// The snapshot's block is not in the ledger's log.
+    #[error("{}: the log has no block {id} of slot {slot}, at which the snapshot is", path.display())]
+    NotOnChain {
+        /// The ledger's directory.
+        path: PathBuf,
+        /// The snapshot's slot.
+        slot: u64,
+        /// The snapshot's block.
+        id: Address,
+    },
+    /// A block's transactions are not in the log.
+    #[error(
+        "{}: the block of slot {slot} came with a snapshot and without its transactions; begin at \
+         that snapshot", path.display()
+    )]
+    NoTransactions {
+        /// The ledger's directory.
+        path: PathBuf,
+        /// The block's slot.
+        slot: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine failed.
+    #[error("cannot execute the block of slot {slot}: {source}")]
+    Engine {
+        /// The block's slot.
+        slot: u64,
+        /// Why.
+        source: BlockError,
+    },
+    /// A block cannot be committed in memory.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// A block differs.
+    #[error("{0}")]
+    Differs(Difference),
+}
+
+/// Executes the blocks of a ledger again in memory, from a snapshot on, and compares ids and roots.
+/// `progress` is given the number of blocks that are done, and of all.
+///
+/// # Errors
+/// If a block differs; or if the ledger cannot be opened, or not be executed from there.
+pub fn verify(
+    path: &Path,
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Verified, VerifyError> {
+    let threads = &options.threads;
+    let (store, _) = open_store(path, threads)?;
+    let file = match &options.from {
+        Some(file) => file.clone(),
+        None => {
+            let file = path.join(GENESIS_FILE);
+            if !file.is_file() {
+                return Err(VerifyError::NoGenesis(path.to_owned()));
+            }
+            file
+        }
+    };
+    let chain = import(&file, options)?;
+    let (first_id, first) = chain.head();
+    let mut records = store.records(usize::MAX)?;
+    let start = records.iter().position(|record| record.slot == first.slot);
+    let start = start.filter(|start| records[*start].block_id == first_id);
+    let start = start.ok_or_else(|| VerifyError::NotOnChain {
+        path: path.to_owned(),
+        slot: first.slot,
+        id: Address::new_from_array(first_id.to_bytes()),
+    })?;
+    records.drain(..=start);
+
+    let clock = Instant::now();
+    let mut transaction_count = 0u64;
+    for (place, record) in records.iter().enumerate() {
+        let header = execute(&chain, &store, path, record)?;
+        transaction_count = transaction_count.saturating_add(header.transaction_count.into());
+        let done = place.saturating_add(1);
+        if done.is_multiple_of(PRUNE_INTERVAL) {
+            chain.prune(header.slot)?;
+        }
+        progress(done, records.len());
+    }
+    let (block_id, last) = chain.head();
+    Ok(Verified {
+        first,
+        block_id,
+        last,
+        block_count: records.len(),
+        transaction_count,
+        seconds: clock.elapsed().as_secs_f64(),
+    })
+}
+
+/// The state that is begun with, as a chain in memory.
+fn import(file: &Path, options: &VerifyOptions) -> Result<Chain, LedgerError> {
+    let mut source = open_file(file)?;
+    let store = Arc::new(MemoryStore::new());
+    let options = chain_options(&options.threads, options.signatures);
+    let imported = Chain::import(&mut source, store, parameters(), options, &mut |_| ());
+    imported.map_err(|source| LedgerError::Import {
+        path: file.to_owned(),
+        source,
+    })
+}
+
+/// Executes and commits the block of a record.
+fn execute(
+    chain: &Chain,
+    store: &dyn Store,
+    path: &Path,
+    record: &BlockRecord,
+) -> Result<BlockHeader, VerifyError> {
+    let slot = record.slot;
+    let differs = |cause: String| {
+        VerifyError::Differs(Difference {
+            slot,
+            block_id: record.block_id,
+            cause,
+        })
+    };
+    let stored = store.block(slot)?;
+    let stored = stored.ok_or_else(|| differs("it is missing".to_owned()))?;
+    let bytes = logged_block(&stored.body).ok_or_else(|| VerifyError::NoTransactions {
+        path: path.to_owned(),
+        slot,
+    })?;
+    let block = chain.read(bytes.into());
+    let block = block.map_err(|error| differs(error.to_string()))?;
+    let executed = chain.execute(&block, &Cancel::default());
+    let executed = executed.map_err(|error| match error {
+        BlockError::Invalid { reason, .. } => differs(reason.to_string()),
+        BlockError::ParentMissing { .. } => differs("it is no child of the one before".to_owned()),
+        source => VerifyError::Engine { slot, source },
+    })?;
+    let header = *block.header();
+    let as_executed = BlockRecord {
+        slot: header.slot,
+        block_id: executed.id,
+        parent_id: header.parent_id,
+        delta_root: header.delta_root,
+        state_root: header.state_root,
+    };
+    if as_executed != *record {
+        return Err(differs("the log's record of it is another".to_owned()));
+    }
+    chain.commit(&executed.id)?;
+    Ok(header)
+}

@@ -1,0 +1,422 @@
+//! The commands around a ledger on disk: `inspect`, `snapshot`, `prove` and `verify`.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "a test fails where something is missing or does not fit"
+)]
+
+#[path = "common/folder.rs"]
+mod folder;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_benches::ledger::{GENESIS_FILE, keep_genesis};
+use lockstep_benches::workload::{StreamShape, Workload};
+use lockstep_interface::{Address, InstructionError, InvokeContext, Program, ProgramTable};
+use lockstep_programs::{SystemProgram, builtin_programs};
+use lockstep_runtime::bank::Genesis;
+use lockstep_runtime::block::BlockLimits;
+use lockstep_runtime::chain::{
+    BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions,
+};
+use lockstep_runtime::engine::Cancel;
+use lockstep_runtime::execute::Recording;
+use lockstep_runtime::threads::Threads;
+use lockstep_runtime::verify::Verifier;
+use lockstep_scheduler::{Auto, Mode};
+use lockstep_store::{DiskOptions, DiskStore};
+use serde_json::Value;
+
+use folder::Folder;
+
+/// Transactions of a block.
+const BLOCK_SIZE: usize = 10;
+
+fn lockstep(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs the command, which must succeed; gives what is on stdout.
+fn text(arguments: &[&str]) -> String {
+    let output = lockstep(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    assert_eq!(errors, "", "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&text(arguments)).unwrap()
+}
+
+/// Runs the command, which must fail with this code and one line that holds these words.
+fn fails(arguments: &[&str], code: i32, expected: &str) {
+    let output = lockstep(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    assert_eq!(output.stdout, b"", "{arguments:?}");
+    assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
+    assert!(errors.contains(expected), "{arguments:?}: {errors}");
+}
+
+fn workload() -> Workload {
+    let shape = StreamShape {
+        transaction_count: 100 * BLOCK_SIZE,
+        block_size: BLOCK_SIZE,
+    };
+    let one = NonZeroUsize::MIN;
+    Workload::new(&"transfers:accounts=40".parse().unwrap(), 1, shape, one)
+}
+
+/// Opens the ledger in a directory, or makes it.
+fn open(path: &str, programs: ProgramTable) -> Chain {
+    let threads = Threads::new(1).unwrap();
+    let options = ChainOptions {
+        threads: threads.clone(),
+        reader_threads: threads.clone(),
+        verifier: Verifier::default(),
+        limits: BlockLimits::UNLIMITED,
+        verifies_signatures: true,
+        shares_credits: true,
+    };
+    let (store, trie) = DiskStore::open(path, DiskOptions::default(), &threads).unwrap();
+    let genesis = Genesis::new(workload().genesis().collect(), programs);
+    let chain = Chain::open(Arc::new(store), trie, genesis, options).unwrap();
+    keep_genesis(&chain, Path::new(path)).unwrap();
+    chain
+}
+
+/// Appends blocks to a ledger; makes it if there is none.
+fn grow(path: &str, count: u64, programs: ProgramTable) {
+    let chain = open(path, programs);
+    let workload = workload();
+    for _ in 0..count {
+        let (parent, header) = chain.head();
+        let slot = header.slot + 1;
+        let block = workload.block(slot as usize, parent.to_bytes());
+        let request = BuildRequest {
+            parent,
+            slot,
+            unix_timestamp: 1_700_000_000,
+            strategy: &Auto,
+            mode: Mode::Produce,
+            recording: Recording::NONE,
+        };
+        let mut source = VerifiedTransactions::trusted(block);
+        let built = chain.build(&request, &mut source, &Cancel::default());
+        chain.commit(&built.unwrap().id).unwrap();
+    }
+}
+
+fn ledger(folder: &Folder, name: &str, count: u64) -> String {
+    let path = folder.path(name);
+    grow(&path, count, builtin_programs());
+    path
+}
+
+fn some_wallet() -> String {
+    workload().genesis().next().unwrap().0.to_string()
+}
+
+#[test]
+fn inspect_shows_a_ledger_and_its_accounts() {
+    let folder = Folder::new("inspect");
+    let path = &ledger(&folder, "ledger", 5);
+    let report = json(&["inspect", path, "--json"]);
+    assert_eq!(report["slot"], 5);
+    assert_eq!(report["transactions"], BLOCK_SIZE);
+    assert_eq!(
+        (&report["first_slot"], &report["last_slot"]),
+        (&0.into(), &5.into())
+    );
+    assert_eq!(report["blocks"], 6);
+    assert_eq!(report["has_genesis"], true);
+    assert!(report["accounts"].as_u64().unwrap() >= 48, "{report}");
+    assert!(report["bytes"].as_u64().unwrap() > 1_000, "{report}");
+    let shown = text(&["inspect", path]);
+    for field in ["block", "state_root", "delta_root", "parent"] {
+        assert!(
+            shown.contains(report[field].as_str().unwrap()),
+            "{field}: {shown}"
+        );
+    }
+    assert!(
+        shown.contains("6 blocks, slots 0 to 5, genesis kept"),
+        "{shown}"
+    );
+
+    let wallet = &some_wallet();
+    let account = json(&["inspect", path, wallet, "--json"]);
+    assert_eq!(account["state"]["kind"], "wallet");
+    assert!(account["lamports"].as_u64().unwrap() > 0);
+    let system = &Address::default().to_string();
+    let program = text(&["inspect", path, system]);
+    assert!(
+        program.contains("native program") && program.contains("system"),
+        "{program}"
+    );
+    let nobody = &Address::new_from_array([1; 32]).to_string();
+    fails(&["inspect", path, nobody], 2, "there is no account");
+    fails(&["inspect", path, "abc"], 2, "not an address");
+}
+
+#[test]
+fn a_ledger_is_exported_imported_and_goes_on() {
+    let folder = Folder::new("copy");
+    let path = &ledger(&folder, "ledger", 7);
+    let (file, copy) = (&folder.path("snapshot"), &folder.path("copy"));
+    let exported = json(&["snapshot", "export", path, file, "--json"]);
+    assert_eq!(exported["slot"], 7);
+    assert_eq!(exported["blocks"], 8);
+    assert_eq!(exported["bytes"], fs::metadata(file).unwrap().len());
+    let imported = json(&["snapshot", "import", file, copy, "--json"]);
+    for field in ["slot", "block", "accounts"] {
+        assert_eq!(imported[field], exported[field], "{field}");
+    }
+    let again = &folder.path("again");
+    let shown = text(&["snapshot", "export", copy, again]);
+    assert!(shown.contains("accounts after slot 7"), "{shown}");
+    assert!(fs::read(file).unwrap() == fs::read(again).unwrap());
+    fails(&["snapshot", "import", file, copy], 2, "exists already");
+
+    // The same load gives the same blocks on both.
+    for ledger in [path, copy] {
+        grow(ledger, 4, builtin_programs());
+    }
+    let [one, other] = [path, copy].map(|path| json(&["inspect", path, "--json"]));
+    for field in ["slot", "block", "state_root", "accounts"] {
+        assert_eq!(one[field], other[field], "{field}");
+    }
+    let verified = json(&["verify", copy, "--from", file, "--json"]);
+    assert_eq!(
+        (&verified["first_slot"], &verified["last_slot"]),
+        (&7.into(), &11.into())
+    );
+    assert_eq!(verified["blocks"], 4);
+    assert_eq!(verified["block"], one["block"]);
+    fails(
+        &["verify", copy],
+        2,
+        "a snapshot to begin at has to be named",
+    );
+    let genesis = &format!("{path}/{GENESIS_FILE}");
+    fails(
+        &["verify", copy, "--from", genesis],
+        2,
+        "begin at that snapshot",
+    );
+    fails(
+        &["verify", path, "--from", again, "--threads", "0"],
+        2,
+        "--threads",
+    );
+}
+
+#[test]
+fn verify_executes_every_block_again() {
+    let folder = Folder::new("verify");
+    let path = &ledger(&folder, "ledger", 6);
+    let report = json(&["verify", path, "--json"]);
+    assert_eq!(report["blocks"], 6);
+    assert_eq!(report["transactions"], 6 * BLOCK_SIZE);
+    assert_eq!(report["signatures_verified"], true);
+    assert!(report["tps"].as_f64().unwrap() > 0.0);
+    let inspected = json(&["inspect", path, "--json"]);
+    for field in ["block", "state_root"] {
+        assert_eq!(report[field], inspected[field], "{field}");
+    }
+    let shown = text(&["verify", path, "--no-signatures"]);
+    assert!(shown.contains("every root is the same"), "{shown}");
+    assert!(shown.contains("without signatures"), "{shown}");
+    // Another ledger's snapshot.
+    let other = &ledger(&folder, "other", 6);
+    let file = &folder.path("snapshot");
+    grow(other, 1, builtin_programs());
+    text(&["snapshot", "export", other, file]);
+    fails(&["verify", path, "--from", file], 2, "the log has no block");
+}
+
+/// The System program, but dearer.
+#[derive(Debug)]
+struct Dear;
+
+impl Program for Dear {
+    fn address(&self) -> Address {
+        SystemProgram.address()
+    }
+
+    fn name(&self) -> &'static str {
+        SystemProgram.name()
+    }
+
+    fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        context.consume(1)?;
+        SystemProgram.process(context)
+    }
+}
+
+#[test]
+fn verify_names_the_first_block_that_differs_and_why() {
+    let folder = Folder::new("differs");
+    let path = &ledger(&folder, "ledger", 3);
+    grow(path, 3, builtin_programs().with(Dear));
+    fails(&["verify", path], 1, "the block of slot 4, ");
+    fails(
+        &["verify", path],
+        1,
+        "differs: the header states the receipts root ",
+    );
+}
+
+#[test]
+fn a_proof_is_checked_without_the_ledger() {
+    let folder = Folder::new("prove");
+    let path = &ledger(&folder, "ledger", 3);
+    let inspected = json(&["inspect", path, "--json"]);
+    let wallet = some_wallet();
+    let nobody = Address::new_from_array([1; 32]).to_string();
+    for (address, exists) in [(&wallet, true), (&nobody, false)] {
+        let proof = text(&["prove", path, address]);
+        let file = &folder.path("proof.json");
+        fs::write(file, &proof).unwrap();
+        let checked = json(&["prove", "--check", file, "--json"]);
+        assert_eq!(checked["address"], **address);
+        assert_eq!(checked["exists"], exists);
+        for field in ["slot", "block", "state_root"] {
+            assert_eq!(checked[field], inspected[field], "{field}");
+        }
+        let shown = text(&["prove", "--check", file]);
+        let expected = if exists {
+            "is as stated"
+        } else {
+            "does not exist"
+        };
+        assert!(shown.contains(expected), "{shown}");
+
+        let mut other: Value = serde_json::from_str(&proof).unwrap();
+        other["address"] = Address::new_from_array([2; 32]).to_string().into();
+        fs::write(file, other.to_string()).unwrap();
+        fails(&["prove", "--check", file], 1, "proves nothing");
+        other["proof"] = "AAAA".into();
+        fs::write(file, other.to_string()).unwrap();
+        fails(&["prove", "--check", file], 2, "proof: ");
+    }
+    let mut richer = json(&["prove", path, &wallet]);
+    let lamports = richer["account"]["lamports"].as_u64().unwrap() + 1;
+    richer["account"]["lamports"] = lamports.into();
+    let file = &folder.path("richer.json");
+    fs::write(file, richer.to_string()).unwrap();
+    fails(
+        &["prove", "--check", file],
+        1,
+        "proves nothing: the account has another hash",
+    );
+    fs::write(file, "{}").unwrap();
+    fails(&["prove", "--check", file], 2, "richer.json: missing field");
+    fails(&["prove", path], 2, "<ADDRESS>");
+    fails(&["prove"], 2, "<DIR>");
+}
+
+#[test]
+fn what_is_no_ledger_is_refused_in_one_line() {
+    let folder = Folder::new("refused");
+    let (missing, empty) = (&folder.path("missing"), &folder.path("empty"));
+    let (file, wallet) = (&folder.path("file"), &some_wallet());
+    fs::create_dir(empty).unwrap();
+    fs::write(file, "lockstep state, one might think").unwrap();
+    let out = &folder.path("out");
+    for (path, expected) in [
+        (missing, "is no ledger: there is no such directory"),
+        (empty, "is no ledger: there is no store in it"),
+        (file, "is no ledger: there is no store in it"),
+    ] {
+        fails(&["inspect", path], 2, expected);
+        fails(&["inspect", path, wallet], 2, expected);
+        fails(&["prove", path, wallet], 2, expected);
+        fails(&["verify", path], 2, expected);
+        fails(&["snapshot", "export", path, out], 2, expected);
+    }
+    assert!(!Path::new(missing).exists() && fs::read_dir(empty).unwrap().count() == 0);
+    assert!(!Path::new(out).exists());
+    fails(
+        &["snapshot", "import", missing, out],
+        2,
+        "missing: No such file",
+    );
+    fails(
+        &["snapshot", "import", file, out],
+        2,
+        "file: snapshot, byte 0, start: version",
+    );
+
+    let path = &ledger(&folder, "ledger", 2);
+    let locked = open(path, builtin_programs());
+    fails(&["inspect", path], 2, "in use by another process");
+    fails(&["verify", path], 2, "in use by another process");
+    drop(locked);
+    text(&["snapshot", "export", path, out]);
+    let mut bytes = fs::read(out).unwrap();
+    let place = bytes.len() / 2;
+    bytes[place] ^= 4;
+    fs::write(out, bytes).unwrap();
+    let copy = &folder.path("copy");
+    fails(&["snapshot", "import", out, copy], 2, "its hash is another");
+    assert!(!Path::new(copy).exists());
+
+    // One file after the other is cut in half.
+    let engine = Path::new(path).join("engine");
+    damage(&engine);
+    let output = lockstep(&["inspect", path]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains("ledger"), "{errors}");
+}
+
+/// Empties every file below a directory.
+fn damage(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            damage(&path);
+        } else {
+            fs::write(path, b"").unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_import_that_is_killed_can_be_repeated() {
+    let folder = Folder::new("killed");
+    let path = &ledger(&folder, "ledger", 40);
+    let (file, copy) = (&folder.path("snapshot"), &folder.path("copy"));
+    text(&["snapshot", "export", path, file]);
+    for wait in [0, 5, 20, 50, 100] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+            .args(["snapshot", "import", file, copy])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        let was_done = child.wait().unwrap().success();
+        // It is there and whole, or not there.
+        if was_done || Path::new(copy).exists() {
+            assert_eq!(json(&["inspect", copy, "--json"])["slot"], 40);
+            fs::remove_dir_all(copy).unwrap();
+        }
+    }
+    text(&["snapshot", "import", file, copy]);
+    assert_eq!(json(&["inspect", copy, "--json"])["slot"], 40);
+    assert!(!Path::new(&format!("{copy}.unfinished")).exists());
+}

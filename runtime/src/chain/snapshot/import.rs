@@ -1,0 +1,284 @@
+//! From the bytes of a snapshot to a store with its state, every byte verified on the way.
+
+use std::io::Read;
+
+use lockstep_interface::{Address, Hash};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, Trie, decode_account};
+
+use super::{
+    BLOCKS_MAX, Progress, RECENT_BLOCKS,
+    error::{Fault, ImportError, Part},
+    frame::{ACCOUNT_SIZE_MIN, Frame, FrameReader, Kind},
+    head::Head,
+};
+use crate::{
+    bank::Genesis,
+    block::{BlockHeader, transaction_root},
+    chain::log,
+    costs::CostTable,
+    threads::Threads,
+};
+
+/// Puts the state of a snapshot into an empty store, and gives the trie of its accounts, with which
+/// [`Chain::open`](crate::chain::Chain::open) opens the chain.
+///
+/// The store has the newest block if and only if everything was right. Memory grows by a chunk of
+/// accounts, the message hashes of a block, and the trie. O(size of the snapshot).
+///
+/// # Errors
+/// Says which byte of what part is wrong and why; or if the store fails. The store is then of no
+/// use.
+pub fn import(
+    source: &mut dyn Read,
+    store: &dyn Store,
+    genesis: &Genesis,
+    threads: &Threads,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Trie, ImportError> {
+    if store.tip().is_some() || !store.page(None)?.is_empty() {
+        return Err(ImportError::NotEmpty);
+    }
+    let mut frames = FrameReader::start(source)?;
+    let frame = frames.next(Part::Head, &[Kind::Head])?;
+    let head = Head::decode(&frame.payload).map_err(|fault| frame.damaged(Part::Head, fault))?;
+    let tip = import_blocks(&mut frames, &head, store, genesis, threads)?;
+
+    let mut accounts = Accounts {
+        trie: Trie::default(),
+        last: None,
+        so_far: Progress {
+            accounts_done: 0,
+            account_count: head.account_count,
+        },
+    };
+    let mut number = 0usize;
+    let end = loop {
+        let part = Part::Chunk(number);
+        let frame = frames.next(part, &[Kind::Accounts, Kind::End])?;
+        if frame.kind == Kind::End {
+            break frame;
+        }
+        let chunk = accounts.read(&frame.payload);
+        let chunk = chunk.map_err(|fault| frame.damaged(part, fault))?;
+        store.fill(&chunk)?;
+        accounts.trie = accounts.trie.update(&chunk, threads);
+        progress(accounts.so_far);
+        number = number.saturating_add(1);
+    };
+    let checked = accounts.check(&end.payload, &tip.header, frames.digest());
+    checked.map_err(|fault| end.damaged(Part::End, fault))?;
+    if !frames.is_at_end()? {
+        return Err(end.damaged(Part::End, Fault::TrailingBytes));
+    }
+    tip.commit(store, genesis, &head.costs)?;
+    Ok(accounts.trie)
+}
+
+/// A block without its transactions.
+struct Summary {
+    id: Hash,
+    header: BlockHeader,
+    message_hashes: Vec<Hash>,
+}
+
+/// Reads and checks the blocks; all but the newest are committed.
+fn import_blocks(
+    frames: &mut FrameReader<'_>,
+    head: &Head,
+    store: &dyn Store,
+    genesis: &Genesis,
+    threads: &Threads,
+) -> Result<Summary, ImportError> {
+    let count = head.block_count as usize;
+    let recent = count.saturating_sub(RECENT_BLOCKS);
+    let mut newest: Option<Summary> = None;
+    for place in 0..count {
+        let part = Part::Block(place);
+        let frame = frames.next(part, &[Kind::Block])?;
+        let wrong = |fault| frame.damaged(part, fault);
+        let block = Summary::decode(&frame.payload).map_err(wrong)?;
+        match &newest {
+            None => check_first(&block, head, genesis, &frame)?,
+            Some(parent) => block.check_follows(parent).map_err(wrong)?,
+        }
+        let is_recent = place >= recent;
+        block.check_messages(is_recent, threads).map_err(wrong)?;
+        let is_last = place.saturating_add(1) == count;
+        if is_last && block.id != head.tip {
+            return Err(wrong(Fault::Newest(head.tip)));
+        }
+        if is_last && block.header.state_root.is_none() {
+            return Err(wrong(Fault::NoStateRoot));
+        }
+        if let Some(parent) = newest.replace(block) {
+            parent.commit(store, genesis, &CostTable::default())?;
+        }
+    }
+    Ok(newest.expect("a head states one block at least"))
+}
+
+/// Checks the first block, and with it that the head is of the chain of this genesis.
+fn check_first(
+    block: &Summary,
+    head: &Head,
+    genesis: &Genesis,
+    frame: &Frame,
+) -> Result<(), ImportError> {
+    let wrong = |fault| Err(frame.damaged(Part::Block(0), fault));
+    let slot = block.header.slot;
+    let found = head.block_count as usize;
+    if slot != genesis.slot && found < BLOCKS_MAX {
+        return wrong(Fault::History { found });
+    }
+    head.check(genesis, slot)?;
+    // A genesis with blockhashes of its own goes by the newest of these.
+    let own = genesis.blockhashes.last();
+    let own = own.filter(|_| slot == genesis.slot);
+    let expected = own.map_or_else(|| block.header.id(), |own| own.blockhash);
+    if block.id != expected {
+        let stated = block.id;
+        let found = expected;
+        return wrong(Fault::BlockId { stated, found });
+    }
+    Ok(())
+}
+
+impl Summary {
+    fn decode(payload: &[u8]) -> Result<Self, Fault> {
+        let wrong_fields = Fault::Fields {
+            found: payload.len(),
+        };
+        let parts = payload.split_first_chunk().and_then(|(id, rest)| {
+            let (header, hashes) = rest.split_at_checked(BlockHeader::SIZE)?;
+            Some((id, header, hashes))
+        });
+        let Some((id, header, hashes)) = parts else {
+            return Err(wrong_fields);
+        };
+        let (hashes, []) = hashes.as_chunks() else {
+            return Err(wrong_fields);
+        };
+        Ok(Self {
+            id: Hash::new_from_array(*id),
+            header: BlockHeader::decode(header).map_err(Fault::Header)?,
+            message_hashes: hashes.iter().copied().map(Hash::new_from_array).collect(),
+        })
+    }
+
+    fn check_follows(&self, parent: &Self) -> Result<(), Fault> {
+        let (stated, found) = (self.id, self.header.id());
+        if stated != found {
+            return Err(Fault::BlockId { stated, found });
+        }
+        if self.header.parent_id != parent.id || self.header.slot <= parent.header.slot {
+            let slot = parent.header.slot;
+            return Err(Fault::Parent { slot });
+        }
+        Ok(())
+    }
+
+    fn check_messages(&self, is_recent: bool, threads: &Threads) -> Result<(), Fault> {
+        let count = self.header.transaction_count as usize;
+        let expected = if is_recent { count } else { 0 };
+        let found = self.message_hashes.len();
+        if found != expected {
+            return Err(Fault::MessageCount { expected, found });
+        }
+        let is_right = !is_recent
+            || transaction_root(&self.message_hashes, threads) == self.header.transaction_root;
+        is_right.then_some(()).ok_or(Fault::TransactionRoot)
+    }
+
+    fn commit(
+        &self,
+        store: &dyn Store,
+        genesis: &Genesis,
+        costs: &CostTable,
+    ) -> Result<(), ImportError> {
+        let header = &self.header;
+        let record = BlockRecord {
+            slot: header.slot,
+            block_id: self.id,
+            parent_id: header.parent_id,
+            delta_root: header.delta_root,
+            state_root: header.state_root,
+        };
+        let summary = log::encode_summary(header, &self.message_hashes, costs);
+        let is_genesis = header.slot == genesis.slot;
+        let body: &[u8] = if is_genesis { &[] } else { &summary };
+        let changes = &[];
+        store.commit(&BlockBatch {
+            record,
+            changes,
+            body,
+        })?;
+        Ok(())
+    }
+}
+
+/// The accounts that were read so far.
+struct Accounts {
+    trie: Trie,
+    last: Option<Address>,
+    so_far: Progress,
+}
+
+impl Accounts {
+    /// The accounts of a chunk.
+    fn read(&mut self, mut rest: &[u8]) -> Result<Vec<Change>, Fault> {
+        let wrong_fields = Fault::Fields { found: rest.len() };
+        if rest.is_empty() {
+            return Err(wrong_fields);
+        }
+        let mut accounts = Vec::new();
+        while !rest.is_empty() {
+            let size = account_size(rest).and_then(|size| rest.split_at_checked(size));
+            let (bytes, others) = size.ok_or_else(|| wrong_fields.clone())?;
+            let (address, account) = bytes.split_first_chunk().expect("an address is the least");
+            let address = Address::new_from_array(*address);
+            let account = decode_account(account);
+            let account = account.map_err(|error| Fault::Account { address, error })?;
+            if !account.exists() {
+                return Err(Fault::AccountMissing(address));
+            }
+            if self.last.is_some_and(|last| last >= address) {
+                return Err(Fault::AccountOrder(address));
+            }
+            self.last = Some(address);
+            accounts.push((address, account));
+            rest = others;
+        }
+        let done = &mut self.so_far.accounts_done;
+        *done = done.saturating_add(accounts.len() as u64);
+        Ok(accounts)
+    }
+
+    /// Compares what the end says, and what was stated before, with what came.
+    fn check(&self, end: &[u8], tip: &BlockHeader, digest: Hash) -> Result<(), Fault> {
+        let (found, stated) = (self.so_far.accounts_done, self.so_far.account_count);
+        if found != stated {
+            return Err(Fault::AccountCount { stated, found });
+        }
+        let ([root, stated_digest], []) = end.as_chunks::<32>() else {
+            return Err(Fault::Fields { found: end.len() });
+        };
+        let found = self.trie.root();
+        let in_header = tip.state_root.ok_or(Fault::NoStateRoot)?;
+        for stated in [in_header, Hash::new_from_array(*root)] {
+            if stated != found {
+                return Err(Fault::StateRoot { stated, found });
+            }
+        }
+        if *stated_digest != digest.to_bytes() {
+            return Err(Fault::Digest);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the account, with its address, that these begin with.
+fn account_size(bytes: &[u8]) -> Option<usize> {
+    let size = bytes.get(..ACCOUNT_SIZE_MIN)?.last_chunk()?;
+    let size = u32::from_le_bytes(*size) as usize;
+    size.checked_add(ACCOUNT_SIZE_MIN)
+}

@@ -1,0 +1,56 @@
+//! The state of a chain as one stream of bytes, and back.
+//!
+//! ```text
+//! Chain -> head, blocks, accounts page by page, end -> bytes            export
+//! bytes -> frames, each against its hash -> ids, roots, order, counts
+//!       -> blocks and accounts into an empty store -> its newest block   import
+//! ```
+//!
+//! A snapshot has all that executing the next block depends on. Who trusts in the id of its newest
+//! block need not trust in who made it: the id is the hash of the header, the header names its
+//! parent and so on, each header's transaction root covers the message hashes, and the newest
+//! one's state root all accounts. Learned costs alone are taken as they come: they shape the plans
+//! of blocks that are built, and no result. Rules, rent and blockhashes older than the first block
+//! must be those of the genesis that the importer has.
+//!
+//! The newest block is committed last, after everything was compared. An import that fails before
+//! leaves a store that is not complete; on disk, `DiskStore::build` lets it go.
+//!
+//! What follows is `FORMAT.md` beside this file.
+//!
+#![doc = include_str!("FORMAT.md")]
+
+mod error;
+mod export;
+mod frame;
+mod head;
+mod import;
+
+pub use error::{ExportError, Fault, ImportError, Parameter, Part};
+pub use export::Exported;
+pub(super) use export::export;
+pub use import::import;
+
+use crate::limits::BLOCKHASHES_MAX;
+
+/// What a snapshot begins with.
+const MAGIC: &[u8; 14] = b"lockstep state";
+/// The version of the format.
+const VERSION: u16 = 1;
+/// Blocks of a snapshot; fewer only from the genesis on.
+const BLOCKS_MAX: usize = super::LOG_LENGTH_MIN;
+/// Blocks whose message hashes are needed to refuse duplicates.
+const RECENT_BLOCKS: usize = BLOCKHASHES_MAX;
+/// Bytes of a frame of several accounts, at most.
+const CHUNK_SIZE: usize = 4 << 20;
+/// Transactions of a block in a snapshot; the limit is ours and far above any block's.
+const TRANSACTIONS_MAX: usize = 1 << 21;
+
+/// How far an export or an import has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// Accounts written, or verified.
+    pub accounts_done: u64,
+    /// Accounts in all.
+    pub account_count: u64,
+}
