@@ -59,10 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Clients sign transfers; the producer verifies them before it builds.
         let (parent, _) = producer.head();
         let mut pool = WireBlock::default();
-        for (place, key) in keys.iter().enumerate() {
-            let payee = &wallets[(place + 1) % wallets.len()];
-            let pay = [transfer(&wallets[place], payee, slot)];
-            let message = MessageBuilder::new(wallets[place], parent.to_bytes(), &pay);
+        let payees = wallets.iter().cycle().skip(1);
+        for ((key, payer), payee) in keys.iter().zip(&wallets).zip(payees) {
+            let pay = [transfer(payer, payee, slot)];
+            let message = MessageBuilder::new(*payer, parent.to_bytes(), &pay);
             pool.push(&message.compile()?.sign(&[key])?);
         }
         let (mut pool, _) =

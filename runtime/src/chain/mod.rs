@@ -93,7 +93,8 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock>;
 
     /// Executes a block on its parent, by its own plan, and holds every root of its header against
-    /// the outcome. A block that is known already is not executed again.
+    /// the outcome. A block that is known already is not executed again, nor one that is committed
+    /// and whose id is still among the blockhashes.
     ///
     /// # Errors
     /// Tells a block that is invalid for ever from one whose parent is missing, and both from
@@ -102,11 +103,14 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
 
     /// Makes a known block final and durable, its ancestors first, and forgets every block
     /// that does not descend from it. What is committed already stays so: to commit it again
-    /// does nothing.
+    /// does nothing, as long as its id is among the blockhashes of the head; an older one is not
+    /// known any more.
     ///
     /// # Errors
     /// If the block is not known, or the store fails. After a failure of the store nothing is
-    /// built, executed or committed any more; reads go on.
+    /// built, executed or committed any more; reads go on. Whether the store has the block is
+    /// then unknown until the chain is opened again, and so is whether new views of the head show
+    /// it; older views and those of later blocks are what they were.
     fn commit(&self, id: &Hash) -> Result<Committed, CommitError>;
 
     /// Forgets a block that is not committed, and all its descendants.

@@ -4,49 +4,38 @@
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     block::{Block, BlockLimits, WireBlock},
-    chain::{BlockEngine, BuiltBlock, Chain, ChainOptions},
-    engine::Engine,
+    chain::{BlockEngine, BuiltBlock, Chain, ChainOptions, VerifiedTransactions},
+    engine::{Cancel, Engine},
     execute::Recording,
     prepare::Refusal,
 };
-use lockstep_scheduler::{Dispatch, Mode, Strategy, strategies};
+use lockstep_scheduler::Mode;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
     common::{
-        generate::Shape,
-        plans::{RandomDispatch, RandomLanes, RandomWaits},
+        generate::{Shape, bundled},
+        plans::all_strategies,
         run::timestamp,
     },
     setting::{Setting, adopt, build, head, open, options, planned},
 };
 
-/// Built-in strategies, and plans of shapes that none of them makes.
-fn planners(seed: u64) -> Vec<Box<dyn Strategy>> {
-    let mut planners = strategies();
-    planners.push(Box::new(RandomLanes(seed)));
-    planners.push(Box::new(RandomWaits(seed)));
-    planners.push(Box::new(RandomDispatch(seed, Dispatch::Queued)));
-    planners.push(Box::new(RandomDispatch(seed, Dispatch::Ranked)));
-    planners
-}
-
 /// Runs what a source gave, refused transactions and all, in its order, one after the other, and
 /// compares what became of each transaction.
-fn check_fates(chain: &Chain, parent: &Hash, given: &[Vec<u8>], built: &BuiltBlock) {
+fn check_fates(chain: &Chain, parent: &Hash, given: &WireBlock, built: &BuiltBlock) {
     let engine = Engine::new(1).unwrap();
     let slot = built.header.slot;
     let bank = chain.bank(parent).unwrap().child(slot, timestamp(slot));
-    let wire: WireBlock = given.iter().collect();
-    let serial = engine.process_serial(bank, &wire, None, false, Recording::NONE);
+    let serial = engine.process_serial(bank, given, None, false, Recording::NONE);
     let (_, receipts) = serial.unwrap();
     let body = Block::decode(built.bytes(), &BlockLimits::UNLIMITED).unwrap();
     let mut included = Vec::new();
     let mut refused: Vec<(u32, Refusal)> = Vec::new();
     for (position, fate) in (0..).zip(receipts.iter()) {
         match fate {
-            Ok(receipt) => included.push((&*given[position as usize], receipt)),
+            Ok(receipt) => included.push((given.get(position as usize).unwrap(), receipt)),
             Err(refusal) => refused.push((position, refusal.clone())),
         }
     }
@@ -64,7 +53,7 @@ fn run(shape: Shape, chains: &[Chain], setting: &Setting, count: usize, seed: u6
     let mut reference = setting.reference();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut refused_count = 0;
-    for strategy in planners(seed) {
+    for strategy in all_strategies(seed) {
         for mode in Mode::ALL {
             for producer in chains {
                 let name = strategy.name();
@@ -78,7 +67,7 @@ fn run(shape: Shape, chains: &[Chain], setting: &Setting, count: usize, seed: u6
                 assert_eq!(built.receipts.len() + built.refused.len(), count, "{place}");
                 refused_count += built.refused.len();
                 if mode == Mode::Replay {
-                    check_fates(producer, &parent, &given, &built);
+                    check_fates(producer, &parent, &given.iter().collect(), &built);
                 }
                 assert_eq!(reference.replay(built.bytes()), built.receipts, "{place}");
                 for chain in chains {
@@ -133,7 +122,7 @@ fn producers_that_share_no_credits_or_fill_blocks_are_understood() {
     let mut random = ChaCha8Rng::seed_from_u64(2);
     let mut reference = setting.reference();
     let mut counts = Vec::new();
-    for strategy in planners(3) {
+    for strategy in all_strategies(3) {
         for mode in Mode::ALL {
             for producer in &chains {
                 let parent = head(producer);
@@ -155,4 +144,68 @@ fn producers_that_share_no_credits_or_fill_blocks_are_understood() {
         }
     }
     assert!(counts.iter().any(|count| *count > 10), "{counts:?}");
+}
+
+/// In a block a bundle is nothing but transactions that follow each other; that none is there
+/// without the others, and none failed, is what its producer sees to.
+#[test]
+fn bundles_are_built_whole_or_not_at_all() {
+    let setting = Setting::new(Shape::FEW);
+    let chains = [2, 1].map(|threads| setting.chain(threads));
+    let mut reference = setting.reference();
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    let (mut whole_count, mut cancelled_count) = (0, 0);
+    for strategy in all_strategies(4) {
+        for mode in Mode::ALL {
+            for (producer, follower) in [(0, 1), (1, 0)] {
+                let (producer, follower) = (&chains[producer], &chains[follower]);
+                let parent = head(producer);
+                let bank = producer.bank(&parent).unwrap();
+                let given = setting.world.block(&mut random, &bank, 40);
+                let wire = bundled(&given, &mut random);
+                let request = planned(producer, parent, &*strategy, mode);
+                let mut source = VerifiedTransactions::trusted(wire.clone());
+                let built = producer.build(&request, &mut source, &Cancel::default());
+                let built = built.unwrap();
+                assert_eq!(reference.replay(built.bytes()), built.receipts);
+                if mode == Mode::Replay {
+                    check_fates(producer, &parent, &wire, &built);
+                }
+                let body = Block::decode(built.bytes(), &BlockLimits::UNLIMITED);
+                let body = body.unwrap().body;
+                for bundle in wire.bundles() {
+                    let members = bundle.start..bundle.end();
+                    let is_refused = |member: &u32| {
+                        let mut refused = built.refused.iter();
+                        refused.any(|(position, _)| position == member)
+                    };
+                    let refused_count = members.clone().filter(is_refused).count();
+                    if refused_count > 0 {
+                        assert_eq!(refused_count, members.len());
+                        cancelled_count += 1;
+                        continue;
+                    }
+                    whole_count += 1;
+                    for member in members {
+                        let bytes = wire.get(member as usize);
+                        let mut transactions = body.transactions().iter();
+                        let place = transactions.position(|other| Some(other) == bytes);
+                        assert_eq!(built.receipts[place.unwrap()].status, Ok(()));
+                    }
+                }
+                assert_eq!(
+                    adopt(follower, built.bytes()).receipts,
+                    Some(built.receipts)
+                );
+                for chain in &chains {
+                    chain.commit(&built.id).unwrap();
+                    reference.check_at(chain, &built.id);
+                }
+            }
+        }
+    }
+    assert!(
+        whole_count > 20 && cancelled_count > 100,
+        "{whole_count} {cancelled_count}"
+    );
 }

@@ -108,7 +108,7 @@ fn run_child(fault: &str, count_max: usize, path: &Path) -> ! {
     tell("\nopen", chain.head().1.slot);
     loop {
         let mut newest = build_slot(&chain, head(&chain), count_max);
-        if newest.header.slot % 3 == 0 {
+        if newest.header.slot.is_multiple_of(3) {
             newest = build_slot(&chain, newest.id, count_max);
         }
         if fault == EARLY {
@@ -148,26 +148,20 @@ fn round(
     random: &mut ChaCha8Rng,
 ) -> Option<u64> {
     let mut child = start(test, fault, count_max, path);
-    let output = child.stdout.take().unwrap();
-    let mut lines = BufReader::new(output).lines().map(Result::unwrap);
-    let mut told = Vec::new();
-    // One child in eight may be killed while it opens the chain or makes it.
-    let mut delay = random.random_range(0..60_000);
-    if !random.random_ratio(1, 8) {
-        told.extend(lines.by_ref().find(|line| line.starts_with("open")));
-        delay = random.random_range(0..600_000);
-    }
-    thread::sleep(Duration::from_micros(delay));
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut slots = lines.filter_map(|line| {
+        let line = line.unwrap();
+        let (what, slot) = line.split_once(' ')?;
+        let is_told = ["open", "committed"].contains(&what);
+        is_told.then(|| slot.parse().unwrap())
+    });
+    // One in four may be killed while it opens the chain or makes it, the others a while after
+    // they have opened it or committed a block or two.
+    let told = slots.by_ref().take(random.random_range(0..4)).last();
+    thread::sleep(Duration::from_micros(random.random_range(0..100_000)));
     child.kill().unwrap();
     child.wait().unwrap();
-    told.extend(lines);
-    let mut slots = told.iter().filter_map(|line| {
-        let (_, slot) = line
-            .split_once(' ')
-            .filter(|(what, _)| *what == "committed")?;
-        slot.parse().ok()
-    });
-    slots.next_back()
+    slots.last().or(told)
 }
 
 /// What the blocks should come to.
@@ -269,7 +263,10 @@ fn survive(test: &str, rounds: usize, count_max: usize) {
         acknowledged = model.slot();
     }
     eprintln!("{rounds} kills, {acknowledged} blocks");
-    assert!(acknowledged > rounds as u64, "{acknowledged} blocks only");
+    assert!(
+        acknowledged > rounds as u64 / 2,
+        "{acknowledged} blocks only"
+    );
 }
 
 #[test]

@@ -55,10 +55,10 @@ impl StagedStore {
         })
     }
 
-    fn stage(
-        &self,
-        commit: impl Fn(&MemoryStore, &BlockBatch<'_>) -> Result<(), StoreError> + Send + Sync + 'static,
-    ) {
+    fn stage<F>(&self, commit: F)
+    where
+        F: Fn(&MemoryStore, &BlockBatch<'_>) -> Result<(), StoreError> + Send + Sync + 'static,
+    {
         *self.commit.write() = Some(Arc::new(commit));
     }
 

@@ -7,6 +7,7 @@ use lockstep_interface::{Hash, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     bank::FrozenBank,
+    block::BlockHeader,
     chain::{BlockEngine, BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError},
     limits::BLOCKHASHES_MAX,
     prepare::Refusal,
@@ -96,7 +97,7 @@ fn a_chain_that_is_opened_again_after_each_block_goes_on_as_if_never_closed() {
             let (_, Refusal::Rule(error)) = refused.unwrap() else {
                 panic!("it was well-formed");
             };
-            if height - sent_at <= BLOCKHASHES_MAX as u64 - 1 {
+            if height - sent_at < BLOCKHASHES_MAX as u64 {
                 assert_eq!(
                     *error,
                     TransactionError::AlreadyProcessed,
@@ -179,11 +180,14 @@ fn a_log_that_does_not_fit_is_refused() {
     let source = chain.store();
     // The same blocks with another body in place of the newest's.
     let entry = |slot: u64| source.block(slot).unwrap().unwrap().body;
-    let cases: [(Vec<u8>, &str); 4] = [
+    let mut broken = entry(3);
+    broken[BlockHeader::SIZE] = 9;
+    let cases: [(Vec<u8>, &str); 5] = [
         (Vec::new(), "is no block"),
         (vec![1; 3], "is no block"),
         (entry(1), "is another than its record names"),
-        (entry(3)[1..].to_vec(), "cannot be read"),
+        (entry(3)[1..].to_vec(), "is no block"),
+        (broken, "cannot be read"),
     ];
     for (body, expected) in cases {
         let store = Arc::new(MemoryStore::new());

@@ -16,6 +16,7 @@ use lockstep_programs::{
 };
 use lockstep_runtime::{
     bank::FrozenBank,
+    block::WireBlock,
     wire::{LookupTable, MessageBuilder, TransactionConfig},
 };
 use lockstep_store::{MemoryStore, Store};
@@ -385,6 +386,24 @@ impl World {
         };
         unsigned(&builder.compile().expect("few accounts are named"))
     }
+}
+
+/// Makes bundles of about half of a block's transactions.
+pub(crate) fn bundled(transactions: &[Vec<u8>], random: &mut impl Choices) -> WireBlock {
+    let mut block: WireBlock = transactions.iter().collect();
+    let mut next = 0;
+    while next < block.len() {
+        let count = *random.pick(&[2, 2, 2, 3, 4, 5]);
+        let start = u32::try_from(next).expect("it is small");
+        if random.one_in(2) && next + count <= block.len() {
+            let declared = block.bundle(start, u32::try_from(count).expect("it is small"));
+            declared.expect("it follows the one before");
+            next += count;
+        } else {
+            next += 1 + random.below(3);
+        }
+    }
+    block
 }
 
 /// Bytes cut short, or with one byte changed.

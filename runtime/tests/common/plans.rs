@@ -2,7 +2,7 @@
 
 use lockstep_scheduler::{
     AccessTable, Dispatch, FirstFit, Mode, Plan, PlanBuilder, PlanRequest, Strategy, StrategyError,
-    TransactionIndex,
+    TransactionIndex, strategies,
 };
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -24,6 +24,16 @@ pub(crate) struct RandomDispatch(pub(crate) u64, pub(crate) Dispatch);
 pub(crate) struct Canary {
     /// Whose writes it does not see.
     pub(crate) blind_to: TransactionIndex,
+}
+
+/// The built-in strategies, and plans of shapes that none of them makes.
+pub(crate) fn all_strategies(seed: u64) -> Vec<Box<dyn Strategy>> {
+    let mut all = strategies();
+    all.push(Box::new(RandomLanes(seed)));
+    all.push(Box::new(RandomWaits(seed)));
+    all.push(Box::new(RandomDispatch(seed, Dispatch::Queued)));
+    all.push(Box::new(RandomDispatch(seed, Dispatch::Ranked)));
+    all
 }
 
 /// The order to plan in: the block's, or in produce mode any.

@@ -8,48 +8,21 @@ use lockstep_runtime::{
     execute::Recording,
     prepare::Refusal,
 };
-use lockstep_scheduler::{Dispatch, Layered, Mode, Strategy, strategies};
+use lockstep_scheduler::{Layered, Mode};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::{
     choices::Choices,
-    generate::{Shape, World},
+    generate::{Shape, World, bundled},
     ledger::{FEE, Ledger, RICH, address, transaction},
-    plans::{RandomDispatch, RandomLanes, RandomWaits},
+    plans::all_strategies,
     run::{
         LOGS, SUCCEEDED, Verdict, assert_serial, difference, options, process, recorded, refused,
         serial, serial_recorded, verdict,
     },
 };
-
-/// Makes bundles of about half of a block's transactions.
-fn bundled(transactions: &[Vec<u8>], random: &mut impl Choices) -> WireBlock {
-    let mut block: WireBlock = transactions.iter().collect();
-    let mut next = 0;
-    while next < block.len() {
-        let count = *random.pick(&[2, 2, 2, 3, 4, 5]);
-        let start = u32::try_from(next).expect("it is small");
-        if random.one_in(2) && next + count <= block.len() {
-            let declared = block.bundle(start, u32::try_from(count).expect("it is small"));
-            declared.expect("it follows the one before");
-            next += count;
-        } else {
-            next += 1 + random.below(3);
-        }
-    }
-    block
-}
-
-fn all_strategies(seed: u64) -> Vec<Box<dyn Strategy>> {
-    let mut all = strategies();
-    all.push(Box::new(RandomLanes(seed)));
-    all.push(Box::new(RandomWaits(seed)));
-    all.push(Box::new(RandomDispatch(seed, Dispatch::Queued)));
-    all.push(Box::new(RandomDispatch(seed, Dispatch::Ranked)));
-    all
-}
 
 /// Runs a chain of generated blocks under every strategy. Gives how many bundles succeeded and
 /// how many were refused.
