@@ -32,6 +32,7 @@ use lockstep_runtime::verify::Verifier;
 use lockstep_scheduler::{Mode, Strategy};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError, sync::Shared};
 
+use crate::ledger::{LedgerError, keep_genesis};
 use crate::workload::Workload;
 
 /// Blocks made ahead; fewer than the 150 blocks for which a blockhash is good.
@@ -75,6 +76,9 @@ pub enum DurableError {
         /// The ledger's directory.
         path: PathBuf,
     },
+    /// Its first state could not be kept.
+    #[error(transparent)]
+    Genesis(#[from] LedgerError),
     /// A block was not built.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -147,6 +151,7 @@ impl<'a> Durable<'a> {
             let path = options.path.to_owned();
             return Err(DurableError::OtherLoad { path });
         }
+        keep_genesis(&chain, options.path)?;
         Ok(Self {
             options,
             chain,

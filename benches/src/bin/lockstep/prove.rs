@@ -97,7 +97,7 @@ impl Proof {
                 executable: account.executable,
                 data: BASE64_STANDARD.encode(&*account.data),
             }),
-            proof: BASE64_STANDARD.encode(proven.proof.encode()),
+            proof: BASE64_STANDARD.encode(proven.proof.to_bytes()),
             header: BASE64_STANDARD.encode(proven.header.encode()),
         }
     }
@@ -135,7 +135,8 @@ impl Claim {
         Ok(Self {
             address: address("address", &proof.address)?,
             account: account.transpose()?,
-            proof: StateProof::decode(&state_proof).map_err(|error| format!("proof: {error}"))?,
+            proof: StateProof::from_bytes(&state_proof)
+                .map_err(|error| format!("proof: {error}"))?,
             header: BlockHeader::decode(&header).map_err(|error| format!("header: {error}"))?,
         })
     }
