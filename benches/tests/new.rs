@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use folder::Folder;
+use serde_json::Value;
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -44,6 +45,7 @@ fn vault(folder: &Folder) -> String {
         "Cargo.toml",
         "src/lib.rs",
         "tests/program.rs",
+        "examples/idl.rs",
         ".gitignore",
         "Cargo.lock",
     ] {
@@ -53,33 +55,46 @@ fn vault(folder: &Folder) -> String {
     made
 }
 
-/// Runs the tests of a crate and checks that these pass, without a warning.
-fn passes(made: &str, tests: &[&str]) {
+/// Runs cargo in a crate that was made; gives what it tells on stdout and stderr.
+fn cargo(made: &str, arguments: &[&str]) -> [String; 2] {
     // What other runs of this test have built is used again.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
     let output = Command::new(env!("CARGO"))
-        .args(["test", "--offline"])
+        .args(arguments)
+        .arg("--offline")
         .current_dir(made)
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{errors}{told}");
-    let has_warnings = ["--> src/", "--> tests/"]
+    let told = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{}{}", told[1], told[0]);
+    told
+}
+
+/// Runs the tests of a crate and checks that these pass, without a warning, and that it prints
+/// the description of a program with these instructions.
+fn passes(made: &str, tests: &[&str], instructions: &[&str]) {
+    let [told, errors] = cargo(made, &["test"]);
+    let has_warnings = ["--> src/", "--> tests/", "--> examples/"]
         .iter()
         .any(|place| errors.contains(place));
     assert!(!has_warnings, "{errors}");
     for test in tests {
         assert!(told.contains(&format!("test {test} ... ok")), "{told}");
     }
+    let [printed, _] = cargo(made, &["run", "--example", "idl"]);
+    let description: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(description["metadata"]["name"], "my_vault");
+    let found = description["instructions"].as_array().unwrap().iter();
+    let found: Vec<&str> = found.map(|found| found["name"].as_str().unwrap()).collect();
+    assert_eq!(found, instructions);
 }
 
 #[test]
 fn a_new_program_passes_its_test_and_the_tutorial_follows() {
     let folder = Folder::new("new-builds");
     let made = vault(&folder);
-    passes(&made, &["a_number_is_kept_once"]);
+    passes(&made, &["a_number_is_kept_once"], &["keep"]);
 
     // The tutorial, word for word.
     let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/README.md")).unwrap();
@@ -96,7 +111,7 @@ fn a_new_program_passes_its_test_and_the_tutorial_follows() {
         "nobody_takes_from_another",
         "owners_do_not_wait_for_each_other",
     ];
-    passes(&made, &tests);
+    passes(&made, &tests, &["open", "deposit", "withdraw"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 pub mod associated_token;
 pub mod compute_budget;
+pub mod demanded;
 pub mod ed25519;
 pub mod lookup_table;
 pub mod memo;
@@ -16,11 +17,13 @@ pub mod token;
 pub mod trace;
 
 mod deployed;
+mod describe;
 mod reader;
 #[cfg(test)]
 mod testing;
 
 use lockstep_interface::ProgramTable;
+use lockstep_sdk::idl::ProgramDescription;
 
 pub use associated_token::AssociatedTokenProgram;
 pub use compute_budget::ComputeBudgetProgram;
@@ -31,30 +34,39 @@ pub use system::SystemProgram;
 pub use token::TokenProgram;
 pub use trace::TraceProgram;
 
-/// All programs of this crate.
-///
-/// ```
-/// use lockstep_interface::address::program_ids;
-/// let programs = lockstep_programs::builtin_programs();
-/// assert_eq!(programs.get(&program_ids::SYSTEM).map(|program| program.name()), Some("system"));
-/// ```
-pub fn builtin_programs() -> ProgramTable {
-    ProgramTable::new()
-        .with(SystemProgram)
-        .with(ComputeBudgetProgram)
-        .with(TokenProgram)
-        .with(AssociatedTokenProgram)
-        .with(MemoProgram)
-        .with(LookupTableProgram)
-        .with(Ed25519Program)
-        .with(TraceProgram)
+macro_rules! builtin {
+    ($($module:ident: $program:ident,)*) => {
+        /// All programs of this crate.
+        ///
+        /// ```
+        /// use lockstep_interface::address::program_ids;
+        /// let programs = lockstep_programs::builtin_programs();
+        /// let system = programs.get(&program_ids::SYSTEM);
+        /// assert_eq!(system.map(|program| program.name()), Some("system"));
+        /// ```
+        pub fn builtin_programs() -> ProgramTable {
+            ProgramTable::new()$(.with($program))*
+        }
+
+        /// The interfaces of these programs.
+        ///
+        /// ```
+        /// let system = lockstep_programs::descriptions()[0];
+        /// assert_eq!(system.name, "system");
+        /// ```
+        pub const fn descriptions() -> &'static [ProgramDescription] {
+            &[$($module::DESCRIPTION),*]
+        }
+    };
 }
 
-/// The interfaces of those programs of this crate that have a description.
-///
-/// ```
-/// assert_eq!(lockstep_programs::descriptions()[0].name, "system");
-/// ```
-pub const fn descriptions() -> &'static [lockstep_sdk::idl::ProgramDescription] {
-    &[system::DESCRIPTION]
+builtin! {
+    system: SystemProgram,
+    compute_budget: ComputeBudgetProgram,
+    token: TokenProgram,
+    associated_token: AssociatedTokenProgram,
+    memo: MemoProgram,
+    lookup_table: LookupTableProgram,
+    ed25519: Ed25519Program,
+    trace: TraceProgram,
 }

@@ -4,12 +4,34 @@
 //! data is the text in UTF-8, and every account that is named has to sign.
 
 use lockstep_interface::{
-    AccountMeta, Address, Instruction, InstructionError, InvokeContext, Program,
+    AccountMeta, Address, Instruction, InstructionError, InvokeContext, Names, Program,
     address::program_ids,
 };
+use lockstep_sdk::idl::ProgramDescription;
+
+use crate::describe::{SIGNING, TEXT_TO_END, field, instruction, named, program};
 
 /// Compute units of every memo, taken first.
 pub const COMPUTE_UNITS: u64 = 150;
+
+/// What the Memo program can be asked to do.
+///
+/// ```
+/// let json = lockstep_programs::memo::DESCRIPTION.to_json();
+/// assert!(json.contains("\"name\":\"memo\""));
+/// ```
+pub const DESCRIPTION: ProgramDescription = program(
+    "memo",
+    program_ids::MEMO,
+    &[instruction(
+        "memo",
+        &["Puts a text into the log, and says who signed it."],
+        &[],
+        &[named("signers", SIGNING.repeated(u8::MAX))],
+        &[field("text", TEXT_TO_END)],
+    )],
+    &[],
+);
 
 /// The Memo program.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +44,10 @@ impl Program for MemoProgram {
 
     fn name(&self) -> &'static str {
         "memo"
+    }
+
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

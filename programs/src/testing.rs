@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use lockstep_interface::{
     Account, Address, Environment, Hash, Instruction, InstructionError, Rent, RuleSet, Sysvars,
     address::program_ids,
-    context::{AccountSlot, TransactionContext},
+    context::{AccountSlot, TransactionContext, TransactionInstructions},
     sysvar::RecentBlockhash,
 };
 
@@ -21,6 +21,16 @@ pub(crate) struct Ledger {
     pub(crate) compute_units_left: u64,
     /// What the last instruction logged.
     pub(crate) logs: Vec<String>,
+}
+
+/// The data of a transaction's instructions.
+#[derive(Debug)]
+struct Instructions(Vec<Vec<u8>>);
+
+impl TransactionInstructions for Instructions {
+    fn data(&self, index: usize) -> Option<&[u8]> {
+        self.0.get(index).map(Vec::as_slice)
+    }
 }
 
 /// The address whose bytes all are `byte`.
@@ -91,6 +101,17 @@ impl Ledger {
 
     /// Runs one instruction as a transaction of its own; a failure changes nothing.
     pub(crate) fn run(&mut self, instruction: &Instruction) -> Result<(), InstructionError> {
+        self.run_beside(instruction, &[])
+    }
+
+    /// The same in a transaction with other instructions behind, which do not run.
+    pub(crate) fn run_beside(
+        &mut self,
+        instruction: &Instruction,
+        others: &[Vec<u8>],
+    ) -> Result<(), InstructionError> {
+        let datas = [std::slice::from_ref(&instruction.data), others].concat();
+        let instructions = Instructions(datas);
         let mut named: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
         for meta in &instruction.accounts {
             let rights = named.entry(meta.address).or_default();
@@ -102,6 +123,7 @@ impl Ledger {
 
         let mut context = TransactionContext::new(&self.environment);
         context.begin(self.compute_units, true);
+        context.set_instructions(&instructions);
         for (address, (is_signer, is_writable)) in &named {
             let account = &before[address];
             context.push(if *is_writable {

@@ -77,7 +77,7 @@ pub struct Finding {
 pub struct Report {
     /// Transactions that succeeded.
     pub audited_count: usize,
-    /// Transactions that failed or were refused, of which nothing is said.
+    /// Transactions that failed, were refused, or are part of a bundle, of which nothing is said.
     pub skipped_count: usize,
     /// By kind, those with the most accesses first.
     pub findings: Vec<Finding>,
@@ -178,13 +178,15 @@ pub fn audit(
 ) -> Result<Report, AuditError> {
     let mut found: BTreeMap<FindingKind, Finding> = BTreeMap::new();
     let mut audited_count = 0_usize;
+    let is_bundled = |index| prepared.bundles().accesses(index).is_some();
     for (index, transaction, receipt) in executed(prepared, receipts) {
         let position = transaction.position;
         let receipt = match receipt {
             Ok(receipt) => receipt,
             Err(Missing) => return Err(AuditError::OtherBlock { position }),
         };
-        let Some(receipt) = receipt.filter(|receipt| receipt.status.is_ok()) else {
+        let is_audited = |receipt: &&Receipt| receipt.status.is_ok() && !is_bundled(index);
+        let Some(receipt) = receipt.filter(is_audited) else {
             continue;
         };
         let uses = receipt.details.as_ref().map(|details| &details.uses[..]);
@@ -273,7 +275,7 @@ fn kind(
         let program = prepared.addresses()[program.0 as usize];
         let name = programs
             .get(&program)
-            .and_then(|program| program.instruction_name(instruction.data));
+            .and_then(|program| program.names()?.instruction(instruction.data));
         Some((program, name, position))
     });
     let kind = FindingKind {

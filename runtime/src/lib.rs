@@ -19,6 +19,7 @@ pub mod costs;
 pub mod engine;
 pub mod execute;
 pub mod limits;
+pub mod mempool;
 mod merkle;
 pub mod prepare;
 pub mod sanitize;

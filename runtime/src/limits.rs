@@ -4,6 +4,9 @@
 
 /// Accounts a transaction may lock, looked-up ones included (`MAX_TX_ACCOUNT_LOCKS`).
 pub const ACCOUNT_LOCKS_MAX: usize = 64;
+/// Transactions of a bundle; a bundle locks at most [`ACCOUNT_LOCKS_MAX`] accounts in all (Jito's
+/// block engine has the same number).
+pub const BUNDLE_COUNT_MAX: u32 = 5;
 /// Top-level instructions of a transaction (SIMD-0160; today's rules only).
 pub const INSTRUCTIONS_MAX: usize = 64;
 /// Fee of each required signature in lamports (`DEFAULT_TARGET_LAMPORTS_PER_SIGNATURE`).

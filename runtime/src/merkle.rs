@@ -8,8 +8,8 @@
 //! leaves   0       1      2               at least one level of nodes stands above the leaves
 //! ```
 //!
-//! This is the one tree of the crate: 16 wide over changed accounts, binary over transactions and
-//! over receipts. Nothing at all has the root of 32 zero bytes. A node of one child is a node all
+//! This is the one tree of the crate, 16 wide over changed accounts, transactions and receipts: a
+//! wide tree takes half the hashes of a binary one. Nothing at all has the root of 32 zero bytes. A node of one child is a node all
 //! the same, and no leaf is a node, so that no two lists have one root.
 //!
 //! The first byte of what is hashed keeps the kinds apart:
@@ -37,7 +37,7 @@ pub(crate) const RECEIPT: u8 = 5;
 
 const NODE: u8 = 3;
 
-/// Leaves hashed by one task: whole subtrees, of two levels if 16 wide and of eight if binary.
+/// Leaves hashed by one task: whole subtrees, of two levels if 16 wide.
 const TASK_LEAVES: usize = 256;
 
 /// The hash of a leaf or of a node.
@@ -51,7 +51,8 @@ pub(crate) fn root<const WIDTH: usize, T: Sync>(
     threads: &Threads,
     leaf: impl Fn(&T) -> Node + Send + Sync,
 ) -> Hash {
-    const { assert!(TASK_LEAVES.is_multiple_of(WIDTH)) };
+    // Then whole nodes stand above the leaves of one task, whatever their level.
+    const { assert!(WIDTH > 1 && WIDTH.is_power_of_two() && WIDTH <= TASK_LEAVES) };
     let height = TASK_LEAVES.ilog(WIDTH);
     let subtrees = threads.map_chunks(items, TASK_LEAVES, |chunk| {
         let mut level: Vec<Node> = chunk.iter().map(&leaf).collect();

@@ -14,14 +14,16 @@ use lockstep_interface::{Address, TransactionError};
 use lockstep_scheduler::{Access, AccessMode, AccessTable, Interner, TransactionIndex};
 use lockstep_store::StoreError;
 
+pub(crate) mod bundles;
 mod credits;
 
+use bundles::{Bundles, refuse_broken};
 pub use credits::ShareError;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 
 use crate::{
     bank::{Bank, ProcessedSet},
-    block::WireBlock,
+    block::{BundleRange, WireBlock},
     sanitize::{SanitizedChunk, SanitizedTransaction},
     threads::Threads,
     verify::Verifier,
@@ -50,6 +52,7 @@ pub struct ParsedBlock<'b> {
     views: Vec<(u32, TransactionView<'b>)>,
     refused: Vec<(u32, Refusal)>,
     transaction_count: usize,
+    bundles: &'b [BundleRange],
 }
 
 impl<'b> ParsedBlock<'b> {
@@ -81,6 +84,7 @@ impl<'b> ParsedBlock<'b> {
             views,
             refused,
             transaction_count: block.len(),
+            bundles: block.bundles(),
         }
     }
 
@@ -130,6 +134,7 @@ impl<'b> ParsedBlock<'b> {
             chunks,
             self.refused,
             self.transaction_count,
+            self.bundles,
             threads,
             hasher,
         ))
@@ -144,6 +149,7 @@ pub struct PreparedBlock<'b> {
     addresses: Vec<Address>,
     refused: Vec<(u32, Refusal)>,
     wire_count: usize,
+    bundles: Bundles,
     /// The transactions, for refusing them in later blocks.
     processed: ProcessedSet,
 }
@@ -153,21 +159,31 @@ impl<'b> PreparedBlock<'b> {
         mut chunks: Vec<SanitizedChunk<'b>>,
         mut refused: Vec<(u32, Refusal)>,
         wire_count: usize,
+        ranges: &[BundleRange],
         threads: &Threads,
         hasher: &RandomState,
     ) -> Self {
-        // Duplicates are rare, so accounts are numbered as if there were none.
-        let ((processed, duplicates), mut numbered) = threads.join(
+        // Duplicates are rare, so accounts are numbered as if there were none; with bundles it is
+        // not known yet which are whole.
+        let ((mut processed, duplicates), numbered) = threads.join(
             || find_duplicates(&chunks),
-            || Numbered::new(&chunks, hasher),
+            || {
+                ranges
+                    .is_empty()
+                    .then(|| Numbered::new(&chunks, ranges, hasher))
+            },
         );
-        if !duplicates.is_empty() {
-            for (chunk, index) in duplicates.into_iter().rev() {
-                chunks[chunk].refuse_duplicate(index);
-            }
-            numbered = Numbered::new(&chunks, hasher);
+        let numbered = numbered.filter(|_| duplicates.is_empty());
+        for (chunk, index) in duplicates.into_iter().rev() {
+            chunks[chunk].refuse(index, TransactionError::AlreadyProcessed);
         }
-        let Numbered { table, addresses } = numbered;
+        refuse_broken(&mut chunks, ranges, &mut processed);
+        let numbered = numbered.unwrap_or_else(|| Numbered::new(&chunks, ranges, hasher));
+        let Numbered {
+            table,
+            addresses,
+            bundles,
+        } = numbered;
         let mut transactions = Vec::with_capacity(table.transaction_count());
         for mut chunk in chunks {
             transactions.append(&mut chunk.transactions);
@@ -184,6 +200,7 @@ impl<'b> PreparedBlock<'b> {
             addresses,
             refused,
             wire_count,
+            bundles,
             processed,
         }
     }
@@ -193,7 +210,8 @@ impl<'b> PreparedBlock<'b> {
         &self.transactions
     }
 
-    /// The accesses; what planners and the checker work on.
+    /// The accesses; what planners and the checker work on. The last transaction of a bundle has
+    /// the accesses of all, and the others of it have none.
     pub fn table(&self) -> &AccessTable {
         &self.table
     }
@@ -219,11 +237,23 @@ impl<'b> PreparedBlock<'b> {
         index: TransactionIndex,
     ) -> impl Iterator<Item = (Address, bool)> + '_ {
         let writable = self.transactions[index.0 as usize].rights.writable;
-        let accesses = self.table.accesses(index).iter().enumerate();
+        let accesses = self.accesses(index).iter().enumerate();
         accesses.map(move |(position, access)| {
             let address = self.addresses[access.account().0 as usize];
             (address, writable.contains(position))
         })
+    }
+
+    /// The accesses of a transaction in message order. Of one in a bundle these are its own, which
+    /// the [`table`](Self::table) does not have.
+    pub fn accesses(&self, index: TransactionIndex) -> &[Access] {
+        let bundled = self.bundles.accesses(index);
+        bundled.unwrap_or_else(|| self.table.accesses(index))
+    }
+
+    /// The bundles that all transactions of are still there.
+    pub(crate) fn bundles(&self) -> &Bundles {
+        &self.bundles
     }
 
     /// Gives away the set of transactions; asked for once, when the block is frozen.
@@ -251,14 +281,16 @@ fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, 
 struct Numbered {
     table: AccessTable,
     addresses: Vec<Address>,
+    bundles: Bundles,
 }
 
 impl Numbered {
-    fn new(chunks: &[SanitizedChunk<'_>], hasher: &RandomState) -> Self {
+    fn new(chunks: &[SanitizedChunk<'_>], ranges: &[BundleRange], hasher: &RandomState) -> Self {
         let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();
         let access_count = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         let mut table = AccessTable::with_capacity(transaction_count, access_count);
         let mut interner = Interner::with_hasher(hasher.clone());
+        let mut bundles = Bundles::new(ranges);
         for chunk in chunks {
             let mut start = 0usize;
             for (transaction, end) in chunk.transactions.iter().zip(&chunk.key_ends) {
@@ -271,7 +303,12 @@ impl Numbered {
                     };
                     Access::new(interner.intern(key.address.as_array(), key.hash), mode)
                 });
-                table.push(accesses, transaction.cost);
+                if bundles.is_empty() {
+                    table.push(accesses, transaction.cost);
+                } else {
+                    let (position, cost) = (transaction.position, transaction.cost);
+                    bundles.push(&mut table, position, accesses, cost);
+                }
                 start = end;
             }
         }
@@ -282,6 +319,7 @@ impl Numbered {
         Self {
             table,
             addresses: addresses.collect(),
+            bundles,
         }
     }
 }

@@ -14,7 +14,10 @@ const DEPTH_MAX: usize = 4;
 ///
 /// ```
 /// use lockstep_sdk::access::FieldPath;
-/// assert_eq!(FieldPath::of("owner").under("transfer").to_string(), "transfer.owner");
+/// let path = FieldPath::of("owner").under("transfer");
+/// assert_eq!(path.to_string(), "transfer.owner");
+/// assert!(path.names().eq(["transfer", "owner"]));
+/// assert_eq!(FieldPath::EMPTY.to_string(), "");
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FieldPath([&'static str; DEPTH_MAX]);
@@ -56,6 +59,28 @@ impl fmt::Display for FieldPath {
 }
 
 /// Where an account's address comes from.
+///
+/// ```
+/// use lockstep_sdk::{access::{AddressSource, SeedSource}, prelude::*};
+/// # const ID: Address = Address::new_from_array([9; 32]);
+///
+/// #[derive(Accounts)]
+/// pub struct Open<'a> {
+///     pub owner: Signer<'a>,
+///     #[account(seeds = [b"vault", owner])]
+///     pub vault: Wallet<'a>,
+///     pub system: Program<'a, System>,
+/// }
+///
+/// const SEEDS: &[SeedSource] = &[SeedSource::Constant(b"vault"), SeedSource::Account("owner")];
+/// let sources = Open::ACCESS.iter().map(|access| access.source);
+/// let expected = [
+///     AddressSource::Given,
+///     AddressSource::Derived(SEEDS),
+///     AddressSource::Fixed(System::ID),
+/// ];
+/// assert!(sources.eq(expected));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AddressSource {
@@ -68,6 +93,13 @@ pub enum AddressSource {
 }
 
 /// One seed of a derived address.
+///
+/// ```
+/// use lockstep_sdk::access::{AccountAccess, AddressSource, SeedSource};
+/// let by_number = AddressSource::Derived(&[SeedSource::Argument("number")]);
+/// let offer = AccountAccess { source: by_number, ..AccountAccess::READ };
+/// assert_ne!(offer.source, AddressSource::Given);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SeedSource {
@@ -85,6 +117,15 @@ pub enum SeedSource {
 /// use lockstep_sdk::prelude::*;
 /// let access = <Mut<Signer<'static>> as AccountSet>::ACCESS;
 /// assert!(access[0].is_signer && access[0].is_writable && !access[0].is_credit);
+///
+/// // By hand, for programs that are not written with the SDK's macros.
+/// use lockstep_sdk::access::{AccountAccess, FieldPath};
+/// let payer = AccountAccess::READ.signing().writable();
+/// assert_eq!(payer, access[0]);
+/// let fees = AccountAccess { path: FieldPath::of("fees"), ..AccountAccess::READ.credited() };
+/// let system = AccountAccess::READ.fixed(System::ID);
+/// let signers = AccountAccess::READ.signing().optional().repeated(11);
+/// assert!(fees.is_writable && !system.is_writable && signers.count_max == 11);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AccountAccess {
@@ -176,6 +217,7 @@ impl AccountAccess {
 }
 
 /// A field of an account set, as `#[derive(Accounts)]` sees it.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Its name.
@@ -189,6 +231,7 @@ pub struct Field {
 }
 
 /// The number of entries in the access list of these fields.
+#[doc(hidden)]
 pub const fn count(fields: &[Field]) -> usize {
     let mut sum = 0usize;
     let mut index = 0;
@@ -210,6 +253,7 @@ pub const fn count(fields: &[Field]) -> usize {
 /// # Panics
 /// At compile time: if more than 255 accounts come together, if sets nest more than four deep, or
 /// if something follows the rest of the account list.
+#[doc(hidden)]
 pub const fn join<const N: usize>(fields: &[Field]) -> [AccountAccess; N] {
     let mut joined = [AccountAccess::READ; N];
     let mut place = 0;
@@ -311,6 +355,7 @@ pub fn field_at(access: &[AccountAccess], position: usize) -> String {
 }
 
 /// A program's account, and then those that one of its instructions takes.
+#[doc(hidden)]
 pub const fn with_program<const N: usize>(
     program: Address,
     access: &[AccountAccess],

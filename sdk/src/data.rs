@@ -50,6 +50,7 @@ pub trait Data: Sized {
 
 /// A list or text: a value whose size needs a limit where it is part of a state, which
 /// `#[max(n)]` on the field sets.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no length to limit",
     label = "`#[max(n)]` is for lists and texts"
@@ -60,6 +61,7 @@ pub trait Collection: Data {
 }
 
 /// The sum of sizes; `None` if one has no limit.
+#[doc(hidden)]
 pub const fn sum(sizes: &[Option<usize>]) -> Option<usize> {
     let mut sum = 0usize;
     let mut index = 0;
@@ -80,6 +82,7 @@ pub const fn sum(sizes: &[Option<usize>]) -> Option<usize> {
 }
 
 /// The largest of sizes; `None` if one has no limit, and 0 if there is none.
+#[doc(hidden)]
 pub const fn largest(sizes: &[Option<usize>]) -> Option<usize> {
     let mut largest = 0;
     let mut rest = sizes;
@@ -96,6 +99,7 @@ pub const fn largest(sizes: &[Option<usize>]) -> Option<usize> {
 }
 
 /// The encoding of a list with a limited number of items: a count and the items.
+#[doc(hidden)]
 pub const fn list_size(item: Option<usize>, count: usize) -> Option<usize> {
     match item {
         Some(item) => match item.checked_mul(count) {

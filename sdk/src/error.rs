@@ -3,6 +3,19 @@
 use crate::interface::{InstructionError, InvokeContext, context::Cause};
 
 /// One error that a program declares.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, ErrorCode)]
+/// pub enum VaultError {
+///     /// the vault is locked
+///     Locked = 7,
+/// }
+///
+/// let known = &VaultError::ERRORS[0];
+/// assert_eq!((known.code, known.name, known.message), (7, "Locked", "the vault is locked"));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ErrorDescription {
     /// The number in [`InstructionError::Custom`].

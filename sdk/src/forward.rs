@@ -14,7 +14,7 @@ use crate::{
     Result,
     access::AccountAccess,
     interface::{AccountMeta, InstructionError, InstructionRef, InvokeContext, context::Rule},
-    program::{Arguments, StartsWith},
+    program::Arguments,
     set::{AccountSet, Accounts, Cursor},
     violation::Violation,
 };
@@ -22,7 +22,39 @@ use crate::{
 /// The accounts of another program's instruction, and that program: taken with the rights that
 /// the callee asks for, and checked by the callee. Dereferences to the callee's set.
 ///
-/// See the example `forward` of this crate.
+/// ```
+/// # fn main() {}
+/// #[lockstep_sdk::program(id = "Be11111111111111111111111111111111111111111")]
+/// pub mod bell {
+///     use lockstep_sdk::prelude::*;
+///
+///     #[derive(Accounts)]
+///     pub struct Ring<'a> {
+///         pub visitor: Signer<'a>,
+///     }
+///
+///     #[instruction(0)]
+///     pub fn ring(_accounts: &Ring<'_>, _times: u8) -> Result {
+///         Ok(())
+///     }
+/// }
+///
+/// #[lockstep_sdk::program(id = "Door111111111111111111111111111111111111111")]
+/// pub mod door {
+///     use super::bell::{self, Ring};
+///     use lockstep_sdk::prelude::*;
+///
+///     #[derive(Accounts)]
+///     pub struct Enter<'a> {
+///         pub bell: Forward<Ring<'a>>,
+///     }
+///
+///     #[instruction(0)]
+///     pub fn enter(accounts: &Enter<'_>, context: &mut Context<'_, '_>) -> Result {
+///         bell::invoke::ring(context, &accounts.bell, 2)
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Forward<S> {
     set: S,
@@ -76,7 +108,8 @@ impl<'a, S: Accounts<'a>> Forward<S> {
     ///
     /// # Errors
     /// See [`InvokeContext::invoke_signed`].
-    pub fn invoke<T: Arguments + StartsWith<S::Args>>(
+    #[doc(hidden)]
+    pub fn invoke<T: Arguments>(
         &self,
         context: &mut InvokeContext<'_, '_>,
         discriminator: &[u8],

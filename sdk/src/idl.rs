@@ -4,15 +4,22 @@
 //! generators read it. Two things are Lockstep's own: `credit` on accounts that an instruction
 //! only adds lamports to, and the field `bump` that each tagged state begins with.
 
-use std::fmt::Write;
+mod json;
 
 use crate::{
-    access::{AccountAccess, AddressSource, SeedSource},
+    access::{AccountAccess, field_at},
     error::ErrorDescription,
-    interface::Address,
+    interface::{Address, Names},
 };
 
 /// The layout of a value.
+///
+/// ```
+/// use lockstep_sdk::{idl::TypeDescription, prelude::*};
+/// const U64: TypeDescription = TypeDescription::Named("u64");
+/// assert_eq!(<Option<u64> as Data>::TYPE, TypeDescription::Option(&U64));
+/// assert_eq!(<[u64; 3] as Data>::TYPE, TypeDescription::Array(&U64, 3));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TypeDescription {
@@ -28,9 +35,32 @@ pub enum TypeDescription {
     Struct(&'static str, &'static [FieldDescription]),
     /// An enum of the program.
     Enum(&'static str, &'static [VariantDescription]),
+    /// A type that is encoded otherwise than borsh would do it, for wire formats that come from
+    /// elsewhere.
+    Custom {
+        /// Its name.
+        name: &'static str,
+        /// The name of its encoding: `bincode`, in which counts take eight bytes, or `rest`, which
+        /// has no count and goes on to the end of the data.
+        encoding: &'static str,
+        /// What it holds.
+        content: &'static TypeDescription,
+    },
 }
 
 /// A field or an argument.
+///
+/// ```
+/// use lockstep_sdk::{idl::{FieldDescription, TypeDescription}, prelude::*};
+///
+/// #[derive(Data)]
+/// pub struct Quote {
+///     pub price: u64,
+/// }
+///
+/// const PRICE: FieldDescription = FieldDescription { name: "price", layout: u64::TYPE };
+/// assert_eq!(Quote::TYPE, TypeDescription::Struct("Quote", &[PRICE]));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FieldDescription {
     /// Its name; its number if it has none.
@@ -40,6 +70,22 @@ pub struct FieldDescription {
 }
 
 /// A variant of an enum.
+///
+/// ```
+/// use lockstep_sdk::{idl::{TypeDescription, VariantDescription}, prelude::*};
+///
+/// #[derive(Data)]
+/// pub enum Side {
+///     Buy,
+///     Sell,
+/// }
+///
+/// const SIDES: [VariantDescription; 2] = [
+///     VariantDescription { name: "Buy", fields: &[] },
+///     VariantDescription { name: "Sell", fields: &[] },
+/// ];
+/// assert_eq!(Side::TYPE, TypeDescription::Enum("Side", &SIDES));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct VariantDescription {
     /// Its name.
@@ -49,13 +95,20 @@ pub struct VariantDescription {
 }
 
 /// An instruction.
+///
+/// ```
+/// let transfer = &lockstep_programs::system::DESCRIPTION.instructions[2];
+/// assert_eq!((transfer.name, transfer.discriminator), ("transfer", &[2, 0, 0, 0][..]));
+/// assert!(transfer.access[0].is_signer && transfer.access[1].is_credit);
+/// assert_eq!(transfer.args[0].name, "lamports");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InstructionDescription {
     /// Its name.
     pub name: &'static str,
     /// The lines of its documentation.
     pub docs: &'static [&'static str],
-    /// The first bytes of its data.
+    /// The first bytes of its data; none where the program has one instruction only.
     pub discriminator: &'static [u8],
     /// Its accounts.
     pub access: &'static [AccountAccess],
@@ -64,6 +117,29 @@ pub struct InstructionDescription {
 }
 
 /// A state or an event.
+///
+/// ```
+/// # mod price {
+/// use lockstep_sdk::{idl::TaggedDescription, prelude::*};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(3)]
+/// pub struct Price {
+///     pub lamports: u64,
+/// }
+///
+/// pub fn described() -> TaggedDescription {
+///     TaggedDescription {
+///         name: Price::NAME,
+///         discriminator: Price::DISCRIMINATOR,
+///         layout: <Price as StateData>::TYPE,
+///     }
+/// }
+/// # }
+/// # fn main() {
+/// assert_eq!(price::described().discriminator, Some(3));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TaggedDescription {
     /// Its name.
@@ -75,6 +151,11 @@ pub struct TaggedDescription {
 }
 
 /// A program's interface. `#[program]` makes it a constant of the program's type.
+///
+/// ```
+/// let memo = lockstep_programs::memo::DESCRIPTION;
+/// assert_eq!((memo.name, memo.instructions.len()), ("memo", 1));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProgramDescription {
     /// The program's name.
@@ -95,6 +176,30 @@ pub struct ProgramDescription {
 
 impl ProgramDescription {
     /// The description as JSON, on one line.
+    ///
+    /// ```
+    /// #[lockstep_sdk::program(id = "Greet11111111111111111111111111111111111111")]
+    /// pub mod greeter {
+    ///     use lockstep_sdk::prelude::*;
+    ///
+    ///     #[derive(Accounts)]
+    ///     pub struct Greet<'a> {
+    ///         pub visitor: Signer<'a>,
+    ///     }
+    ///
+    ///     #[instruction(7)]
+    ///     pub fn greet(_accounts: &Greet<'_>) -> Result {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// fn main() {
+    ///     let json = greeter::GreeterProgram::DESCRIPTION.to_json();
+    ///     let accounts = r#""accounts":[{"name":"visitor","signer":true}]"#;
+    ///     assert!(json.contains(r#""name":"greet","discriminator":[7],"#));
+    ///     assert!(json.contains(accounts));
+    /// }
+    /// ```
     pub fn to_json(&self) -> String {
         let mut out = String::new();
         self.write(&mut out)
@@ -102,275 +207,29 @@ impl ProgramDescription {
         out
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
-        write!(
-            out,
-            "{{\"address\":\"{}\",\"metadata\":{{\"name\":{},\"version\":{},\"spec\":\"0.1.0\"}}",
-            self.address,
-            Text(self.name),
-            Text(self.version)
-        )?;
-        list(
-            out,
-            ",\"instructions\":",
-            self.instructions,
-            write_instruction,
-        )?;
-        list(out, ",\"accounts\":", self.states, write_tagged)?;
-        list(out, ",\"events\":", self.events, write_tagged)?;
-        let errors: Vec<_> = self.errors.iter().copied().flatten().collect();
-        list(out, ",\"errors\":", &errors, |out, error| {
-            let ErrorDescription {
-                code,
-                name,
-                message,
-            } = error;
-            let (name, message) = (Text(name), Text(message));
-            write!(out, "{{\"code\":{code},\"name\":{name},\"msg\":{message}}}")
-        })?;
-        list(out, ",\"types\":", &self.definitions(), write_definition)?;
-        out.push('}');
-        Ok(())
-    }
-
-    /// The program's own types, each once, in the order in which they are met.
-    fn definitions(&self) -> Vec<Definition> {
-        let mut found = Vec::new();
-        for state in self.states {
-            let has_bump = state.discriminator.is_some();
-            collect(&state.layout, has_bump, &mut found);
-        }
-        for event in self.events {
-            collect(&event.layout, false, &mut found);
-        }
-        let args = self.instructions.iter().flat_map(|call| call.args);
-        for arg in args {
-            collect(&arg.layout, false, &mut found);
-        }
-        found
+    /// The instruction that this data asks for: of those whose discriminator it begins with, that
+    /// of the longest.
+    ///
+    /// ```
+    /// let system = lockstep_programs::system::DESCRIPTION;
+    /// let found = system.instruction(&[2, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]);
+    /// assert_eq!(found.map(|instruction| instruction.name), Some("transfer"));
+    /// assert!(system.instruction(&[2, 0]).is_none());
+    /// ```
+    pub fn instruction(&self, data: &[u8]) -> Option<&'static InstructionDescription> {
+        let all = self.instructions.iter();
+        let matching = all.filter(|known| data.starts_with(known.discriminator));
+        matching.max_by_key(|known| known.discriminator.len())
     }
 }
 
-/// A structure or enum to be written out.
-#[derive(Clone, Copy)]
-struct Definition {
-    layout: TypeDescription,
-    has_bump: bool,
-}
-
-fn collect(layout: &TypeDescription, has_bump: bool, found: &mut Vec<Definition>) {
-    match *layout {
-        TypeDescription::Named(_) => {}
-        TypeDescription::Option(inner)
-        | TypeDescription::List(inner)
-        | TypeDescription::Array(inner, _) => collect(inner, false, found),
-        TypeDescription::Struct(_, fields) => {
-            if is_new(layout, found) {
-                found.push(Definition {
-                    layout: *layout,
-                    has_bump,
-                });
-                for field in fields {
-                    collect(&field.layout, false, found);
-                }
-            }
-        }
-        TypeDescription::Enum(_, variants) => {
-            if is_new(layout, found) {
-                found.push(Definition {
-                    layout: *layout,
-                    has_bump: false,
-                });
-                for field in variants.iter().flat_map(|variant| variant.fields) {
-                    collect(&field.layout, false, found);
-                }
-            }
-        }
+impl Names for ProgramDescription {
+    fn instruction(&self, data: &[u8]) -> Option<&'static str> {
+        self.instruction(data).map(|instruction| instruction.name)
     }
-}
 
-fn is_new(layout: &TypeDescription, found: &[Definition]) -> bool {
-    found.iter().all(|known| known.layout != *layout)
-}
-
-/// A quoted and escaped text.
-struct Text<'t>(&'t str);
-
-impl std::fmt::Display for Text<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' => formatter.write_str("\\\"")?,
-                '\\' => formatter.write_str("\\\\")?,
-                control if u32::from(control) < 0x20 => {
-                    write!(formatter, "\\u{:04x}", u32::from(control))?;
-                }
-                other => formatter.write_char(other)?,
-            }
-        }
-        formatter.write_char('"')
+    fn account(&self, data: &[u8], position: usize) -> Option<String> {
+        let name = field_at(self.instruction(data)?.access, position);
+        (!name.is_empty()).then_some(name)
     }
-}
-
-fn list<T>(
-    out: &mut String,
-    open: &str,
-    items: &[T],
-    mut write_item: impl FnMut(&mut String, &T) -> std::fmt::Result,
-) -> std::fmt::Result {
-    out.push_str(open);
-    out.push('[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_item(out, item)?;
-    }
-    out.push(']');
-    Ok(())
-}
-
-fn write_bytes(out: &mut String, name: &str, bytes: &[u8]) -> std::fmt::Result {
-    list(out, name, bytes, |out, byte| write!(out, "{byte}"))
-}
-
-fn write_instruction(out: &mut String, call: &InstructionDescription) -> std::fmt::Result {
-    write!(out, "{{\"name\":{}", Text(call.name))?;
-    if !call.docs.is_empty() {
-        list(out, ",\"docs\":", call.docs, |out, line| {
-            write!(out, "{}", Text(line))
-        })?;
-    }
-    write_bytes(out, ",\"discriminator\":", call.discriminator)?;
-    list(out, ",\"accounts\":", call.access, write_access)?;
-    list(out, ",\"args\":", call.args, write_field)?;
-    out.push('}');
-    Ok(())
-}
-
-fn write_access(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
-    let name = access.path.to_string();
-    write!(out, "{{\"name\":{}", Text(&name))?;
-    let flags = [
-        ("writable", access.is_writable),
-        ("signer", access.is_signer),
-        ("optional", access.is_optional),
-        ("credit", access.is_credit),
-    ];
-    for (flag, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
-        write!(out, ",\"{flag}\":true")?;
-    }
-    if access.count_max > 1 {
-        write!(out, ",\"max\":{}", access.count_max)?;
-    }
-    match access.source {
-        AddressSource::Given => {}
-        AddressSource::Fixed(address) => write!(out, ",\"address\":\"{address}\"")?,
-        AddressSource::Derived(seeds) => {
-            // Seeds name fields of the set that the account is in.
-            let set = name.rsplit_once('.').map_or("", |(set, _)| set);
-            out.push_str(",\"pda\":{");
-            list(out, "\"seeds\":", seeds, |out, seed| {
-                write_seed(out, set, *seed)
-            })?;
-            out.push('}');
-        }
-    }
-    out.push('}');
-    Ok(())
-}
-
-fn write_seed(out: &mut String, set: &str, seed: SeedSource) -> std::fmt::Result {
-    match seed {
-        SeedSource::Constant(bytes) => {
-            write_bytes(out, "{\"kind\":\"const\",\"value\":", bytes)?;
-            out.push('}');
-            Ok(())
-        }
-        SeedSource::Account(name) => {
-            let dot = if set.is_empty() { "" } else { "." };
-            let path = format!("{set}{dot}{name}");
-            write!(out, "{{\"kind\":\"account\",\"path\":{}}}", Text(&path))
-        }
-        SeedSource::Argument(name) => {
-            write!(out, "{{\"kind\":\"arg\",\"path\":{}}}", Text(name))
-        }
-    }
-}
-
-fn write_tagged(out: &mut String, tagged: &TaggedDescription) -> std::fmt::Result {
-    write!(out, "{{\"name\":{}", Text(tagged.name))?;
-    let tag = tagged.discriminator;
-    write_bytes(out, ",\"discriminator\":", tag.as_slice())?;
-    out.push('}');
-    Ok(())
-}
-
-fn write_field(out: &mut String, field: &FieldDescription) -> std::fmt::Result {
-    write!(out, "{{\"name\":{},\"type\":", Text(field.name))?;
-    write_type(out, &field.layout)?;
-    out.push('}');
-    Ok(())
-}
-
-fn write_type(out: &mut String, layout: &TypeDescription) -> std::fmt::Result {
-    match layout {
-        TypeDescription::Named(name) => write!(out, "{}", Text(name)),
-        TypeDescription::Option(inner) => {
-            out.push_str("{\"option\":");
-            write_type(out, inner)?;
-            out.push('}');
-            Ok(())
-        }
-        TypeDescription::List(TypeDescription::Named("u8")) => {
-            out.push_str("\"bytes\"");
-            Ok(())
-        }
-        TypeDescription::List(inner) => {
-            out.push_str("{\"vec\":");
-            write_type(out, inner)?;
-            out.push('}');
-            Ok(())
-        }
-        TypeDescription::Array(inner, count) => {
-            out.push_str("{\"array\":[");
-            write_type(out, inner)?;
-            write!(out, ",{count}]}}")
-        }
-        TypeDescription::Struct(name, _) | TypeDescription::Enum(name, _) => {
-            write!(out, "{{\"defined\":{{\"name\":{}}}}}", Text(name))
-        }
-    }
-}
-
-fn write_definition(out: &mut String, definition: &Definition) -> std::fmt::Result {
-    const BUMP: FieldDescription = FieldDescription {
-        name: "bump",
-        layout: TypeDescription::Named("u8"),
-    };
-    match definition.layout {
-        TypeDescription::Struct(name, fields) => {
-            let name = Text(name);
-            write!(out, "{{\"name\":{name},\"type\":{{\"kind\":\"struct\"")?;
-            let bump = definition.has_bump.then_some(BUMP);
-            let fields: Vec<_> = bump.into_iter().chain(fields.iter().copied()).collect();
-            list(out, ",\"fields\":", &fields, write_field)?;
-        }
-        TypeDescription::Enum(name, variants) => {
-            let name = Text(name);
-            write!(out, "{{\"name\":{name},\"type\":{{\"kind\":\"enum\"")?;
-            list(out, ",\"variants\":", variants, |out, variant| {
-                write!(out, "{{\"name\":{}", Text(variant.name))?;
-                if !variant.fields.is_empty() {
-                    list(out, ",\"fields\":", variant.fields, write_field)?;
-                }
-                out.push('}');
-                Ok(())
-            })?;
-        }
-        _ => {}
-    }
-    out.push_str("}}");
-    Ok(())
 }

@@ -16,6 +16,17 @@ macro_rules! unaligned {
 
         impl $name {
             /// The number.
+            ///
+            /// ```
+            #[doc = concat!("use lockstep_sdk::prelude::", stringify!($name), ";")]
+            #[doc = concat!("let mut number = ", stringify!($name), "::from(7);")]
+            /// number.increase(5)?;
+            /// number.decrease(2)?;
+            /// assert_eq!(number.get(), 10);
+            /// number.set(1);
+            #[doc = concat!("assert!(number.increase(", stringify!($integer), "::MAX).is_err());")]
+            /// # Ok::<(), lockstep_sdk::prelude::InstructionError>(())
+            /// ```
             #[inline]
             pub const fn get(self) -> $integer {
                 $integer::from_le_bytes(self.0)

@@ -11,9 +11,15 @@ use crate::{
 
 /// Compute units of an instruction that says nothing else: what Solana charges for one of the
 /// System program.
+///
+/// ```
+/// use lockstep_sdk::program::COMPUTE_UNITS_DEFAULT;
+/// assert_eq!(COMPUTE_UNITS_DEFAULT, lockstep_programs::system::COMPUTE_UNITS);
+/// ```
 pub const COMPUTE_UNITS_DEFAULT: u64 = 150;
 
 /// The arguments of an instruction.
+#[doc(hidden)]
 pub trait Arguments: Sized {
     /// Decodes them from the instruction's data, which they take up completely.
     fn decode(bytes: &[u8]) -> Option<Self>;
@@ -23,6 +29,7 @@ pub trait Arguments: Sized {
 }
 
 /// Arguments whose first ones are `First`: those from which an account set derives addresses.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the account set's arguments are not the instruction's first ones",
     label = "this instruction takes `{Self}`, and its accounts are derived from `{First}`",
@@ -53,6 +60,7 @@ macro_rules! arguments {
 
 macro_rules! starts_with {
     ([$($first:ident)*] [$($rest:ident)*]) => {
+        #[diagnostic::do_not_recommend]
         impl<$($first: Clone,)* $($rest),*> StartsWith<($($first,)*)>
             for ($($first,)* $($rest,)*)
         {
@@ -89,21 +97,24 @@ every_start!([] [A B C D E F G]);
 every_start!([] [A B C D E F G H]);
 
 /// Runs one instruction: decodes its arguments, takes and checks its accounts, calls `handler`,
-/// and does what the set declares for the end.
+/// and does what the set declares for the end. `first` gives the arguments from which the set's
+/// addresses are derived.
 ///
 /// Allocates nothing if the arguments and the handler do not.
 ///
 /// # Errors
 /// `InvalidInstructionData`; the first rule about accounts that is broken; what the handler
 /// returns.
+#[doc(hidden)]
 #[inline]
-pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
+    first: impl FnOnce(&T) -> A::Args,
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
 ) -> Result {
-    let result = run_unnamed(context, data, compute_units, handler);
+    let result = run_unnamed(context, data, compute_units, first, handler);
     if result.is_err() {
         name_account(context, A::ACCESS);
     }
@@ -111,17 +122,18 @@ pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
 }
 
 #[inline]
-fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
+    first: impl FnOnce(&T) -> A::Args,
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
 ) -> Result {
     context.consume(compute_units)?;
     let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
     let accounts = A::take(&mut Cursor::new(context))?;
     check_distinct(context, A::ACCESS)?;
-    accounts.check(context, &args.first())?;
+    accounts.check(context, &first(&args))?;
     handler(&accounts, context, args)?;
     accounts.finish(context)
 }
@@ -138,6 +150,7 @@ fn refuse_data(context: &InvokeContext<'_, '_>, data: &[u8]) -> InstructionError
 }
 
 /// Refuses data that begins with the discriminator of no instruction.
+#[doc(hidden)]
 #[cold]
 pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError {
     let data = context.data();
@@ -151,10 +164,29 @@ pub fn refuse_discriminator(context: &InvokeContext<'_, '_>) -> InstructionError
     .of_data(context)
 }
 
-/// Ends an instruction: explains an error that the program declares in one of `errors`.
+/// Ends an instruction: explains an error that the program declares in one of `errors`. For
+/// programs whose instructions are not `#[program]`'s, which do so by themselves.
 ///
 /// # Errors
 /// The result, unchanged.
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, program::end};
+///
+/// #[derive(Clone, Copy, Debug, ErrorCode)]
+/// pub enum VaultError {
+///     /// the vault is locked
+///     Locked = 7,
+/// }
+///
+/// fn process(context: &mut Context<'_, '_>) -> Result {
+///     let result = match context.data() {
+///         [] => Err(VaultError::Locked.into()),
+///         _ => Ok(()),
+///     };
+///     end(context, result, &[VaultError::ERRORS])
+/// }
+/// ```
 #[inline]
 pub fn end(
     context: &InvokeContext<'_, '_>,
@@ -167,15 +199,18 @@ pub fn end(
     result
 }
 
-/// A client's call of an instruction, or that of an invoking program.
-pub fn call<'a, A: AccountSet<'a>, T: Arguments + StartsWith<A::Args>>(
+/// A client's call of an instruction, or that of an invoking program. The `first` of its arguments
+/// are those from which the set's addresses are derived.
+#[doc(hidden)]
+pub fn call<'a, A: AccountSet<'a>, T: Arguments>(
     program: Address,
     discriminator: &[u8],
     addresses: &A::Addresses,
+    first: &A::Args,
     args: &T,
 ) -> Instruction {
     let mut accounts = Vec::with_capacity(A::ACCESS.len());
-    A::metas(addresses, &args.first(), &mut accounts);
+    A::metas(addresses, first, &mut accounts);
     crate::account::fill_absent(&program, &mut accounts);
     let mut data = discriminator.to_vec();
     args.encode(&mut data);

@@ -131,6 +131,7 @@ impl<const N: usize> SignerSeeds<N> {
 ///
 /// # Errors
 /// `InvalidArgument`.
+#[doc(hidden)]
 pub fn check_address(
     context: &InvokeContext<'_, '_>,
     handle: Handle<'_>,
@@ -155,6 +156,7 @@ pub fn check_address(
 ///
 /// # Errors
 /// `InvalidSeeds`.
+#[doc(hidden)]
 #[inline]
 pub fn check_seeds(
     context: &InvokeContext<'_, '_>,
@@ -202,6 +204,7 @@ fn refuse_seeds(
 ///
 /// # Errors
 /// `IncorrectAuthority`.
+#[doc(hidden)]
 pub fn check_has_one(
     context: &InvokeContext<'_, '_>,
     handle: Handle<'_>,

@@ -13,6 +13,26 @@ use crate::{
 };
 
 /// The accounts of a running instruction that were not taken yet.
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, set::Cursor};
+///
+/// /// What a client sent in place of a signer, if there is an account at all.
+/// fn peeked<'a>(accounts: &mut Cursor<'_, '_, 'a>) -> Result<Option<Address>> {
+///     if accounts.left() == 0 || accounts.context().is_signer(accounts.position())? {
+///         return Ok(None);
+///     }
+///     let next = accounts.peek()?;
+///     accounts.skip()?;
+///     Ok(Some(*next.address()))
+/// }
+///
+/// /// All that an account type does: it takes what its access asks for.
+/// fn take_signer<'a>(context: &Context<'_, 'a>) -> Result<Signer<'a>> {
+///     let handle = Cursor::new(context).take(<Signer<'_> as Account<'_>>::ACCESS)?;
+///     Ok(Signer::at(handle))
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Cursor<'c, 'i, 'a> {
     context: &'c InvokeContext<'i, 'a>,
@@ -111,6 +131,23 @@ impl<'c, 'i, 'a> Cursor<'c, 'i, 'a> {
 /// them with `#[derive(Accounts)]`.
 ///
 /// The lifetime is that of the addresses, which outlive the instruction.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// # const ID: Address = Address::new_from_array([9; 32]);
+///
+/// #[derive(Accounts)]
+/// pub struct Pay<'a> {
+///     pub payer: Mut<Signer<'a>>,
+///     pub receiver: Credit<'a>,
+/// }
+///
+/// let [payer, receiver] = [1, 2].map(|byte| Address::new_from_array([byte; 32]));
+/// let mut metas = Vec::new();
+/// Pay::metas(&PayAddresses { payer, receiver }, &(), &mut metas);
+/// assert!(metas[0].is_signer && metas[1].is_writable);
+/// assert_eq!(Pay::ACCESS.len(), metas.len());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an account type",
     label = "the accounts of an instruction are declared by types such as `Signer` or `Mut<State<T>>`",
@@ -150,6 +187,19 @@ pub trait AccountSet<'a>: Sized {
 }
 
 /// An account set of its own name, declared with `#[derive(Accounts)]`.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// # const ID: Address = Address::new_from_array([9; 32]);
+///
+/// #[derive(Accounts)]
+/// pub struct Ring<'a> {
+///     pub visitor: Signer<'a>,
+/// }
+///
+/// assert_eq!(Ring::PROGRAM, ID);
+/// assert_eq!(Ring::FORWARDED.len(), 1 + Ring::ACCESS.len());
+/// ```
 pub trait Accounts<'a>: AccountSet<'a> {
     /// The program whose instructions take it.
     const PROGRAM: Address;

@@ -26,6 +26,24 @@ use crate::{
 };
 
 /// A type that can be the state of an account. `#[state]` implements it.
+///
+/// ```
+/// # mod price {
+/// use lockstep_sdk::prelude::*;
+///
+/// # pub const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(3)]
+/// pub struct Price {
+///     pub lamports: u64,
+/// }
+/// # }
+/// # use {lockstep_sdk::prelude::*, price::*};
+///
+/// # fn main() {
+/// assert_eq!((Price::NAME, Price::DISCRIMINATOR, Price::OWNER), ("Price", Some(3), ID));
+/// assert_eq!(Price::SIZE, 1 + 1 + 8); // discriminator, bump seed, lamports
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state",
     label = "the type in `State<..>` and `Init<..>` needs `#[state(..)]`"
@@ -46,6 +64,7 @@ pub trait StateData: Sized {
 }
 
 /// Bytes before the state: discriminator and bump seed, or none.
+#[doc(hidden)]
 pub const fn header_size<T: StateData>() -> usize {
     match T::DISCRIMINATOR {
         Some(_) => 2,
@@ -96,6 +115,7 @@ pub fn from_account<T: StateData>(account: &Account) -> Result<T> {
 }
 
 /// A way to keep `T` in bytes.
+#[doc(hidden)]
 pub trait Codec<T> {
     /// A borrow for reading.
     type Ref<'c>: Deref<Target = T>
@@ -125,6 +145,7 @@ pub trait Codec<T> {
 }
 
 /// Where an error goes that nobody can return.
+#[doc(hidden)]
 pub trait Failure {
     /// Fails the transaction.
     fn fail(&self, error: &InstructionError);
@@ -137,6 +158,7 @@ impl Failure for InvokeContext<'_, '_> {
 }
 
 /// Plain old data, in place.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Pod {}
 
@@ -186,6 +208,7 @@ fn body<T>(data: &[u8], header: usize) -> Option<&[u8]> {
 }
 
 /// The borsh format, decoded when it is asked for.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Borsh {}
 
@@ -228,6 +251,22 @@ impl<T: Data> Codec<T> for Borsh {
 }
 
 /// Decoded state, borrowed for reading.
+///
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::{prelude::*, state::Decoded};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1)]
+/// pub struct Price {
+///     pub lamports: u64,
+/// }
+///
+/// fn lamports(price: &State<'_, Price>, context: &Context<'_, '_>) -> Result<u64> {
+///     let price: Decoded<'_, Price> = price.read(context)?;
+///     Ok(price.lamports)
+/// }
+/// ```
 pub struct Decoded<'c, T> {
     state: T,
     _data: Ref<'c, [u8]>,
@@ -249,6 +288,24 @@ impl<T: fmt::Debug> fmt::Debug for Decoded<'_, T> {
 
 /// Decoded state, borrowed for writing. It is encoded when the borrow ends; if a list or text has
 /// become longer than declared, that fails the transaction with `AccountDataTooSmall`.
+///
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::{prelude::*, state::DecodedMut};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1)]
+/// pub struct Names {
+///     #[max(32)]
+///     pub last: String,
+/// }
+///
+/// fn rename(names: &Mut<State<'_, Names>>, context: &Context<'_, '_>, name: String) -> Result {
+///     let mut names: DecodedMut<'_, Names> = names.write(context)?;
+///     names.last = name;
+///     Ok(())
+/// }
+/// ```
 pub struct DecodedMut<'c, T: Data> {
     state: T,
     data: RefMut<'c, [u8]>,

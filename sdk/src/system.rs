@@ -17,6 +17,11 @@ const ALLOCATE: u32 = 8;
 const DATA_SIZE_MAX: usize = 52;
 
 /// The System program, for `Program<'a, System>`.
+///
+/// ```
+/// use lockstep_sdk::{interface::address::program_ids, prelude::*};
+/// assert_eq!(System::ID, program_ids::SYSTEM);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum System {}
 
@@ -46,6 +51,25 @@ pub struct Transfer<'a> {
 }
 
 /// Moves lamports out of a wallet that signs, or that the program signs for.
+///
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::{prelude::*, system};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[derive(Accounts)]
+/// pub struct Withdraw<'a> {
+///     pub owner: Mut<Signer<'a>>,
+///     #[account(seeds = [b"vault", owner])]
+///     pub vault: Mut<Wallet<'a>>,
+///     pub system: Program<'a, System>,
+/// }
+///
+/// fn withdraw(accounts: &Withdraw<'_>, context: &mut Context<'_, '_>) -> Result {
+///     let seeds = accounts.vault_seeds(context)?;
+///     system::transfer(&accounts.vault, &accounts.owner, 5).invoke_signed(context, &seeds)
+/// }
+/// ```
 pub fn transfer<'a>(
     source: &impl Writable<'a>,
     target: &impl Creditable<'a>,

@@ -15,6 +15,22 @@ use crate::{
 };
 
 /// A broken rule.
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, interface::context::Rule, violation::Violation};
+/// fn require_even(lamports: u64, context: &Context<'_, '_>) -> Result {
+///     if lamports % 2 == 1 {
+///         let violation = Violation {
+///             rule: Rule::Encoding,
+///             error: &InstructionError::InvalidInstructionData,
+///             expected: &"an even number of lamports",
+///             got: &lamports,
+///         };
+///         return Err(violation.of_data(context));
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Violation<'v> {
     /// The rule.

@@ -5,6 +5,7 @@
 //! (`solana-program/associated-token-account`). Of token programs it knows [`token`](crate::token)
 //! alone; another one is refused with `IncorrectProgramId`.
 
+mod describe;
 pub mod instruction;
 mod processor;
 
@@ -12,11 +13,12 @@ mod processor;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Program,
+    Address, InstructionError, InvokeContext, Names, Program,
     address::{find_program_address, program_ids},
 };
-use lockstep_sdk::prelude::ErrorCode;
+use lockstep_sdk::{prelude::ErrorCode, program::end};
 
+pub use describe::DESCRIPTION;
 pub use instruction::AssociatedTokenInstruction;
 
 /// Compute units of every instruction, taken first, besides those of the programs it invokes: about
@@ -43,11 +45,16 @@ impl Program for AssociatedTokenProgram {
         "associated-token"
     }
 
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
+    }
+
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
         context.consume(COMPUTE_UNITS)?;
         let instruction = AssociatedTokenInstruction::decode(context.data());
         let instruction = instruction.ok_or(InstructionError::InvalidInstructionData)?;
-        processor::process(context, instruction)
+        let result = processor::process(context, instruction);
+        end(context, result, DESCRIPTION.errors)
     }
 }
 

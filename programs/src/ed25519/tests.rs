@@ -32,11 +32,17 @@ fn data(messages: &[&[u8]]) -> Vec<u8> {
 }
 
 fn run(data: Vec<u8>) -> Result<(), InstructionError> {
-    Ledger::new().run(&Instruction {
+    run_beside(data, &[])
+}
+
+/// Runs the program in a transaction with other instructions behind its own.
+fn run_beside(data: Vec<u8>, others: &[Vec<u8>]) -> Result<(), InstructionError> {
+    let instruction = Instruction {
         program: program_ids::ED25519,
         accounts: Vec::new(),
         data,
-    })
+    };
+    Ledger::new().run_beside(&instruction, others)
 }
 
 #[track_caller]
@@ -53,6 +59,38 @@ fn good_signatures_pass() {
     let mut own_index = data(&[b"one"]);
     own_index[4..6].fill(0);
     assert_eq!(run(own_index), Ok(()));
+}
+
+#[test]
+fn parts_may_lie_in_other_instructions() {
+    let own = data(&[b"one"]);
+    let parts = [&own[48..112], &own[16..48], &own[112..]].map(<[u8]>::to_vec);
+    // Signature, key and message, each at the start of an instruction of its own.
+    let fields = [0, 1, 0, 2, 0, 3, 3].map(u16::to_le_bytes).concat();
+    let elsewhere = [vec![1, 0], fields].concat();
+    assert_eq!(run_beside(elsewhere.clone(), &parts), Ok(()));
+
+    let check = |data: Vec<u8>, others: &[Vec<u8>], error: Ed25519Error| {
+        assert_eq!(run_beside(data, others), Err(error.into()));
+    };
+    // The message's instruction is missing, too short, or another.
+    check(
+        elsewhere.clone(),
+        &parts[..2],
+        Ed25519Error::InvalidDataOffsets,
+    );
+    let [signature, key, message] = parts;
+    let short = [signature.clone(), key.clone(), message[..2].to_vec()];
+    check(elsewhere.clone(), &short, Ed25519Error::InvalidDataOffsets);
+    let other = [signature.clone(), key.clone(), b"two".to_vec()];
+    check(elsewhere.clone(), &other, Ed25519Error::InvalidSignature);
+    // A bad key is found before a missing message.
+    let bad_key = [vec![2], vec![0; 31]].concat();
+    check(
+        elsewhere,
+        &[signature, bad_key],
+        Ed25519Error::InvalidPublicKey,
+    );
 }
 
 #[test]

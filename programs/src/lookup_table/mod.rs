@@ -7,8 +7,10 @@
 //!
 //! - [`instruction`]: what it can be asked to do, and the calls that clients make;
 //! - `state`: the head of a table;
-//! - `processor`: how each instruction is carried out.
+//! - `processor`: how each instruction is carried out;
+//! - [`describe`](DESCRIPTION): its interface as data.
 
+mod describe;
 pub mod instruction;
 mod processor;
 mod state;
@@ -16,8 +18,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use lockstep_interface::{Address, InstructionError, InvokeContext, Program, address::program_ids};
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Names, Program, address::program_ids,
+};
 
+pub use describe::DESCRIPTION;
 pub use instruction::LookupTableInstruction;
 pub use state::{HEADER_SIZE, TableHeader};
 
@@ -38,6 +43,10 @@ impl Program for LookupTableProgram {
 
     fn name(&self) -> &'static str {
         "address-lookup-table"
+    }
+
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {

@@ -4,47 +4,32 @@
 use lockstep_interface::{
     Address, InstructionError, address::DeriveError, limits::ACCOUNT_DATA_SIZE_MAX,
 };
+use lockstep_sdk::prelude::ErrorCode;
 use thiserror::Error;
 
 /// The System program's own errors. The numbers are Solana's and never change; they appear as
-/// [`InstructionError::Custom`].
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[repr(u32)]
+/// [`InstructionError::Custom`]. Numbers 4 and 8 are no longer reported; 2 stands for an owner that
+/// no address may be derived with.
+#[derive(Clone, Copy, Debug, Eq, ErrorCode, PartialEq)]
 pub enum SystemError {
-    /// The account to create or allocate holds lamports, data, or another owner.
-    #[error("the account is in use")]
+    /// the account is in use
     AccountAlreadyInUse = 0,
-    /// The source holds fewer lamports than it is to pay.
-    #[error("the source holds too few lamports")]
+    /// the source holds too few lamports
     ResultWithNegativeLamports = 1,
-    /// No longer reported under this name; the number also stands for an owner that no address
-    /// may be derived with.
-    #[error("the program cannot own the account")]
+    /// the program cannot own the account
     InvalidProgramId = 2,
-    /// The requested data is longer than an account's may be.
-    #[error("the requested data is too long")]
+    /// the requested data is too long
     InvalidAccountDataLength = 3,
-    /// No longer reported.
-    #[error("the seed is too long")]
+    /// the seed is too long
     MaxSeedLengthExceeded = 4,
-    /// The account's address is not the one that base, seed and owner give.
-    #[error("the address does not follow from base, seed and owner")]
+    /// the address does not follow from base, seed and owner
     AddressWithSeedMismatch = 5,
-    /// The bank has no recent blockhash to advance to.
-    #[error("there is no recent blockhash")]
+    /// there is no recent blockhash
     NonceNoRecentBlockhashes = 6,
-    /// The nonce was already advanced under the present blockhash.
-    #[error("the nonce was already advanced under this blockhash")]
+    /// the nonce was already advanced under this blockhash
     NonceBlockhashNotExpired = 7,
-    /// No longer reported.
-    #[error("the nonce is not the stored one")]
+    /// the nonce is not the stored one
     NonceUnexpectedBlockhashValue = 8,
-}
-
-impl From<SystemError> for InstructionError {
-    fn from(error: SystemError) -> Self {
-        Self::Custom(error as u32)
-    }
 }
 
 /// One reason, with what a person needs to mend it.

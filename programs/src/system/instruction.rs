@@ -119,28 +119,6 @@ pub enum SystemInstruction<'a> {
     },
 }
 
-impl SystemInstruction<'_> {
-    /// Its name for people, words joined by hyphens.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::CreateAccount { .. } => "create-account",
-            Self::Assign { .. } => "assign",
-            Self::Transfer { .. } => "transfer",
-            Self::CreateAccountWithSeed { .. } => "create-account-with-seed",
-            Self::AdvanceNonceAccount => "advance-nonce-account",
-            Self::WithdrawNonceAccount { .. } => "withdraw-nonce-account",
-            Self::InitializeNonceAccount { .. } => "initialize-nonce-account",
-            Self::AuthorizeNonceAccount { .. } => "authorize-nonce-account",
-            Self::Allocate { .. } => "allocate",
-            Self::AllocateWithSeed { .. } => "allocate-with-seed",
-            Self::AssignWithSeed { .. } => "assign-with-seed",
-            Self::TransferWithSeed { .. } => "transfer-with-seed",
-            Self::UpgradeNonceAccount => "upgrade-nonce-account",
-            Self::CreateAccountAllowPrefund { .. } => "create-account-allow-prefund",
-        }
-    }
-}
-
 /// Creates the account `to`, which does not exist, with `space` bytes of zeros.
 ///
 /// A balance under [`Rent::minimum_balance`](lockstep_interface::Rent::minimum_balance) of the

@@ -17,11 +17,14 @@ mod processor;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Positions, Program, address::program_ids,
+    Address, InstructionError, InvokeContext, Names, Positions, Program, address::program_ids,
 };
+
+use lockstep_sdk::program::end;
 
 pub use describe::DESCRIPTION;
 pub use encoding::INSTRUCTION_SIZE_MAX;
+use error::Refusal;
 pub use error::SystemError;
 pub use instruction::SystemInstruction;
 
@@ -41,24 +44,36 @@ impl Program for SystemProgram {
         "system"
     }
 
-    fn instruction_name(&self, data: &[u8]) -> Option<&'static str> {
-        SystemInstruction::decode(data).map(|instruction| instruction.name())
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
     }
 
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
         context.consume(COMPUTE_UNITS)?;
         let instruction = SystemInstruction::decode(context.data())
             .ok_or(InstructionError::InvalidInstructionData)?;
-        processor::process(context, &instruction).map_err(|refusal| {
-            if refusal.explains_itself() {
-                context.log(|| refusal.to_string());
-            }
-            refusal.into()
-        })
+        processor::process(context, &instruction).map_err(|refusal| refuse(context, refusal))
     }
 
     /// The target of a transfer.
     fn credit_only(&self, data: &[u8], _: usize) -> Positions {
         encoding::transfer_target(data).map_or(Positions::NONE, Positions::only)
     }
+}
+
+/// The error of a refusal, after telling people of it.
+#[cold]
+fn refuse(context: &mut InvokeContext<'_, '_>, refusal: Refusal) -> InstructionError {
+    if refusal.explains_itself() {
+        context.log(|| refusal.to_string());
+    }
+    // The number of a failed derivation only reads like one of the program's own.
+    let errors: &[_] = match refusal {
+        Refusal::Derive(_) => &[],
+        _ => DESCRIPTION.errors,
+    };
+    let error = InstructionError::from(refusal);
+    end(context, Err(error.clone()), errors)
+        .err()
+        .unwrap_or(error)
 }

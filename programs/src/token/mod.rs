@@ -8,12 +8,14 @@
 //! - `state`: what its accounts hold, used where it lies;
 //! - `processor`: how each instruction is carried out;
 //! - `amount`: amounts as decimal text;
+//! - [`describe`](DESCRIPTION): its interface as data;
 //! - `error`: the numbers it fails with.
 //!
 //! A transfer writes its two accounts alone. The mint is read by checked transfers and by nothing
 //! else that moves tokens, so transfers of one mint between distinct accounts run in parallel.
 
 mod amount;
+mod describe;
 mod error;
 pub mod instruction;
 mod processor;
@@ -23,11 +25,12 @@ mod state;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Program, address::program_ids, context::Cause,
+    Address, InstructionError, InvokeContext, Names, Program, address::program_ids,
 };
-use lockstep_sdk::error::{ErrorCode, ErrorDescription};
+use lockstep_sdk::{error::ErrorCode, program::end};
 
 pub use amount::{amount_to_text, text_to_amount};
+pub use describe::DESCRIPTION;
 pub use error::TokenError;
 pub use instruction::{AuthorityKind, TokenInstruction};
 pub use state::{
@@ -55,6 +58,10 @@ impl Program for TokenProgram {
         "token"
     }
 
+    fn names(&self) -> Option<&'static dyn Names> {
+        Some(&DESCRIPTION)
+    }
+
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
         context.consume(COMPUTE_UNITS)?;
         let instruction = TokenInstruction::decode(context.data());
@@ -65,21 +72,15 @@ impl Program for TokenProgram {
         if let Err(InstructionError::Custom(code)) = result {
             explain(context, code);
         }
-        result
+        end(context, result, DESCRIPTION.errors)
     }
 }
 
-/// Tells people what a number of the program's own means.
+/// Tells people what a number of the program's own means, in the log as SPL Token does.
 #[cold]
 fn explain(context: &mut InvokeContext<'_, '_>, code: u32) {
     let mut errors = TokenError::ERRORS.iter();
-    let Some(ErrorDescription { name, message, .. }) = errors.find(|error| error.code == code)
-    else {
-        return;
-    };
-    context.log(|| format!("Error: {message}"));
-    context.diagnose(&InstructionError::Custom(code), || Cause::Declared {
-        name,
-        message,
-    });
+    if let Some(known) = errors.find(|error| error.code == code) {
+        context.log(|| format!("Error: {}", known.message));
+    }
 }

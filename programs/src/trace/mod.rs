@@ -12,9 +12,14 @@ use lockstep_interface::{
     Account, Address, InstructionError, InvokeContext, Program, address::program_ids,
 };
 
+use lockstep_sdk::idl::ProgramDescription;
+
 pub use instruction::{TraceInstruction, instruction};
 
-use crate::system;
+use crate::{
+    describe::{BYTES_TO_END, READ, U8, U32, field, instruction as described, named, program},
+    system,
+};
 
 /// The address of the trace program.
 pub const ADDRESS: Address = Address::from_str_const("Trace11111111111111111111111111111111111111");
@@ -25,6 +30,34 @@ const WORD_SIZE: usize = 8;
 const CREDIT_MAX: u64 = 1_000;
 /// Where the state begins: the fraction of the golden ratio.
 const STATE_START: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// What the trace program can be asked to do: accounts have the rights that were recorded.
+///
+/// ```
+/// let json = lockstep_programs::trace::DESCRIPTION.to_json();
+/// assert!(json.contains("\"name\":\"replay\""));
+/// ```
+pub const DESCRIPTION: ProgramDescription = program(
+    "trace",
+    ADDRESS,
+    &[described(
+        "replay",
+        &[
+            "Replays a recorded transaction.",
+            "Flag 1: it fails with the code. Flag 2: two more bytes follow, the numbers of accounts \
+             that are not written and not touched.",
+        ],
+        &[],
+        &[named("accounts", READ.repeated(u8::MAX))],
+        &[
+            field("cost", U32),
+            field("flags", U8),
+            field("code", U32),
+            field("rest", BYTES_TO_END),
+        ],
+    )],
+    &[],
+);
 
 /// The trace program.
 ///

@@ -196,6 +196,25 @@ impl<'a> BodyParts<'a> {
     /// canonical order is not that of the transactions; if a wait names none of them; if the
     /// shared accounts are not in strictly ascending order, or one has a number that so many
     /// transactions cannot lead to.
+    ///
+    /// ```
+    /// use lockstep_runtime::block::{BlockBody, BlockLimits, BodyParts, WireBlock};
+    /// use lockstep_scheduler::{Plan, TransactionIndex};
+    ///
+    /// // Two transactions came in, and the plan turns them around.
+    /// let wire: WireBlock = [b"one", b"two"].iter().collect();
+    /// let lanes = vec![vec![TransactionIndex(1)], vec![TransactionIndex(0)]];
+    /// let plan = Plan::from_nested(vec![lanes], vec![]);
+    ///
+    /// let (plan, order) = plan.relabelled()?;
+    /// let in_order = order.iter().filter_map(|one| wire.get(one.index()));
+    /// let transactions: WireBlock = in_order.collect();
+    /// let bytes = BodyParts::new(&transactions, &plan, &[])?.encode();
+    /// let body = BlockBody::decode(&bytes, &BlockLimits::MAINNET)?;
+    /// assert_eq!(body.transactions().get(0), Some(b"two".as_slice()));
+    /// assert_eq!(body.plan(), &plan);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(
         transactions: &'a WireBlock,
         plan: &'a Plan,

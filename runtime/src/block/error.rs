@@ -4,8 +4,8 @@ use lockstep_scheduler::{AccountIndex, TransactionIndex, Wait};
 
 /// A rule that the bytes of a block break, and where.
 ///
-/// Offsets count bytes from the start of what was handed in. Of several broken rules the first that the
-/// decoder meets is named.
+/// Offsets count bytes from the start of what was handed in. Of several broken rules the first
+/// that the decoder meets is named.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockDecodeError {

@@ -1,4 +1,5 @@
-//! A block's header: what identifies the block and commits to all of it, in a fixed number of bytes.
+//! A block's header: what identifies the block and commits to all of it, in a fixed number of
+//! bytes.
 
 use borsh::BorshSerialize;
 use lockstep_interface::Hash;

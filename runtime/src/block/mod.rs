@@ -7,9 +7,9 @@
 //! limits, transactions      -> usage, or the limit that is exceeded
 //! ```
 //!
-//! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more. Its
-//! plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one until
-//! the roots have been computed anew.
+//! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more.
+//! Its plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one
+//! until the roots have been computed anew.
 //!
 //! What follows is `FORMAT.md` beside this file.
 //!
@@ -34,4 +34,4 @@ pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
 pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
-pub use wire::WireBlock;
+pub use wire::{BundleError, BundleRange, WireBlock};

@@ -6,26 +6,26 @@ use sha2::{Digest, Sha256};
 use super::header::BlockHeader;
 use crate::{
     execute::{Receipt, hash_receipt},
+    limits::MERKLE_FANOUT,
     merkle::{self, Node},
     threads::Threads,
 };
 
-/// The trees of transactions and of receipts are binary.
-const WIDTH: usize = 2;
+/// Children of a node of the trees of transactions and of receipts.
+const WIDTH: usize = MERKLE_FANOUT;
 
-/// The Merkle root over the transactions of a body: SHA-256 in a binary tree, leaves in body order.
+/// The Merkle root over the transactions of a body: SHA-256 in a tree 16 wide, leaves in body order.
 ///
 /// ```text
 /// leaf: SHA-256(0x04 | message hash 32)
-/// node: SHA-256(0x03 | child 32 | child 32), or of one child where a level is odd
+/// node: SHA-256(0x03 | child 32 | child 32 | ..), of 1 to 16 children
 /// ```
 ///
 /// `message_hashes` are those of the signed messages
 /// ([`SanitizedTransaction::message_hash`](crate::sanitize::SanitizedTransaction)). Signatures
-/// are not in them, as they are not in Solana's transaction ids of that kind: they are witnesses
-/// that every verifier of a block checks for itself, and a block with other valid signatures
-/// under the same messages is the same block. No transaction gives 32 zero bytes; one alone has a
-/// node above it. O(transactions) hashes, spread over the threads.
+/// do not enter: they are witnesses that every verifier of a block checks for itself, and the
+/// same messages under other valid signatures are the same transactions. No transaction gives 32
+/// zero bytes; one alone has a node above it. O(transactions) hashes, spread over the threads.
 pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
     merkle::root::<WIDTH, _>(message_hashes, threads, transaction_leaf)
 }

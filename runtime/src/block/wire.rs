@@ -1,4 +1,56 @@
-//! A block's transactions as they come from the wire: one buffer and where each one ends.
+//! A block's transactions as they come from the wire: one buffer, where each one ends, and which of
+//! them are bundles.
+
+use thiserror::Error;
+
+use crate::limits::BUNDLE_COUNT_MAX;
+
+/// Neighbouring transactions of a block that belong together: they run in order, back to back, and
+/// if one of them fails or is refused, none of them has any effect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BundleRange {
+    /// Position of the first.
+    pub start: u32,
+    /// How many they are, in [2, [`BUNDLE_COUNT_MAX`]].
+    pub count: u32,
+}
+
+impl BundleRange {
+    /// The position after the last.
+    pub fn end(&self) -> u32 {
+        self.start.saturating_add(self.count)
+    }
+}
+
+/// Why transactions of a block cannot be a bundle.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// They are too few or too many.
+    #[error("a bundle has 2 to {limit} transactions, not {count}")]
+    Count {
+        /// How many they are.
+        count: u32,
+        /// [`BUNDLE_COUNT_MAX`].
+        limit: u32,
+    },
+    /// Some belong to a bundle already, or lie before one.
+    #[error("a bundle that starts at {start} does not follow the one before, which ends at {end}")]
+    Order {
+        /// Position of the first.
+        start: u32,
+        /// The position after the last bundle.
+        end: u32,
+    },
+    /// The block does not have them.
+    #[error("a bundle ends at {end}, the block has {len} transactions")]
+    Length {
+        /// The position after the last.
+        end: u32,
+        /// Transactions in the block.
+        len: usize,
+    },
+}
 
 /// Serialized transactions, back to back in one buffer.
 ///
@@ -13,6 +65,8 @@
 pub struct WireBlock {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// In ascending order, without overlap.
+    bundles: Vec<BundleRange>,
 }
 
 impl WireBlock {
@@ -21,6 +75,7 @@ impl WireBlock {
         Self {
             bytes: Vec::with_capacity(count.saturating_mul(size)),
             ends: Vec::with_capacity(count),
+            bundles: Vec::new(),
         }
     }
 
@@ -28,6 +83,43 @@ impl WireBlock {
     pub fn push(&mut self, transaction: &[u8]) {
         self.bytes.extend_from_slice(transaction);
         self.ends.push(self.bytes.len());
+    }
+
+    /// Makes `count` transactions from `start` on a bundle. Bundles are declared in block order.
+    ///
+    /// ```
+    /// use lockstep_runtime::block::{BundleRange, WireBlock};
+    ///
+    /// let mut block = WireBlock::from_iter([b"alone", b"first", b"other"]);
+    /// block.bundle(1, 2)?;
+    /// assert_eq!(block.bundles(), [BundleRange { start: 1, count: 2 }]);
+    /// assert!(block.bundle(2, 1).is_err());
+    /// # Ok::<(), lockstep_runtime::block::BundleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If they are too few or too many, not all there, or not behind the last bundle.
+    pub fn bundle(&mut self, start: u32, count: u32) -> Result<(), BundleError> {
+        let range = BundleRange { start, count };
+        let limit = BUNDLE_COUNT_MAX;
+        if !(2..=limit).contains(&count) {
+            return Err(BundleError::Count { count, limit });
+        }
+        let end = self.bundles.last().map_or(0, BundleRange::end);
+        if start < end {
+            return Err(BundleError::Order { start, end });
+        }
+        let (end, len) = (range.end(), self.len());
+        if end as usize > len || end == u32::MAX {
+            return Err(BundleError::Length { end, len });
+        }
+        self.bundles.push(range);
+        Ok(())
+    }
+
+    /// The bundles in block order.
+    pub fn bundles(&self) -> &[BundleRange] {
+        &self.bundles
     }
 
     /// The number of transactions.
@@ -57,6 +149,32 @@ impl WireBlock {
         self.bytes.len()
     }
 
+    /// The transactions whose positions are kept, and these positions. Of a bundle that is not
+    /// kept whole nothing is.
+    pub(crate) fn retain(&self, keeps: impl Fn(u32) -> bool) -> (Self, Vec<u32>) {
+        let mut kept = Self::default();
+        let mut positions = Vec::new();
+        let mut bundles = self.bundles.iter().peekable();
+        let mut next = 0u32;
+        while (next as usize) < self.len() {
+            let bundle = bundles.next_if(|range| range.start == next);
+            let end = bundle.map_or(next.saturating_add(1), BundleRange::end);
+            if (next..end).all(&keeps) {
+                if let Some(range) = bundle {
+                    let start = u32::try_from(kept.len()).expect("it is no longer than this");
+                    let count = range.count;
+                    kept.bundles.push(BundleRange { start, count });
+                }
+                for position in next..end {
+                    kept.push(self.get(position as usize).expect("it is below the length"));
+                    positions.push(position);
+                }
+            }
+            next = end;
+        }
+        (kept, positions)
+    }
+
     /// All transactions, back to back.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -67,7 +185,11 @@ impl WireBlock {
     pub(super) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
         debug_assert!(ends.is_sorted());
         debug_assert_eq!(ends.last().copied().unwrap_or(0), bytes.len());
-        Self { bytes, ends }
+        Self {
+            bytes,
+            ends,
+            bundles: Vec::new(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! source -> prepared -> (limits) -> executed -> canonical order, plan over it -> roots -> bytes
 //! ```
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use lockstep_interface::{Hash, TransactionError};
 use lockstep_scheduler::{
@@ -24,7 +24,7 @@ use crate::{
     commit::Seal,
     engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
     execute::{Outcome, Receipt, Recording},
-    prepare::{PreparedBlock, Refusal},
+    prepare::{PreparedBlock, Refusal, bundles::Turn},
     threads::Threads,
 };
 
@@ -144,7 +144,7 @@ impl Fitting {
         if excess.is_empty() {
             return None;
         }
-        let excess: Vec<(u32, Refusal)> = excess
+        let mut excess: Vec<(u32, Refusal)> = excess
             .into_iter()
             .map(|(position, exceeded)| {
                 let error = match exceeded.resource {
@@ -156,15 +156,20 @@ impl Fitting {
                 (position, Refusal::Rule(error))
             })
             .collect();
-        let mut next_excess = excess.iter().map(|(position, _)| *position).peekable();
-        let mut block = WireBlock::default();
-        let mut places = Vec::new();
-        for (position, transaction) in (0u32..).zip(all.iter()) {
-            if next_excess.next_if_eq(&position).is_none() {
-                block.push(transaction);
-                places.push(position);
-            }
-        }
+        let is_excess = |position: u32| {
+            let found = excess.binary_search_by_key(&position, |(position, _)| *position);
+            found.is_ok()
+        };
+        let (block, places) = all.retain(|position| !is_excess(position));
+        // The others of a bundle go with the one that there is no room for.
+        let mut kept = places.iter().copied().peekable();
+        let positions = 0..u32::try_from(all.len()).expect("a block has fewer than 2^32");
+        let cancelled: Vec<u32> = positions
+            .filter(|position| kept.next_if_eq(position).is_none() && !is_excess(*position))
+            .collect();
+        let cancelled = cancelled.into_iter();
+        let error = TransactionError::CommitCancelled;
+        excess.extend(cancelled.map(|position| (position, Refusal::Rule(error.clone()))));
         Some(Self {
             block,
             places,
@@ -202,41 +207,58 @@ impl Sealed {
         let outcomes = unsealed.write_set.outcomes();
         let is_included =
             |index: &TransactionIndex| matches!(outcomes[index.0 as usize], Outcome::Included(_));
-        let order = unsealed.plan.order();
-        let included: Vec<TransactionIndex> = order.iter().copied().filter(is_included).collect();
-        let mut transactions = WireBlock::with_capacity(included.len(), wire.size());
-        for index in &included {
-            let position = prepared.transactions()[index.0 as usize].position;
-            let bytes = wire.get(position as usize);
-            transactions.push(bytes.expect("it came from there"));
-        }
-        // Any plan that keeps the order comes to the same.
-        let plan_again = |strategy: &dyn Strategy| -> Result<Plan, EngineError> {
+        let bundles = prepared.bundles();
+        let executed = unsealed.plan.order();
+        let mut order: Vec<TransactionIndex> = if bundles.is_empty() {
+            executed.iter().copied().filter(is_included).collect()
+        } else {
+            // What was a bundle stands in the block as transactions, one behind the other.
+            let members = |index: &TransactionIndex| match bundles.turn(*index) {
+                Turn::Alone => index.0..=index.0,
+                Turn::Bundle(members) => members,
+                // An empty range.
+                Turn::Void => RangeInclusive::new(1, 0),
+            };
+            let all = executed.iter().flat_map(members).map(TransactionIndex);
+            all.filter(is_included).collect()
+        };
+        let transactions_in = |order: &[TransactionIndex]| {
+            let mut transactions = WireBlock::with_capacity(order.len(), wire.size());
+            for index in order {
+                let position = prepared.transactions()[index.0 as usize].position;
+                let bytes = wire.get(position as usize);
+                transactions.push(bytes.expect("it came from there"));
+            }
+            transactions
+        };
+        // Any plan that keeps conflicting transactions in their order comes to the same. The body
+        // takes the canonical order of the new one.
+        let plan_again = |order: &mut Vec<TransactionIndex>, strategy: &dyn Strategy| {
+            let transactions = transactions_in(order);
             let prepared = engine.prepare(&unsealed.bank, &transactions)?;
             let plan = engine.plan(prepared.table(), strategy, Mode::Replay)?;
-            Ok(plan.into_plan())
+            let (plan, places) = relabelled(&plan.into_plan());
+            *order = places.iter().map(|place| order[place.index()]).collect();
+            Ok::<Plan, EngineError>(plan)
         };
-        let (mut plan, mut shared_accounts) = if included.len() == order.len() {
-            let relabelled = unsealed.plan.relabelled();
-            let (plan, _) = relabelled.expect("the plan was checked and executed");
-            (plan, shared_accounts(prepared.table(), &included))
+        let keeps_all = order.len() == executed.len() && bundles.is_empty();
+        let (mut plan, mut shared_accounts) = if keeps_all {
+            let (plan, _) = relabelled(&unsealed.plan);
+            (plan, shared_accounts(prepared.table(), &order))
         } else {
-            // A transaction turned out to be refused while it ran; what waits for it would wait
-            // in vain.
-            (plan_again(strategy)?, Vec::new())
+            // A transaction turned out to be refused while it ran, and what waits for it would
+            // wait in vain; or one node of the plan was several transactions.
+            (plan_again(&mut order, strategy)?, Vec::new())
         };
         if limits.check_waits(&plan).is_err() {
-            (plan, shared_accounts) = (plan_again(&Layered)?, Vec::new());
+            (plan, shared_accounts) = (plan_again(&mut order, &Layered)?, Vec::new());
         }
         let plan_digest = plan_digest(&plan, &shared_accounts);
         Ok(Self {
-            transactions,
+            transactions: transactions_in(&order),
             plan,
             shared_accounts,
-            seal: Seal {
-                order: included,
-                plan_digest,
-            },
+            seal: Seal { order, plan_digest },
         })
     }
 
@@ -271,6 +293,11 @@ impl Sealed {
         };
         Ok((built, bank))
     }
+}
+
+/// The plan over places in its canonical order, and that order.
+fn relabelled(plan: &Plan) -> (Plan, Vec<TransactionIndex>) {
+    plan.relabelled().expect("the plan was checked")
 }
 
 /// The accounts that several transactions credit at once, as a body in this order numbers them:

@@ -22,8 +22,7 @@ pub(super) fn commit(chain: &Chain, id: &Hash) -> Result<Committed, CommitError>
         if forks.is_stopped() {
             return Err(CommitError::Stopped);
         }
-        // The blockhashes of the head are the ids of the newest committed blocks.
-        if forks.head().blockhashes().contains(id) {
+        if forks.is_committed(id) {
             return Ok(Committed::default());
         }
         forks.path(id)?

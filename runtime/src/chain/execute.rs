@@ -110,7 +110,7 @@ pub(super) fn execute(
         if forks.is_stopped() {
             return Err(BlockError::Stopped);
         }
-        if forks.bank(&id).is_ok() {
+        if forks.is_known(&id) {
             return Ok(ExecutedBlock { id, receipts: None });
         }
         forks.parent(&block.header().parent_id).map_err(missing)?
@@ -118,8 +118,15 @@ pub(super) fn execute(
     let executed = run(chain, block, &parent, cancel);
     // A parent that lost meanwhile does not show its state any more, so that nothing that came
     // of it says anything about the block.
-    let still_known = chain.forks.read().parent(&parent.block_hash());
-    still_known.map_err(missing)?;
+    {
+        let forks = chain.forks.read();
+        match forks.parent(&parent.block_hash()) {
+            Ok(_) => {}
+            // Another call was faster, and the block is what made its parent the past.
+            Err(_) if forks.is_known(&id) => return Ok(ExecutedBlock { id, receipts: None }),
+            Err(parent) => return Err(missing(parent)),
+        }
+    }
     let (bank, receipts) = executed.map_err(|failure| match failure {
         Failure::Invalid(reason) => BlockError::Invalid { id, reason },
         Failure::Engine(error) => error.into(),

@@ -58,6 +58,17 @@ impl Forks {
         self.is_stopped = true;
     }
 
+    /// True if a block is final: the head, or one of the blocks before it whose ids are the
+    /// blockhashes that its children may refer to.
+    pub(super) fn is_committed(&self, id: &Hash) -> bool {
+        self.head.blockhashes().contains(id)
+    }
+
+    /// True if a block need not be executed any more.
+    pub(super) fn is_known(&self, id: &Hash) -> bool {
+        self.nodes.contains_key(id) || self.is_committed(id)
+    }
+
     /// The bank of a block that is known.
     pub(super) fn bank(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
         if *id == self.head.block_hash() {
@@ -75,10 +86,14 @@ impl Forks {
         self.bank(id)
     }
 
-    /// Adds a block, unless its parent is not known any more.
+    /// Adds a block, unless its parent is not known any more. One that is known already stays,
+    /// since others hang on its bank.
     pub(super) fn insert(&mut self, node: Node) -> Result<(), UnknownBlock> {
-        self.parent(&node.bank.header().parent_id)?;
-        self.nodes.insert(node.bank.block_hash(), node);
+        let id = node.bank.block_hash();
+        if !self.is_known(&id) {
+            self.parent(&node.bank.header().parent_id)?;
+            self.nodes.insert(id, node);
+        }
         Ok(())
     }
 

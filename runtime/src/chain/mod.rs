@@ -254,10 +254,9 @@ impl Chain {
         Ok(Self::open(store, trie, genesis, options)?)
     }
 
-    /// Waits until no block becomes final, if this one is.
-    fn settled(&self, at: &Hash) -> Result<Option<impl Deref<Target = ()> + '_>, UnknownBlock> {
-        let is_final = self.forks.read().bank(at)?.is_final();
-        Ok(is_final.then(|| self.commits.read()))
+    /// Waits until no block becomes final.
+    fn settled(&self) -> impl Deref<Target = ()> + '_ {
+        self.commits.read()
     }
 }
 
@@ -290,12 +289,20 @@ impl BlockEngine for Chain {
     }
 
     fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
+        // A block that is becoming final can not be dropped any more.
+        let _settled = self.settled();
         self.forks.write().discard(id)
     }
 
     fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
+        {
+            let mut forks = self.forks.write();
+            if forks.parent(at).is_ok() {
+                return forks.view(at);
+            }
+        }
         // The head's state is not its own while a child of it becomes final.
-        let _settled = self.settled(at)?;
+        let _settled = self.settled();
         self.forks.write().view(at)
     }
 
@@ -309,7 +316,7 @@ impl BlockEngine for Chain {
 
     fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
         let view = {
-            let _settled = self.commits.read();
+            let _settled = self.settled();
             self.forks.write().head_view()
         };
         view.prove(address)

@@ -70,8 +70,10 @@ pub(super) fn simulate(
     at: &Hash,
     simulation: &Simulation,
 ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
+    // The engine first: commits need not wait until it is free.
+    let mut engine = chain.engine.write();
     // The state below the block stays as it is meanwhile.
-    let _settled = chain.commits.read();
+    let _settled = chain.settled();
     let block = chain.forks.read().bank(at)?;
     let slot = simulation.slot.unwrap_or(block.slot().saturating_add(1));
     if slot <= block.slot() {
@@ -89,7 +91,6 @@ pub(super) fn simulate(
     };
     let bank = block.overridden(simulation.overrides.clone());
     let bank = bank.child(slot, time);
-    let mut engine = chain.engine.write();
     let processed = engine.process(bank, &simulation.transactions, &options, &mut ())?;
     let results = processed.receipts.iter();
     Ok(results

@@ -1,5 +1,7 @@
 //! Where a block's transactions come from.
 
+use lockstep_interface::TransactionError;
+
 use crate::{
     bank::FrozenBank,
     block::{BlockLimits, WireBlock},
@@ -43,13 +45,30 @@ impl VerifiedTransactions {
         verifier: &Verifier,
         threads: &Threads,
     ) -> (Self, Vec<(u32, Refusal)>) {
-        let refused = threads.enter(|| {
+        let mut refused = threads.enter(|| {
             let mut parsed = ParsedBlock::parse(&block, threads);
             parsed.verify(verifier, threads);
             parsed.into_refused()
         });
-        let block = without(block, &refused);
-        (Self(block), refused)
+        if refused.is_empty() {
+            return (Self(block), refused);
+        }
+        let mut is_refused = vec![false; block.len()];
+        for (position, _) in &refused {
+            is_refused[*position as usize] = true;
+        }
+        let (kept, positions) = block.retain(|position| !is_refused[position as usize]);
+        for position in positions {
+            is_refused[position as usize] = true;
+        }
+        // What is neither refused nor kept was in a bundle with one that is refused.
+        for (position, is_known) in (0..).zip(is_refused) {
+            if !is_known {
+                let refusal = Refusal::Rule(TransactionError::CommitCancelled);
+                refused.push((position, refusal));
+            }
+        }
+        (Self(kept), refused)
     }
 
     /// Takes the signatures for right, because they were verified elsewhere, or do not matter.
@@ -68,17 +87,4 @@ impl TransactionSource for VerifiedTransactions {
     fn select(&mut self, _parent: &FrozenBank, _limits: &BlockLimits) -> VerifiedTransactions {
         std::mem::take(self)
     }
-}
-
-/// The block without the transactions at these places, which are in no order.
-pub(super) fn without(block: WireBlock, refused: &[(u32, Refusal)]) -> WireBlock {
-    if refused.is_empty() {
-        return block;
-    }
-    let mut is_kept = vec![true; block.len()];
-    for (position, _) in refused {
-        is_kept[*position as usize] = false;
-    }
-    let kept = block.iter().zip(is_kept).filter(|(_, is_kept)| *is_kept);
-    kept.map(|(transaction, _)| transaction).collect()
 }

@@ -41,7 +41,7 @@ pub enum GivenError {
     Plan(#[from] PlanError),
     /// The plan lets an account be credited by several transactions at once that cannot be.
     #[error(transparent)]
-    Share(#[from] ShareError),
+    Share(ShareError),
     /// Some transaction's result depends on the order of credits that the plan leaves open.
     #[error("the plan leaves open the order of credits on which a result depends")]
     CreditsDependOnOrder,
@@ -53,6 +53,16 @@ pub enum GivenError {
 impl From<StoreError> for GivenError {
     fn from(error: StoreError) -> Self {
         Self::Engine(error.into())
+    }
+}
+
+impl From<ShareError> for GivenError {
+    /// A store that fails says nothing about the block.
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::Store(error) => error.into(),
+            error => Self::Share(error),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecuteError, Outcome, Recording,
+    bundle::BundleRuns,
     credits::{Credits, Share},
     transaction::process,
     workers::{TransactionCells, run},
@@ -64,9 +65,11 @@ pub fn execute(
     let environment = bank.environment();
     let before = accounts.0.clone();
     let credits = Credits::new(plan.table(), threads.count(), environment.rent());
+    let bundles = BundleRuns::new(block, recording);
     let make_worker = || {
         let mut scratch = Some(Scratch::default());
         let share = credits.share();
+        let bundles = &bundles;
         move |index: TransactionIndex, cells: TransactionCells<'_>| {
             let transaction = &block.transactions()[index.0 as usize];
             let used = scratch.take().unwrap_or_default();
@@ -75,13 +78,18 @@ pub fn execute(
                 addresses: block.addresses(),
                 credits: &share,
             };
-            let (outcome, used) = surroundings.run(transaction, cells, used, recording);
+            let (outcome, used) = if bundles.concern(index) {
+                bundles.run(surroundings, index, cells, used)
+            } else {
+                surroundings.run(transaction, cells, used, recording)
+            };
             scratch = Some(used);
             outcome
         }
     };
-    let (mut after, outcomes) = run(plan, accounts.0, threads, make_worker)?;
+    let (mut after, mut outcomes) = run(plan, accounts.0, threads, make_worker)?;
     credits.settle(&mut after)?;
+    bundles.write_to(&mut outcomes);
     Ok(ExecutedBlock {
         before,
         after,
@@ -91,10 +99,10 @@ pub fn execute(
 
 /// What all transactions of a block share.
 #[derive(Clone, Copy)]
-struct Surroundings<'b> {
-    environment: &'b Environment,
-    addresses: &'b [Address],
-    credits: &'b Share<'b>,
+pub(super) struct Surroundings<'b> {
+    pub(super) environment: &'b Environment,
+    pub(super) addresses: &'b [Address],
+    pub(super) credits: &'b Share<'b>,
 }
 
 impl Surroundings<'_> {
@@ -108,6 +116,7 @@ impl Surroundings<'_> {
         let mut context = TransactionContext::with_scratch(self.environment, scratch);
         let limit = u64::from(transaction.budget.compute_unit_limit);
         context.begin(limit, recording.logs);
+        context.set_instructions(&transaction.view);
         for (index, access) in cells.accesses().iter().enumerate() {
             let account = access.account();
             let address = &self.addresses[account.0 as usize];

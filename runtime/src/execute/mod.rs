@@ -3,6 +3,7 @@
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
+//! - `bundle`: transactions that have an effect together or not at all.
 //! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
 //! - `progress`: lanes that wait for each other, each run by the worker that owns it.
@@ -10,6 +11,7 @@
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
+mod bundle;
 mod credits;
 mod dispatch;
 mod lockstep;
@@ -31,6 +33,7 @@ use thiserror::Error;
 pub use credits::CreditsDependOnOrder;
 pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
 pub use serial::{SerialBlock, execute_serial};
+pub(crate) use transaction::check_payer;
 pub use workers::WorkerPanicked;
 
 /// Why a plan could not be executed to its end. Nothing has changed but time.

@@ -141,8 +141,10 @@ fn prepare(
     Ok(nonce)
 }
 
+/// Whether an account can pay a fee.
+///
 /// Source: Agave's `validate_fee_payer`.
-fn check_payer(payer: &Account, fee: u64, rent: &Rent) -> Result<(), TransactionError> {
+pub(crate) fn check_payer(payer: &Account, fee: u64, rent: &Rent) -> Result<(), TransactionError> {
     if !payer.exists() {
         return Err(TransactionError::AccountNotFound);
     }

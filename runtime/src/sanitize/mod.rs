@@ -131,15 +131,14 @@ impl<'b> SanitizedChunk<'b> {
             *flag &= transaction.lifetime == Lifetime::Blockhash;
         }
         for index in (0..flags.len()).rev().filter(|index| flags[*index]) {
-            self.refuse_duplicate(index);
+            self.refuse(index, TransactionError::AlreadyProcessed);
         }
     }
 
-    /// Refuses the transaction at `index` because it was processed before.
-    pub(crate) fn refuse_duplicate(&mut self, index: usize) {
+    /// Refuses the transaction at `index` after all.
+    pub(crate) fn refuse(&mut self, index: usize, error: TransactionError) {
         let transaction = self.transactions.remove(index);
-        self.refused
-            .push((transaction.position, TransactionError::AlreadyProcessed));
+        self.refused.push((transaction.position, error));
         let end = self.key_ends.remove(index);
         let start = index
             .checked_sub(1)

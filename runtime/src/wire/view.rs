@@ -4,6 +4,7 @@
 //! and none can fail. Reading twice is cheaper here than keeping: instructions and lookups are
 //! decoded again each time somebody walks over them.
 
+use lockstep_interface::context::TransactionInstructions;
 use solana_address::Address;
 
 use super::config::TransactionConfig;
@@ -264,6 +265,14 @@ impl<'a> InstructionView<'a> {
             accounts: cursor.slice(usize::from(account_count))?,
             data: cursor.slice(usize::from(u16::from_le_bytes([low, high])))?,
         })
+    }
+}
+
+impl TransactionInstructions for TransactionView<'_> {
+    fn data(&self, index: usize) -> Option<&[u8]> {
+        self.instructions()
+            .nth(index)
+            .map(|instruction| instruction.data)
     }
 }
 

@@ -15,6 +15,7 @@ mod document;
 mod generate;
 mod header;
 mod hostile;
+mod judge;
 mod layout;
 mod parts;
 mod roots;

@@ -98,6 +98,12 @@ impl World {
 
     /// The same on a store of the caller's.
     pub(crate) fn on(shape: Shape, store: Arc<dyn Store>) -> (Self, Arc<FrozenBank>) {
+        let (world, ledger) = Self::with_ledger(shape);
+        (world, ledger.open_on(store))
+    }
+
+    /// The accounts, and the ledger that holds them at first.
+    pub(crate) fn with_ledger(shape: Shape) -> (Self, Ledger) {
         hush_panics_on_purpose();
         let many = |kind: u64, count: u64| -> Vec<Address> {
             (0..count)
@@ -120,10 +126,10 @@ impl World {
                 .collect(),
             sent: RefCell::default(),
         };
-        world.open(store)
+        world.found()
     }
 
-    fn open(mut self, store: Arc<dyn Store>) -> (Self, Arc<FrozenBank>) {
+    fn found(mut self) -> (Self, Ledger) {
         let mut ledger = Ledger::new().with_program(TestProgram::new(BEHAVIOURS));
         for wallet in &self.wallets {
             ledger.put(*wallet, Account::wallet(RICH));
@@ -163,8 +169,7 @@ impl World {
             }
             ledger.put(table.address, account.account());
         }
-        let bank = ledger.open_on(store);
-        (self, bank)
+        (self, ledger)
     }
 
     /// A block of `count` transactions to follow `parent`.

@@ -41,7 +41,7 @@ pub(crate) fn address(number: u64) -> Address {
 }
 
 /// The accounts and programs of a first bank.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     pub(crate) accounts: Vec<Change>,
     pub(crate) programs: ProgramTable,

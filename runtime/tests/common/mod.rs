@@ -2,6 +2,7 @@
 //! generated blocks, plans that no strategy makes, and runs that must agree.
 
 pub(crate) mod choices;
+pub(crate) mod failing;
 pub(crate) mod fuzzed;
 pub(crate) mod generate;
 pub(crate) mod ledger;

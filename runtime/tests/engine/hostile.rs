@@ -8,7 +8,7 @@ use lockstep_interface::{
 };
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{block::WireBlock, engine::Engine};
-use lockstep_scheduler::{Dispatch, Mode, strategies};
+use lockstep_scheduler::{Dispatch, Lanes, Mode, strategies};
 
 use crate::common::{
     ledger::{FEE, Ledger, RICH, address, data_account, transaction},
@@ -400,6 +400,41 @@ fn neighbours_are_untouched_on_any_number_of_threads() {
         let wallet = wallet.expect("memory does not fail").expect("it exists");
         assert_eq!(wallet.lamports, RICH - FEE, "{number}");
     }
+}
+
+/// Blocks in a row in which every misdeed takes its turns between two good neighbours.
+#[test]
+fn the_threads_survive_ten_thousand_blocks_of_misdeeds() {
+    const BLOCK_COUNT: usize = 10_000;
+    let mut newest = Vec::new();
+    for threads in [1, 2, 4] {
+        let mut engine = Engine::new(threads).expect("threads can be started");
+        let mut bank = ledger(3).open();
+        for number in 0..BLOCK_COUNT {
+            let misdeed = u8::try_from(number % MISDEEDS.len()).expect("few misdeeds");
+            let deeds = [(GOOD, 0), (misdeed, 1), (GOOD, 2)];
+            let transactions = deeds.map(|(behaviour, wallet)| {
+                let instructions = [deed(behaviour, wallet)];
+                transaction(address(wallet), bank.block_hash(), &instructions)
+            });
+            let block: WireBlock = transactions.into_iter().collect();
+            let options = options(&Lanes, Mode::Produce);
+            let outcome = process(&mut engine, &bank, &block, &options);
+            let outcome = outcome.expect("the engine goes on");
+            assert_eq!(outcome.receipts.counts(), (2, 1, 0), "block {number}");
+            bank = outcome.bank;
+            bank.finalize().expect("a store in memory does not fail");
+        }
+        for (wallet, count) in [(0, BLOCK_COUNT), (1, 0), (2, BLOCK_COUNT)] {
+            let [own, ..] = accounts_of(wallet).map(address);
+            let own = bank.get(&own).expect("memory does not fail");
+            // They count in one byte, from 1.
+            let expected = (count + 1).to_le_bytes()[0];
+            assert_eq!(own.expect("it exists").data[0], expected);
+        }
+        newest.push(bank.block_hash());
+    }
+    assert_eq!(newest, [newest[0]; 3], "on every number of threads");
 }
 
 #[test]

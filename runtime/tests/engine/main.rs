@@ -12,10 +12,12 @@ mod common;
 
 mod audit;
 mod banks;
+mod bundles;
 mod costs;
 mod credits;
 mod golden;
 mod hostile;
+mod mempool;
 mod options;
 mod property;
 mod rules;

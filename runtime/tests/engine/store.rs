@@ -1,96 +1,21 @@
 //! A store that fails once, at any of its calls: the engine reports it, the parent bank stays as
 //! it was, and the next try succeeds. No failure may change a block's result.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
-use lockstep_interface::{Account, Address};
 use lockstep_runtime::{
     block::WireBlock,
     engine::{BlockOptions, Engine, EngineError},
 };
 use lockstep_scheduler::{Layered, Mode};
-use lockstep_store::{
-    BlockBatch, BlockRecord, Change, MemoryStore, Store, StoreError, StoredBlock,
-};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::common::{
+    failing::FailingStore,
     generate::{Shape, World},
     run::{options, process},
 };
-
-/// Counts its calls and fails the one that is due.
-#[derive(Debug)]
-struct FailingStore {
-    inner: MemoryStore,
-    calls: AtomicU32,
-    fails_at: AtomicU32,
-}
-
-impl FailingStore {
-    fn new() -> Self {
-        Self {
-            inner: MemoryStore::new(),
-            calls: AtomicU32::new(0),
-            fails_at: AtomicU32::new(u32::MAX),
-        }
-    }
-
-    /// Makes the call number `call` from now on fail, counted from 0.
-    fn fail_at(&self, call: u32) {
-        self.calls.store(0, Ordering::Relaxed);
-        self.fails_at.store(call, Ordering::Relaxed);
-    }
-
-    fn call(&self, operation: &'static str) -> Result<(), StoreError> {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        if call == self.fails_at.load(Ordering::Relaxed) {
-            let source = std::io::Error::other("on purpose");
-            return Err(StoreError::Io { operation, source });
-        }
-        Ok(())
-    }
-}
-
-impl Store for FailingStore {
-    fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
-        self.call("load")?;
-        self.inner.load(addresses, accounts)
-    }
-
-    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
-        self.call("commit")?;
-        self.inner.commit(block)
-    }
-
-    fn tip(&self) -> Option<BlockRecord> {
-        self.inner.tip()
-    }
-
-    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
-        self.inner.block(slot)
-    }
-
-    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
-        self.inner.records(count)
-    }
-
-    fn prune(&self, slot: u64) -> Result<(), StoreError> {
-        self.inner.prune(slot)
-    }
-
-    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
-        self.inner.page(after)
-    }
-
-    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        self.inner.fill(accounts)
-    }
-}
 
 /// Fails each call in turn while a block is processed; returns how many there are.
 fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
@@ -120,7 +45,7 @@ fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
     for call in 0.. {
         store.fail_at(call);
         let result = process(&mut engine, &parent, &block, &options);
-        let is_over = store.calls.load(Ordering::Relaxed) <= call;
+        let is_over = store.has_spared(call);
         store.fail_at(u32::MAX);
         match result {
             Ok(found) => {

@@ -35,6 +35,33 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// Besides the traits, the structure `Vault` gets `VaultAddresses`, the addresses that a client has
 /// to name; and for each field `x` with seeds `Vault::x_address`, its address and bump seed, and
 /// `x_seeds`, with which the program signs for it.
+///
+/// ```
+/// # mod vault {
+/// use lockstep_sdk::prelude::*;
+///
+/// # pub const ID: Address = Address::new_from_array([9; 32]);
+/// #[derive(Accounts)]
+/// #[args(number: u64)]
+/// pub struct Withdraw<'a> {
+///     pub owner: Mut<Signer<'a>>,
+///     #[account(seeds = [b"vault", owner, number])]
+///     pub vault: Mut<Wallet<'a>>,
+///     pub system: Program<'a, System>,
+/// }
+/// # }
+/// # use lockstep_sdk::prelude::*;
+/// # use vault::*;
+///
+/// # fn main() {
+/// // The client names the owner; the vault follows from owner and number.
+/// let owner = Address::new_from_array([1; 32]);
+/// let addresses = WithdrawAddresses { owner };
+/// let mut metas = Vec::new();
+/// Withdraw::metas(&addresses, &(7,), &mut metas);
+/// assert_eq!(metas[1].address, Withdraw::vault_address(&owner, 7).0);
+/// # }
+/// ```
 #[proc_macro_derive(Accounts, attributes(account, args, lockstep))]
 pub fn derive_accounts(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -43,6 +70,23 @@ pub fn derive_accounts(input: TokenStream) -> TokenStream {
 
 /// Gives a structure or an enum the borsh format. `#[max(n)]` limits the items of a list or the
 /// bytes of a text.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+///
+/// #[derive(Data)]
+/// pub enum Order {
+///     Cancel,
+///     Buy {
+///         amount: u64,
+///         #[max(4)]
+///         tags: Vec<u8>,
+///     },
+/// }
+///
+/// assert_eq!(encode(&Order::Cancel), [0]);
+/// assert_eq!(Order::SIZE_MAX, Some(1 + 8 + 4 + 4));
+/// ```
 #[proc_macro_derive(Data, attributes(max, lockstep))]
 pub fn derive_data(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -51,6 +95,26 @@ pub fn derive_data(input: TokenStream) -> TokenStream {
 
 /// Makes an enum the errors of a program: a variant's number is its code, its documentation its
 /// message.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, ErrorCode)]
+/// pub enum VaultError {
+///     /// the vault is locked
+///     Locked = 7,
+///     /// nothing is left
+///     Empty,
+/// }
+///
+/// fn open(is_locked: bool) -> Result {
+///     require!(!is_locked, VaultError::Locked);
+///     Ok(())
+/// }
+///
+/// assert_eq!(open(true), Err(InstructionError::Custom(7)));
+/// assert_eq!(VaultError::Empty.description().code, 8);
+/// ```
 #[proc_macro_derive(ErrorCode, attributes(lockstep))]
 pub fn derive_error_code(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -67,6 +131,30 @@ pub fn derive_error_code(input: TokenStream) -> TokenStream {
 /// The structure becomes `Debug`.
 ///
 /// The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
+///
+/// ```
+/// # mod price {
+/// use lockstep_sdk::prelude::*;
+///
+/// # pub const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1, pod)]
+/// pub struct Price {
+///     pub lamports: U64,
+/// }
+///
+/// #[state(2)]
+/// pub struct Name {
+///     #[max(32)]
+///     pub text: String,
+/// }
+/// # }
+/// # use {lockstep_sdk::prelude::*, price::*};
+///
+/// # fn main() {
+/// // Behind discriminator and bump seed: 8 bytes; a count in 4 bytes, and 32.
+/// assert_eq!([Price::SIZE, Name::SIZE], [10, 38]);
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as state::Arguments);
@@ -77,6 +165,27 @@ pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a structure or enum an event of this discriminator: `#[event(1)]`. It becomes `Debug`.
 ///
 /// The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
+///
+/// ```
+/// # mod vault {
+/// use lockstep_sdk::prelude::*;
+///
+/// # pub const ID: Address = Address::new_from_array([9; 32]);
+/// #[event(1)]
+/// pub struct Deposited {
+///     pub lamports: u64,
+/// }
+///
+/// pub fn deposited(context: &mut Context<'_, '_>, lamports: u64) -> Result {
+///     Deposited { lamports }.emit(context)
+/// }
+/// # }
+/// # use {lockstep_sdk::prelude::*, vault::*};
+///
+/// # fn main() {
+/// assert_eq!(Deposited::DISCRIMINATOR, 1);
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn event(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let discriminator = parse_macro_input!(arguments as syn::LitInt);
@@ -94,6 +203,32 @@ pub fn event(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// The module `vault` gets the constant `ID`, the type `VaultProgram` with the constant
 /// `DESCRIPTION`, the module `call` with a function for each instruction that makes a client's
 /// call, and the module `invoke` with one that calls it from another program.
+///
+/// ```
+/// #[lockstep_sdk::program(id = "Greet11111111111111111111111111111111111111")]
+/// pub mod greeter {
+///     use lockstep_sdk::prelude::*;
+///
+///     #[derive(Accounts)]
+///     pub struct Greet<'a> {
+///         pub visitor: Signer<'a>,
+///     }
+///
+///     #[instruction(7, compute_units = 100)]
+///     pub fn greet(_: &Greet<'_>, context: &mut Context<'_, '_>, times: u8) -> Result {
+///         context.log(|| format!("hello, {times} times"));
+///         Ok(())
+///     }
+/// }
+///
+/// # fn main() {
+/// use lockstep_sdk::prelude::Address;
+/// let visitor = Address::new_from_array([1; 32]);
+/// let call = greeter::call::greet(&greeter::GreetAddresses { visitor }, 3);
+/// assert_eq!((call.program, call.data), (greeter::ID, vec![7, 3]));
+/// assert_eq!(greeter::GreeterProgram::DESCRIPTION.name, "greeter");
+/// # }
+/// ```
 #[proc_macro_attribute]
 pub fn program(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as program::Arguments);

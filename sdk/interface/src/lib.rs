@@ -22,7 +22,7 @@ pub use address::Address;
 pub use context::{AccountMut, AccountRef, InvokeContext, TransactionContext};
 pub use instruction::{AccountMeta, Instruction, InstructionRef};
 pub use positions::Positions;
-pub use program::{Environment, Program, ProgramTable};
+pub use program::{Environment, Names, Program, ProgramTable};
 pub use rent::Rent;
 pub use rules::RuleSet;
 pub use solana_hash::Hash;

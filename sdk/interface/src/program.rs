@@ -42,10 +42,9 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// A short name for people.
     fn name(&self) -> &'static str;
 
-    /// A short name for people of the instruction with this data, for reports that tell a
-    /// program's instructions apart. `None`, the default, where the data means nothing, or where
-    /// the program has one instruction only.
-    fn instruction_name(&self, _data: &[u8]) -> Option<&'static str> {
+    /// Names for people of its instructions and their accounts, for reports. By default there are
+    /// none; a description of the program's interface has them.
+    fn names(&self) -> Option<&'static dyn Names> {
         None
     }
 
@@ -99,6 +98,31 @@ pub trait Program: fmt::Debug + Send + Sync {
         let _ = (data, account_count);
         Positions::NONE
     }
+}
+
+/// What people call the parts of a program.
+///
+/// ```
+/// use lockstep_interface::Names;
+///
+/// #[derive(Debug)]
+/// struct FaucetNames;
+///
+/// impl Names for FaucetNames {
+///     fn instruction(&self, data: &[u8]) -> Option<&'static str> {
+///         (data.len() == 8).then_some("pour")
+///     }
+///     fn account(&self, _: &[u8], position: usize) -> Option<String> {
+///         ["faucet", "cup"].get(position).map(ToString::to_string)
+///     }
+/// }
+/// ```
+pub trait Names: fmt::Debug + Sync {
+    /// The instruction with this data; `None` where the data means nothing.
+    fn instruction(&self, data: &[u8]) -> Option<&'static str>;
+
+    /// The account at a position of the instruction with this data; `None` past the last one.
+    fn account(&self, data: &[u8], position: usize) -> Option<String>;
 }
 
 /// The most programs that are looked through one by one.

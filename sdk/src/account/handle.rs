@@ -17,6 +17,18 @@ use crate::{
 ///     let sum = first.lamports(context)?.checked_add(second.lamports(context)?);
 ///     sum.ok_or(InstructionError::ArithmeticOverflow)
 /// }
+///
+/// /// Functions that take any account take a handle.
+/// fn owner_of(account: Handle<'_>, context: &Context<'_, '_>) -> Result<Address> {
+///     Ok(account.account(context)?.owner)
+/// }
+/// fn owner_of_first(first: &Signer<'_>, context: &Context<'_, '_>) -> Result<Address> {
+///     owner_of(first.handle(), context)
+/// }
+///
+/// let address = Address::new_from_array([7; 32]);
+/// let handle = Handle::new(&address, 2);
+/// assert_eq!((handle.address(), handle.position()), (&address, 2));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Handle<'a> {

@@ -20,7 +20,29 @@ use crate::{
 /// else signs its creation: `Signed<Init<'a, T>>`. Lamports that the account holds already do not
 /// keep it from being created. The System program has to be in the set.
 ///
-/// See the [crate's example](crate).
+/// ```
+/// # fn main() {}
+/// use lockstep_sdk::prelude::*;
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1)]
+/// pub struct Note {
+///     pub written: i64,
+/// }
+///
+/// #[derive(Accounts)]
+/// pub struct Write<'a> {
+///     pub author: Mut<Signer<'a>>,
+///     #[account(payer = author, seeds = [b"note", author])]
+///     pub note: Init<'a, Note>,
+///     pub system: Program<'a, System>,
+/// }
+///
+/// fn write(accounts: &Write<'_>, context: &Context<'_, '_>) -> Result {
+///     let written = context.sysvars().clock()?.unix_timestamp;
+///     accounts.note.set(context, &Note { written })
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Init<'a, T>(Mut<State<'a, T>>);
 
@@ -81,6 +103,7 @@ impl<T: StateData> Init<'_, T> {
     /// # Errors
     /// What the System program reports; `MissingAccount` if it is not in the instruction;
     /// `UnsupportedSysvar` where the bank has no rent.
+    #[doc(hidden)]
     pub fn create(&self, context: &mut InvokeContext<'_, '_>, payer: Handle<'_>) -> Result {
         self.allocate(context, payer, &[], 0)
     }
@@ -90,6 +113,7 @@ impl<T: StateData> Init<'_, T> {
     ///
     /// # Errors
     /// `InvalidSeeds` if the address is another one; else see [`Init::create`].
+    #[doc(hidden)]
     pub fn create_derived(
         &self,
         context: &mut InvokeContext<'_, '_>,

@@ -27,6 +27,20 @@ pub use stateful::State;
 use crate::{Result, access::AccountAccess, interface::InvokeContext};
 
 /// One account of an instruction.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+///
+/// /// The account's address and whether it signs, whatever else its type asks for.
+/// fn shown<'a, A: Account<'a>>(account: &A) -> String {
+///     let signs = if A::ACCESS.is_signer { "signs" } else { "does not sign" };
+///     format!("{} {signs}", account.handle().address())
+/// }
+///
+/// let address = Address::new_from_array([0; 32]);
+/// let signer = Signer::at(Handle::new(&address, 0));
+/// assert_eq!(shown(&signer), "11111111111111111111111111111111 signs");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an account type",
     label = "the accounts of an instruction are declared by types such as `Signer` or `Mut<State<T>>`",

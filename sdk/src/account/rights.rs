@@ -62,6 +62,11 @@ wrapper! {
     ///     from.debit(context, 5)?;
     ///     to.credit(context, 5)
     /// }
+    ///
+    /// fn clear(account: &Mut<Unchecked<'_>>, context: &Context<'_, '_>) -> Result {
+    ///     account.account_mut(context)?.data_mut()?.fill(0);
+    ///     Ok(())
+    /// }
     /// ```
     Mut, writable
 }
@@ -110,6 +115,18 @@ impl<'a, A: Account<'a>> Mut<A> {
 }
 
 /// An account that the instruction may change in every way its owner allows.
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, system};
+///
+/// fn pay_five<'a>(
+///     payer: &impl Writable<'a>,
+///     receiver: &impl Creditable<'a>,
+///     context: &mut Context<'_, '_>,
+/// ) -> Result {
+///     system::transfer(payer, receiver, 5).invoke(context)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared read-only",
     label = "this needs an account that the instruction may change",
@@ -121,6 +138,15 @@ impl<'a, A: Account<'a>> Writable<'a> for Mut<A> {}
 impl<'a, A: Writable<'a>> Writable<'a> for Signed<A> {}
 
 /// An account that lamports can be added to.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// fn accepts<'a>(_: &impl Creditable<'a>) {}
+/// fn both(fees: &Credit<'_>, vault: &Mut<Wallet<'_>>) {
+///     accepts(fees);
+///     accepts(vault);
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is declared read-only",
     label = "this needs an account that lamports can be added to",

@@ -56,8 +56,11 @@ static UNUSED: Address = Address::new_from_array([0; 32]);
 ///
 /// ```
 /// use lockstep_sdk::prelude::*;
-/// fn signature_count(signers: &Rest<'_, Signer<'_>, 11>) -> usize {
-///     signers.iter().count()
+/// fn have_met(signers: &Rest<'_, Signer<'_>, 11>, required: &Address) -> bool {
+///     signers.len() > 1 && signers.iter().any(|signer| signer.address() == required)
+/// }
+/// fn is_alone(signers: &Rest<'_, Signer<'_>, 11>) -> bool {
+///     signers.is_empty()
 /// }
 /// assert_eq!(<Rest<'static, Signer<'static>, 11> as AccountSet>::ACCESS[0].count_max, 11);
 /// ```

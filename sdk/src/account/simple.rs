@@ -56,7 +56,9 @@ pub struct Wallet<'a> {
 ///
 /// ```
 /// use lockstep_sdk::prelude::*;
-/// fn tip(receiver: &Credit<'_>, context: &Context<'_, '_>) -> Result {
+/// fn tip(receiver: &Credit<'_>, context: &mut Context<'_, '_>) -> Result {
+///     let address = receiver.address();
+///     context.log(|| format!("a tip for {address}"));
 ///     receiver.credit(context, 5)
 /// }
 /// assert!(<Credit<'static> as AccountSet>::ACCESS[0].is_credit);
@@ -95,6 +97,23 @@ pub struct Program<'a, P> {
 }
 
 /// A program that others know by name and address. `#[program]` implements it.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+///
+/// /// A program that was not written with the SDK.
+/// #[derive(Clone, Copy, Debug)]
+/// pub enum Oracle {}
+///
+/// impl ProgramId for Oracle {
+///     const ID: Address = Address::new_from_array([8; 32]);
+///     const NAME: &'static str = "oracle";
+/// }
+///
+/// fn address(oracle: &Program<'_, Oracle>) -> Address {
+///     *oracle.address()
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a program",
     label = "`Program<'a, P>` takes the type that `#[program]` makes, or `System`"

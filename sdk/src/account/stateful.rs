@@ -28,6 +28,25 @@ use crate::{
 ///     let price = price.read(context)?;
 ///     price.lamports.checked_mul(2).ok_or(InstructionError::ArithmeticOverflow)
 /// }
+///
+/// fn double(price: &Mut<State<'_, Price>>, context: &Context<'_, '_>) -> Result {
+///     let mut price = price.write(context)?;
+///     let doubled = price.lamports.checked_mul(2);
+///     price.lamports = doubled.ok_or(InstructionError::ArithmeticOverflow)?;
+///     Ok(())
+/// }
+///
+/// fn replace(price: &Mut<State<'_, Price>>, context: &Context<'_, '_>, lamports: u64) -> Result {
+///     price.set(context, &Price { lamports })
+/// }
+///
+/// fn end(
+///     price: &Mut<State<'_, Price>>,
+///     receiver: &Mut<Wallet<'_>>,
+///     context: &Context<'_, '_>,
+/// ) -> Result {
+///     price.close(context, receiver.handle())
+/// }
 /// ```
 #[derive(Debug)]
 pub struct State<'a, T> {

@@ -50,6 +50,49 @@ impl fmt::Display for Access {
     }
 }
 
+/// An account that a call declared and had no need of, which makes other calls wait for nothing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InVain {
+    /// Which call of the block.
+    pub call: usize,
+    /// Which instruction of the call names the account first.
+    pub instruction: usize,
+    /// The name of that instruction's program, or its address.
+    pub program: String,
+    /// The instruction's name, if its program has one for it.
+    pub instruction_name: Option<&'static str>,
+    /// At which position the instruction names the account.
+    pub position: usize,
+    /// The name of the account in the instruction, if its program has one for it.
+    pub account_name: Option<String>,
+    /// What was declared, and what was done.
+    pub access: Access,
+}
+
+impl fmt::Display for InVain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            call,
+            instruction,
+            program,
+            position,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "call {call}, instruction {instruction} of {program}"
+        )?;
+        if let Some(name) = self.instruction_name {
+            write!(formatter, " (`{name}`)")?;
+        }
+        write!(formatter, ", account {position}")?;
+        if let Some(name) = &self.account_name {
+            write!(formatter, " (`{name}`)")?;
+        }
+        write!(formatter, ": {}", self.access)
+    }
+}
+
 /// What [`Chain::infer`](crate::Chain::infer) found out. It holds for the path that the call took:
 /// another state or other arguments may need more.
 #[derive(Clone, Debug)]

@@ -12,7 +12,12 @@ use lockstep_sdk::{
     interface::{Address, InstructionError, ProgramTable, TransactionError, context::Diagnostic},
 };
 
-use crate::{access::Access, call::Call, failure::Failure, logs::LogTree};
+use crate::{
+    access::{Access, InVain},
+    call::Call,
+    failure::Failure,
+    logs::LogTree,
+};
 
 /// What became of one call.
 #[derive(Clone, Debug)]
@@ -192,12 +197,39 @@ impl Block {
         self
     }
 
+    /// The accounts that calls declared and had no need of, in the order of the calls: writable
+    /// ones that were not changed, and others that nobody looked into and that do not sign. A
+    /// call that failed may not have come as far as a use.
+    ///
+    /// ```
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_sdk::interface::AccountMeta;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob, carol] = ["alice", "bob", "carol"].map(|name| chain.wallet(name));
+    /// let mut pay = transfer(&alice, &bob, 5);
+    /// pay.accounts.push(AccountMeta::writable(carol, false));
+    /// let block = chain.run(&pay);
+    /// let vain: Vec<_> = block.all_ok().declared_in_vain().collect();
+    /// assert_eq!((vain.len(), vain[0].instruction_name), (1, Some("transfer")));
+    /// assert_eq!((vain[0].position, vain[0].access.address), (2, carol));
+    /// ```
+    pub fn declared_in_vain(&self) -> impl Iterator<Item = InVain> {
+        let calls = self.executed.iter().enumerate();
+        calls.flat_map(move |(index, executed)| {
+            let vain = executed.vain();
+            vain.filter_map(move |access| self.in_vain(index, &executed.call, *access))
+        })
+    }
+
     /// Checks that every call succeeded and needed all it declared: that it changed each account
     /// named as writable, and looked into every other one that does not sign. What is declared in
     /// vain makes other calls wait.
     ///
     /// # Panics
-    /// If a declaration was in vain; the message names all that were.
+    /// If a declaration was in vain; the message names all that were, each by program, instruction
+    /// and account. See [`Block::declared_in_vain`] for them as data.
     ///
     /// ```should_panic
     /// use lockstep_programs::system::instruction::transfer;
@@ -214,27 +246,30 @@ impl Block {
     #[track_caller]
     pub fn access_is_minimal(&self) -> &Self {
         self.all_ok();
-        let mut vain = String::new();
-        for (index, executed) in self.executed.iter().enumerate() {
-            for access in executed.vain() {
-                let place = self.place_of(&executed.call, &access.address);
-                vain.push_str(&format!("\n  call {index}, {place}: {access}"));
-            }
-        }
+        let vain = self.declared_in_vain();
+        let vain: String = vain.map(|access| format!("\n  {access}")).collect();
         assert!(vain.is_empty(), "declared in vain:{vain}");
         self
     }
 
-    /// Where a call names an account first.
-    fn place_of(&self, call: &Call, address: &Address) -> String {
-        for (index, instruction) in call.instructions.iter().enumerate() {
+    /// An access with the place where the call names its account first.
+    fn in_vain(&self, index: usize, call: &Call, access: Access) -> Option<InVain> {
+        let mut instructions = call.instructions.iter().enumerate();
+        instructions.find_map(|(place, instruction)| {
             let mut metas = instruction.accounts.iter();
-            if let Some(position) = metas.position(|meta| meta.address == *address) {
-                let program = self.name_of(&instruction.program);
-                return format!("instruction {index} of {program}, account {position}");
-            }
-        }
-        "the payer".to_owned()
+            let position = metas.position(|meta| meta.address == access.address)?;
+            let program = self.programs.get(&instruction.program);
+            let names = program.and_then(|program| program.names());
+            Some(InVain {
+                call: index,
+                instruction: place,
+                program: self.name_of(&instruction.program),
+                instruction_name: names.and_then(|names| names.instruction(&instruction.data)),
+                position,
+                account_name: names.and_then(|names| names.account(&instruction.data, position)),
+                access,
+            })
+        })
     }
 
     /// Checks that the call at `index` failed with this error of an instruction, and gives the

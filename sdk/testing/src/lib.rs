@@ -64,13 +64,18 @@ pub mod logs;
 mod oracle;
 pub mod units;
 
-pub use access::{Access, Inferred};
+pub use access::{Access, InVain, Inferred};
 pub use actions::{Sequences, explore};
 pub use block::{Block, Executed};
 pub use call::Call;
 pub use chain::{Builder, Chain, Snapshot};
 pub use failure::Failure;
 pub use units::Units;
+
+/// Compiles and runs the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;

@@ -189,10 +189,51 @@ fn what_is_declared_in_vain_is_found() {
     let [first, second] = [(owner, "writable"), (bystander, "read-only")]
         .map(|(address, declared)| format!("{address} is declared {declared} and was untouched"));
     assert!(
-        told.contains("instruction 0 of counter, account 0"),
+        told.contains("call 0, instruction 0 of counter (`increment`), account 0 (`owner`): "),
         "{told}"
     );
     assert!(told.contains(&first) && told.contains(&second), "{told}");
+}
+
+/// A program that declares too much.
+#[lockstep_sdk::program(id = "Greedy1111111111111111111111111111111111111")]
+mod greedy {
+    use lockstep_sdk::prelude::*;
+
+    #[derive(Accounts)]
+    pub(super) struct Pay<'a> {
+        pub payer: Mut<Signer<'a>>,
+        pub target: Credit<'a>,
+        pub log: Mut<Wallet<'a>>,
+        pub price: Unchecked<'a>,
+        pub system: Program<'a, System>,
+    }
+
+    #[instruction(3)]
+    pub(super) fn pay(accounts: &Pay<'_>, context: &mut Context<'_, '_>) -> Result {
+        lockstep_sdk::system::transfer(&accounts.payer, &accounts.target, 5).invoke(context)
+    }
+}
+
+#[test]
+fn a_program_that_declares_too_much_is_told_where() {
+    let mut chain = Chain::builder().program(greedy::GreedyProgram).build();
+    let [payer, target, log, price] = ["payer", "target", "log", "price"].map(|n| chain.wallet(n));
+    let addresses = greedy::PayAddresses {
+        payer,
+        target,
+        log,
+        price,
+    };
+    let block = chain.run(greedy::call::pay(&addresses));
+    let told = panics(|| block.access_is_minimal());
+    let place = "call 0, instruction 0 of greedy (`pay`), account";
+    let expected = [
+        format!("{place} 2 (`log`): {log} is declared writable and was read"),
+        format!("{place} 3 (`price`): {price} is declared read-only and was untouched"),
+    ];
+    let lines: Vec<&str> = told.lines().skip(1).map(str::trim).collect();
+    assert_eq!(lines, expected);
 }
 
 #[test]

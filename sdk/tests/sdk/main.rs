@@ -1,10 +1,10 @@
-//! Programs written with the SDK, run on real accounts by the interface's own context.
-
-mod ledger;
+//! Programs written with the SDK, on the real runtime.
 
 mod description;
+mod documented;
 mod encoding;
 pub mod examples;
 pub mod programs;
 mod renamed;
 mod rules;
+mod sizes;

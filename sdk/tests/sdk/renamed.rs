@@ -1,6 +1,7 @@
 //! A program in a crate that knows the SDK under another name.
 
 use lockstep_sdk as kit;
+use lockstep_testing::Chain;
 
 /// Uses every macro.
 #[kit::program(id = "Renamed111111111111111111111111111111111111")]
@@ -58,11 +59,13 @@ mod small {
 
 #[test]
 fn the_macros_work_under_another_name() {
-    use kit::prelude::Event;
-    let mut ledger = crate::ledger::Ledger::new().with(small::SmallProgram);
-    ledger.run(&small::call::see(&small::nothing(), 7)).unwrap();
-    let seen = small::Seen::find(&ledger.events[0]).expect("the event is one");
-    assert_eq!(small::size(&seen), 7);
-    let (_, text) = ledger.fail(&small::call::see(&small::nothing(), 10));
-    assert!(text.contains("Large: the part is too large"), "{text}");
+    let mut chain = Chain::builder().program(small::SmallProgram).build();
+    let seen: Vec<small::Seen> = chain
+        .run(small::call::see(&small::nothing(), 7))
+        .all_ok()
+        .events();
+    assert_eq!((seen.len(), small::size(&seen[0])), (1, 7));
+    let block = chain.run(small::call::see(&small::nothing(), 10));
+    let refused = block.fails(0, kit::interface::InstructionError::Custom(0));
+    refused.saying("Large: the part is too large");
 }

@@ -1,32 +1,48 @@
 //! Every rule about accounts, broken once: the code, and the explanation.
 
 use lockstep_sdk::interface::{
-    Account, Address, Instruction, InstructionError, address::program_ids,
+    Account, Address, Instruction, InstructionError, address::program_ids, context::Rule,
 };
 use lockstep_sdk::prelude::{StateData, encode};
+use lockstep_testing::{Chain, SOL, chain::WALLET_LAMPORTS, keys};
 
-use crate::{
-    ledger::{Ledger as Accounts, SOL, address},
-    programs::club::*,
-};
+use crate::programs::club::*;
 
-/// A ledger with the club of wallet 1.
-fn founded() -> (Accounts, Address) {
-    let mut accounts = Accounts::new().with(ClubProgram);
-    let owner = address(1);
-    let found = call::found(&FoundAddresses { owner }, "chess".to_owned());
-    accounts.run(&found).expect("a club can be founded");
-    (accounts, Found::club_address(&owner).0)
+/// The wallets of these tests.
+const NAMES: [&str; 3] = ["owner", "second", "third"];
+/// An account that nobody signs for.
+const STRANGE: Address = Address::new_from_array([9; 32]);
+
+fn wallet(name: &str) -> Address {
+    keys::address_of(&keys::key(name))
+}
+
+/// A chain with the wallets, and no club.
+fn empty() -> (Chain, Address) {
+    let mut chain = Chain::builder().program(ClubProgram).build();
+    let [owner, ..] = NAMES.map(|name| chain.wallet(name));
+    (chain, owner)
+}
+
+fn found(owner: Address, name: &str) -> Instruction {
+    call::found(&FoundAddresses { owner }, name.to_owned())
+}
+
+/// A chain with the owner's club.
+fn founded() -> (Chain, Address) {
+    let (mut chain, owner) = empty();
+    chain.run(found(owner, "chess")).all_ok();
+    (chain, Found::club_address(&owner).0)
 }
 
 fn enter(club: Address) -> Instruction {
     let addresses = EnterAddresses {
         owned: OwnedAddresses {
-            owner: address(1),
+            owner: wallet("owner"),
             club,
         },
         sponsor: None,
-        fees: address(3),
+        fees: wallet("third"),
         witnesses: vec![],
     };
     call::enter(&addresses, Rank::Guest)
@@ -34,23 +50,19 @@ fn enter(club: Address) -> Instruction {
 
 /// Runs `enter`, changed, and compares error and explanation, the latter behind the program.
 #[track_caller]
-fn check(change: impl FnOnce(&mut Accounts, &mut Instruction), error: InstructionError, why: &str) {
-    let (mut accounts, club) = founded();
+fn check(change: impl FnOnce(&mut Chain, &mut Instruction), error: InstructionError, why: &str) {
+    let (mut chain, club) = founded();
     let mut instruction = enter(club);
-    change(&mut accounts, &mut instruction);
-    let (got, text) = accounts.fail(&instruction);
+    change(&mut chain, &mut instruction);
+    let block = chain.run(instruction);
+    let text = block.fails(0, error).diagnostic().to_string();
     let prefix = format!("instruction 0, program {ID}: ");
     assert_eq!(text.strip_prefix(&prefix), Some(why));
-    assert_eq!(got, error);
-    // Explanations depend on recording, results do not.
-    accounts.is_recording = false;
-    assert_eq!(accounts.run(&instruction), Err(error));
-    assert_eq!(accounts.diagnostic, None);
 }
 
 #[test]
 fn rights_are_checked_in_the_order_of_the_fields() {
-    let owner = address(1);
+    let owner = wallet("owner");
     check(
         |_, call| call.accounts[0].is_signer = false,
         InstructionError::MissingRequiredSignature,
@@ -84,15 +96,15 @@ fn content_is_checked() {
         executable: false,
     };
     check(
-        |accounts, _| accounts.put(club, foreign(address(9))),
+        |chain, _| chain.set_account(&club, foreign(STRANGE)),
         InstructionError::InvalidAccountOwner,
         &format!(
             "account `owned.club` ({club}) breaks the rule `owner`: expected {ID}, got {}",
-            address(9)
+            STRANGE
         ),
     );
     check(
-        |accounts, _| accounts.put(club, Account::wallet(SOL)),
+        |chain, _| chain.set_account(&club, Account::wallet(SOL)),
         InstructionError::UninitializedAccount,
         &format!(
             "account `owned.club` ({club}) breaks the rule `owner`: expected {ID}, got {}",
@@ -100,10 +112,10 @@ fn content_is_checked() {
         ),
     );
     check(
-        |accounts, _| {
-            let mut other = accounts.get(&club);
+        |chain, _| {
+            let mut other = chain.account(&club).expect("it was founded");
             other.data.make_mut()[0] = 4;
-            accounts.put(club, other);
+            chain.set_account(&club, other);
         },
         InstructionError::InvalidAccountData,
         &format!(
@@ -111,10 +123,10 @@ fn content_is_checked() {
         ),
     );
     check(
-        |accounts, _| {
-            let mut other = accounts.get(&club);
+        |chain, _| {
+            let mut other = chain.account(&club).expect("it was founded");
             other.data.make_mut().truncate(20);
-            accounts.put(club, other);
+            chain.set_account(&club, other);
         },
         InstructionError::AccountDataTooSmall,
         &format!(
@@ -123,10 +135,10 @@ fn content_is_checked() {
         ),
     );
     check(
-        |accounts, _| {
-            let mut other = accounts.get(&club);
+        |chain, _| {
+            let mut other = chain.account(&club).expect("it was founded");
             other.data.make_mut()[2 + 32..].fill(0xff);
-            accounts.put(club, other);
+            chain.set_account(&club, other);
         },
         InstructionError::InvalidAccountData,
         &format!(
@@ -139,21 +151,21 @@ fn content_is_checked() {
 fn relations_are_checked() {
     let (_, club) = founded();
     check(
-        |_, call| call.accounts[0].address = address(2),
+        |_, call| call.accounts[0].address = wallet("second"),
         InstructionError::IncorrectAuthority,
         &format!(
             "account `owned.club` ({club}) breaks the rule `has_one`: expected {} as `owner`, got {}",
-            address(1),
-            address(2)
+            wallet("owner"),
+            wallet("second")
         ),
     );
     check(
-        |_, call| call.accounts[3].address = address(1),
+        |_, call| call.accounts[3].address = wallet("owner"),
         InstructionError::InvalidArgument,
         &format!(
             "account `fees` ({}) breaks the rule `distinct`: expected another account than every \
              other writable one, got that of `owned.owner`",
-            address(1)
+            wallet("owner")
         ),
     );
     check(
@@ -165,21 +177,21 @@ fn relations_are_checked() {
         &format!(
             "account `witnesses[0]` ({}) breaks the rule `count`: expected at most 2 accounts from \
              here on, got 3",
-            address(1)
+            wallet("owner")
         ),
     );
     check(
         |_, call| {
             let mut witness = call.accounts[0];
             call.accounts.push(witness);
-            witness.address = address(2);
+            witness.address = wallet("second");
             witness.is_signer = false;
             call.accounts.push(witness);
         },
         InstructionError::MissingRequiredSignature,
         &format!(
             "account `witnesses[1]` ({}) breaks the rule `signer`: expected a signature, got none",
-            address(2)
+            wallet("second")
         ),
     );
 }
@@ -202,141 +214,131 @@ fn data_is_checked() {
 
 #[test]
 fn optional_accounts_and_the_rest_reach_the_program() {
-    let (mut accounts, club) = founded();
+    let (mut chain, club) = founded();
+    let [owner, second, third] = NAMES.map(wallet);
     let addresses = EnterAddresses {
-        owned: OwnedAddresses {
-            owner: address(1),
-            club,
-        },
-        sponsor: Some(address(2)),
-        fees: address(9),
-        witnesses: vec![address(2), address(3)],
+        owned: OwnedAddresses { owner, club },
+        sponsor: Some(second),
+        fees: STRANGE,
+        witnesses: vec![second, third],
     };
     let rank = Rank::Member { years: 7 };
-    accounts.run(&call::enter(&addresses, rank)).unwrap();
-    assert_eq!(accounts.return_data, [1, 2, 3]);
-    let data = accounts.get(&club).data;
-    let expected = (address(1), "chess".to_owned(), vec![rank]);
+    let block = chain.run(call::enter(&addresses, rank));
+    let firsts = [second, third].map(|witness| witness.as_array()[0]);
+    assert_eq!(
+        block.all_ok().call(0).return_data(),
+        [1, firsts[0], firsts[1]]
+    );
     let expected = [
-        encode(&expected.0),
-        encode(&expected.1),
-        encode(&expected.2),
-    ]
-    .concat();
+        encode(&owner),
+        encode(&"chess".to_owned()),
+        encode(&vec![rank]),
+    ];
+    let expected = expected.concat();
+    let data = chain.account(&club).expect("it was founded").data;
     assert_eq!(data[2..2 + expected.len()], expected);
 
-    accounts.run(&enter(club)).unwrap();
-    assert_eq!(accounts.return_data, [0]);
+    let block = chain.run(enter(club));
+    assert_eq!(block.all_ok().call(0).return_data(), [0]);
 }
 
 #[test]
 fn state_that_outgrew_its_account_fails_the_transaction() {
-    let (mut accounts, club) = founded();
-    for _ in 0..2 {
-        accounts.run(&enter(club)).unwrap();
-    }
+    let (mut chain, club) = founded();
     // Two members are the maximum, but "chess" leaves room for a third that takes one byte.
-    accounts.run(&enter(club)).unwrap();
-    let (error, text) = accounts.fail(&enter(club));
-    assert_eq!(error, InstructionError::Custom(40));
-    assert!(text.contains("Full: the club \"is\" full"), "{text}");
+    for _ in 0..3 {
+        chain.run(enter(club)).all_ok();
+    }
+    let block = chain.run(enter(club));
+    let full = block.fails(0, InstructionError::Custom(40));
+    full.saying("Full: the club \"is\" full");
 
-    let mut accounts = Accounts::new().with(ClubProgram);
-    let owner = address(1);
-    let long = call::found(&FoundAddresses { owner }, "x".repeat(40));
-    let (error, text) = accounts.fail(&long);
-    assert_eq!(error, InstructionError::AccountDataTooSmall);
-    assert!(text.contains("account `club`"), "{text}");
+    let (mut chain, owner) = empty();
+    let block = chain.run(found(owner, &"x".repeat(40)));
+    block
+        .fails(0, InstructionError::AccountDataTooSmall)
+        .at("club");
 }
 
 #[test]
 fn a_guard_that_cannot_be_encoded_fails_the_transaction() {
-    let mut accounts = Accounts::new().with(ClubProgram);
-    let owner = address(1);
-    let name = "12345678".to_owned();
-    accounts
-        .run(&call::found(&FoundAddresses { owner }, name))
-        .unwrap();
+    let (mut chain, owner) = empty();
+    chain.run(found(owner, "12345678")).all_ok();
     let (club, _) = Found::club_address(&owner);
     let addresses = EnterAddresses {
         owned: OwnedAddresses { owner, club },
         sponsor: None,
-        fees: address(9),
+        fees: STRANGE,
         witnesses: vec![],
     };
     let member = call::enter(&addresses, Rank::Member { years: 1 });
-    accounts.run(&member).unwrap();
-    accounts.run(&member).unwrap();
-    let before = accounts.get(&club);
-    let (error, _) = accounts.fail(&member);
-    assert_eq!(error, InstructionError::AccountDataTooSmall);
-    assert_eq!(accounts.get(&club), before);
+    for _ in 0..2 {
+        chain.run(&member).all_ok();
+    }
+    let before = chain.account(&club);
+    let block = chain.run(&member);
+    block.fails(0, InstructionError::AccountDataTooSmall);
+    assert_eq!(chain.account(&club), before);
 }
 
 #[test]
 fn accounts_are_created_over_lamports_and_closed_to_their_receiver() {
-    let mut accounts = Accounts::new().with(ClubProgram);
-    let owner = address(1);
+    let (mut chain, owner) = empty();
     let (club, bump) = Found::club_address(&owner);
-    accounts.put(club, Account::wallet(5));
-    let found = call::found(&FoundAddresses { owner }, "go".to_owned());
-    accounts.run(&found).unwrap();
-    let created = accounts.get(&club);
+    chain.set_account(&club, Account::wallet(5));
+    chain.run(found(owner, "go")).all_ok();
+    let created = chain.account(&club).expect("it was founded");
     assert_eq!((created.data[0], created.data[1]), (3, bump));
     assert_eq!((created.owner, created.data.len()), (ID, Club::SIZE));
-    accounts
-        .run(&call::dissolve(&DissolveAddresses { owner }))
-        .unwrap();
-    assert_eq!(accounts.get(&club), Account::wallet(0));
-    assert_eq!(accounts.lamports(&owner), SOL + 5);
-    accounts
-        .run(&found)
-        .expect("a closed account can be created again");
+    let dissolve = call::dissolve(&DissolveAddresses { owner });
+    chain.run(dissolve).all_ok();
+    assert_eq!(chain.account(&club), None);
+    assert_eq!(chain.lamports(&owner), WALLET_LAMPORTS + 5);
+    // A closed account can be created again.
+    chain.run(found(owner, "go")).all_ok();
 }
 
 #[test]
 fn writable_accounts_repeat_only_where_that_is_allowed() {
-    let mut accounts = Accounts::new().with(ClubProgram);
+    let (mut chain, _) = empty();
     let balance = |balance: u64| Account {
         lamports: SOL,
         data: balance.to_le_bytes().to_vec().into(),
         owner: ID,
         executable: false,
     };
-    accounts.put(address(20), balance(7));
-    accounts.put(address(21), balance(9));
+    let [first, second] = [20, 21].map(|byte| Address::new_from_array([byte; 32]));
+    chain.set_accounts([(first, balance(7)), (second, balance(9))]);
     let both = |source, target| MoveAddresses { source, target };
-    let once = call::transfer(&both(address(20), address(20)), 5);
-    accounts.run(&once).unwrap();
-    assert_eq!(accounts.get(&address(20)), balance(7));
-    accounts
-        .run(&call::transfer(&both(address(20), address(21)), 5))
-        .unwrap();
-    assert_eq!(accounts.get(&address(21)), balance(14));
+    let once = call::transfer(&both(first, first), 5);
+    chain.run(&once).all_ok();
+    assert_eq!(chain.account(&first), Some(balance(7)));
+    chain.run(call::transfer(&both(first, second), 5)).all_ok();
+    assert_eq!(chain.account(&second), Some(balance(14)));
     let swap = |first, second| call::swap(&SwapAddresses { first, second });
-    accounts.run(&swap(address(20), address(21))).unwrap();
-    assert_eq!(accounts.get(&address(20)), balance(14));
-    let (error, _) = accounts.fail(&swap(address(20), address(20)));
-    assert_eq!(error, InstructionError::InvalidArgument);
+    chain.run(swap(first, second)).all_ok();
+    assert_eq!(chain.account(&first), Some(balance(14)));
+    let block = chain.run(swap(first, first));
+    block
+        .fails(0, InstructionError::InvalidArgument)
+        .at("second");
     let mut elsewhere = once;
-    elsewhere.accounts[2].address = address(8);
-    let (_, text) = accounts.fail(&elsewhere);
-    assert!(
-        text.contains("account `log`") && text.contains("rule `address`"),
-        "{text}"
-    );
+    elsewhere.accounts[2].address = STRANGE;
+    let block = chain.run(elsewhere);
+    let failure = block.fails(0, InstructionError::InvalidArgument);
+    failure.at("log").rule(Rule::Address);
 }
 
 #[test]
 fn a_program_signs_for_the_addresses_it_derives() {
     use crate::programs::proxy;
-    let accounts = Accounts::new().with(ClubProgram);
-    let mut accounts = accounts.with(proxy::ProxyProgram);
+    let chain = Chain::builder().program(ClubProgram);
+    let mut chain = chain.program(proxy::ProxyProgram).build();
     let (owner, _) = proxy::FoundFor::owner_address();
-    accounts.put(owner, Account::wallet(SOL));
+    chain.set_account(&owner, Account::wallet(SOL));
     let (club, _) = Found::club_address(&owner);
     let found = proxy::call::found(&proxy::FoundForAddresses { club }, "dice".to_owned());
     assert!(found.accounts.iter().all(|meta| !meta.is_signer));
-    accounts.run(&found).unwrap();
-    assert_eq!(accounts.get(&club).data[2..34], *owner.as_array());
+    chain.run(found).all_ok();
+    assert_eq!(chain.state::<Club>(&club).owner, owner);
 }

@@ -12,8 +12,9 @@ use crate::text;
 
 /// Write a built-in program's interface description, in the form of Anchor's IDL
 ///
-/// The JSON goes to stdout, on one line, or to a file. A program of your own has the same in
-/// `DESCRIPTION.to_json()` of the type that `#[program]` makes.
+/// The JSON goes to stdout, on one line, or to a file. A program of your own prints the same with
+/// `cargo run --example idl`, if `lockstep new` made it, and `DESCRIPTION.to_json()` of the type
+/// that `#[program]` makes in any case.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Name of the program

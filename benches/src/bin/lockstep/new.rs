@@ -1,4 +1,5 @@
-//! `lockstep new`: a program crate with one instruction, one state and one test, ready to build.
+//! `lockstep new`: a program crate with one instruction, one state and one test, ready to build,
+//! and an example that prints its interface.
 
 use std::env;
 use std::fs;
@@ -82,6 +83,8 @@ const TAKEN: &[&str] = &[
 
 /// Make a new program crate, with a test, in a folder of its name
 ///
+/// `cargo run --example idl` in it prints the program's interface description.
+///
 /// The crate depends on the SDK by path. Inside of the SDK's workspace that is found by itself;
 /// elsewhere --sdk says where it is. Nothing is written over: the folder must not exist.
 #[derive(Args, Debug)]
@@ -117,6 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         ("Cargo.toml", fill(include_str!("new/manifest.txt"))),
         ("src/lib.rs", fill(include_str!("new/program.txt"))),
         ("tests/program.rs", fill(include_str!("new/test.txt"))),
+        ("examples/idl.rs", fill(include_str!("new/idl.txt"))),
         (".gitignore", "/target\n".to_owned()),
     ];
     // The versions that the SDK is tested with, which are at hand where it was built.

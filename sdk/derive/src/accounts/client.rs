@@ -44,7 +44,7 @@ pub(super) fn addresses(set: &Set) -> TokenStream {
 
 /// The body of `AccountSet::metas`.
 pub(super) fn metas(set: &Set) -> Result<TokenStream> {
-    let sdk = &set.sdk;
+    let (sdk, lifetime) = (&set.sdk, &set.lifetime);
     let mut derived = TokenStream::new();
     for field in derivation_order(set)? {
         let helper = address_helper_name(field);
@@ -63,13 +63,15 @@ pub(super) fn metas(set: &Set) -> Result<TokenStream> {
         });
     }
     let pushes = set.fields.iter().map(|field| {
-        let ty = set.in_constants(&field.ty);
+        let ty = &field.ty;
         let addresses = match &field.address {
             Some(address) => quote!(&(#address)),
             None if field.is_program() => quote!(&()),
             None => address_of(set, &field.name),
         };
-        quote!(<#ty as #sdk::set::AccountSet<'static>>::metas(#addresses, &(), metas);)
+        quote_spanned! { ty.span() =>
+            <#ty as #sdk::set::AccountSet<#lifetime>>::metas(#addresses, &(), metas);
+        }
     });
     Ok(quote! {
         #derived

@@ -21,10 +21,12 @@ use crate::common::plain_name;
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let set = Set::parse(input)?;
     let implementation = implementation(&set)?;
+    let constants = constants(&set)?;
     let addresses = client::addresses(&set);
     let helpers = client::helpers(&set)?;
     Ok(quote! {
         #implementation
+        #constants
         #addresses
         #helpers
     })
@@ -37,12 +39,10 @@ fn implementation(set: &Set) -> Result<TokenStream> {
         lifetime,
         ..
     } = set;
-    let access = access(set)?;
     let metas = client::metas(set)?;
     let addresses = client::addresses_name(set);
     let args = set.args.iter().map(|argument| &argument.ty);
     let names: Vec<&Ident> = set.fields.iter().map(|field| &field.name).collect();
-    let types = set.fields.iter().map(|field| &field.ty);
     let takes = set.fields.iter().map(|field| {
         let (name, ty) = (&field.name, &field.ty);
         quote_spanned! { ty.span() =>
@@ -55,10 +55,21 @@ fn implementation(set: &Set) -> Result<TokenStream> {
         let (name, receiver) = (&field.name, field.close.as_ref()?);
         Some(quote!(self.#name.close(context, self.#receiver.handle())?;))
     });
+    let finishes = set.fields.iter().map(|field| {
+        let (name, ty) = (&field.name, &field.ty);
+        quote_spanned! { ty.span() =>
+            <#ty as #sdk::set::AccountSet<#lifetime>>::finish(&self.#name, context)?;
+        }
+    });
     Ok(quote! {
         #[automatically_derived]
         impl<#lifetime> #sdk::set::AccountSet<#lifetime> for #name<#lifetime> {
-            const ACCESS: &'static [#sdk::access::AccountAccess] = #access;
+            const ACCESS: &'static [#sdk::access::AccountAccess] = {
+                const FIELDS: &[#sdk::access::Field] = <#name<'static>>::FIELDS;
+                const LIST: [#sdk::access::AccountAccess; #sdk::access::count(FIELDS)] =
+                    #sdk::access::join(FIELDS);
+                &LIST
+            };
             type Args = (#(#args,)*);
             type Addresses = #addresses;
 
@@ -84,7 +95,7 @@ fn implementation(set: &Set) -> Result<TokenStream> {
                 &self,
                 context: &mut #sdk::interface::InvokeContext<'_, '_>,
             ) -> #sdk::Result {
-                #(<#types as #sdk::set::AccountSet<#lifetime>>::finish(&self.#names, context)?;)*
+                #(#finishes)*
                 #(#closes)*
                 ::core::result::Result::Ok(())
             }
@@ -97,6 +108,26 @@ fn implementation(set: &Set) -> Result<TokenStream> {
                 let _ = (addresses, args);
                 #metas
             }
+        }
+    })
+}
+
+/// The access list in its two forms.
+///
+/// Here as in the set's methods field types are named with the lifetime: the compiler leaves out
+/// errors about a wrong one that read the same.
+fn constants(set: &Set) -> Result<TokenStream> {
+    let Set {
+        sdk,
+        name,
+        lifetime,
+        ..
+    } = set;
+    let fields = fields(set)?;
+    Ok(quote! {
+        #[automatically_derived]
+        impl<#lifetime> #name<#lifetime> {
+            const FIELDS: &'static [#sdk::access::Field] = &[#(#fields),*];
         }
 
         #[automatically_derived]
@@ -113,12 +144,12 @@ fn implementation(set: &Set) -> Result<TokenStream> {
     })
 }
 
-/// The access list, joined of the fields' lists at compile time.
-fn access(set: &Set) -> Result<TokenStream> {
-    let sdk = &set.sdk;
+/// The fields, of which the access list is joined at compile time.
+fn fields(set: &Set) -> Result<Vec<TokenStream>> {
+    let (sdk, lifetime) = (&set.sdk, &set.lifetime);
     let mut fields = Vec::new();
     for field in &set.fields {
-        let ty = set.in_constants(&field.ty);
+        let ty = &field.ty;
         let (name, may_repeat) = (plain_name(&field.name), field.may_repeat);
         let source = match (seeds(set, field)?, &field.address) {
             (Some(seeds), _) => {
@@ -133,18 +164,13 @@ fn access(set: &Set) -> Result<TokenStream> {
         fields.push(quote_spanned! { field.ty.span() =>
             #sdk::access::Field {
                 name: #name,
-                access: <#ty as #sdk::set::AccountSet<'static>>::ACCESS,
+                access: <#ty as #sdk::set::AccountSet<#lifetime>>::ACCESS,
                 may_repeat: #may_repeat,
                 source: #source,
             }
         });
     }
-    Ok(quote! {{
-        const FIELDS: &[#sdk::access::Field] = &[#(#fields),*];
-        const LIST: [#sdk::access::AccountAccess; #sdk::access::count(FIELDS)] =
-            #sdk::access::join(FIELDS);
-        &LIST
-    }})
+    Ok(fields)
 }
 
 /// The checks of one field: its type's, then its relations.

@@ -38,6 +38,7 @@ fn call(program: &Program, instruction: &Instruction) -> TokenStream {
     let discriminator = &instruction.discriminator;
     let (addresses, parameters) = (instruction.addresses(), instruction.parameters());
     let (tuple, visibility) = (instruction.tuple(), instruction.outer_visibility());
+    let (program_type, first) = (&program.name, instruction.first());
     let doc = instruction.doc("The call of");
     quote! {
         #doc
@@ -45,8 +46,9 @@ fn call(program: &Program, instruction: &Instruction) -> TokenStream {
             addresses: &#addresses,
             #parameters
         ) -> #sdk::interface::Instruction {
-            let discriminator = &[#(#discriminator),*];
-            #sdk::program::call::<#accounts, _>(ID, discriminator, addresses, &#tuple)
+            let (discriminator, args) = (&[#(#discriminator),*], #tuple);
+            let first = #program_type::#first(&args);
+            #sdk::program::call::<#accounts, _>(ID, discriminator, addresses, &first, &args)
         }
     }
 }

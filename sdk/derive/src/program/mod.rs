@@ -102,7 +102,7 @@ fn identity(program: &Program) -> TokenStream {
 
 fn dispatch(program: &Program) -> TokenStream {
     let sdk = &program.sdk;
-    let (name, text) = (&program.name, &program.text);
+    let (type_name, text) = (&program.name, &program.text);
     let arms = program.instructions.iter().map(|instruction| {
         let Instruction {
             name,
@@ -112,6 +112,7 @@ fn dispatch(program: &Program) -> TokenStream {
         } = instruction;
         let (tuple, tuple_type) = (instruction.tuple(), instruction.tuple_type());
         let names = instruction.args.iter().map(|(name, _)| name);
+        let first = instruction.first();
         let context = instruction.has_context.then(|| quote!(context,));
         let units = match &instruction.compute_units {
             Some(units) => quote!(#units),
@@ -122,6 +123,7 @@ fn dispatch(program: &Program) -> TokenStream {
                 context,
                 rest,
                 #units,
+                #type_name::#first,
                 |accounts, context, #tuple| {
                     let _ = &context;
                     #name(accounts, #context #(#names),*)
@@ -139,9 +141,15 @@ fn dispatch(program: &Program) -> TokenStream {
             },
         }
     });
+    let firsts = program.instructions.iter();
+    let firsts = firsts.map(|instruction| instruction.first_arguments(sdk));
     let errors = &program.errors;
     quote! {
-        impl #sdk::interface::Program for #name {
+        impl #type_name {
+            #(#firsts)*
+        }
+
+        impl #sdk::interface::Program for #type_name {
             fn address(&self) -> #sdk::interface::Address {
                 ID
             }
@@ -160,6 +168,10 @@ fn dispatch(program: &Program) -> TokenStream {
                 };
                 let errors = &[#(<#errors as #sdk::error::ErrorCode>::ERRORS),*];
                 #sdk::program::end(context, result, errors)
+            }
+
+            fn names(&self) -> ::core::option::Option<&'static dyn #sdk::interface::Names> {
+                ::core::option::Option::Some(&Self::DESCRIPTION)
             }
 
             fn credit_only(&self, data: &[u8], _: usize) -> #sdk::interface::Positions {

@@ -1,11 +1,12 @@
 //! A program's source becomes its instructions.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{
     Attribute, Expr, FnArg, Ident, ItemFn, Lit, LitStr, Pat, Path, PathArguments, Result, Token,
     Type, Visibility,
     parse::{Parse, ParseStream},
+    spanned::Spanned,
 };
 
 use crate::{
@@ -127,6 +128,29 @@ impl Instruction {
     pub(super) fn tuple_type(&self) -> TokenStream {
         let types = self.args.iter().map(|(_, ty)| ty);
         quote!((#(#types,)*))
+    }
+
+    /// The name of the function that gives the set's arguments.
+    pub(super) fn first(&self) -> Ident {
+        format_ident!("first_arguments_of_{}", plain_name(&self.name))
+    }
+
+    /// That function. It alone asks that the instruction's arguments begin with those of the set,
+    /// so that a program in which they do not has one error, and has it there.
+    pub(super) fn first_arguments(&self, sdk: &Path) -> TokenStream {
+        let (first, set) = (self.first(), self.accounts_in_constants());
+        let place = self.args.first();
+        let place = place.map_or(self.name.span(), |(_, ty)| ty.span());
+        let types = self.args.iter().map(|(_, ty)| ty);
+        let tuple = quote_spanned!(place=> (#(#types,)*));
+        let expected = quote!(<#set as #sdk::set::AccountSet<'static>>::Args);
+        let begins = quote_spanned!(place=> #sdk::program::StartsWith::first(args));
+        quote! {
+            #[inline]
+            fn #first(args: &#tuple) -> #expected {
+                #begins
+            }
+        }
     }
 
     /// The visibility that the function would have one module further in.

@@ -76,6 +76,13 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.instruction_index
     }
 
+    /// The data of the transaction's top-level instruction at `index`; `None` past the last one,
+    /// or where an instruction runs without a transaction. Part of the message, so that reading it
+    /// locks nothing.
+    pub fn instruction_data(&self, index: usize) -> Option<&'t [u8]> {
+        self.transaction.instructions?.data(index)
+    }
+
     /// Facts about the block; reading them locks nothing.
     pub fn sysvars(&self) -> &'t Sysvars {
         &self.transaction.environment().sysvars

@@ -22,7 +22,7 @@ pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
 pub use slot::{AccountSlot, AccountUse};
-pub use transaction::{InstructionAccount, Scratch, TransactionContext};
+pub use transaction::{InstructionAccount, Scratch, TransactionContext, TransactionInstructions};
 
 #[cfg(test)]
 mod tests;

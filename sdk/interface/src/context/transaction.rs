@@ -1,6 +1,9 @@
 //! The accounts, meters and records of the transaction that is running.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use super::{AccountSlot, Diagnostic, InvokeContext, Records, invoke::Frame};
 use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
@@ -14,6 +17,35 @@ pub struct InstructionAccount {
     pub is_signer: bool,
     /// True if the instruction may change it.
     pub is_writable: bool,
+}
+
+/// The instructions of a transaction, for programs that read the data of others than their own.
+///
+/// ```
+/// use lockstep_interface::{Environment, ProgramTable, RuleSet, Sysvars};
+/// use lockstep_interface::context::{TransactionContext, TransactionInstructions};
+///
+/// #[derive(Debug)]
+/// struct Two;
+///
+/// impl TransactionInstructions for Two {
+///     fn data(&self, index: usize) -> Option<&[u8]> {
+///         [&b"first"[..], b"second"].get(index).copied()
+///     }
+/// }
+///
+/// let environment = Environment {
+///     sysvars: Sysvars::default(),
+///     rules: RuleSet::Current,
+///     programs: ProgramTable::new(),
+/// };
+/// let mut context = TransactionContext::new(&environment);
+/// context.begin(1_000, false);
+/// context.set_instructions(&Two);
+/// ```
+pub trait TransactionInstructions: fmt::Debug {
+    /// The data of the top-level instruction at `index`; `None` past the last one.
+    fn data(&self, index: usize) -> Option<&[u8]>;
 }
 
 /// The memory of a [`TransactionContext`], kept from one transaction to the next.
@@ -41,6 +73,8 @@ fn recycle<T, U>(mut items: Vec<T>) -> Vec<U> {
 #[derive(Debug)]
 pub struct TransactionContext<'t> {
     environment: &'t Environment,
+    /// All top-level instructions, if the runtime has them at hand.
+    pub(super) instructions: Option<&'t dyn TransactionInstructions>,
     slots: Vec<RefCell<AccountSlot<'t>>>,
     /// Addresses of the slots, apart because they are asked for while slots are borrowed.
     addresses: Vec<&'t Address>,
@@ -72,6 +106,7 @@ impl<'t> TransactionContext<'t> {
     pub fn with_scratch(environment: &'t Environment, scratch: Scratch) -> Self {
         Self {
             environment,
+            instructions: None,
             slots: recycle(scratch.slots),
             addresses: recycle(scratch.addresses),
             metas: scratch.metas,
@@ -102,6 +137,7 @@ impl<'t> TransactionContext<'t> {
 
     /// Forgets the last transaction and readies the context for one with this compute limit.
     pub fn begin(&mut self, compute_unit_limit: u64, is_recording: bool) {
+        self.instructions = None;
         self.slots.clear();
         self.addresses.clear();
         self.metas.clear();
@@ -115,6 +151,11 @@ impl<'t> TransactionContext<'t> {
         self.compute_units_left = compute_unit_limit;
         self.lamports_change.set(0);
         self.growth.set(0);
+    }
+
+    /// Lets programs read the data of all top-level instructions of the transaction.
+    pub fn set_instructions(&mut self, instructions: &'t dyn TransactionInstructions) {
+        self.instructions = Some(instructions);
     }
 
     /// Adds the next account; at most 256.

@@ -129,7 +129,7 @@ fn round(test: &str, fault: Fault, path: &Path, random: &mut ChaCha8Rng) -> Opti
 }
 
 /// Opens what a child left and compares all of it.
-fn inspect(path: &Path, model: &mut Model, acknowledged: u64) -> Result<(), String> {
+pub(super) fn inspect(path: &Path, model: &mut Model, acknowledged: u64) -> Result<(), String> {
     let (store, _) = open(path).map_err(|error| error.to_string())?;
     let slot = store.tip().map_or(0, |tip| tip.slot);
     if !(acknowledged..=acknowledged + 1).contains(&slot) {

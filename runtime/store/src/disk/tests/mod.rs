@@ -9,6 +9,7 @@ mod build;
 mod crash;
 mod damage;
 mod faults;
+mod power;
 mod steps;
 
 use std::{collections::BTreeMap, fmt, path::Path};

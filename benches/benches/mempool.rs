@@ -1,0 +1,173 @@
+//! Times the pool of waiting transactions: taking candidates in, filling a block of 10,000 out of
+//! 100,000, and giving it back or forgetting it. Reading candidates from wire bytes is the work of
+//! other stages, and is left out.
+//!
+//! `load=uniform` writes an account of its own each, `load=hot` puts three quarters of the
+//! candidates on eight accounts, `load=aged` is that after so many selections that the reserve is
+//! in use.
+#![allow(
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a benchmark generates its load with plain arithmetic"
+)]
+
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use lockstep_interface::{Account, Address};
+use lockstep_programs::{builtin_programs, system::instruction::transfer};
+use lockstep_runtime::{
+    bank::{Bank, Genesis},
+    block::WireBlock,
+    mempool::{BlockRoom, Candidate, Mempool, MempoolLimits, Signatures},
+    threads::Threads,
+    wire::{MessageBuilder, TransactionConfig},
+};
+use lockstep_store::MemoryStore;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const SEED: u64 = 7;
+const WAITING: usize = 100_000;
+const BLOCK: usize = 10_000;
+/// Compute units of each, so that 10,000 fill a block of 60 M.
+const UNITS: u32 = 6_000;
+const PAYERS: u64 = 20_000;
+const HOT_ACCOUNTS: u64 = 8;
+
+fn address(number: u64) -> Address {
+    let mut bytes = [0x5a; 32];
+    ChaCha8Rng::seed_from_u64(number).fill(&mut bytes);
+    Address::new_from_array(bytes)
+}
+
+fn bank() -> Bank {
+    let wallets = (0..PAYERS).map(|number| (address(number), Account::wallet(1 << 40)));
+    let genesis = Genesis::new(wallets.collect(), builtin_programs());
+    let tip = genesis.open(Arc::new(MemoryStore::new()));
+    tip.expect("a store in memory does not fail").child(1, 0)
+}
+
+/// Payments of random priority; `hot` of four go to few accounts.
+fn candidates(bank: &Bank, count: usize, hot: u32) -> Vec<Candidate> {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let blockhash = bank.parent().block_hash().to_bytes();
+    let mut batch = WireBlock::default();
+    for number in 0..count as u64 {
+        let payer = address(number % PAYERS);
+        let target = match rng.random_ratio(hot, 4) {
+            true => 1 << 40 | rng.random_range(0..HOT_ACCOUNTS),
+            false => 1 << 41 | number,
+        };
+        let payment = [transfer(&payer, &address(target), 1 + number)];
+        let message = MessageBuilder::new(payer, blockhash, &payment).v1(TransactionConfig {
+            compute_unit_limit: Some(UNITS),
+            priority_fee: Some(rng.random_range(0..1_000_000)),
+            ..TransactionConfig::default()
+        });
+        let message = message.compile().expect("it is small");
+        batch.push(&message.with_signatures(&[[0; 64]]).expect("it is small"));
+    }
+    let threads = Threads::new(1).expect("one thread needs no pool");
+    let results = Candidate::read_batch(&batch, bank, Signatures::Trusted, &threads);
+    let results = results
+        .expect("a store in memory does not fail")
+        .into_iter();
+    results
+        .map(|candidate| candidate.expect("it keeps all rules"))
+        .collect()
+}
+
+fn room() -> BlockRoom {
+    BlockRoom::new(60_000_000, 12_000_000, 32 << 20, BLOCK)
+}
+
+/// A pool that these were submitted to, after so many selections of nothing.
+fn filled(candidates: &[Candidate], limits: MempoolLimits, selections: u64) -> Mempool {
+    let mut pool = Mempool::new(limits);
+    for candidate in candidates {
+        pool.submit(candidate.clone()).expect("there is room");
+    }
+    for _ in 0..selections {
+        pool.select(&mut BlockRoom::new(0, 0, 0, 0));
+    }
+    pool
+}
+
+fn select(criterion: &mut Criterion) {
+    let bank = bank();
+    let limits = MempoolLimits {
+        per_account: u32::MAX,
+        ..MempoolLimits::STANDARD
+    };
+    let mut group = criterion.benchmark_group("mempool::select");
+    group.throughput(Throughput::Elements(BLOCK as u64));
+    group.sample_size(20);
+    for (name, hot, selections) in [("uniform", 0, 0), ("hot", 3, 0), ("aged", 3, 20)] {
+        let candidates = candidates(&bank, WAITING, hot);
+        let mut pool = filled(&candidates, limits, selections);
+        let selection = pool.select(&mut room());
+        assert!(selection.taken.len() > BLOCK / 2, "{name}");
+        assert_eq!(selection.aged_count > 0, selections > 0, "{name}");
+        pool.give_back(&selection.taken);
+        let load = format!(
+            "load={name} waiting={WAITING} taken={}",
+            selection.taken.len()
+        );
+        group.bench_function(load, |bencher| {
+            bencher.iter_custom(|rounds| {
+                let mut sum = std::time::Duration::ZERO;
+                for _ in 0..rounds {
+                    let start = std::time::Instant::now();
+                    let selection = pool.select(&mut room());
+                    sum += start.elapsed();
+                    pool.give_back(&selection.taken);
+                }
+                sum
+            });
+        });
+    }
+    group.finish();
+}
+
+fn rest(criterion: &mut Criterion) {
+    let bank = bank();
+    let all = candidates(&bank, WAITING + BLOCK, 3);
+    let (waiting, new) = all.split_at(WAITING);
+    let limits = MempoolLimits {
+        candidates: WAITING + BLOCK,
+        per_account: u32::MAX,
+        ..MempoolLimits::STANDARD
+    };
+    let mut group = criterion.benchmark_group("mempool");
+    group.throughput(Throughput::Elements(BLOCK as u64));
+    group.sample_size(20);
+    let mut pool = filled(waiting, limits, 0);
+    group.bench_function("submit+forget/waiting=100000 new=10000", |bencher| {
+        bencher.iter_batched(
+            || new.to_vec(),
+            |new| {
+                for candidate in new {
+                    pool.submit(candidate).expect("there is room");
+                }
+                pool.forget(new_hashes(&all));
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    let taken = pool.select(&mut room()).taken;
+    group.bench_function("give_back+select/waiting=100000", |bencher| {
+        bencher.iter(|| {
+            pool.give_back(&taken);
+            pool.select(&mut room())
+        });
+    });
+    group.finish();
+}
+
+fn new_hashes(all: &[Candidate]) -> impl Iterator<Item = &lockstep_interface::Hash> {
+    all[WAITING..].iter().flat_map(Candidate::message_hashes)
+}
+
+criterion_group!(benches, select, rest);
+criterion_main!(benches);

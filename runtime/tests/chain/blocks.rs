@@ -1,0 +1,158 @@
+//! Blocks of every strategy: others accept them on other numbers of threads, and all come to what
+//! the serial run of their body comes to.
+
+use lockstep_interface::Hash;
+use lockstep_runtime::{
+    block::{Block, BlockLimits, WireBlock},
+    chain::{BlockEngine, BuiltBlock, Chain, ChainOptions},
+    engine::Engine,
+    execute::Recording,
+    prepare::Refusal,
+};
+use lockstep_scheduler::{Dispatch, Mode, Strategy, strategies};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    common::{
+        generate::Shape,
+        plans::{RandomDispatch, RandomLanes, RandomWaits},
+        run::timestamp,
+    },
+    setting::{Setting, adopt, build, head, open, options, planned},
+};
+
+/// Built-in strategies, and plans of shapes that none of them makes.
+fn planners(seed: u64) -> Vec<Box<dyn Strategy>> {
+    let mut planners = strategies();
+    planners.push(Box::new(RandomLanes(seed)));
+    planners.push(Box::new(RandomWaits(seed)));
+    planners.push(Box::new(RandomDispatch(seed, Dispatch::Queued)));
+    planners.push(Box::new(RandomDispatch(seed, Dispatch::Ranked)));
+    planners
+}
+
+/// Runs what a source gave, refused transactions and all, in its order, one after the other, and
+/// compares what became of each transaction.
+fn check_fates(chain: &Chain, parent: &Hash, given: &[Vec<u8>], built: &BuiltBlock) {
+    let engine = Engine::new(1).unwrap();
+    let slot = built.header.slot;
+    let bank = chain.bank(parent).unwrap().child(slot, timestamp(slot));
+    let wire: WireBlock = given.iter().collect();
+    let serial = engine.process_serial(bank, &wire, None, false, Recording::NONE);
+    let (_, receipts) = serial.unwrap();
+    let body = Block::decode(built.bytes(), &BlockLimits::UNLIMITED).unwrap();
+    let mut included = Vec::new();
+    let mut refused: Vec<(u32, Refusal)> = Vec::new();
+    for (position, fate) in (0..).zip(receipts.iter()) {
+        match fate {
+            Ok(receipt) => included.push((&*given[position as usize], receipt)),
+            Err(refusal) => refused.push((position, refusal.clone())),
+        }
+    }
+    assert_eq!(built.refused, refused);
+    // No transaction is included twice, so that bytes tell them apart.
+    let transactions = body.body.transactions().iter();
+    let mut found: Vec<_> = transactions.zip(&built.receipts).collect();
+    let key = |entry: &(&[u8], _)| entry.0.to_vec();
+    found.sort_by_key(key);
+    included.sort_by_key(key);
+    assert_eq!(found, included);
+}
+
+fn run(shape: Shape, chains: &[Chain], setting: &Setting, count: usize, seed: u64) -> usize {
+    let mut reference = setting.reference();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut refused_count = 0;
+    for strategy in planners(seed) {
+        for mode in Mode::ALL {
+            for producer in chains {
+                let name = strategy.name();
+                let threads = producer.options().threads.count();
+                let place = format!("SEED={seed} {shape:?} {name} {mode} {threads} threads");
+                let parent = head(producer);
+                let bank = producer.bank(&parent).unwrap();
+                let given = setting.world.block(&mut random, &bank, count);
+                let request = planned(producer, parent, &*strategy, mode);
+                let built = build(producer, &request, &given);
+                assert_eq!(built.receipts.len() + built.refused.len(), count, "{place}");
+                refused_count += built.refused.len();
+                if mode == Mode::Replay {
+                    check_fates(producer, &parent, &given, &built);
+                }
+                assert_eq!(reference.replay(built.bytes()), built.receipts, "{place}");
+                for chain in chains {
+                    let executed = adopt(chain, built.bytes());
+                    assert_eq!(executed.id, built.id);
+                    let receipts = executed.receipts.as_ref();
+                    let is_producer = std::ptr::eq(chain, producer);
+                    let expected = (!is_producer).then_some(&built.receipts);
+                    assert_eq!(receipts, expected, "{place}");
+                    reference.check_at(chain, &built.id);
+                    assert_eq!(chain.commit(&built.id).unwrap().block_count, 1);
+                    assert_eq!(chain.head(), (built.id, built.header));
+                    reference.check_at(chain, &built.id);
+                }
+            }
+        }
+    }
+    let id = head(&chains[0]);
+    for chain in chains {
+        reference.check_store(&**chain.store(), &id);
+    }
+    refused_count
+}
+
+#[test]
+fn every_block_is_accepted_by_others_and_equals_its_serial_run() {
+    for (shape, count) in [(Shape::FEW, 40), (Shape::MANY, 60)] {
+        let setting = Setting::new(shape);
+        let chains = [1, 2, 4].map(|threads| setting.chain(threads));
+        let refused_count = run(shape, &chains, &setting, count, 1);
+        assert!(refused_count > 100, "{refused_count} were refused");
+    }
+}
+
+/// Whether credits are shared is the producer's choice; limits make it choose transactions.
+#[test]
+fn producers_that_share_no_credits_or_fill_blocks_are_understood() {
+    let limits = BlockLimits {
+        compute_units_max: 6_000_000,
+        account_compute_units_max: 1_500_000,
+        transaction_count_max: 30,
+        wait_count_max: 3,
+        ..BlockLimits::MAINNET
+    };
+    let setting = Setting::new(Shape::FEW);
+    let variants = [true, false].map(|shares_credits| ChainOptions {
+        shares_credits,
+        limits,
+        ..options(2)
+    });
+    let chains = variants.map(|options| open(setting.genesis(), options));
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    let mut reference = setting.reference();
+    let mut counts = Vec::new();
+    for strategy in planners(3) {
+        for mode in Mode::ALL {
+            for producer in &chains {
+                let parent = head(producer);
+                let bank = producer.bank(&parent).unwrap();
+                let given = setting.world.block(&mut random, &bank, 60);
+                let request = planned(producer, parent, &*strategy, mode);
+                let built = build(producer, &request, &given);
+                assert!(built.plan.waits().len() <= 3);
+                assert!(built.receipts.len() <= 30);
+                counts.push(built.receipts.len());
+                assert_eq!(built.receipts.len() + built.refused.len(), 60);
+                assert_eq!(reference.replay(built.bytes()), built.receipts);
+                for chain in &chains {
+                    adopt(chain, built.bytes());
+                    chain.commit(&built.id).unwrap();
+                    reference.check_at(chain, &built.id);
+                }
+            }
+        }
+    }
+    assert!(counts.iter().any(|count| *count > 10), "{counts:?}");
+}

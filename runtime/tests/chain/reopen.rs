@@ -1,0 +1,217 @@
+//! A chain that is closed and opened again after each block does what one that is never closed
+//! does.
+
+use std::{path::Path, sync::Arc};
+
+use lockstep_interface::{Hash, TransactionError};
+use lockstep_programs::system::instruction::transfer;
+use lockstep_runtime::{
+    bank::FrozenBank,
+    chain::{BlockEngine, BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError},
+    limits::BLOCKHASHES_MAX,
+    prepare::Refusal,
+};
+use lockstep_store::{
+    BlockBatch, CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, Trie, load_trie,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    common::{
+        generate::Shape,
+        ledger::{address, transaction},
+        run::timestamp,
+    },
+    setting::{Setting, adopt, build, build_on, head, options, request},
+};
+
+fn open_disk(path: &Path, setting: &Setting, options: &ChainOptions) -> Chain {
+    let sizes = DiskOptions {
+        buffer_size: 1 << 20,
+        ..DiskOptions::default()
+    };
+    let (disk, trie) = DiskStore::open(path, sizes, &Serial).unwrap();
+    let store = Arc::new(CachedStore::new(disk, 100_000));
+    Chain::open(store, trie, setting.genesis(), options.clone()).unwrap()
+}
+
+/// All that a bank knows besides its accounts and the transactions it remembers.
+fn knowledge(bank: &Arc<FrozenBank>) -> impl PartialEq + std::fmt::Debug {
+    let child = bank.child(bank.slot() + 1, 0);
+    let environment = child.environment().clone();
+    (
+        *bank.header(),
+        bank.record(),
+        bank.blockhashes().sysvar(),
+        bank.costs().digest(),
+        environment.sysvars.recent_slots,
+        environment.sysvars.recent_blockhashes,
+        bank.trie().cloned(),
+    )
+}
+
+#[test]
+fn a_chain_that_is_opened_again_after_each_block_goes_on_as_if_never_closed() {
+    let setting = Setting::new(Shape::FEW);
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(2);
+    let steady = setting.chain(2);
+    let mut reference = setting.reference();
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut sent: Vec<(u64, Vec<u8>)> = Vec::new();
+    let (mut processed, mut expired) = (0, 0);
+    for height in 0..BLOCKHASHES_MAX as u64 + 40 {
+        let parent = head(&steady);
+        let bank = steady.bank(&parent).unwrap();
+        let reopened = open_disk(folder.path(), &setting, &options);
+        assert_eq!(head(&reopened), parent);
+        let found = reopened.bank(&parent).unwrap();
+        assert_eq!(knowledge(&found), knowledge(&bank));
+        reference.check_at(&reopened, &parent);
+
+        let mut given = setting.world.block(&mut random, &bank, 10);
+        // All that was sent as each block's newest comes again.
+        let old = given.len();
+        given.extend(sent.iter().map(|(_, transaction)| transaction.clone()));
+        let payer = setting.payer();
+        let pay = transfer(&payer, &address(77), 890_880);
+        let newest = transaction(payer, parent, &[pay]);
+        given.push(newest.clone());
+        let slot = bank.slot() + random.random_range(1..4);
+        let request = BuildRequest {
+            slot,
+            unix_timestamp: timestamp(slot),
+            ..request(&steady, parent)
+        };
+        let built = build(&steady, &request, &given);
+        let again = build(&reopened, &request, &given);
+        assert_eq!((again.id, &again.refused), (built.id, &built.refused));
+        for (place, (sent_at, _)) in sent.iter().enumerate() {
+            let place = u32::try_from(old + place).unwrap();
+            let refused = built
+                .refused
+                .iter()
+                .find(|(position, _)| *position == place);
+            let (_, Refusal::Rule(error)) = refused.unwrap() else {
+                panic!("it was well-formed");
+            };
+            if height - sent_at <= BLOCKHASHES_MAX as u64 - 1 {
+                assert_eq!(
+                    *error,
+                    TransactionError::AlreadyProcessed,
+                    "{sent_at} {height}"
+                );
+                processed += 1;
+            } else {
+                assert_eq!(
+                    *error,
+                    TransactionError::BlockhashNotFound,
+                    "{sent_at} {height}"
+                );
+                expired += 1;
+            }
+        }
+        sent.push((height, newest));
+        reference.replay(built.bytes());
+        for chain in [&steady, &reopened] {
+            chain.commit(&built.id).unwrap();
+        }
+        reference.check_store(&**reopened.store(), &built.id);
+        let logs = [&steady, &reopened].map(|chain| chain.store().block(slot).unwrap());
+        assert_eq!(logs[0], logs[1]);
+    }
+    assert!(processed > 5_000 && expired > 100, "{processed} {expired}");
+}
+
+#[test]
+fn pruning_keeps_what_is_needed_to_go_on() {
+    let setting = Setting::new(Shape::FEW);
+    let store = Arc::new(MemoryStore::new());
+    let open = |store: &Arc<MemoryStore>| {
+        let trie = match store.tip() {
+            Some(_) => load_trie(&**store, &Serial).unwrap(),
+            None => Trie::default(),
+        };
+        let store: Arc<MemoryStore> = Arc::clone(store);
+        Chain::open(store, trie, setting.genesis(), options(1)).unwrap()
+    };
+    let steady = setting.chain(1);
+    let mut pruned = open(&store);
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    let count = LOG_LENGTH_MIN + 60;
+    for number in 0..count {
+        let parent = head(&steady);
+        let bank = steady.bank(&parent).unwrap();
+        let given = setting.world.block(&mut random, &bank, 3);
+        let built = build_on(&steady, parent, &given);
+        steady.commit(&built.id).unwrap();
+        let again = build_on(&pruned, parent, &given);
+        assert_eq!(again.id, built.id);
+        pruned.commit(&built.id).unwrap();
+        pruned.prune(u64::MAX).unwrap();
+        let records = store.records(usize::MAX).unwrap();
+        assert_eq!(records.len(), (number + 2).min(LOG_LENGTH_MIN));
+        if number % 50 == 0 || number + 5 > count {
+            drop(pruned);
+            pruned = open(&store);
+            let found = pruned.bank(&built.id).unwrap();
+            let bank = steady.bank(&built.id).unwrap();
+            assert_eq!(knowledge(&found), knowledge(&bank));
+        }
+    }
+    // A slot that is low enough is taken at its word.
+    pruned.prune(0).unwrap();
+    assert_eq!(store.records(usize::MAX).unwrap().len(), LOG_LENGTH_MIN);
+}
+
+#[test]
+fn a_log_that_does_not_fit_is_refused() {
+    let setting = Setting::new(Shape::FEW);
+    let chain = setting.chain(1);
+    let built: Vec<_> = (0..3)
+        .map(|_| {
+            let built = build_on(&chain, head(&chain), &[]);
+            chain.commit(&built.id).unwrap();
+            built
+        })
+        .collect();
+    let source = chain.store();
+    // The same blocks with another body in place of the newest's.
+    let entry = |slot: u64| source.block(slot).unwrap().unwrap().body;
+    let cases: [(Vec<u8>, &str); 4] = [
+        (Vec::new(), "is no block"),
+        (vec![1; 3], "is no block"),
+        (entry(1), "is another than its record names"),
+        (entry(3)[1..].to_vec(), "cannot be read"),
+    ];
+    for (body, expected) in cases {
+        let store = Arc::new(MemoryStore::new());
+        let first = setting.genesis();
+        drop(Chain::open(
+            Arc::<MemoryStore>::clone(&store),
+            Trie::default(),
+            first,
+            options(1),
+        ));
+        let replayed = setting.chain(1);
+        for (slot, built) in (1u64..).zip(&built) {
+            adopt(&replayed, built.bytes());
+            let bank = replayed.bank(&built.id).unwrap();
+            let body = if slot == 3 { body.clone() } else { entry(slot) };
+            let batch = BlockBatch {
+                record: bank.record(),
+                changes: &bank.changes(),
+                body: &body,
+            };
+            store.commit(&batch).unwrap();
+            replayed.commit(&built.id).unwrap();
+        }
+        let trie = load_trie(&*store, &Serial).unwrap();
+        let opened = Chain::open(store, trie, setting.genesis(), options(1));
+        let error = opened.unwrap_err();
+        assert!(matches!(error, OpenError::Log { slot: 3, .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert_ne!(head(&chain), Hash::default());
+}

@@ -1,0 +1,248 @@
+//! Why a pool takes no transaction, one by one, and that signatures are looked at when asked.
+
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use lockstep_interface::{Address, Hash, TransactionError, nonce::durable_nonce};
+use lockstep_programs::system::instruction::transfer;
+use lockstep_runtime::{
+    block::WireBlock,
+    mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection, Signatures},
+    threads::Threads,
+    verify::Verifier,
+    wire::{MessageBuilder, ParseError},
+};
+
+use super::{
+    BLOCKHASHES, NONCE, NONCE_HASH, Payment, bank, candidate, good, name, names, read, target,
+};
+use crate::common::ledger::address;
+
+fn payment(number: u64, priority_fee: u64) -> Payment {
+    Payment {
+        payer: number,
+        targets: vec![number],
+        lamports: 1,
+        priority_fee,
+        compute_units: 700,
+        blockhash: Some(BLOCKHASHES[0]),
+    }
+}
+
+fn rejection(payment: &Payment) -> Option<Rejection> {
+    let mut results = read(&bank(), &[payment.bytes()]);
+    results.pop().expect("one for each transaction").err()
+}
+
+#[test]
+fn what_no_bank_would_include_is_rejected() {
+    let good = payment(0, 0);
+    assert_eq!(rejection(&good), None);
+    let durable = Payment {
+        blockhash: None,
+        ..good.clone()
+    };
+    assert_eq!(rejection(&durable), None);
+    let stale = Payment {
+        blockhash: Some(Hash::new_from_array([8; 32])),
+        ..good.clone()
+    };
+    assert_eq!(rejection(&stale), Some(Rejection::UnknownBlockhash));
+    // The nonce account holds another nonce than this one.
+    let mut bytes = durable.bytes();
+    let nonce = durable_nonce(&NONCE_HASH).to_bytes();
+    let place = bytes.windows(32).position(|window| window == nonce);
+    bytes[place.expect("it carries the nonce")] ^= 1;
+    let mut results = read(&bank(), &[bytes]);
+    let result = results.pop().and_then(Result::err);
+    assert_eq!(result, Some(Rejection::UnknownBlockhash));
+    let poor = Payment {
+        payer: NONCE + 1,
+        ..good.clone()
+    };
+    let error = TransactionError::InsufficientFundsForFee;
+    assert_eq!(rejection(&poor), Some(Rejection::Rule(error)));
+    let nobody = Payment {
+        payer: 1 << 40,
+        ..good.clone()
+    };
+    let error = TransactionError::AccountNotFound;
+    assert_eq!(rejection(&nobody), Some(Rejection::Rule(error)));
+
+    let mut results = read(&bank(), &[b"\xff".to_vec(), good.bytes(), good.bytes()]);
+    let repeated = results.pop().and_then(Result::err);
+    assert_eq!(repeated, Some(Rejection::Duplicate));
+    let error = ParseError::UnknownFormat { found: 0xff };
+    assert_eq!(results.remove(0).err(), Some(Rejection::Malformed(error)));
+}
+
+#[test]
+fn a_full_pool_says_what_there_is_to_beat() {
+    let bank = bank();
+    let mut pool = Mempool::new(MempoolLimits {
+        candidates: 3,
+        ..MempoolLimits::STANDARD
+    });
+    for (number, fee) in [(1, 3_000), (2, 1_000), (3, 2_000)] {
+        let accepted = pool.submit(good(&bank, &payment(number, fee)));
+        assert!(accepted.expect("there is room").evicted.is_empty());
+    }
+    let submit = |pool: &mut Mempool, number, fee| {
+        let accepted = pool.submit(good(&bank, &payment(number, fee)));
+        accepted.map(|accepted| names(&accepted.evicted))
+    };
+    let (priority, to_beat) = (Priority::of(6_000, 1_000), Priority::of(6_000, 1_000));
+    let full = Rejection::Full { priority, to_beat };
+    assert_eq!(submit(&mut pool, 4, 1_000), Err(full.clone()));
+    let message = "the pool is full; it has 6000000 micro-lamports a cost unit, \
+                   and must beat 6000000 micro-lamports a cost unit";
+    assert_eq!(full.to_string(), message);
+    let second = name(&good(&bank, &payment(2, 1_000)));
+    assert_eq!(submit(&mut pool, 5, 1_001), Ok(vec![second]));
+
+    // What is taken cannot be evicted, and whatever comes cannot beat it.
+    let taken = pool
+        .select(&mut BlockRoom::new(9_000, 9_000, 9_000, 9))
+        .taken;
+    assert_eq!(taken.len(), 3);
+    let full = Rejection::Full {
+        priority: Priority::of(15_000, 1_000),
+        to_beat: Priority::MAX,
+    };
+    assert_eq!(submit(&mut pool, 6, 10_000), Err(full));
+    pool.give_back(&taken);
+    assert!(submit(&mut pool, 6, 10_000).is_ok());
+}
+
+#[test]
+fn nobody_has_more_than_his_share() {
+    let bank = bank();
+    let mut limits = MempoolLimits {
+        per_payer: 2,
+        per_account: 2,
+        ..MempoolLimits::STANDARD
+    };
+    limits.fairness.crowd = 1;
+    let mut pool = Mempool::new(limits);
+    let mut submit = |payer, to, fee| {
+        let payment = Payment {
+            payer,
+            targets: vec![to],
+            ..payment(0, fee)
+        };
+        let accepted = pool.submit(good(&bank, &payment));
+        accepted.map(|accepted| accepted.evicted.len())
+    };
+    assert_eq!(submit(1, 1, 0), Ok(0));
+    assert_eq!(submit(1, 2, 0), Ok(0));
+    let share = Rejection::PayerShare {
+        payer: address(1),
+        limit: 2,
+    };
+    assert_eq!(submit(1, 3, 9_000), Err(share));
+    assert_eq!(submit(2, 1, 0), Ok(0));
+    let priority = Priority::of(5_000, 1_000);
+    let share = Rejection::AccountShare {
+        account: target(1),
+        limit: 2,
+        priority,
+        to_beat: priority,
+    };
+    assert_eq!(submit(3, 1, 0), Err(share));
+    assert_eq!(submit(4, 1, 1), Ok(1));
+    let big = Rejection::TooBig {
+        cost: 1_400_300,
+        limit: 1_400_000,
+    };
+    pool = Mempool::new(MempoolLimits {
+        candidate_cost: 1_400_000,
+        ..limits
+    });
+    let dear = Payment {
+        compute_units: 1_400_000,
+        ..payment(7, 0)
+    };
+    assert_eq!(pool.submit(good(&bank, &dear)).err(), Some(big));
+}
+
+#[test]
+fn a_bundle_is_one_candidate() {
+    let bank = bank();
+    let payments = [payment(1, 1_000), payment(2, 0), payment(3, 500)];
+    let bundle = candidate(&bank, &payments).expect("the payments keep all rules");
+    assert_eq!(
+        (bundle.fee(), bundle.cost(), bundle.compute_units()),
+        (16_500, 3_000, 2_100)
+    );
+    let written = [1, 2, 3].map(|number| [address(number), target(number)]);
+    assert_eq!(bundle.written(), written.concat());
+    let bytes: Vec<Vec<u8>> = payments.iter().map(Payment::bytes).collect();
+    assert!(bundle.transactions().eq(bytes.iter().map(Vec::as_slice)));
+
+    let mut pool = Mempool::new(MempoolLimits::STANDARD);
+    let alone = good(&bank, &payment(4, 0));
+    assert!(pool.submit(alone.clone()).is_ok() && pool.submit(bundle).is_ok());
+    let member = pool.submit(good(&bank, &payments[1]));
+    assert_eq!(member.err(), Some(Rejection::Duplicate));
+    // There is no room for all of it, so there is for none of it.
+    let mut room = |count| pool.select(&mut BlockRoom::new(u64::MAX, u64::MAX, 9_000, count));
+    let selection = room(2);
+    assert_eq!(names(&selection.taken), [name(&alone)]);
+    let block = room(3).to_block();
+    assert_eq!((block.len(), block.bundles().len()), (3, 1));
+    pool.forget(good(&bank, &payments[2]).message_hashes());
+    assert_eq!(pool.len(), 1);
+
+    let broken = [
+        payment(1, 0),
+        Payment {
+            payer: NONCE + 1,
+            ..payment(2, 0)
+        },
+        payment(3, 0),
+    ];
+    let error = Rejection::Rule(TransactionError::InsufficientFundsForFee);
+    let rejection = Rejection::Bundle {
+        member: 1,
+        source: Box::new(error),
+    };
+    assert_eq!(candidate(&bank, &broken).err(), Some(rejection));
+    let stale = Payment {
+        blockhash: Some(Hash::new_from_array([8; 32])),
+        ..payment(4, 0)
+    };
+    let rejection = candidate(&bank, &[payment(1, 0), stale]).expect_err("it is stale");
+    let message = "transaction 1 of the bundle: its blockhash is none of the recent ones, \
+                   nor the stored nonce of its nonce account";
+    assert_eq!(rejection.to_string(), message);
+}
+
+#[test]
+fn signatures_are_verified_when_asked_for() {
+    let key = SigningKey::from([7; 32]);
+    let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());
+    let bank = bank();
+    let funding = Payment {
+        lamports: 1,
+        ..payment(0, 0)
+    };
+    // The signer has no money, so a right signature comes as far as that.
+    let instructions = [transfer(&payer, &target(0), 1)];
+    let message = MessageBuilder::new(payer, BLOCKHASHES[0].to_bytes(), &instructions);
+    let message = message.compile().expect("it is small");
+    let right = message.sign(&[&key]).expect("the payer signs");
+    let batch: WireBlock = [right, funding.bytes()].iter().collect();
+    let threads = Threads::new(2).expect("threads can be started");
+    let reasons = |signatures: Signatures<'_>| {
+        let mut pool = Mempool::new(MempoolLimits::STANDARD);
+        let results = pool.submit_batch(&batch, &bank, signatures, &threads);
+        let results = results.expect("a store in memory does not fail");
+        results.into_iter().map(Result::err).collect::<Vec<_>>()
+    };
+    let verifier = Verifier::default();
+    let missing = Some(Rejection::Rule(TransactionError::AccountNotFound));
+    let wrong = Some(Rejection::Rule(TransactionError::SignatureFailure));
+    assert_eq!(
+        reasons(Signatures::Verify(&verifier)),
+        [missing.clone(), wrong]
+    );
+    assert_eq!(reasons(Signatures::Trusted), [missing, None]);
+}
