@@ -10,6 +10,10 @@
 //! waits for the disk or for a barrier, another works. Making and signing the load is not part of
 //! what is measured; it is done between stretches of [`STRETCH`] blocks, while the clock stands
 //! still, with the blockhash of the last block before.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "measured times do not add up to more than a duration holds"
+)]
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

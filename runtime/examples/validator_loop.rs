@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (parent, _) = producer.head();
         let mut pool = WireBlock::default();
         for (place, key) in keys.iter().enumerate() {
-            let payee = &wallets[(place + 1) % wallets.len()];
+            let payee = wallets.get(place.wrapping_add(1)).unwrap_or(&wallets[0]);
             let pay = [transfer(&wallets[place], payee, slot)];
             let message = MessageBuilder::new(wallets[place], parent.to_bytes(), &pay);
             pool.push(&message.compile()?.sign(&[key])?);

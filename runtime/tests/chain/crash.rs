@@ -108,7 +108,7 @@ fn run_child(fault: &str, count_max: usize, path: &Path) -> ! {
     tell("\nopen", chain.head().1.slot);
     loop {
         let mut newest = build_slot(&chain, head(&chain), count_max);
-        if newest.header.slot % 3 == 0 {
+        if newest.header.slot.is_multiple_of(3) {
             newest = build_slot(&chain, newest.id, count_max);
         }
         if fault == EARLY {

@@ -105,7 +105,10 @@ fn overrides_count_for_one_simulation_only() {
     };
     let refused = Err(Refusal::Rule(TransactionError::AccountNotFound));
     let plain = simulation(Vec::new());
-    assert_eq!(chain.simulate(&at, &plain).unwrap(), [refused.clone()]);
+    assert_eq!(
+        chain.simulate(&at, &plain).unwrap(),
+        std::slice::from_ref(&refused)
+    );
     let rich = Account::wallet(8_000_000);
     // The last override of an address counts, and one without lamports removes the account.
     let overridden = simulation(vec![(poor, Account::default()), (poor, rich.clone())]);
@@ -117,7 +120,10 @@ fn overrides_count_for_one_simulation_only() {
     let left = 8_000_000 - 5_000_000 - FEE;
     assert_eq!(details.balances_after[..2], [left, 5_000_000]);
     let gone = simulation(vec![(poor, rich), (poor, Account::default())]);
-    assert_eq!(chain.simulate(&at, &gone).unwrap(), [refused.clone()]);
+    assert_eq!(
+        chain.simulate(&at, &gone).unwrap(),
+        std::slice::from_ref(&refused)
+    );
     assert_eq!(chain.simulate(&at, &plain).unwrap(), [refused]);
     for address in [poor, payee] {
         assert_eq!(chain.view(&at).unwrap().get(&address).unwrap(), None);

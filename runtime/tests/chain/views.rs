@@ -52,7 +52,7 @@ fn check_views(store: Arc<dyn Store>, trie: Trie) {
         }
         reference.check(&views[views.len() - 2]);
         // The block that was ahead gets a rival that wins, or not.
-        if chain.head().1.slot % 2 == 0 {
+        if chain.head().1.slot.is_multiple_of(2) {
             chain.commit(&ahead).unwrap();
         } else {
             chain.discard(&ahead).unwrap();
