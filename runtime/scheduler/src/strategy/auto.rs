@@ -25,7 +25,11 @@ impl Strategy for Auto {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
+        let heat = lanes::Heat::of(table);
+        let bound = match request.mode {
+            Mode::Produce => heat.bound(table, request),
+            Mode::Replay => Bounds::of(table).lower_bound(request.mode, request.workers),
+        };
         let within =
             |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
         let serially = table.total_cost().saturating_add(request.costs.barrier);
@@ -33,7 +37,10 @@ impl Strategy for Auto {
             return Ok(serial(table));
         }
         let mut best = Best(None, serially);
-        best.offer(lanes::first_attempt(table, request));
+        best.offer(match request.mode {
+            Mode::Produce => lanes::first_attempt(table, request, heat),
+            Mode::Replay => Some(lanes::plan(table, request)),
+        });
         if !within(best.1, 100) {
             best.offer(Some(waits::plan(table, request, bound)));
         }

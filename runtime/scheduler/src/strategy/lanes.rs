@@ -26,6 +26,8 @@ use crate::table::AccessTable;
 mod produce;
 mod replay;
 
+pub(super) use produce::{Heat, first_attempt};
+
 /// Batches of at most as many lanes as there are workers.
 ///
 /// In produce mode the transactions of the busiest accounts are placed first, and a transaction
@@ -70,14 +72,6 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
     }
 }
 
-/// The same if one pass finds a plan close to the bound; in replay mode there is but one pass.
-pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
-    match request.mode {
-        Mode::Produce => produce::first_attempt(table, request),
-        Mode::Replay => Some(plan(table, request)),
-    }
-}
-
 /// The lanes of one batch: how long each is, and which is the shortest.
 #[derive(Debug)]
 struct LaneLengths {
@@ -104,10 +98,6 @@ impl LaneLengths {
 
     fn length(&self, lane: u32) -> u64 {
         self.lengths[lane as usize]
-    }
-
-    fn longest(&self) -> u64 {
-        self.lengths.iter().copied().max().unwrap_or(0)
     }
 
     fn add(&mut self, lane: u32, cost: u64) {
@@ -163,8 +153,8 @@ mod tests {
             (lanes.length(0), lanes.length(1), lanes.length(2)),
             (7, 6, 14)
         );
-        assert_eq!((lanes.shortest(), lanes.longest()), (1, 14));
+        assert_eq!(lanes.shortest(), 1);
         lanes.clear();
-        assert_eq!((lanes.shortest(), lanes.longest()), (0, 0));
+        assert_eq!((lanes.shortest(), lanes.length(0)), (0, 0));
     }
 }
