@@ -22,6 +22,7 @@ pub mod compare;
 pub mod conformance;
 pub mod dimacs;
 pub mod explain;
+pub mod misjudge;
 pub mod planning;
 pub mod trace;
 pub mod workload;

@@ -32,7 +32,7 @@ impl Strategy for Auto {
         };
         let within =
             |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
-        let serially = table.total_cost().saturating_add(request.costs.barrier);
+        let serially = table.total_cost();
         if within(serially, 100) || request.workers.get() == 1 {
             return Ok(serial(table));
         }

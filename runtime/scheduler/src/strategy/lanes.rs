@@ -51,8 +51,7 @@ impl Strategy for Lanes {
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
         let (plan, makespan) = plan(table, request);
-        let serially = table.total_cost().saturating_add(request.costs.barrier);
-        Ok(if makespan >= serially {
+        Ok(if makespan >= table.total_cost() {
             serial(table)
         } else {
             plan

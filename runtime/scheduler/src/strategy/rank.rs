@@ -50,7 +50,8 @@ fn sort_by_digits(keys: &mut Vec<u64>) {
     let digit = |key: u64, index: usize| {
         let index = u32::try_from(index).expect("there are a few digits");
         let shift = index.saturating_mul(DIGIT_BITS).saturating_add(u32::BITS);
-        (key >> shift) as usize & DIGIT_VALUES.saturating_sub(1)
+        let digit = key >> shift & u64::MAX >> u64::BITS.saturating_sub(DIGIT_BITS);
+        usize::try_from(digit).expect("a digit has a few bits")
     };
     let mut places = [[0_usize; DIGIT_VALUES]; DIGIT_COUNT];
     for &key in &*keys {
@@ -114,7 +115,8 @@ mod tests {
     fn counted_digits_sort_as_comparisons_do() {
         let figure = |place: u64, factor: u64| (place.wrapping_mul(factor) >> 7) % 40_000;
         for count in [COUNTED_MIN as u64, 3_000] {
-            let pairs = (0..count).map(|place| (figure(place, 7_919) / 999, figure(place, 104_729)));
+            let pairs =
+                (0..count).map(|place| (figure(place, 7_919) / 999, figure(place, 104_729)));
             let pairs: Vec<(u64, u64)> = pairs.collect();
             let mut sorted: Vec<_> = (0..).map(TransactionIndex).take(pairs.len()).collect();
             let mut expected = sorted.clone();

@@ -246,6 +246,9 @@ impl<'a> Attempt<'a> {
             if left.is_empty() {
                 break;
             }
+            if batch > 0 {
+                now = now.saturating_add(barrier);
+            }
             self.room = match self.shape {
                 Shape::Level => bound,
                 Shape::Short(part) => bound.div_ceil(part).max(bound.min(shortest)),
@@ -256,7 +259,7 @@ impl<'a> Attempt<'a> {
                 self.cut(shortest, &mut left);
             }
             let longest = self.lanes.iter().map(|lane| lane.length).max();
-            now = now.saturating_add(longest.unwrap_or(0)).saturating_add(barrier);
+            now = now.saturating_add(longest.unwrap_or(0));
             self.emit(&mut builder);
         }
         Some((builder.finish(), now))
@@ -326,7 +329,14 @@ impl<'a> Attempt<'a> {
             *sum = sum.saturating_sub(scaled);
         }
         self.work = self.work.saturating_sub(cost);
-        self.claimed.add(lane, if self.shape == Shape::Level { claim } else { cost });
+        self.claimed.add(
+            lane,
+            if self.shape == Shape::Level {
+                claim
+            } else {
+                cost
+            },
+        );
         let lane = self.lane(lane);
         lane.length = lane.length.saturating_add(cost);
         lane.busy = lane.busy.saturating_add(busy);
