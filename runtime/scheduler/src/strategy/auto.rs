@@ -25,21 +25,24 @@ impl Strategy for Auto {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let heat = lanes::Heat::of(table);
-        let bound = match request.mode {
-            Mode::Produce => heat.bound(table, request),
-            Mode::Replay => Bounds::of(table).lower_bound(request.mode, request.workers),
+        if request.workers.get() == 1 {
+            return Ok(serial(table));
+        }
+        let heat = (request.mode == Mode::Produce).then(|| lanes::Heat::of(table));
+        let bound = match &heat {
+            Some(heat) => heat.bound(table, request),
+            None => Bounds::of(table).lower_bound(request.mode, request.workers),
         };
         let within =
             |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
         let serially = table.total_cost();
-        if within(serially, 100) || request.workers.get() == 1 {
+        if within(serially, 100) {
             return Ok(serial(table));
         }
         let mut best = Best(None, serially);
-        best.offer(match request.mode {
-            Mode::Produce => lanes::first_attempt(table, request, heat),
-            Mode::Replay => Some(lanes::plan(table, request)),
+        best.offer(match heat {
+            Some(heat) => lanes::first_attempt(table, request, heat),
+            None => Some(lanes::plan(table, request)),
         });
         if !within(best.1, 100) {
             best.offer(Some(waits::plan(table, request, bound)));

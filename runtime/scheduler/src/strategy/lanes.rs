@@ -23,10 +23,12 @@ use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
+mod heat;
 mod produce;
 mod replay;
 
-pub(super) use produce::{Heat, first_attempt};
+pub(super) use heat::Heat;
+pub(super) use produce::first_attempt;
 
 /// Batches of at most as many lanes as there are workers.
 ///

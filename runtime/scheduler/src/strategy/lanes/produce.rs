@@ -29,7 +29,7 @@ use std::cmp::Reverse;
 
 use super::super::rank::sort_by_falling;
 use super::LaneLengths;
-use crate::access::Access;
+use super::heat::{Heat, NOBODY, SEVERAL};
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Plan, PlanBuilder};
 use crate::request::PlanRequest;
@@ -39,6 +39,10 @@ use crate::table::AccessTable;
 const BARRIERS_PER_BATCH_MIN: u64 = 10;
 /// Larger blocks make do with the first two attempts.
 const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
+/// The part of its room that a lane may claim with busy accounts, at first and at least. It falls
+/// after a batch whose lanes were on average shorter than three quarters of the longest.
+const BUSY_EIGHTHS_FIRST: u64 = 6;
+const BUSY_EIGHTHS_MIN: u64 = 2;
 /// An account that brings less than this part of a lane along is claimed in any case.
 const CLAIM_PART_MIN: u64 = 256;
 
@@ -88,107 +92,6 @@ enum Shape {
     Short(u64),
 }
 
-const NOBODY: u32 = u32::MAX;
-/// Readers in several lanes.
-const SEVERAL: u32 = u32::MAX - 1;
-
-/// An account in the current batch, and the work on it that is left; costs are scaled.
-#[derive(Clone, Copy)]
-struct Account {
-    writers: u32,
-    readers: u32,
-    /// The batch for which what follows holds; for any other one it has no load and no owner.
-    batch: u32,
-    /// Cost of the transactions whose busiest account it is.
-    load: u32,
-    writer: u32,
-    reader: u32,
-}
-
-impl Account {
-    const UNUSED: Self = Self {
-        writers: 0,
-        readers: 0,
-        batch: NOBODY,
-        load: 0,
-        writer: NOBODY,
-        reader: NOBODY,
-    };
-
-    fn side(&mut self, access: Access) -> &mut u32 {
-        if access.is_write() {
-            &mut self.writers
-        } else {
-            &mut self.readers
-        }
-    }
-
-    /// Forgets what held for another batch.
-    fn enter(&mut self, batch: u32) {
-        if self.batch != batch {
-            *self = Self {
-                writers: self.writers,
-                readers: self.readers,
-                batch,
-                ..Self::UNUSED
-            };
-        }
-    }
-}
-
-/// The work that is left per account.
-///
-/// Costs are scaled down such that the whole block's fits 32 bits, since these arrays are what
-/// planning spends its time on.
-#[derive(Clone)]
-pub(in super::super) struct Heat {
-    accounts: Vec<Account>,
-    /// Bits that a cost loses.
-    dropped: u32,
-}
-
-impl Heat {
-    /// All work of a block. O(accesses + accounts).
-    pub(in super::super) fn of(table: &AccessTable) -> Self {
-        let unused = table.total_cost().leading_zeros();
-        let mut heat = Self {
-            accounts: vec![Account::UNUSED; table.account_count()],
-            dropped: u32::BITS.saturating_sub(unused),
-        };
-        for transaction in table.transactions() {
-            heat.put(table, transaction);
-        }
-        heat
-    }
-
-    /// What the block needs at least in free order.
-    pub(in super::super) fn bound(&self, table: &AccessTable, request: &PlanRequest) -> u64 {
-        let share = table
-            .total_cost()
-            .div_ceil(u64::from(request.workers.get()));
-        let hottest = self.accounts.iter().map(|account| account.writers).max();
-        share.max(self.unscaled(hottest.unwrap_or(0)))
-    }
-
-    /// A cost as accounts keep it.
-    fn scaled(&self, cost: u64) -> u32 {
-        u32::try_from(cost >> self.dropped).unwrap_or(u32::MAX)
-    }
-
-    /// What a scaled cost stands for, rounded down.
-    fn unscaled(&self, cost: u32) -> u64 {
-        u64::from(cost) << self.dropped
-    }
-
-    fn put(&mut self, table: &AccessTable, transaction: TransactionIndex) {
-        let cost = self.scaled(table.cost(transaction));
-        for &access in table.accesses(transaction) {
-            let sum = self.accounts[access.account().index()].side(access);
-            *sum = sum.saturating_add(cost);
-        }
-    }
-}
-
 struct Attempt<'a> {
     table: &'a AccessTable,
     request: &'a PlanRequest,
@@ -200,6 +103,8 @@ struct Attempt<'a> {
     /// By lane: what its accounts bring along in a level batch, its length in a short one.
     claimed: LaneLengths,
     lanes: Vec<LaneInWork>,
+    /// How much of its room a lane may claim with busy accounts, in eighths.
+    busy_eighths: u64,
 }
 
 #[derive(Clone, Default)]
@@ -228,6 +133,7 @@ impl<'a> Attempt<'a> {
             room: 0,
             claimed: LaneLengths::new(request.workers.get() as usize),
             lanes: Vec::new(),
+            busy_eighths: BUSY_EIGHTHS_FIRST,
         }
     }
 
@@ -376,11 +282,12 @@ impl<'a> Attempt<'a> {
         if is_new {
             lane = self.claimed.shortest();
         }
-        let (room, scaled_room) = (self.room, self.room >> self.heat.dropped);
+        let room = self.room;
+        let busy_room = (room >> self.heat.dropped).saturating_mul(self.busy_eighths) / 8;
         let cost = self.table.cost(transaction);
         let may_claim = self.shape != Shape::Level || is_new || busy == 0;
         let in_work = self.lane(lane);
-        let may_claim = may_claim || in_work.busy.saturating_add(busy) <= scaled_room;
+        let may_claim = may_claim || in_work.busy.saturating_add(busy) <= busy_room;
         let fits = in_work.length == 0 || in_work.length.saturating_add(cost) <= room;
         let has_room = fits && may_claim;
         has_room.then_some(Offer { lane, claim, busy })
@@ -395,13 +302,15 @@ impl<'a> Attempt<'a> {
     }
 
     /// Takes the ends of long lanes back, such that the batch does the most work for its time, but
-    /// leaves it no shorter than `shortest`.
+    /// leaves it no shorter than `shortest`. Where much is taken back, lanes claim less from then
+    /// on.
     fn cut(&mut self, shortest: u64, left: &mut Vec<TransactionIndex>) {
         let mut lengths: Vec<u64> = self.lanes.iter().map(|lane| lane.length).collect();
         lengths.sort_unstable();
         let barrier = self.request.costs.barrier;
         let (mut time, mut done, mut shorter) = (0_u128, 0_u128, 0_u128);
-        let mut end = lengths.last().copied().unwrap_or(0);
+        let longest = lengths.last().copied().unwrap_or(0);
+        let mut end = longest;
         for (&length, lane_count) in lengths.iter().zip((1..=narrow(lengths.len())).rev()) {
             let candidate = shorter + u128::from(length) * u128::from(lane_count);
             let candidate_time = u128::from(length.saturating_add(barrier));
@@ -411,6 +320,12 @@ impl<'a> Attempt<'a> {
                 (time, done, end) = (candidate_time, candidate, length);
             }
         }
+        let lane_count = u128::from(narrow(lengths.len()));
+        self.busy_eighths = if shorter * 4 < u128::from(longest) * lane_count * 3 {
+            (self.busy_eighths - 1).max(BUSY_EIGHTHS_MIN)
+        } else {
+            (self.busy_eighths + 1).min(8)
+        };
         for lane in &mut self.lanes {
             while lane.length > end
                 && let Some(transaction) = lane.transactions.pop()
