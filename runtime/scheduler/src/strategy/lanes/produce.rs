@@ -46,7 +46,7 @@ const BUSY_EIGHTHS_MIN: u64 = 2;
 /// An account that brings less than this part of a lane along is claimed in any case.
 const CLAIM_PART_MIN: u64 = 256;
 
-/// The plan of the first attempt, and its predicted makespan, if that is within 3 % of the
+/// The plan of the first attempt, and its predicted makespan, if that is within 2 % of the
 /// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
 pub(in super::super) fn first_attempt(
     table: &AccessTable,
@@ -57,9 +57,9 @@ pub(in super::super) fn first_attempt(
     Attempt::new(table, request, heat, Shape::Level).run(good)
 }
 
-/// A makespan within 3 % of the bound, after which nothing more is tried.
+/// A makespan within 2 % of the bound, after which nothing more is tried.
 fn good(bound: u64) -> u64 {
-    bound.saturating_add(bound / 32)
+    bound.saturating_add(bound / 50)
 }
 
 /// The best plan of some attempts, and its predicted makespan.
