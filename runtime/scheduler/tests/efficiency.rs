@@ -187,7 +187,7 @@ fn check_block(name: &str, misjudged: [u64; 4], produce: [u64; 4], heaviest_cliq
     let found = speedups(&table, &table, Mode::Produce);
     eprintln!("waits {name} produce: speed-ups {found:?}");
     for (found, wanted) in found.into_iter().zip(produce) {
-        // Rounded to hundredths: one barrier keeps any plan from the whole number.
+        // Rounded to hundredths: no lane is level to the last unit, and some wait.
         assert!(
             (found + 5) / 10 >= wanted,
             "{name} produce: {found} < {wanted}0"
