@@ -142,7 +142,7 @@ impl<'a> Durable<'a> {
         };
         let disk_options = DiskOptions::default();
         let (disk, trie) = DiskStore::open(options.path, disk_options, &chain_options.threads)?;
-        let store = Arc::new(CachedStore::new(disk, options.cache_size));
+        let store = Arc::new(CachedStore::warm(disk, options.cache_size)?);
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
         let first = genesis.accounts.first().map(|(address, _)| *address);
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);
