@@ -412,7 +412,8 @@ proptest! {
             prop_assert_eq!(work, bounds.work);
             let spans: u64 = batches.iter().map(|batch| batch.span).sum();
             let barriers = batches.len().saturating_sub(1) as u64 * request.costs.barrier;
-            prop_assert_eq!(spans + barriers, predict(&plan, &table, request.workers, &request.costs));
+            let makespan = predict(&plan, &table, request.workers, &request.costs);
+            prop_assert_eq!(spans + barriers, makespan);
             let free = predict(&plan, &table, request.workers, &CostModel::FREE);
             prop_assert!(free >= clique.cost, "{} {}", name, mode);
         }

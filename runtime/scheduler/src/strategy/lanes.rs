@@ -35,12 +35,12 @@ pub(super) use produce::first_attempt;
 /// In produce mode the transactions of the busiest accounts are placed first, and a transaction
 /// whose accounts belong to different lanes waits for a later batch, in which accounts belong
 /// to lanes anew. A lane takes busy accounts on up to its part of the work, and what would make
-/// it longer than the others goes to the next batch, so that a few batches do. In replay mode each transaction goes, in block order, to the first batch and
-/// lane that its predecessors allow. Where one lane for everything is predicted to be faster, that
-/// is the plan.
+/// it longer than the others goes to the next batch, so that a few batches do. In replay mode each
+/// transaction goes, in block order, to the first batch and lane that its predecessors allow. Where
+/// one lane for everything is predicted to be faster, that is the plan.
 ///
-/// O(accesses + accounts + n log lanes) for a pass; produce mode makes one pass over what is left for
-/// each batch of each of at most five attempts, one or two in general.
+/// O(accesses + accounts + n log lanes) for a pass; produce mode makes one pass over what is left
+/// for each batch of each of at most five attempts, of one in general.
 ///
 /// Use it in produce mode for nearly everything. In replay mode hot accounts need a finer
 /// synchronisation than barriers.
