@@ -29,7 +29,7 @@ use rand_chacha::ChaCha8Rng;
 
 const SEED: u64 = 7;
 const WAITING: usize = 100_000;
-const BLOCK: usize = 10_000;
+const BLOCK: u32 = 10_000;
 /// Compute units of each, so that 10,000 fill a block of 60 M.
 const UNITS: u32 = 6_000;
 const PAYERS: u64 = 20_000;
@@ -81,7 +81,7 @@ fn candidates(bank: &Bank, count: usize, hot: u32) -> Vec<Candidate> {
 fn room() -> BlockRoom {
     BlockRoom::new(BlockLimits {
         account_compute_units_max: 12_000_000,
-        transaction_count_max: BLOCK as u32,
+        transaction_count_max: BLOCK,
         ..BlockLimits::MAINNET
     })
 }
@@ -108,13 +108,13 @@ fn select(criterion: &mut Criterion) {
         ..MempoolLimits::STANDARD
     };
     let mut group = criterion.benchmark_group("mempool::select");
-    group.throughput(Throughput::Elements(BLOCK as u64));
+    group.throughput(Throughput::Elements(BLOCK.into()));
     group.sample_size(20);
     for (name, hot, selections) in [("uniform", 0, 0), ("hot", 3, 0), ("aged", 3, 20)] {
         let candidates = candidates(&bank, WAITING, hot);
         let mut pool = filled(&candidates, limits, selections);
         let selection = pool.select(&mut room());
-        assert!(selection.taken.len() > BLOCK / 2, "{name}");
+        assert!(selection.taken.len() > BLOCK as usize / 2, "{name}");
         assert_eq!(selection.aged_count > 0, selections > 0, "{name}");
         pool.give_back(&selection.taken);
         let load = format!(
@@ -139,15 +139,15 @@ fn select(criterion: &mut Criterion) {
 
 fn rest(criterion: &mut Criterion) {
     let bank = bank();
-    let all = candidates(&bank, WAITING + BLOCK, 3);
+    let all = candidates(&bank, WAITING + BLOCK as usize, 3);
     let (waiting, new) = all.split_at(WAITING);
     let limits = MempoolLimits {
-        candidates: WAITING + BLOCK,
+        candidates: WAITING + BLOCK as usize,
         per_account: u32::MAX,
         ..MempoolLimits::STANDARD
     };
     let mut group = criterion.benchmark_group("mempool");
-    group.throughput(Throughput::Elements(BLOCK as u64));
+    group.throughput(Throughput::Elements(BLOCK.into()));
     group.sample_size(20);
     let mut pool = filled(waiting, limits, 0);
     group.bench_function("submit+forget/waiting=100000 new=10000", |bencher| {

@@ -6,21 +6,14 @@
 //! ($TMPDIR): what the figures are worth depends on its disk.
 //!
 //! Before anything is timed both stores must hold the same accounts.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    reason = "a benchmark generates its load with plain arithmetic"
-)]
+#![allow(missing_docs, reason = "nobody calls a benchmark")]
 
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{
-    BlockBatch, BlockRecord, Change, DiskOptions, DiskStore, MemoryStore, Serial, Store, load_trie,
-};
-use rand::{Rng, SeedableRng, seq::index::sample};
-use rand_chacha::ChaCha8Rng;
+use lockstep_benches::store_load::{StoreLoad, StoreShape, commit};
+use lockstep_interface::{Account, Address};
+use lockstep_store::{Change, DiskOptions, DiskStore, MemoryStore, Serial, Store, load_trie};
 
 const SEED: u64 = 1;
 const ACCOUNT_COUNT: usize = 1_000_000;
@@ -28,76 +21,25 @@ const CHANGE_COUNT: usize = 10_000;
 const BLOCK_COUNT: usize = 20;
 const REASON: &str = "the benchmark's own load is sound";
 
-/// The address of an account by its number.
-fn address(number: usize) -> Address {
-    let mut random = ChaCha8Rng::seed_from_u64(number as u64);
-    Address::new_from_array(random.random())
-}
-
-/// Three in four are wallets, the others hold a token account's 165 bytes.
-fn account(random: &mut ChaCha8Rng) -> Account {
-    let lamports = random.random_range(1..u64::MAX);
-    if random.random_ratio(3, 4) {
-        return Account::wallet(lamports);
-    }
-    Account {
-        data: vec![random.random(); 165].into(),
-        ..Account::wallet(lamports)
-    }
-}
-
-fn block(random: &mut ChaCha8Rng, numbers: impl IntoIterator<Item = usize>) -> Vec<Change> {
-    let changes = numbers.into_iter();
-    let mut block: Vec<Change> = changes
-        .map(|number| (address(number), account(random)))
-        .collect();
-    block.sort_by_key(|(address, _)| *address);
-    block
-}
-
-fn block_id(slot: u64) -> Hash {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&slot.to_le_bytes());
-    Hash::new_from_array(bytes)
-}
-
-/// Commits changes as the block after the newest one.
-fn commit(store: &dyn Store, changes: &[Change]) {
-    let parent = store.tip().map_or(0, |tip| tip.slot);
-    let record = BlockRecord {
-        slot: parent + 1,
-        block_id: block_id(parent + 1),
-        parent_id: block_id(parent),
-        delta_root: Hash::default(),
-        state_root: None,
-    };
-    let body = &[];
-    let batch = BlockBatch {
-        record,
-        changes,
-        body,
-    };
-    store.commit(&batch).expect(REASON);
-}
-
 fn stores(criterion: &mut Criterion) {
-    let mut random = ChaCha8Rng::seed_from_u64(SEED);
+    let mut load = StoreLoad::new(
+        SEED,
+        StoreShape {
+            account_count: ACCOUNT_COUNT,
+            change_count: CHANGE_COUNT,
+        },
+    );
     let folder = tempfile::tempdir().expect(REASON);
     let options = DiskOptions::default();
     let (disk, _) = DiskStore::open(folder.path(), options, &Serial).expect(REASON);
     let memory = MemoryStore::new();
-    for start in (0..ACCOUNT_COUNT).step_by(CHANGE_COUNT) {
-        let block = block(&mut random, start..start + CHANGE_COUNT);
-        commit(&disk, &block);
-        commit(&memory, &block);
+    while let Some(block) = load.next_of_fill() {
+        commit(&disk, &block).expect(REASON);
+        commit(&memory, &block).expect(REASON);
     }
     let root = |store: &dyn Store| load_trie(store, &Serial).expect(REASON).root();
     assert_eq!(root(&disk), root(&memory));
-    let mut draw = || {
-        let numbers = sample(&mut random, ACCOUNT_COUNT, CHANGE_COUNT);
-        block(&mut random, numbers)
-    };
-    let blocks: Vec<Vec<Change>> = (0..BLOCK_COUNT).map(|_| draw()).collect();
+    let blocks: Vec<Vec<Change>> = (0..BLOCK_COUNT).map(|_| load.block()).collect();
 
     let kinds: [(&str, &dyn Store); 2] = [("disk", &disk), ("memory", &memory)];
     for (kind, store) in kinds {
@@ -105,7 +47,8 @@ fn stores(criterion: &mut Criterion) {
         group.measurement_time(Duration::from_secs(10));
         let mut next = blocks.iter().cycle();
         group.bench_function(format!("changes=10000 kind={kind}"), |bencher| {
-            bencher.iter(|| commit(store, next.next().expect("the cycle never ends")));
+            bencher
+                .iter(|| commit(store, next.next().expect("the cycle never ends")).expect(REASON));
         });
         group.finish();
     }

@@ -26,5 +26,6 @@ pub mod explain;
 pub mod ledger;
 pub mod misjudge;
 pub mod planning;
+pub mod store_load;
 pub mod trace;
 pub mod workload;

@@ -1,4 +1,4 @@
-//! The commands around a ledger on disk: `inspect`, `snapshot`, `prove` and `verify`.
+//! The commands around a ledger on disk: `inspect`, `snapshot`, `prove`, `verify`, `bench-store`.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -459,4 +459,51 @@ fn an_import_that_is_killed_can_be_repeated() {
     text(&["snapshot", "import", file, copy]);
     assert_eq!(json(&["inspect", copy, "--json"])["slot"], 40);
     assert!(!Path::new(&format!("{copy}.unfinished")).exists());
+}
+
+#[test]
+fn bench_store_measures_and_leaves_nothing() {
+    let folder = Folder::new("bench-store");
+    let path = folder.path("measured");
+    let path = path.as_str();
+    let size = ["--accounts", "500", "--changes", "64", "--blocks", "5"];
+    let with = |more: &[&'static str]| [&["bench-store", path], &size[..], more].concat();
+
+    let report = json(&with(&["--json", "--seed", "7"]));
+    assert!(!Path::new(path).exists());
+    assert_eq!(
+        (&report["kind"], &report["seed"]),
+        (&"disk".into(), &7.into())
+    );
+    assert_eq!(
+        (&report["blocks"], &report["changes"]),
+        (&5.into(), &64.into())
+    );
+    let figure = |name: &str| report[name].as_f64().unwrap();
+    assert!(figure("median_seconds") > 0.0);
+    assert!(figure("worst_seconds") >= figure("median_seconds"));
+    // The rate is that of the mean, which lies below the worst.
+    assert!(figure("blocks_per_second") * figure("worst_seconds") >= 1.0 - 1e-9);
+    // A change has an address and a balance at least.
+    if Path::new("/proc/self/io").exists() {
+        assert!(figure("bytes_per_account") >= 40.0);
+    }
+
+    // A directory that was there stays.
+    fs::create_dir(path).unwrap();
+    let shown = text(&with(&["--kind", "memory", "--quiet"]));
+    let expected = "5 blocks of 64 changes over 500 accounts, kind memory, seed 1: ";
+    assert!(shown.contains(expected), "{shown}");
+    assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+
+    let too_many = ["bench-store", path, "--accounts", "9", "--changes", "10"];
+    fails(
+        &too_many,
+        2,
+        "--changes 10 is more than there are: --accounts 9",
+    );
+    fs::write(folder.path("measured/note"), "mine").unwrap();
+    fails(&with(&[]), 2, "measured: ");
+    assert_eq!(fs::read(folder.path("measured/note")).unwrap(), b"mine");
+    fails(&["bench-store", &folder.path("no/such")], 2, "no/such: ");
 }

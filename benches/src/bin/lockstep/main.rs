@@ -8,6 +8,7 @@
     reason = "figures for people are floats; none of them becomes state"
 )]
 
+mod bench_store;
 mod color;
 mod compare;
 mod conformance;
@@ -65,6 +66,7 @@ enum Command {
     Snapshot(snapshot::Arguments),
     Prove(prove::Arguments),
     Verify(verify::Arguments),
+    BenchStore(bench_store::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +91,7 @@ fn dispatch() -> Result<ExitCode, Failure> {
         Some(Command::Snapshot(arguments)) => snapshot::run(&arguments),
         Some(Command::Prove(arguments)) => prove::run(&arguments),
         Some(Command::Verify(arguments)) => verify::run(&arguments),
+        Some(Command::BenchStore(arguments)) => bench_store::run(&arguments),
     }
 }
 
@@ -102,7 +105,7 @@ fn parse() -> Result<Option<Command>, Failure> {
                 Ok(None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
-                "no command given, expected run, plan, compare, color, conformance, workloads, new, idl, inspect, snapshot, prove or verify (see --help)",
+                "no command given, expected run, plan, compare, color, conformance, workloads, new, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },
