@@ -11,11 +11,13 @@
 
 use ahash::RandomState;
 use lockstep_interface::{Address, TransactionError};
-use lockstep_scheduler::{Access, AccessMode, AccessTable, Interner, TransactionIndex};
+use lockstep_scheduler::{Access, AccessMode, AccessTable, CreditSite, Interner, TransactionIndex};
 use lockstep_store::StoreError;
 
+mod chunked;
 mod credits;
 
+use chunked::Chunked;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 
 use crate::{
@@ -29,8 +31,9 @@ use crate::{
 
 /// Transactions parsed or sanitized by one task.
 const TRANSACTIONS_PER_TASK: usize = 256;
-/// Transactions verified by one task; sums of signatures get cheaper with their length.
-const SIGNATURES_PER_TASK: usize = 1_024;
+/// Chunks of so many transactions verified by one task; sums of signatures get cheaper with their
+/// length.
+const CHUNKS_PER_VERIFICATION: usize = 4;
 
 /// Why a transaction is not part of the block.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,7 +47,8 @@ pub enum Refusal {
 /// A block whose bytes have been read.
 #[derive(Debug)]
 pub struct ParsedBlock<'b> {
-    views: Vec<(u32, TransactionView<'b>)>,
+    /// What each task parsed, with positions in the wire block.
+    chunks: Vec<Vec<(u32, TransactionView<'b>)>>,
     refused: Vec<(u32, Refusal)>,
     transaction_count: usize,
 }
@@ -56,7 +60,7 @@ impl<'b> ParsedBlock<'b> {
         let parts = threads.map_indices(task_count, |task| {
             let start = task.saturating_mul(TRANSACTIONS_PER_TASK);
             let end = start.saturating_add(TRANSACTIONS_PER_TASK).min(block.len());
-            let mut views = Vec::with_capacity(TRANSACTIONS_PER_TASK);
+            let mut views = Vec::with_capacity(end.saturating_sub(start));
             let mut refused = Vec::new();
             for index in start..end {
                 let position = u32::try_from(index).expect("a block has fewer than 2^32");
@@ -68,35 +72,33 @@ impl<'b> ParsedBlock<'b> {
             }
             (views, refused)
         });
-        let mut views = Vec::with_capacity(block.len());
-        let mut refused = Vec::new();
-        for (mut some_views, mut some_refused) in parts {
-            views.append(&mut some_views);
-            refused.append(&mut some_refused);
-        }
+        let (chunks, refused): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Self {
-            views,
-            refused,
+            chunks,
+            refused: refused.concat(),
             transaction_count: block.len(),
         }
     }
 
     /// Refuses the transactions with a wrong signature (ZIP 215).
     pub fn verify(&mut self, threads: &Threads) {
-        let verdicts = threads.map_chunks(&self.views, SIGNATURES_PER_TASK, |part| {
-            let views: Vec<TransactionView<'_>> = part.iter().map(|(_, view)| *view).collect();
+        let verdicts = threads.map_chunks(&self.chunks, CHUNKS_PER_VERIFICATION, |chunks| {
+            let views: Vec<TransactionView<'_>> =
+                chunks.iter().flatten().map(|(_, view)| *view).collect();
             verify(&views)
         });
         let mut verdicts = verdicts.into_iter().flatten();
         let refused = &mut self.refused;
-        self.views.retain(|(position, _)| {
-            let is_right = verdicts.next().expect("one verdict for each view");
-            if !is_right {
-                let refusal = Refusal::Rule(TransactionError::SignatureFailure);
-                refused.push((*position, refusal));
-            }
-            is_right
-        });
+        for chunk in &mut self.chunks {
+            chunk.retain(|(position, _)| {
+                let is_right = verdicts.next().expect("one verdict for each view");
+                if !is_right {
+                    let refusal = Refusal::Rule(TransactionError::SignatureFailure);
+                    refused.push((*position, refusal));
+                }
+                is_right
+            });
+        }
     }
 
     /// Sanitizes the transactions against a bank and numbers their accounts.
@@ -109,8 +111,10 @@ impl<'b> ParsedBlock<'b> {
         threads: &Threads,
         hasher: &RandomState,
     ) -> Result<PreparedBlock<'b>, StoreError> {
-        let chunks = threads.map_chunks(&self.views, TRANSACTIONS_PER_TASK, |views| {
-            let mut chunk = SanitizedChunk::default();
+        let chunks = threads.map_indices(self.chunks.len(), |task| {
+            let views = &self.chunks[task];
+            let key_count = views.iter().map(|(_, view)| view.account_count()).sum();
+            let mut chunk = SanitizedChunk::with_capacity(views.len(), key_count);
             for (position, view) in views {
                 chunk.push(*view, *position, bank, hasher)?;
             }
@@ -131,9 +135,12 @@ impl<'b> ParsedBlock<'b> {
 /// A block ready to be planned: sanitized transactions and their accesses by account index.
 #[derive(Debug)]
 pub struct PreparedBlock<'b> {
-    transactions: Vec<SanitizedTransaction<'b>>,
+    transactions: Chunked<SanitizedTransaction<'b>>,
     table: AccessTable,
+    /// The accesses that only credit.
+    credits: Vec<CreditSite>,
     addresses: Vec<Address>,
+    /// In ascending order of positions.
     refused: Vec<(u32, Refusal)>,
     wire_count: usize,
     /// The transactions, for refusing them in later blocks.
@@ -159,30 +166,36 @@ impl<'b> PreparedBlock<'b> {
             }
             numbered = Numbered::new(&chunks, hasher);
         }
-        let Numbered { table, addresses } = numbered;
-        let mut transactions = Vec::with_capacity(table.transaction_count());
-        for mut chunk in chunks {
-            transactions.append(&mut chunk.transactions);
-            refused.extend(
-                chunk
-                    .refused
-                    .into_iter()
-                    .map(|(at, error)| (at, Refusal::Rule(error))),
-            );
+        let mut transactions = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            transactions.push(chunk.transactions);
+            let rules = chunk.refused.into_iter();
+            refused.extend(rules.map(|(at, error)| (at, Refusal::Rule(error))));
         }
+        refused.sort_unstable_by_key(|(position, _)| *position);
         Self {
-            transactions,
-            table,
-            addresses,
+            transactions: Chunked::new(transactions),
+            table: numbered.table,
+            credits: numbered.credits,
+            addresses: numbered.addresses,
             refused,
             wire_count,
             processed,
         }
     }
 
-    /// The transactions by transaction index.
-    pub fn transactions(&self) -> &[SanitizedTransaction<'b>] {
-        &self.transactions
+    /// The transactions in the order of their indices.
+    pub fn transactions(&self) -> impl Iterator<Item = &SanitizedTransaction<'b>> {
+        self.transactions.iter()
+    }
+
+    /// The transaction with an index. O(log transactions).
+    ///
+    /// # Panics
+    /// If the block has no such transaction.
+    pub fn transaction(&self, index: TransactionIndex) -> &SanitizedTransaction<'b> {
+        let transaction = self.transactions.get(index.0 as usize);
+        transaction.expect("the block has a transaction of this index")
     }
 
     /// The accesses; what planners and the checker work on.
@@ -195,7 +208,7 @@ impl<'b> PreparedBlock<'b> {
         &self.addresses
     }
 
-    /// Positions of the transactions refused so far, and why.
+    /// Positions of the transactions refused so far, in ascending order, and why.
     pub fn refused(&self) -> &[(u32, Refusal)] {
         &self.refused
     }
@@ -210,7 +223,7 @@ impl<'b> PreparedBlock<'b> {
         &self,
         index: TransactionIndex,
     ) -> impl Iterator<Item = (Address, bool)> + '_ {
-        let writable = self.transactions[index.0 as usize].rights.writable;
+        let writable = self.transaction(index).writable;
         let accesses = self.table.accesses(index).iter().enumerate();
         accesses.map(move |(position, access)| {
             let address = self.addresses[access.account().0 as usize];
@@ -242,6 +255,7 @@ fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, 
 /// The accesses of a block by account index, and the addresses behind the indices.
 struct Numbered {
     table: AccessTable,
+    credits: Vec<CreditSite>,
     addresses: Vec<Address>,
 }
 
@@ -250,12 +264,14 @@ impl Numbered {
         let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();
         let access_count = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         let mut table = AccessTable::with_capacity(transaction_count, access_count);
-        let mut interner = Interner::with_hasher(hasher.clone());
+        let mut credits = Vec::with_capacity(transaction_count);
+        let mut interner = Interner::with_capacity(access_count, hasher.clone());
         for chunk in chunks {
             let mut start = 0usize;
-            for (transaction, end) in chunk.transactions.iter().zip(&chunk.key_ends) {
+            for (cost, end) in chunk.costs.iter().zip(&chunk.key_ends) {
                 let end = *end as usize;
-                let accesses = chunk.keys[start..end].iter().map(|key| {
+                let keys = &chunk.keys[start..end];
+                let accesses = keys.iter().map(|key| {
                     let mode = if key.is_writable {
                         AccessMode::Write
                     } else {
@@ -263,17 +279,20 @@ impl Numbered {
                     };
                     Access::new(interner.intern(key.address.as_array(), key.hash), mode)
                 });
-                table.push(accesses, transaction.cost);
+                let transaction = table.push(accesses, *cost);
+                let credited = keys
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, key)| key.is_only_credited);
+                credits.extend(credited.map(|(position, _)| (transaction, position)));
                 start = end;
             }
         }
-        let addresses = interner
-            .keys()
-            .iter()
-            .map(|key| Address::new_from_array(*key));
+        let addresses = interner.into_keys().into_iter();
         Self {
             table,
-            addresses: addresses.collect(),
+            credits,
+            addresses: addresses.map(Address::new_from_array).collect(),
         }
     }
 }

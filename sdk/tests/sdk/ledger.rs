@@ -91,13 +91,12 @@ impl Ledger {
             rights.1 |= meta.is_writable;
         }
         named.entry(instruction.program).or_default();
-        let before: BTreeMap<_, _> = named.keys().map(|key| (*key, self.get(key))).collect();
+        let mut after: Vec<Account> = named.keys().map(|key| self.get(key)).collect();
         let mut context = TransactionContext::new(&self.environment);
         context.begin(1_400_000, self.is_recording);
-        for (address, (is_signer, is_writable)) in &named {
-            let account = &before[address];
+        for ((address, (is_signer, is_writable)), account) in named.iter().zip(&mut after) {
             context.push(if *is_writable {
-                AccountSlot::owned(address, account.clone(), *is_signer)
+                AccountSlot::owned(address, account, *is_signer)
             } else {
                 AccountSlot::shared(address, account, *is_signer)
             });
@@ -117,7 +116,7 @@ impl Ledger {
         self.events = context.records().events().to_vec();
         self.return_data = context.records().return_data().data.clone();
         self.diagnostic = context.diagnostic();
-        let after: Vec<_> = context.drain().map(|slot| slot.account().clone()).collect();
+        drop(context);
         self.accounts.extend(named.into_keys().zip(after));
         result
     }

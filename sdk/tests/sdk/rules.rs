@@ -113,7 +113,7 @@ fn content_is_checked() {
     check(
         |accounts, _| {
             let mut other = accounts.get(&club);
-            other.data.make_mut().truncate(20);
+            other.data.resize(20);
             accounts.put(club, other);
         },
         InstructionError::AccountDataTooSmall,
