@@ -296,7 +296,7 @@ impl BlockUsage<AccountIndex> {
         for (index, transaction) in block.table().transactions().zip(block.transactions()) {
             writes.clear();
             let accesses = block.table().accesses(index).iter().enumerate();
-            let writable = transaction.rights.writable;
+            let writable = transaction.writable;
             writes.extend(
                 accesses
                     .filter(|(position, _)| writable.contains(*position))

@@ -188,7 +188,7 @@ fn a_verifier_counts_a_whole_block() {
         compute_units_max: units,
         account_compute_units_max: hottest,
         transaction_bytes_max: size,
-        transaction_count_max: prepared.transactions().len() as u32,
+        transaction_count_max: prepared.table().transaction_count() as u32,
         wait_count_max: 0,
     };
     let usage = BlockUsage::of(&prepared, exact).unwrap();
@@ -196,7 +196,7 @@ fn a_verifier_counts_a_whole_block() {
         let found = usage.account_compute_units(AccountIndex(number));
         assert_eq!(found, by_account[address], "{address}");
     }
-    let last = prepared.transactions().len() as u32 - 1;
+    let last = prepared.table().transaction_count() as u32 - 1;
     let refused = |limits: BlockLimits| BlockUsage::of(&prepared, limits).unwrap_err();
     let error = refused(BlockLimits {
         transaction_count_max: last,
