@@ -115,7 +115,7 @@ impl Case {
         let whole = self.forged(|_| {});
         let other = Hash::new_from_array([9; 32]);
         vec![
-            ("encoding", whole[..whole.len() - 1].into()),
+            ("encoding", whole[..whole.len().saturating_sub(1)].into()),
             (
                 "plan-digest",
                 self.forged(|block| block.header.plan_digest = other),
@@ -138,7 +138,7 @@ impl Case {
 /// Changes a byte of the last signature.
 fn forge_signature(block: &mut Block) {
     let (transactions, plan, shared) = std::mem::take(&mut block.body).into_parts();
-    let last = transactions.len() - 1;
+    let last = transactions.len().saturating_sub(1);
     let forged = transactions.iter().enumerate().map(|(place, bytes)| {
         let mut bytes = bytes.to_vec();
         bytes[1] ^= u8::from(place == last);

@@ -3,7 +3,8 @@
 //!
 //! `intern::*` turns random addresses into an access table, `plan::NAME` plans that table,
 //! `whole::NAME` does both from cleared tables, `check::NAME` checks the plan. Each is
-//! right before it is fast: the plan is checked once before it is timed.
+//! right before it is fast: the plan is checked once before it is timed. `scale` plans and checks
+//! hostile blocks of two sizes.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::float_arithmetic,
@@ -17,7 +18,8 @@ use std::num::NonZeroU32;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use lockstep_scheduler::{
-    Access, AccessTable, Interner, Mode, PlanRequest, Strategy, check, strategies,
+    Access, AccessTable, AccountIndex, Interner, Mode, PlanRequest, Strategy, check, strategies,
+    strategy,
 };
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -198,12 +200,55 @@ fn check_plans(criterion: &mut Criterion) {
     }
 }
 
+/// Hostile blocks, as what each transaction writes.
+fn hostile(shape: &str, transaction_count: u32) -> AccessTable {
+    let mut table = AccessTable::new();
+    for index in 0..transaction_count {
+        let accounts = match shape {
+            "one" => vec![0],
+            "hot" => vec![0, index + 1],
+            "crossing" => vec![index % 4, (index / 4 + 1 + index) % 4],
+            "path" => vec![index, index + 1],
+            other => unreachable!("no block is called {other}"),
+        };
+        let writes = accounts.into_iter().map(AccountIndex).map(Access::write);
+        table.push(writes, COST);
+    }
+    table
+}
+
+/// Planning and checking at two sizes: a step whose time grows faster than the block shows in the
+/// rate of transactions.
+fn scale(criterion: &mut Criterion) {
+    for shape in ["one", "hot", "crossing", "path"] {
+        for transaction_count in [10_000, 100_000] {
+            let table = hostile(shape, transaction_count);
+            let mut group = criterion.benchmark_group("scale");
+            group.sample_size(10);
+            group.throughput(Throughput::Elements(u64::from(transaction_count)));
+            for name in ["layered", "first-fit", "lanes", "waits", "dag", "auto"] {
+                let strategy = strategy(name).expect("it is built in");
+                let request = PlanRequest::new(Mode::Produce, WORKERS);
+                let id = format!("strategy={name} block={shape} transactions={transaction_count}");
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| {
+                        let plan = strategy.plan(black_box(&table), &request);
+                        let plan = plan.expect("it plans every block");
+                        check(plan, &table, Mode::Produce).expect("the planner keeps the rules");
+                    });
+                });
+            }
+            group.finish();
+        }
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_millis(800));
-    targets = intern, plan, check_plans
+    targets = intern, plan, check_plans, scale
 }
 criterion_main!(benches);

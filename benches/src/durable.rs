@@ -10,6 +10,10 @@
 //! waits for the disk or for a barrier, another works. Making and signing the load is not part of
 //! what is measured; it is done between stretches of [`STRETCH`] blocks, while the clock stands
 //! still, with the blockhash of the last block before.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "measured times do not add up to more than a duration holds"
+)]
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -32,6 +36,7 @@ use lockstep_runtime::verify::Verifier;
 use lockstep_scheduler::{Mode, Strategy};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError, sync::Shared};
 
+use crate::ledger::{LedgerError, keep_genesis};
 use crate::workload::Workload;
 
 /// Blocks made ahead; fewer than the 150 blocks for which a blockhash is good.
@@ -75,6 +80,9 @@ pub enum DurableError {
         /// The ledger's directory.
         path: PathBuf,
     },
+    /// Its first state could not be kept.
+    #[error(transparent)]
+    Genesis(#[from] LedgerError),
     /// A block was not built.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -134,7 +142,7 @@ impl<'a> Durable<'a> {
         };
         let disk_options = DiskOptions::default();
         let (disk, trie) = DiskStore::open(options.path, disk_options, &chain_options.threads)?;
-        let store = Arc::new(CachedStore::new(disk, options.cache_size));
+        let store = Arc::new(CachedStore::warm(disk, options.cache_size)?);
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
         let first = genesis.accounts.first().map(|(address, _)| *address);
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);
@@ -147,6 +155,7 @@ impl<'a> Durable<'a> {
             let path = options.path.to_owned();
             return Err(DurableError::OtherLoad { path });
         }
+        keep_genesis(&chain, options.path)?;
         Ok(Self {
             options,
             chain,

@@ -24,6 +24,7 @@ pub mod dimacs;
 pub mod durable;
 pub mod explain;
 pub mod ledger;
+pub mod misjudge;
 pub mod planning;
 pub mod trace;
 pub mod workload;

@@ -338,6 +338,44 @@ fn plan_prints_exactly_the_promised_fields() {
 }
 
 #[test]
+fn plans_made_with_wrong_costs_are_judged_by_the_true_ones() {
+    let plan = |more: &[&str]| {
+        let mut arguments = vec![
+            "plan",
+            "--workload",
+            "pools",
+            "--txs",
+            "2000",
+            "--mode",
+            "replay",
+        ];
+        arguments.extend(["--strategy", "waits", "--workers", "4", "--json", "--quiet"]);
+        arguments.extend(more);
+        let plans = json(&arguments)["plans"].clone();
+        let figure = |name: &str| plans[0][name].as_u64().unwrap();
+        assert_eq!(plans[0]["valid"], true);
+        (
+            figure("cost_lower_bound"),
+            figure("cost_makespan"),
+            figure("waits"),
+        )
+    };
+    let right = plan(&[]);
+    assert_eq!(plan(&["--cost-error", "0"]), right);
+    let wrong = plan(&["--cost-error", "50"]);
+    assert_eq!(plan(&["--cost-error", "50"]), wrong);
+    assert_eq!(wrong.0, right.0, "the bound is that of the true costs");
+    assert!(wrong.1 > right.1, "{wrong:?} {right:?}");
+    // A tenth is lost at most where costs are wrong by up to a half.
+    assert!(wrong.1 * 9 <= right.1 * 10, "{wrong:?} {right:?}");
+
+    let refused = lockstep(&["plan", "--cost-error", "101"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&refused.stderr);
+    assert!(errors.contains("--cost-error"), "{errors}");
+}
+
+#[test]
 fn a_trace_without_transactions_is_a_clear_result() {
     let scratch = Folder::new("empty");
     let empty = write(&scratch, "empty.jsonl", "");

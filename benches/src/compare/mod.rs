@@ -1,7 +1,7 @@
 //! Workloads, strategies and thread counts into a table of measurements, one cell each.
 //!
 //! ```text
-//! Workload x strategy x threads -> measure_cell -> Cell -+-> Report -> JSON, CSV, HTML
+//! Workload x strategies x threads -> measure_cells -> Cell -+-> Report -> JSON, CSV, HTML
 //!                                                        +-> compared with a saved Report
 //! ```
 //!
@@ -168,43 +168,55 @@ impl Report {
     }
 }
 
-/// Measures a cell: one checked run, then `reps` timed ones. `progress` is told after each block.
+/// Measures a workload's cells: one checked run of each, then `reps` rounds of one timed run of
+/// each, so that a machine that gets slower or faster meanwhile does so for all alike. `progress`
+/// is told the strategy after each block.
 ///
 /// # Returns
-/// `Ok(Err(_))` if the strategy does not plan such blocks.
+/// A cell for each of the options, in their order; `Err` where the strategy does not plan such
+/// blocks.
 ///
 /// # Errors
 /// See [`ChainError`].
-pub fn measure_cell(
+pub fn measure_cells(
     workload: &Workload,
-    options: ChainOptions<'_>,
+    options: &[ChainOptions<'_>],
     reps: usize,
-    progress: &mut dyn FnMut(),
-) -> Result<Result<Cell, Skipped>, ChainError> {
-    let mut run = |checks: bool| {
-        let mut chain = Chain::open(workload, ChainOptions { checks, ..options })?;
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Result<Cell, Skipped>>, ChainError> {
+    let mut run = |options: &ChainOptions<'_>, checks: bool| {
+        let mut chain = Chain::open(workload, ChainOptions { checks, ..*options })?;
         for index in 0..workload.block_count() {
             chain.step(workload, index)?;
-            progress();
+            progress(options.strategy.name());
         }
         chain.finish()?;
         Ok(chain.measured())
     };
-    let checked = match run(true) {
-        Ok(measured) => measured,
-        Err(ChainError::Engine(error @ EngineError::Strategy { .. })) => {
-            return Ok(Err(Skipped {
+    let mut cells = Vec::new();
+    for options in options {
+        cells.push(match run(options, true) {
+            Ok(checked) => Ok((checked, Vec::with_capacity(reps))),
+            Err(ChainError::Engine(error @ EngineError::Strategy { .. })) => Err(Skipped {
                 workload: workload.name().to_owned(),
                 strategy: options.strategy.name().to_owned(),
                 threads: options.threads.get(),
                 cause: error.to_string(),
-            }));
+            }),
+            Err(error) => return Err(error),
+        });
+    }
+    for _ in 0..reps {
+        for (options, measured) in options.iter().zip(&mut cells) {
+            if let Ok((_, timed)) = measured {
+                timed.push(run(options, false)?);
+            }
         }
-        Err(error) => return Err(error),
-    };
-    let timed = (0..reps).map(|_| run(false));
-    let timed = timed.collect::<Result<Vec<_>, ChainError>>()?;
-    Ok(Ok(cell(workload, options, &checked, &timed)))
+    }
+    let cells = options.iter().zip(cells).map(|(options, measured)| {
+        measured.map(|(checked, timed)| cell(workload, *options, &checked, &timed))
+    });
+    Ok(cells.collect())
 }
 
 fn cell(

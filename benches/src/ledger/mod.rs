@@ -141,7 +141,7 @@ fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
 }
 
 /// Writes a chain's first state to [`GENESIS_FILE`] in its directory, so that [`verify`] can begin
-/// there. Does nothing once there are blocks, or if the file is there.
+/// there. Does nothing once there are blocks above it, or if the file is there.
 ///
 /// # Errors
 /// If the store fails, or the file cannot be written.

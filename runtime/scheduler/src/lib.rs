@@ -37,7 +37,7 @@
 //!
 //! let checked = check(plan, &table, Mode::Replay).expect("the planner kept the rules");
 //! let makespan = predict(checked.plan(), &table, workers, &request.costs);
-//! assert_eq!(makespan, 2 * (1_000 + request.costs.barrier));
+//! assert_eq!(makespan, 2 * 1_000 + request.costs.barrier);
 //! assert!(makespan >= Bounds::of(&table).lower_bound(Mode::Replay, workers));
 //! ```
 #![forbid(unsafe_code)]

@@ -2,7 +2,8 @@
 //!
 //! The model: the lanes of a batch are claimed in lane order by the next idle worker; a wait
 //! holds its lane up until the awaited transaction has finished and costs a little by itself;
-//! when the last lane has ended, a barrier is paid. In a batch with waits and fewer workers than
+//! between two batches a barrier is paid. None is behind the last batch: the end of the block is
+//! the same for every plan, and no lane waits for it. In a batch with waits and fewer workers than
 //! lanes, worker `w` runs lanes `w`, `w + workers`, .. merged in canonical order, as the lanes
 //! could otherwise wait for one that nobody has claimed.
 //!
@@ -16,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::num::NonZeroU32;
 
-use crate::ids::TransactionIndex;
+use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Batch, DependencyGraph, Dispatch, Plan};
 use crate::request::CostModel;
 use crate::table::AccessTable;
@@ -37,14 +38,14 @@ use crate::table::AccessTable;
 /// let [a, b, c] = [700, 200, 400].map(|cost| table.push([], cost));
 /// let plan = Plan::from_nested(vec![vec![vec![a], vec![b], vec![c]]], vec![]);
 /// let workers = NonZeroU32::new(2).expect("two is not zero");
-/// assert_eq!(predict(&plan, &table, workers, &CostModel::STANDARD), 700 + 1_000);
+/// assert_eq!(predict(&plan, &table, workers, &CostModel::STANDARD), 700);
 /// ```
 pub fn predict(plan: &Plan, table: &AccessTable, workers: NonZeroU32, costs: &CostModel) -> u64 {
+    let barrier_count = u64::from(narrow(plan.batch_count().saturating_sub(1)));
+    let barriers = costs.barrier.saturating_mul(barrier_count);
     spans(plan, table, workers, costs)
         .into_iter()
-        .fold(0, |now: u64, span| {
-            now.saturating_add(span).saturating_add(costs.barrier)
-        })
+        .fold(barriers, u64::saturating_add)
 }
 
 /// How long each batch takes, its barrier left out.
@@ -192,7 +193,7 @@ pub fn dispatch_runs(
     let roots = positions.zip(&missing).filter(|(_, count)| **count == 0);
     let mut ready = Ready::new(batch.dispatch(), roots.map(|(position, _)| position));
     let transactions = batch.transactions();
-    let worker_count = workers.get().min(crate::ids::narrow(transactions.len()));
+    let worker_count = workers.get().min(narrow(transactions.len()));
     let mut idle: BinaryHeap<Reverse<u32>> = (0..worker_count).map(Reverse).collect();
     // When each busy worker is done, and with which position.
     let mut busy: BinaryHeap<Reverse<(u64, u32, u32)>> = BinaryHeap::new();
@@ -289,34 +290,34 @@ mod tests {
     #[test]
     fn idle_workers_claim_lanes_in_order() {
         check(&[], &[], &[], &[(1, 0), (9, 0)]);
-        check(&[5], &[&[&[0]]], &[], &[(1, 15), (3, 15)]);
+        check(&[5], &[&[&[0]]], &[], &[(1, 5), (3, 5)]);
         // Two workers: 4 | 3, then 3+5 | 4+1.
         check(
             &[4, 3, 5, 1],
             &[&[&[0], &[1], &[2], &[3]]],
             &[],
-            &[(1, 23), (2, 18), (3, 15), (4, 15)],
+            &[(1, 13), (2, 8), (3, 5), (4, 5)],
         );
         check(
             &[4, 3, 5, 1],
             &[&[&[0, 1], &[2]], &[&[3]]],
             &[],
-            &[(1, 33), (2, 28), (8, 28)],
+            &[(1, 23), (2, 18), (8, 18)],
         );
     }
 
     #[test]
     fn waits_hold_lanes_up() {
         // Lane 1 idles until 4, pays 1, runs to 10.
-        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(2, 20), (5, 20)]);
+        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(2, 10), (5, 10)]);
         // One worker merges the lanes in canonical order and still pays for looking.
-        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(1, 20)]);
+        check(&[4, 5], &[&[&[0], &[1]]], &[(1, 0)], &[(1, 10)]);
         // 0 | 1 then 2 waits for 0, 3 waits for 1.
         check(
             &[2, 6, 1, 1],
             &[&[&[0, 3], &[1, 2]]],
             &[(2, 0), (3, 1)],
-            &[(2, 18)],
+            &[(2, 8)],
         );
     }
 
@@ -327,9 +328,9 @@ mod tests {
         let check = |waits, expected| {
             check_dispatched(Dispatch::Queued, &[4, 3, 5, 1], lanes, waits, expected);
         };
-        check(&[(3, 0)], &[(2, 20), (1, 26), (9, 16)]);
+        check(&[(3, 0)], &[(2, 10), (1, 16), (9, 6)]);
         // 0 makes both 2 and 3 ready: its worker goes on with 2, the other one takes 3.
-        check(&[(2, 0), (3, 0), (3, 1)], &[(2, 20), (1, 25)]);
+        check(&[(2, 0), (3, 0), (3, 1)], &[(2, 10), (1, 15)]);
     }
 
     #[test]
@@ -341,7 +342,7 @@ mod tests {
             check_dispatched(Dispatch::Ranked, &[4, 3, 5, 1], lanes, waits, expected);
         };
         // 2 at 3..8, 1 at 6..9 behind 0.
-        check(&[(2, 19), (1, 27)]);
+        check(&[(2, 9), (1, 17)]);
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl FromStr for Mode {
 /// What synchronising costs, in cost units (about a nanosecond each).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CostModel {
-    /// From the end of a batch's last lane to the start of the next batch. Charged once a batch.
+    /// From the end of a batch's last lane to the start of the next batch. Charged between two
+    /// batches; behind the last one every plan ends alike, also the serial one.
     pub barrier: u64,
     /// Finding out that an awaited transaction has finished. Charged once a wait.
     pub wait: u64,

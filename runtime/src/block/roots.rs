@@ -14,7 +14,8 @@ use crate::{
 /// Children of a node of the trees of transactions and of receipts.
 const WIDTH: usize = MERKLE_FANOUT;
 
-/// The Merkle root over the transactions of a body: SHA-256 in a tree 16 wide, leaves in body order.
+/// The Merkle root over the transactions of a body: SHA-256 in a tree 16 wide, leaves in body
+/// order.
 ///
 /// ```text
 /// leaf: SHA-256(0x04 | message hash 32)

@@ -9,7 +9,7 @@
 //! [`BlockEngine`] is what a node's consensus calls; it knows nothing of consensus itself. Building
 //! and executing touch memory only; [`BlockEngine::commit`] is the one step that touches the
 //! store, atomically, durably, and as often as one likes. [`Chain`] is the engine that owns its
-//! [`Store`](lockstep_store::Store). Who keeps accounts and blocks elsewhere works one level lower,
+//! [`Store`]. Who keeps accounts and blocks elsewhere works one level lower,
 //! with [`engine`](crate::engine) over a [`HostStore`](lockstep_store::HostStore).
 //!
 //! All calls take `&self` and may come from several threads. Blocks are built and executed one

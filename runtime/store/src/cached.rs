@@ -12,6 +12,9 @@ use crate::{
     table::{AccountTable, SHARD_COUNT},
 };
 
+/// Bytes that an account takes besides its data, about.
+const ACCOUNT_SIZE: usize = 120;
+
 /// A store, and a bounded part of its accounts in memory.
 ///
 /// A full cache makes room account by account, in turn. Whether an account is read from memory or
@@ -45,6 +48,31 @@ impl<S: Store> CachedStore<S> {
             shard_size: size.div_ceil(SHARD_COUNT),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+        }
+    }
+
+    /// The same with accounts read ahead, in the order of their addresses, until there is room for
+    /// no more; about a second for a million on disk.
+    ///
+    /// # Errors
+    /// If the store below fails.
+    pub fn warm(store: S, size: usize) -> Result<Self, StoreError> {
+        let cached = Self::new(store, size);
+        let mut last: Option<Address> = None;
+        let mut room = size;
+        loop {
+            let page = cached.store.page(last.as_ref())?;
+            let sizes = page.iter().map(|(_, account)| {
+                let data_size = account.data.len();
+                data_size.saturating_add(ACCOUNT_SIZE)
+            });
+            let left = room.checked_sub(sizes.sum());
+            let (Some(left), Some((newest, _))) = (left, page.last()) else {
+                return Ok(cached);
+            };
+            room = left;
+            last = Some(*newest);
+            cached.write(&page);
         }
     }
 
@@ -208,6 +236,23 @@ mod tests {
             let (hits, misses) = store.counts();
             assert_eq!(hits > 0, size > 0, "{hits} hits and {misses} misses");
         }
+    }
+
+    #[test]
+    fn what_was_read_ahead_is_not_looked_for() {
+        let below = MemoryStore::new();
+        let changes: Vec<Change> = (0..100)
+            .map(|number| (address(number), Account::wallet(7)))
+            .collect();
+        commit(&below, 1, &changes);
+        let store = CachedStore::warm(below, 1 << 20).unwrap();
+        for number in 0..100 {
+            let found = store.get(&address(number)).unwrap();
+            assert_eq!(found, Some(Account::wallet(7)));
+        }
+        assert_eq!(store.counts(), (100, 0));
+        let store = CachedStore::warm(store, 100).unwrap();
+        assert_eq!(store.account_count().unwrap(), 100);
     }
 
     #[test]

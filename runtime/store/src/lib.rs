@@ -98,9 +98,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the medium fails.
     fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError>;
 
-    /// Puts accounts into a store outside any block, for a state that comes in pieces. Until a block
-    /// is committed that states the root of the whole, the store is not to be used; one on disk is
-    /// refused when it is opened.
+    /// Puts accounts into a store outside any block, for a state that comes in pieces. Until a
+    /// block is committed that states the root of the whole, the store is not to be used; one on
+    /// disk is refused when it is opened.
     ///
     /// # Errors
     /// If the medium fails.

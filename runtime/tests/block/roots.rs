@@ -21,7 +21,7 @@ fn plain_root(mut level: Vec<[u8; 32]>) -> Hash {
         return Hash::new_from_array(node(&[leaf]));
     }
     while level.len() > 1 {
-        level = level.chunks(2).map(node).collect();
+        level = level.chunks(16).map(node).collect();
     }
     Hash::new_from_array(level.first().copied().unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
     path::Path,
     process::Command,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use lockstep_runtime::{
@@ -15,12 +15,16 @@ use lockstep_runtime::{
     },
     threads::Threads,
 };
-use lockstep_store::{DiskOptions, DiskStore};
+use lockstep_store::{DiskOptions, DiskStore, sync::Shared};
 
 use super::{
     check_same,
     setting::{export, extend, genesis, open, options},
 };
+
+/// Held while a child is started, or a ledger opened again: a child has its parent's locks until
+/// it is a program of its own.
+static ALONE: LazyLock<Shared<()>> = LazyLock::new(Shared::default);
 
 /// Tells a child the snapshot, where to import it, and after how many bytes it dies.
 const CHILD: &str = "LOCKSTEP_SNAPSHOT_CHILD";
@@ -44,6 +48,7 @@ fn open_at(path: &Path) -> Chain {
 
 #[test]
 fn a_ledger_on_disk_is_made_of_a_snapshot_and_goes_on_whenever_it_is_opened() {
+    let _alone = ALONE.write();
     let original = open(genesis(&[50, 2 << 20]));
     let mut blocks = extend(&original, 12, 4);
     let bytes = export(&original);
@@ -89,6 +94,7 @@ fn import_and_die() {
 
 #[test]
 fn an_import_that_is_killed_leaves_nothing_under_the_name_and_can_be_repeated() {
+    let _alone = ALONE.write();
     let original = open(genesis(&[50, 3 << 20, 3 << 20]));
     extend(&original, 12, 4);
     let bytes = export(&original);
@@ -134,6 +140,7 @@ fn an_import_that_is_killed_leaves_nothing_under_the_name_and_can_be_repeated() 
 
 #[test]
 fn a_damaged_snapshot_leaves_nothing() {
+    let _alone = ALONE.write();
     let original = open(genesis(&[3 << 20, 3 << 20]));
     extend(&original, 3, 4);
     let mut bytes = export(&original);

@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::styling::Style;
 use lockstep_benches::chain::{ChainError, ChainOptions};
 use lockstep_benches::compare::{
-    Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cell,
+    Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cells,
 };
 use lockstep_benches::trace::{Trace, TraceOptions};
 use lockstep_benches::workload::{StreamShape, Workload, WorkloadSpec};
@@ -236,27 +236,31 @@ fn measure(
     let runs = strategies.len().saturating_mul(threads.len());
     let steps = blocks.saturating_mul(runs).saturating_mul(runs_of_cell);
     let bar = text::progress(steps, arguments.quiet, "blocks");
+    let options = threads.iter().flat_map(|&threads| {
+        strategies.iter().map(move |strategy| ChainOptions {
+            strategy: strategy.as_ref(),
+            mode: arguments.mode,
+            threads,
+            credits: !arguments.no_credits,
+            verify: arguments.verify,
+            checks: true,
+        })
+    });
+    let options: Vec<_> = options.collect();
     for workload in workloads {
+        let mut progress = |strategy: &str| {
+            bar.set_message(strategy.to_owned());
+            bar.inc(1);
+        };
+        let measured = measure_cells(workload, &options, report.reps, &mut progress);
         let mut cells = Vec::new();
-        for &threads in threads {
-            for strategy in strategies {
-                bar.set_message(strategy.name().to_owned());
-                let options = ChainOptions {
-                    strategy: strategy.as_ref(),
-                    mode: arguments.mode,
-                    threads,
-                    credits: !arguments.no_credits,
-                    verify: arguments.verify,
-                    checks: true,
-                };
-                let cell = measure_cell(workload, options, report.reps, &mut || bar.inc(1));
-                match cell.map_err(failure)? {
-                    Ok(cell) => cells.push(cell),
-                    Err(skipped) => {
-                        let steps = workload.block_count().saturating_mul(runs_of_cell);
-                        bar.inc(u64::try_from(steps).unwrap_or_default());
-                        report.skipped.push(skipped);
-                    }
+        for cell in measured.map_err(failure)? {
+            match cell {
+                Ok(cell) => cells.push(cell),
+                Err(skipped) => {
+                    let steps = workload.block_count().saturating_mul(runs_of_cell);
+                    bar.inc(u64::try_from(steps).unwrap_or_default());
+                    report.skipped.push(skipped);
                 }
             }
         }

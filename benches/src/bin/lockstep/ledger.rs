@@ -1,6 +1,6 @@
 //! What the commands around a ledger on disk share.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -76,6 +76,6 @@ pub(crate) fn state_root(header: &BlockHeader) -> String {
 }
 
 /// A path as text.
-pub(crate) fn shown(path: &std::path::Path) -> String {
-    PathBuf::from(path).display().to_string()
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -15,6 +15,7 @@ use indicatif::ProgressBar;
 use lockstep_benches::access::AccessList;
 use lockstep_benches::audit::{AuditFigures, WorkloadAuditError, audit_workload};
 use lockstep_benches::explain::{CLIQUE_STEPS_MAX, Explanation};
+use lockstep_benches::misjudge::Misjudged;
 use lockstep_benches::planning::{AccountCensus, Figures, InternedBlock, measure};
 use lockstep_benches::trace::TraceTransaction;
 use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy, heavy_clique};
@@ -33,8 +34,8 @@ const HOTTEST_SHOWN: usize = 5;
 ///
 /// Every block is planned by itself. Batches, lanes, waits, makespans, bounds and times of several
 /// blocks are added up: the blocks run one after the other. Costs are recorded compute units, else
-/// 1,000 a transaction; a barrier costs 1,000, a wait 100. Times are the fastest of up to five
-/// runs; plan time includes the numbering of accounts.
+/// 1,000 a transaction; a barrier between two batches costs 1,000, a wait 100. Times are the
+/// fastest of up to five runs; plan time includes the numbering of accounts.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Strategies, separated by commas; `all` for every one, also those that take seconds on
@@ -62,6 +63,10 @@ pub(crate) struct Arguments {
     /// makespan (throughput), or the priority fee, price x compute-unit limit (priority)
     #[arg(long, value_name = "POLICY", default_value = "throughput")]
     policy: Policy,
+    /// Show strategies every cost wrong by up to so much, drawn from --seed; makespans are those at
+    /// the true costs, plan times include the drawing
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    cost_error: Option<u8>,
     /// Keep transactions that only credit an account in an order
     #[arg(long)]
     no_credits: bool,
@@ -125,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "--audit takes --policy throughput, under which it prices what it finds",
         ));
     }
-    let strategies = find_strategies(&arguments.strategy)?;
+    let strategies = misjudge(find_strategies(&arguments.strategy)?, arguments);
     let load = arguments.source.open(TRANSACTIONS_DEFAULT)?;
     let indexes = arguments.source.indexes(&load);
     if arguments.explain.is_given() && indexes.len() > 1 {
@@ -182,6 +187,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => Ok(ExitCode::SUCCESS),
         Some(fault) => Err(Failure::other(fault)),
     }
+}
+
+/// The strategies as `--cost-error` has them see costs.
+fn misjudge(found: Vec<Box<dyn Strategy>>, arguments: &Arguments) -> Vec<Box<dyn Strategy>> {
+    let Some(per_cent) = arguments.cost_error else {
+        return found;
+    };
+    let seed = arguments.source.seed;
+    let misjudged =
+        |strategy| -> Box<dyn Strategy> { Box::new(Misjudged::new(strategy, per_cent, seed)) };
+    found.into_iter().map(misjudged).collect()
 }
 
 /// Explains one plan of the only block and writes the files that show it; `None` without any

@@ -1,6 +1,6 @@
 //! `lockstep verify`: executes a ledger's blocks again and compares every root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failure(dir: &std::path::Path, error: VerifyError) -> Failure {
+fn failure(dir: &Path, error: VerifyError) -> Failure {
     match error {
         VerifyError::Ledger(error) => error.into(),
         VerifyError::Differs(difference) => Failure::other(format!("{}: {difference}", shown(dir))),

@@ -25,15 +25,25 @@ impl Strategy for Auto {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
+        if request.workers.get() == 1 {
+            return Ok(serial(table));
+        }
+        let heat = (request.mode == Mode::Produce).then(|| lanes::Heat::of(table));
+        let bound = match &heat {
+            Some(heat) => heat.bound(table, request),
+            None => Bounds::of(table).lower_bound(request.mode, request.workers),
+        };
         let within =
             |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
-        let serially = table.total_cost().saturating_add(request.costs.barrier);
-        if within(serially, 100) || request.workers.get() == 1 {
+        let serially = table.total_cost();
+        if within(serially, 100) {
             return Ok(serial(table));
         }
         let mut best = Best(None, serially);
-        best.offer(lanes::first_attempt(table, request));
+        best.offer(match heat {
+            Some(heat) => lanes::first_attempt(table, request, heat),
+            None => Some(lanes::plan(table, request)),
+        });
         if !within(best.1, 100) {
             best.offer(Some(waits::plan(table, request, bound)));
         }

@@ -23,19 +23,24 @@ use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
+mod heat;
 mod produce;
 mod replay;
+
+pub(super) use heat::Heat;
+pub(super) use produce::first_attempt;
 
 /// Batches of at most as many lanes as there are workers.
 ///
 /// In produce mode the transactions of the busiest accounts are placed first, and a transaction
 /// whose accounts belong to different lanes waits for a later batch, in which accounts belong
-/// to lanes anew. In replay mode each transaction goes, in block order, to the first batch and
-/// lane that its predecessors allow. Where one lane for everything is predicted to be faster, that
-/// is the plan.
+/// to lanes anew. A lane takes busy accounts on up to its part of the work, and what would make
+/// it longer than the others goes to the next batch, so that a few batches do. In replay mode each
+/// transaction goes, in block order, to the first batch and lane that its predecessors allow. Where
+/// one lane for everything is predicted to be faster, that is the plan.
 ///
-/// O(accesses + accounts + n log n) for a pass; produce mode makes one pass over what is left for
-/// each batch of each of at most five attempts, one or two in general.
+/// O(accesses + accounts + n log lanes) for a pass; produce mode makes one pass over what is left
+/// for each batch of each of at most five attempts, of one in general.
 ///
 /// Use it in produce mode for nearly everything. In replay mode hot accounts need a finer
 /// synchronisation than barriers.
@@ -49,8 +54,7 @@ impl Strategy for Lanes {
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
         let (plan, makespan) = plan(table, request);
-        let serially = table.total_cost().saturating_add(request.costs.barrier);
-        Ok(if makespan >= serially {
+        Ok(if makespan >= table.total_cost() {
             serial(table)
         } else {
             plan
@@ -67,14 +71,6 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
             let makespan = predict(&plan, table, request.workers, &request.costs);
             (plan, makespan)
         }
-    }
-}
-
-/// The same if one pass finds a plan close to the bound; in replay mode there is but one pass.
-pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
-    match request.mode {
-        Mode::Produce => produce::first_attempt(table, request),
-        Mode::Replay => Some(plan(table, request)),
     }
 }
 
@@ -104,10 +100,6 @@ impl LaneLengths {
 
     fn length(&self, lane: u32) -> u64 {
         self.lengths[lane as usize]
-    }
-
-    fn longest(&self) -> u64 {
-        self.lengths.iter().copied().max().unwrap_or(0)
     }
 
     fn add(&mut self, lane: u32, cost: u64) {
@@ -163,8 +155,8 @@ mod tests {
             (lanes.length(0), lanes.length(1), lanes.length(2)),
             (7, 6, 14)
         );
-        assert_eq!((lanes.shortest(), lanes.longest()), (1, 14));
+        assert_eq!(lanes.shortest(), 1);
         lanes.clear();
-        assert_eq!((lanes.shortest(), lanes.longest()), (0, 0));
+        assert_eq!((lanes.shortest(), lanes.length(0)), (0, 0));
     }
 }

@@ -58,8 +58,7 @@ impl Strategy for Waits {
         }
         let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
         let (plan, makespan) = plan(table, request, bound);
-        let serially = table.total_cost().saturating_add(request.costs.barrier);
-        Ok(if makespan >= serially {
+        Ok(if makespan >= table.total_cost() {
             serial(table)
         } else {
             plan

@@ -1,4 +1,5 @@
-//! The head: what a chain goes on with besides blocks and accounts, and how many there are of these.
+//! The head: what a chain goes on with besides blocks and accounts, and how many of these there
+//! are.
 
 use lockstep_interface::{Hash, Rent, RuleSet, sysvar::RecentBlockhash};
 

@@ -67,7 +67,11 @@ impl Fjall {
     /// Opens the medium in a directory; makes it if there is none. Sizes are those of
     /// [`DiskOptions`](crate::DiskOptions).
     pub(crate) fn open(path: &Path, cache_size: u64, buffer_size: u64) -> Result<Self, Error> {
-        let database = Database::builder(path).cache_size(cache_size).open()?;
+        // With several workers, one of them only ever waits for the others, and it waits busily.
+        let database = Database::builder(path)
+            .cache_size(cache_size)
+            .worker_threads(1)
+            .open()?;
         let keyspace = move || KeyspaceCreateOptions::default().max_memtable_size(buffer_size);
         let separation = KvSeparationOptions::default().separation_threshold(BODY_SEPARATION_SIZE);
         let state = database.keyspace("state", keyspace)?;

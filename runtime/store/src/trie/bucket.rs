@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::hash::{Bytes, TERMINATOR, above, bit, common_bits, internal, leaf};
+use super::hash::{Bytes, TERMINATOR, above, bit, common_bits, internal, leaf, order};
 
 /// Leaves of the largest bucket. More cost copying and hashing, fewer cost memory.
 pub(crate) const LEAF_COUNT_MAX: usize = 16;
@@ -64,7 +64,9 @@ pub(crate) fn merge(leaves: &[Leaf], changes: &[Change], entries: &mut Vec<Entry
     let mut differs = false;
     let mut old = (0..).zip(leaves).peekable();
     for change in changes {
-        while let Some((index, leaf)) = old.next_if(|(_, leaf)| leaf.path < change.path) {
+        while let Some((index, leaf)) =
+            old.next_if(|(_, leaf)| order(&leaf.path, &change.path).is_lt())
+        {
             entries.push(kept(leaf, Some(index)));
         }
         let same = old.next_if(|(_, leaf)| leaf.path == change.path);

@@ -7,6 +7,8 @@
 //! ```
 //! The first bit keeps leaves and internal nodes apart, so that neither can pose as the other.
 
+use std::cmp::Ordering;
+
 use sha2::block_api::compress256;
 
 /// A hash, a node or a key path.
@@ -107,6 +109,16 @@ pub(crate) fn bit(path: &Bytes, depth: usize) -> bool {
     path[depth >> 3] >> (7 ^ (depth & 7)) & 1 == 1
 }
 
+/// The order of paths; almost all differ in their first eight bytes.
+pub(crate) fn order(one: &Bytes, other: &Bytes) -> Ordering {
+    #[expect(
+        clippy::big_endian_bytes,
+        reason = "the order of bytes is the order of paths"
+    )]
+    let prefix = |path: &Bytes| path.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+    prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other))
+}
+
 /// How many bits two paths share before they part.
 pub(crate) fn common_bits(one: &Bytes, other: &Bytes) -> usize {
     let mut pairs = one.iter().zip(other);
@@ -155,5 +167,8 @@ mod tests {
         let mut other = path;
         other[31] ^= 1;
         assert_eq!(common_bits(&path, &other), 255);
+        for [one, other] in [[path, other], [other, path], [path, path], [[0; 32], path]] {
+            assert_eq!(order(&one, &other), one.cmp(&other));
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use proof::{
 
 use self::{
     bucket::{Change, Leaf, walk},
-    hash::{Bytes, Kind, TERMINATOR, bit, kind, parent},
+    hash::{Bytes, Kind, TERMINATOR, bit, kind, order, parent},
     subtree::{Body, Subtree},
 };
 
@@ -168,7 +168,7 @@ impl Trie {
             let mut changes: Vec<Change> = parts[shard].iter().copied().copied().collect();
             // A stable sort keeps repeats in order; reversed, the last of them comes first.
             changes.reverse();
-            changes.sort_by_key(|change| change.path);
+            changes.sort_by(|one, other| order(&one.path, &other.path));
             changes.dedup_by(|later, kept| later.path == kept.path);
             let before = &self.0.shards[shard];
             let touch = |sum, change: &Change| sum ^ before.touch(SHARD_DEPTH, &change.path);

@@ -3,22 +3,33 @@
 //! For each batch the transactions that are left are sorted, those of the account with the most
 //! work left first, and placed one by one:
 //!
-//! - no account belongs to a lane yet: the shortest lane, which then owns the accounts;
+//! - no account belongs to a lane yet: the lane with the least claimed, which then owns them;
 //! - all owned accounts belong to one lane: that lane;
-//! - otherwise, or if the lane has reached the batch's length: left for a later batch.
+//! - otherwise, or if the lane has no room: left for a later batch.
 //!
-//! What matters is that the busiest account is never idle, as it bounds the makespan. Sorting its
-//! transactions by their second-busiest account does that: each batch lets it meet other busy
-//! accounts, and once those are behind it, its remaining work disturbs nobody. For this the
-//! batches must be short against the whole, so the attempts differ in a batch's share of the
-//! work that is left.
+//! The attempts differ in what room a lane has. A *level* batch limits what lanes claim: an account
+//! brings all transactions along whose busiest account it is, and so a busy one is claimed only
+//! while all that a lane has claimed is its part of the work. When everything is placed, the ends
+//! of long lanes are taken back, so that all lanes end at the same time:
+//!
+//! ```text
+//! placed   a a a a b b | b      kept   a a a a b b |      the ends go to the next batch,
+//!          c c d d d e |               c c d d d e |      in which accounts get new lanes
+//! ```
+//!
+//! Few batches are enough then, unless some account bounds the makespan. Such an account must never
+//! be idle, and a *short* batch, of a given part of the work left, lets it meet other busy
+//! accounts soon; once those are behind it, its remaining work disturbs nobody.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "positions are bounded by the table; an account's heat is the sum of what is left"
 )]
 
+use std::cmp::Reverse;
+
 use super::super::rank::sort_by_falling;
 use super::LaneLengths;
+use super::heat::{Heat, NOBODY, SEVERAL};
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Plan, PlanBuilder};
 use crate::request::PlanRequest;
@@ -28,152 +39,101 @@ use crate::table::AccessTable;
 const BARRIERS_PER_BATCH_MIN: u64 = 10;
 /// Larger blocks make do with the first two attempts.
 const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
+/// The part of its room that a lane may claim with busy accounts, at first and at least. It falls
+/// after a batch whose lanes were on average shorter than three quarters of the longest.
+const BUSY_EIGHTHS_FIRST: u64 = 6;
+const BUSY_EIGHTHS_MIN: u64 = 2;
+/// An account that brings less than this part of a lane along is claimed in any case.
+const CLAIM_PART_MIN: u64 = 256;
 
-/// The plan of the first attempt, and its predicted makespan, if that is within 3 % of the
+/// The plan of the first attempt, and its predicted makespan, if that is within 2 % of the
 /// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
-pub(super) fn first_attempt(table: &AccessTable, request: &PlanRequest) -> Option<(Plan, u64)> {
-    let heat = Heat::of(table);
-    let good = good(heat.bound(table.total_cost(), request));
-    Attempt::new(table, request, heat, 1).run(good)
+pub(in super::super) fn first_attempt(
+    table: &AccessTable,
+    request: &PlanRequest,
+    heat: Heat,
+) -> Option<(Plan, u64)> {
+    let good = good(heat.bound(table, request));
+    Attempt::new(table, request, heat, Shape::Level).run(good)
 }
 
-/// A makespan within 3 % of the bound, after which nothing more is tried.
+/// A makespan within 2 % of the bound, after which nothing more is tried.
 fn good(bound: u64) -> u64 {
-    bound.saturating_add(bound / 32)
+    bound.saturating_add(bound / 50)
 }
 
 /// The best plan of some attempts, and its predicted makespan.
 pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
-    if let Some(found) = first_attempt(table, request) {
+    let heat = Heat::of(table);
+    let bound = heat.bound(table, request);
+    if let Some(found) = first_attempt(table, request, heat.clone()) {
         return found;
     }
     // Quarters of the work left are the best choice where several accounts are hot.
-    let heat = Heat::of(table);
-    let bound = heat.bound(table.total_cost(), request);
-    let good = good(bound);
-    let second = Attempt::new(table, request, heat.clone(), 4).run(u64::MAX);
+    let second = Attempt::new(table, request, heat.clone(), Shape::Short(4)).run(u64::MAX);
     let mut best = second.expect("an attempt without limit succeeds");
-    for share in [2, 8, 16] {
+    for part in [2, 8, 16] {
         let is_small = table.transaction_count() <= SEARCH_TRANSACTIONS_MAX;
-        if is_small && best.1 > good.saturating_add(bound / 32) {
-            let found = Attempt::new(table, request, heat.clone(), share).run(best.1);
+        if is_small && best.1 > good(bound).saturating_add(bound / 32) {
+            let shape = Shape::Short(part);
+            let found = Attempt::new(table, request, heat.clone(), shape).run(best.1);
             best = found.unwrap_or(best);
         }
     }
     best
 }
 
-/// The work that is left per account.
-#[derive(Clone)]
-struct Heat {
-    writers: Vec<u64>,
-    readers: Vec<u64>,
-}
-
-impl Heat {
-    fn of(table: &AccessTable) -> Self {
-        let count = table.account_count();
-        let mut heat = Self {
-            writers: vec![0; count],
-            readers: vec![0; count],
-        };
-        for transaction in table.transactions() {
-            let cost = table.cost(transaction);
-            for access in table.accesses(transaction) {
-                let side = if access.is_write() {
-                    &mut heat.writers
-                } else {
-                    &mut heat.readers
-                };
-                let sum = &mut side[access.account().index()];
-                *sum = sum.saturating_add(cost);
-            }
-        }
-        heat
-    }
-
-    /// What the work left needs at least.
-    fn bound(&self, work: u64, request: &PlanRequest) -> u64 {
-        let share = work.div_ceil(u64::from(request.workers.get()));
-        share.max(self.writers.iter().copied().max().unwrap_or(0))
-    }
-
-    /// The work left on a transaction's busiest and second-busiest accounts.
-    ///
-    /// Readers of an account overlap, so only writers make it busy. One who writes what is mostly
-    /// read would keep the readers of a whole batch out, and goes last.
-    fn of_transaction(&self, table: &AccessTable, transaction: TransactionIndex) -> (u64, u64) {
-        let (mut first, mut second) = (0, 0);
-        for access in table.accesses(transaction) {
-            let account = access.account().index();
-            let heat = self.writers[account];
-            if access.is_write() && self.readers[account] > heat {
-                return (0, 0);
-            }
-            if heat > first {
-                second = first;
-                first = heat;
-            } else {
-                second = second.max(heat);
-            }
-        }
-        (first, second)
-    }
-
-    fn take(&mut self, table: &AccessTable, transaction: TransactionIndex) {
-        let cost = table.cost(transaction);
-        for access in table.accesses(transaction) {
-            let side = if access.is_write() {
-                &mut self.writers
-            } else {
-                &mut self.readers
-            };
-            let sum = &mut side[access.account().index()];
-            *sum = sum.saturating_sub(cost);
-        }
-    }
-}
-
-const NOBODY: u32 = u32::MAX;
-/// Readers in several lanes.
-const SEVERAL: u32 = u32::MAX - 1;
-
-/// Which lanes use an account in the current batch.
-#[derive(Clone, Copy)]
-struct Owner {
-    batch: u32,
-    writer: u32,
-    reader: u32,
+/// What room a lane has in a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Its part of the work left; then all lanes are cut to one length.
+    Level,
+    /// This part of what the work left needs at least.
+    Short(u64),
 }
 
 struct Attempt<'a> {
     table: &'a AccessTable,
     request: &'a PlanRequest,
-    /// A batch is at most this part of the work left.
-    share: u64,
+    shape: Shape,
     heat: Heat,
     work: u64,
-    owners: Vec<Owner>,
-    lengths: LaneLengths,
-    lanes: Vec<Vec<TransactionIndex>>,
+    /// A lane's greatest length, and in a level batch the most that it claims of busy accounts.
+    room: u64,
+    /// By lane: what its accounts bring along in a level batch, its length in a short one.
+    claimed: LaneLengths,
+    lanes: Vec<LaneInWork>,
+    /// How much of its room a lane may claim with busy accounts, in eighths.
+    busy_eighths: u64,
+}
+
+#[derive(Clone, Default)]
+struct LaneInWork {
+    transactions: Vec<TransactionIndex>,
+    length: u64,
+    /// What its busy accounts bring along, scaled.
+    busy: u64,
+}
+
+/// Where a transaction can go, and what its accounts bring along that nobody had claimed, scaled.
+struct Offer {
+    lane: u32,
+    claim: u64,
+    busy: u64,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(table: &'a AccessTable, request: &'a PlanRequest, heat: Heat, share: u64) -> Self {
-        let nobody = Owner {
-            batch: NOBODY,
-            writer: NOBODY,
-            reader: NOBODY,
-        };
+    fn new(table: &'a AccessTable, request: &'a PlanRequest, heat: Heat, shape: Shape) -> Self {
         Self {
             table,
             request,
-            share,
+            shape,
             heat,
             work: table.total_cost(),
-            owners: vec![nobody; table.account_count()],
-            lengths: LaneLengths::new(request.workers.get() as usize),
+            room: 0,
+            claimed: LaneLengths::new(request.workers.get() as usize),
             lanes: Vec::new(),
+            busy_eighths: BUSY_EIGHTHS_FIRST,
         }
     }
 
@@ -182,120 +142,214 @@ impl<'a> Attempt<'a> {
         let mut builder = PlanBuilder::with_capacity(self.table.transaction_count());
         let mut left: Vec<TransactionIndex> = self.table.transactions().collect();
         let barrier = self.request.costs.barrier;
+        let shortest = barrier.saturating_mul(BARRIERS_PER_BATCH_MIN);
         let mut now = 0_u64;
         for batch in 0.. {
-            let bound = self.sort(&mut left);
-            let end = now.saturating_add(bound);
-            if end > limit {
+            let bound = self.sort(batch, &mut left);
+            if now.saturating_add(bound) > limit {
                 return None;
             }
             if left.is_empty() {
                 break;
             }
-            let shortest = bound.min(barrier.saturating_mul(BARRIERS_PER_BATCH_MIN));
-            self.place_batch(batch, &mut left, bound.div_ceil(self.share).max(shortest));
-            now = now
-                .saturating_add(self.lengths.longest())
-                .saturating_add(barrier);
+            if batch > 0 {
+                now = now.saturating_add(barrier);
+            }
+            self.room = match self.shape {
+                Shape::Level => bound,
+                Shape::Short(part) => bound.div_ceil(part).max(bound.min(shortest)),
+            };
+            self.claimed.clear();
+            left.retain(|&transaction| !self.place(batch, transaction));
+            if self.shape == Shape::Level {
+                self.cut(shortest, &mut left);
+            }
+            let longest = self.lanes.iter().map(|lane| lane.length).max();
+            now = now.saturating_add(longest.unwrap_or(0));
             self.emit(&mut builder);
         }
         Some((builder.finish(), now))
     }
 
-    /// Sorts what is left by falling heat and returns what it needs at least.
-    fn sort(&self, left: &mut [TransactionIndex]) -> u64 {
-        let mut hottest = 0;
+    /// Sorts what is left by falling work on the busiest account, then on the second-busiest, notes
+    /// what the accounts bring along, and returns what all of it needs at least.
+    ///
+    /// Readers of an account overlap, so only writers make it busy. One who writes what is mostly
+    /// read would keep the readers of a whole batch out, and goes last.
+    fn sort(&mut self, batch: u32, left: &mut [TransactionIndex]) -> u64 {
+        let (mut hottest, mut longest) = (0, 0);
         let mut pairs = Vec::with_capacity(left.len());
         for &transaction in &*left {
-            let heat = self.heat.of_transaction(self.table, transaction);
-            hottest = hottest.max(heat.0).max(self.table.cost(transaction));
-            pairs.push(heat);
+            let (mut first, mut second, mut busiest) = (0, 0, None);
+            let mut goes_last = false;
+            for access in self.table.accesses(transaction) {
+                let index = access.account().index();
+                let account = &self.heat.accounts[index];
+                goes_last |= access.is_write() && account.readers > account.writers;
+                if account.writers > first {
+                    second = first;
+                    first = account.writers;
+                    busiest = Some(index);
+                } else {
+                    second = second.max(account.writers);
+                }
+            }
+            let cost = self.table.cost(transaction);
+            longest = longest.max(cost);
+            hottest = hottest.max(first);
+            pairs.push(if goes_last {
+                (0, 0)
+            } else {
+                (u64::from(first), u64::from(second))
+            });
+            if let Some(index) = busiest {
+                let cost = self.heat.scaled(cost);
+                let account = &mut self.heat.accounts[index];
+                account.enter(batch);
+                account.load = account.load.saturating_add(cost);
+            }
         }
         sort_by_falling(left, &pairs);
-        hottest.max(self.work.div_ceil(u64::from(self.request.workers.get())))
+        let needed = longest.max(self.heat.unscaled(hottest));
+        needed.max(self.work.div_ceil(u64::from(self.request.workers.get())))
     }
 
-    /// Places what it can in a batch of the given length; what it cannot stays in `left`.
-    fn place_batch(&mut self, batch: u32, left: &mut Vec<TransactionIndex>, length: u64) {
-        self.lengths.clear();
-        left.retain(|&transaction| {
-            let Some(lane) = self.lane_for(batch, transaction, length) else {
-                return true;
-            };
-            self.place(batch, lane, transaction);
-            false
-        });
+    /// Places a transaction in the batch if it can.
+    fn place(&mut self, batch: u32, transaction: TransactionIndex) -> bool {
+        let Some(Offer { lane, claim, busy }) = self.offer(batch, transaction) else {
+            return false;
+        };
+        let cost = self.table.cost(transaction);
+        let scaled = self.heat.scaled(cost);
+        for &access in self.table.accesses(transaction) {
+            let account = &mut self.heat.accounts[access.account().index()];
+            account.enter(batch);
+            if access.is_write() {
+                account.writer = lane;
+            } else if account.reader == NOBODY {
+                account.reader = lane;
+            } else if account.reader != lane {
+                account.reader = SEVERAL;
+            }
+            let sum = account.side(access);
+            *sum = sum.saturating_sub(scaled);
+        }
+        self.work = self.work.saturating_sub(cost);
+        self.claimed.add(
+            lane,
+            if self.shape == Shape::Level {
+                claim
+            } else {
+                cost
+            },
+        );
+        let lane = self.lane(lane);
+        lane.length = lane.length.saturating_add(cost);
+        lane.busy = lane.busy.saturating_add(busy);
+        lane.transactions.push(transaction);
+        true
     }
 
     /// The lane to which a transaction can go in this batch.
-    fn lane_for(&mut self, batch: u32, transaction: TransactionIndex, length: u64) -> Option<u32> {
-        let mut lane = NOBODY;
+    fn offer(&mut self, batch: u32, transaction: TransactionIndex) -> Option<Offer> {
+        let (mut lane, mut claim, mut busy) = (NOBODY, 0_u64, 0_u64);
+        let small = self.heat.scaled(self.room / CLAIM_PART_MIN);
         for access in self.table.accesses(transaction) {
-            let owner = &self.owners[access.account().index()];
-            if owner.batch != batch {
+            let account = &self.heat.accounts[access.account().index()];
+            if account.batch != batch {
                 continue;
             }
             let reader = if access.is_write() {
-                owner.reader
+                account.reader
             } else {
                 NOBODY
             };
-            for owner in [owner.writer, reader] {
+            for owner in [account.writer, reader] {
                 if owner == SEVERAL || (owner != NOBODY && lane != NOBODY && owner != lane) {
                     return None;
                 }
                 lane = if owner == NOBODY { lane } else { owner };
             }
+            if account.writer == NOBODY && account.reader == NOBODY {
+                let load = u64::from(account.load);
+                claim = claim.saturating_add(load);
+                if account.load > small {
+                    busy = busy.saturating_add(load);
+                }
+            }
         }
-        if lane == NOBODY {
-            lane = self.lengths.shortest();
+        let is_new = lane == NOBODY;
+        if is_new {
+            lane = self.claimed.shortest();
         }
-        let before = self.lengths.length(lane);
-        let fits = before == 0 || before.saturating_add(self.table.cost(transaction)) <= length;
-        fits.then_some(lane)
+        let room = self.room;
+        let busy_room = (room >> self.heat.dropped).saturating_mul(self.busy_eighths) / 8;
+        let cost = self.table.cost(transaction);
+        let may_claim = self.shape != Shape::Level || is_new || busy == 0;
+        let in_work = self.lane(lane);
+        let may_claim = may_claim || in_work.busy.saturating_add(busy) <= busy_room;
+        let fits = in_work.length == 0 || in_work.length.saturating_add(cost) <= room;
+        let has_room = fits && may_claim;
+        has_room.then_some(Offer { lane, claim, busy })
     }
 
-    fn place(&mut self, batch: u32, lane: u32, transaction: TransactionIndex) {
-        for access in self.table.accesses(transaction) {
-            let owner = &mut self.owners[access.account().index()];
-            if owner.batch != batch {
-                *owner = Owner {
-                    batch,
-                    writer: NOBODY,
-                    reader: NOBODY,
-                };
-            }
-            if access.is_write() {
-                owner.writer = lane;
-            } else if owner.reader == NOBODY {
-                owner.reader = lane;
-            } else if owner.reader != lane {
-                owner.reader = SEVERAL;
+    fn lane(&mut self, lane: u32) -> &mut LaneInWork {
+        let lane = lane as usize;
+        if self.lanes.len() <= lane {
+            self.lanes.resize_with(lane + 1, LaneInWork::default);
+        }
+        &mut self.lanes[lane]
+    }
+
+    /// Takes the ends of long lanes back, such that the batch does the most work for its time, but
+    /// leaves it no shorter than `shortest`. Where much is taken back, lanes claim less from then
+    /// on.
+    fn cut(&mut self, shortest: u64, left: &mut Vec<TransactionIndex>) {
+        let mut lengths: Vec<u64> = self.lanes.iter().map(|lane| lane.length).collect();
+        lengths.sort_unstable();
+        let barrier = self.request.costs.barrier;
+        let (mut time, mut done, mut shorter) = (0_u128, 0_u128, 0_u128);
+        let longest = lengths.last().copied().unwrap_or(0);
+        let mut end = longest;
+        for (&length, lane_count) in lengths.iter().zip((1..=narrow(lengths.len())).rev()) {
+            let candidate = shorter + u128::from(length) * u128::from(lane_count);
+            let candidate_time = u128::from(length.saturating_add(barrier));
+            shorter += u128::from(length);
+            let is_better = done == 0 || candidate * time > done * candidate_time;
+            if (length >= shortest || lane_count == 1) && is_better {
+                (time, done, end) = (candidate_time, candidate, length);
             }
         }
-        let cost = self.table.cost(transaction);
-        self.heat.take(self.table, transaction);
-        self.work = self.work.saturating_sub(cost);
-        self.lengths.add(lane, cost);
-        if self.lanes.len() <= lane as usize {
-            self.lanes.resize_with(lane as usize + 1, Vec::new);
+        let lane_count = u128::from(narrow(lengths.len()));
+        self.busy_eighths = if shorter * 4 < u128::from(longest) * lane_count * 3 {
+            (self.busy_eighths - 1).max(BUSY_EIGHTHS_MIN)
+        } else {
+            (self.busy_eighths + 1).min(8)
+        };
+        for lane in &mut self.lanes {
+            while lane.length > end
+                && let Some(transaction) = lane.transactions.pop()
+            {
+                let cost = self.table.cost(transaction);
+                lane.length = lane.length.saturating_sub(cost);
+                self.work = self.work.saturating_add(cost);
+                self.heat.put(self.table, transaction);
+                left.push(transaction);
+            }
         }
-        self.lanes[lane as usize].push(transaction);
     }
 
     /// Appends the batch to the plan, the longest lane first.
     fn emit(&mut self, builder: &mut PlanBuilder) {
-        let mut order: Vec<u32> = (0..narrow(self.lengths.lengths.len())).collect();
-        order.sort_by_key(|&lane| std::cmp::Reverse(self.lengths.length(lane)));
+        // A lane may have been opened in vain, or cut to nothing.
+        let mut order: Vec<&mut LaneInWork> = self.lanes.iter_mut().collect();
+        order.sort_by_key(|lane| Reverse(lane.length));
         for lane in order {
-            // A lane may have been opened in vain.
-            let Some(transactions) = self.lanes.get_mut(lane as usize) else {
-                continue;
-            };
-            for transaction in transactions.drain(..) {
+            for transaction in lane.transactions.drain(..) {
                 builder.push(transaction);
             }
             builder.end_lane();
+            (lane.length, lane.busy) = (0, 0);
         }
         builder.end_batch();
     }
