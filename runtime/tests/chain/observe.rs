@@ -236,6 +236,6 @@ fn spans_tell_what_is_going_on() {
     });
     let names = names.0.write();
     for name in ["build", "batch", "commit"] {
-        assert!(names.contains(&name), "{name} is not among {names:?}");
+        assert!(names.contains(&name), "{name} is not among {:?}", *names);
     }
 }
