@@ -8,16 +8,18 @@
 //! Spans (`tracing`) and figures (`metrics`) go to whatever the embedder has installed, and cost
 //! next to nothing if that is nothing. Both tell of time; no result depends on either.
 //!
-//! | Figure | Kind | What |
-//! |---|---|---|
-//! | `lockstep_blocks_total` | counter | by `event`: built, executed, committed, dropped, invalid |
-//! | `lockstep_transactions_total` | counter | of built and executed blocks, by `outcome`: succeeded, failed, refused |
-//! | `lockstep_failures_total` | counter | failed and refused ones, by `rule` |
-//! | `lockstep_batches_total`, `lockstep_lanes_total`, `lockstep_waits_total` | counter | of built and executed plans |
-//! | `lockstep_seconds` | histogram | by `stage`: read, build, execute, commit |
-//! | `lockstep_unfinal_blocks` | gauge | known blocks that are not final, on all forks |
-//! | `lockstep_store_lag_slots` | gauge | slots from the newest committed block to the newest known one |
-//! | `lockstep_missed_notices_total` | counter | committed blocks that a subscriber was not told of |
+//! ```text
+//! lockstep_blocks_total          counter    by event: built, executed, committed, dropped, invalid
+//! lockstep_transactions_total    counter    by outcome: succeeded, failed, refused
+//! lockstep_failures_total        counter    failed and refused transactions, by rule
+//! lockstep_batches_total         counter    of the plans of built and executed blocks;
+//! lockstep_lanes_total           counter      their lanes
+//! lockstep_waits_total           counter      and waits
+//! lockstep_seconds               histogram  by stage: read, build, execute, commit
+//! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
+//! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
+//! lockstep_missed_notices_total  counter    committed blocks that a subscriber was not told of
+//! ```
 
 use std::{
     sync::{
