@@ -2,10 +2,10 @@
 //! that is decided.
 //!
 //! A transaction *only credits* an account if every instruction that names it declares so
-//! ([`AccountKey::is_only_credited`](crate::sanitize::AccountKey)). Such
-//! transactions need no order among themselves as long as none of them can tell how much the
-//! others added. It could tell by two rules: the rent-exempt minimum, which a credit must not
-//! leave an account below, and the limit of 64 bits. So an account is shared if
+//! ([`AccountKey::is_only_credited`](crate::sanitize::AccountKey)). Such transactions need no order
+//! among themselves as long as none of them can tell how much the others added. It could tell by
+//! two rules: the rent-exempt minimum, which a credit must not leave an account below, and the
+//! limit of 64 bits. So an account is shared if
 //!
 //! - many transactions only credit it, and few use it otherwise (its readers then write it);
 //! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]

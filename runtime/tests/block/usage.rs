@@ -15,7 +15,7 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use rand::Rng;
 
 use super::{
-    common::generate::{Shape, World},
+    common::generate::{Shape, World, bundled},
     generate::rng,
 };
 
@@ -172,11 +172,21 @@ fn expected(prepared: &PreparedBlock<'_>) -> (u64, u64, BTreeMap<Address, u64>) 
 
 #[test]
 fn a_verifier_counts_a_whole_block() {
+    check_block(|transactions| transactions.iter().collect());
+}
+
+/// A transaction of a bundle was counted by its rights to the accounts of the whole bundle.
+#[test]
+fn transactions_of_bundles_count_by_themselves() {
+    check_block(|transactions| bundled(transactions, &mut rng(12)));
+}
+
+/// Counts a block with room for exactly what is in it, and with a little less.
+fn check_block(block: impl Fn(&[Vec<u8>]) -> WireBlock) {
     let threads = Threads::new(1).unwrap();
     let (world, parent) = World::new(Shape::FEW);
     let bank = parent.child(parent.slot() + 1, 7);
-    let block = world.block(&mut rng(11), &parent, 200);
-    let block: WireBlock = block.iter().collect();
+    let block = block(&world.block(&mut rng(11), &parent, 200));
     let parsed = ParsedBlock::parse(&block, &threads);
     let prepared = parsed.prepare(&bank, &threads, &RandomState::new());
     let mut prepared = prepared.unwrap();
