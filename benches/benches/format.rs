@@ -207,6 +207,7 @@ fn usage(criterion: &mut Criterion) {
             let mut usage = BlockUsage::new(BlockLimits::MAINNET);
             for (wire, writes) in load.wire.iter().zip(&writes) {
                 let demand = Demand {
+                    transaction_count: 1,
                     compute_units: 450,
                     size: wire.len(),
                     writes,

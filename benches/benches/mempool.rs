@@ -18,7 +18,7 @@ use lockstep_interface::{Account, Address};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::{Bank, Genesis},
-    block::WireBlock,
+    block::{BlockLimits, WireBlock},
     mempool::{BlockRoom, Candidate, Mempool, MempoolLimits, Signatures},
     threads::Threads,
     wire::{MessageBuilder, TransactionConfig},
@@ -79,7 +79,11 @@ fn candidates(bank: &Bank, count: usize, hot: u32) -> Vec<Candidate> {
 }
 
 fn room() -> BlockRoom {
-    BlockRoom::new(60_000_000, 12_000_000, 32 << 20, BLOCK)
+    BlockRoom::new(BlockLimits {
+        account_compute_units_max: 12_000_000,
+        transaction_count_max: BLOCK as u32,
+        ..BlockLimits::MAINNET
+    })
 }
 
 /// A pool that these were submitted to, after so many selections of nothing.
@@ -89,7 +93,10 @@ fn filled(candidates: &[Candidate], limits: MempoolLimits, selections: u64) -> M
         pool.submit(candidate.clone()).expect("there is room");
     }
     for _ in 0..selections {
-        pool.select(&mut BlockRoom::new(0, 0, 0, 0));
+        pool.select(&mut BlockRoom::new(BlockLimits {
+            transaction_count_max: 0,
+            ..BlockLimits::MAINNET
+        }));
     }
     pool
 }

@@ -17,14 +17,17 @@ use lockstep_scheduler::{AccountIndex, Plan, Wait};
 use super::limits::BlockLimits;
 use crate::prepare::PreparedBlock;
 
-/// What one transaction asks of a block.
+/// What a transaction, or a bundle of them, asks of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a, A> {
-    /// Compute units, its limit.
+    /// Transactions: 1, or those of a bundle.
+    pub transaction_count: u32,
+    /// Compute units, its limit; of a bundle the sum of them.
     pub compute_units: u64,
     /// Bytes on the wire, signatures included.
     pub size: usize,
-    /// The accounts that it may write, each once. One that it may only credit is among them.
+    /// The accounts that it may write, each once. One that it may only credit is among them. All
+    /// compute units of a bundle count for each account that one of its transactions may write.
     pub writes: &'a [A],
 }
 
@@ -62,7 +65,7 @@ impl<A: fmt::Display> fmt::Display for Resource<A> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("transaction {transaction} asks for {asked} {resource}, {used} of {limit} are taken")]
 pub struct LimitExceeded<A: fmt::Debug + fmt::Display> {
-    /// The transaction, by its place among those of the block.
+    /// The transaction, or the first of a bundle, by its place among those of the block.
     pub transaction: u32,
     /// What it asks too much of.
     pub resource: Resource<A>,
@@ -127,6 +130,7 @@ impl AccountName for Address {
 /// };
 /// let mut usage = BlockUsage::new(limits);
 /// let demand = Demand {
+///     transaction_count: 1,
 ///     compute_units: 300_000,
 ///     size: 215,
 ///     writes: &[AccountIndex(0), AccountIndex(7)],
@@ -163,7 +167,7 @@ impl<A: AccountName> BlockUsage<A> {
         }
     }
 
-    /// Says whether there is room for a transaction. O(writes).
+    /// Says whether there is room for what is asked. O(writes).
     ///
     /// # Errors
     /// The first limit that does not leave enough: transactions, bytes, compute units, those of
@@ -176,7 +180,7 @@ impl<A: AccountName> BlockUsage<A> {
                 Resource::TransactionCount,
                 u64::from(limits.transaction_count_max),
                 u64::from(self.transaction_count),
-                1,
+                u64::from(demand.transaction_count),
             ),
             (
                 Resource::TransactionBytes,
@@ -210,7 +214,7 @@ impl<A: AccountName> BlockUsage<A> {
         Ok(())
     }
 
-    /// Takes a transaction in, or changes nothing. O(writes).
+    /// Takes all of it in, or changes nothing. O(writes).
     ///
     /// # Errors
     /// Those of [`BlockUsage::check`].
@@ -220,7 +224,8 @@ impl<A: AccountName> BlockUsage<A> {
         let add = |used: u64, asked: u64| used.checked_add(asked).expect(REASON);
         self.compute_units = add(self.compute_units, demand.compute_units);
         self.transaction_bytes = add(self.transaction_bytes, demand.size as u64);
-        self.transaction_count = self.transaction_count.checked_add(1).expect(REASON);
+        let count = self.transaction_count;
+        self.transaction_count = count.checked_add(demand.transaction_count).expect(REASON);
         for account in demand.writes {
             let units = account.units_mut(&mut self.units);
             *units = add(*units, demand.compute_units);
@@ -303,6 +308,7 @@ impl BlockUsage<AccountIndex> {
                     .map(|(_, access)| access.account()),
             );
             let admitted = self.admit(&Demand {
+                transaction_count: 1,
                 compute_units: transaction.budget.compute_unit_limit.into(),
                 size: transaction.view.bytes().len(),
                 writes: &writes,

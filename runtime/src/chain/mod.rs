@@ -25,6 +25,7 @@ mod forks;
 mod log;
 mod observe;
 mod open;
+mod pool;
 mod simulate;
 pub mod snapshot;
 mod source;
@@ -47,6 +48,7 @@ pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Ro
 pub use execute::{ExecutedBlock, ReadBlock};
 pub use log::logged_block;
 pub use observe::{CommittedBlock, Subscription};
+pub use pool::{PoolSource, Settled};
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
 pub use view::{View, ViewError};

@@ -101,8 +101,8 @@ pub struct Fairness {
 }
 
 impl MempoolLimits {
-    /// Limits for blocks of Solana's size, 60 M compute units of which 12 M may write one account:
-    /// a quarter of either goes to the aged first.
+    /// Limits for blocks of Solana's size, 60 M compute units of which 24 M may write one account:
+    /// a quarter of the block, an eighth for one account, goes to the aged first.
     pub const STANDARD: Self = Self {
         bytes: 256 << 20,
         candidates: 100_000,
@@ -146,7 +146,8 @@ pub struct Accepted {
 /// # use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 /// # use lockstep_interface::{Account, Address};
 /// # use lockstep_programs::{builtin_programs, system::instruction::transfer};
-/// # use lockstep_runtime::{bank::Genesis, block::WireBlock, threads::Threads};
+/// # use lockstep_runtime::{bank::Genesis, threads::Threads};
+/// # use lockstep_runtime::block::{BlockLimits, WireBlock};
 /// # use lockstep_runtime::{verify::Verifier, wire::MessageBuilder, mempool::*};
 /// # let key = SigningKey::from([1; 32]);
 /// # let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());
@@ -167,9 +168,7 @@ pub struct Accepted {
 /// assert_eq!(results[1].as_ref().err(), Some(&Rejection::Duplicate));
 /// assert!(matches!(results[2], Err(Rejection::Malformed(_))));
 ///
-/// // 60 M compute units, 12 M for each account, 32 MiB, 10,000 transactions.
-/// let mut room = BlockRoom::new(60_000_000, 12_000_000, 32 << 20, 10_000);
-/// let selection = pool.select(&mut room);
+/// let selection = pool.select(&mut BlockRoom::new(BlockLimits::MAINNET));
 /// let wire = selection.to_block();
 /// assert_eq!(wire.get(0), Some(&bytes[..]));
 /// pool.forget(selection.taken.iter().flat_map(|candidate| candidate.message_hashes()));

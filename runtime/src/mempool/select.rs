@@ -27,7 +27,7 @@ use super::{
     crowds::{OPEN, QueueNumber},
     priority::Arrival,
 };
-use crate::block::WireBlock;
+use crate::block::{BlockLimits, BlockUsage, Demand, WireBlock};
 
 /// Candidates of the open queue that may find no room, besides as many as were taken from it.
 const OPEN_MISSES_MAX: u32 = 1_024;
@@ -54,62 +54,39 @@ pub trait Room {
     fn offer(&mut self, candidate: &Candidate) -> Verdict;
 }
 
-/// A room with limits on declared compute units, in all and for each written account, and on
-/// bytes and number of transactions. Solana's rules are of this kind (`MAX_BLOCK_UNITS`,
-/// `MAX_WRITABLE_ACCOUNT_UNITS`).
+/// What a block's limits leave, counted as its builder and its verifiers do.
+///
+/// A bundle asks for all its transactions together, so that it may be passed over where its
+/// transactions one by one would not be, never the other way round.
 #[derive(Debug)]
-pub struct BlockRoom {
-    compute_units: u64,
-    account_compute_units: u64,
-    bytes: usize,
-    transactions: usize,
-    /// For look-up only.
-    used: HashMap<Address, u64, RandomState>,
-}
+pub struct BlockRoom(BlockUsage<Address>);
 
 impl BlockRoom {
-    /// Room for so many compute units, of which so many may write one account, so many bytes and
-    /// so many transactions.
-    pub fn new(
-        compute_units: u64,
-        account_compute_units: u64,
-        bytes: usize,
-        transactions: usize,
-    ) -> Self {
-        Self {
-            compute_units,
-            account_compute_units,
-            bytes,
-            transactions,
-            used: HashMap::default(),
-        }
+    /// An empty block under these limits. That on waits is the planner's.
+    pub fn new(limits: BlockLimits) -> Self {
+        Self(BlockUsage::new(limits))
     }
 }
 
 impl Room for BlockRoom {
     fn offer(&mut self, candidate: &Candidate) -> Verdict {
-        if self.transactions == 0 || self.compute_units == 0 {
+        let (usage, limits) = (&self.0, self.0.limits());
+        if usage.transaction_count() >= limits.transaction_count_max
+            || usage.compute_units() >= limits.compute_units_max
+        {
             return Verdict::Full;
         }
-        let units = candidate.compute_units();
-        let (size, count) = (candidate.size(), candidate.transactions().len());
-        let is_small =
-            units <= self.compute_units && size <= self.bytes && count <= self.transactions;
-        let has_room = |address: &Address| {
-            let used = self.used.get(address).copied().unwrap_or(0);
-            used.saturating_add(units) <= self.account_compute_units
+        let count = u32::try_from(candidate.transactions().len());
+        let demand = Demand {
+            transaction_count: count.expect("a bundle is small"),
+            compute_units: candidate.compute_units(),
+            size: candidate.size(),
+            writes: candidate.written(),
         };
-        if !is_small || !candidate.written().iter().all(has_room) {
-            return Verdict::Passed;
+        match self.0.admit(&demand) {
+            Ok(()) => Verdict::Taken,
+            Err(_) => Verdict::Passed,
         }
-        self.compute_units = self.compute_units.saturating_sub(units);
-        self.bytes = self.bytes.saturating_sub(size);
-        self.transactions = self.transactions.saturating_sub(count);
-        for address in candidate.written() {
-            let used = self.used.entry(*address).or_default();
-            *used = used.saturating_add(units);
-        }
-        Verdict::Taken
     }
 }
 

@@ -38,6 +38,7 @@ fn check(demands: &[(u64, usize, &[u32])], resource: Resource<AccountIndex>, num
     for (place, &(compute_units, size, writes)) in demands.iter().enumerate() {
         let writes: Vec<AccountIndex> = writes.iter().copied().map(account).collect();
         let demand = Demand {
+            transaction_count: 1,
             compute_units,
             size,
             writes: &writes,
@@ -110,6 +111,32 @@ fn waits_are_counted() {
     assert_eq!(error.to_string(), message);
 }
 
+/// A bundle is as many transactions as it has, and none of them is in if not all are.
+#[test]
+fn a_bundle_is_counted_whole() {
+    let mut usage = BlockUsage::new(BlockLimits {
+        transaction_count_max: 4,
+        ..BlockLimits::UNLIMITED
+    });
+    let bundle = Demand {
+        transaction_count: 3,
+        compute_units: 30,
+        size: 300,
+        writes: &[account(0), account(1)],
+    };
+    assert_eq!(usage.admit(&bundle), Ok(()));
+    let error = usage.admit(&bundle).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "transaction 3 asks for 3 places, 3 of 4 are taken"
+    );
+    assert_eq!(
+        (usage.transaction_count(), usage.transaction_bytes()),
+        (3, 300)
+    );
+    assert_eq!(usage.account_compute_units(account(1)), 30);
+}
+
 proptest! {
     /// By number, by address, and from scratch each time.
     #[test]
@@ -123,8 +150,11 @@ proptest! {
             let writes: Vec<_> = (0..4).filter(|_| rng.random_bool(0.4)).map(account).collect();
             let addresses: Vec<Address> = writes.iter().map(address).collect();
             let (compute_units, size) = (rng.random_range(0..400), rng.random_range(1..300));
-            let found = numbered.admit(&Demand { compute_units, size, writes: &writes });
-            let same = addressed.admit(&Demand { compute_units, size, writes: &addresses });
+            let transaction_count = 1;
+            let by_number = Demand { transaction_count, compute_units, size, writes: &writes };
+            let by_address = Demand { transaction_count, compute_units, size, writes: &addresses };
+            let found = numbered.admit(&by_number);
+            let same = addressed.admit(&by_address);
             prop_assert_eq!(found.is_ok(), same.is_ok());
 
             let mut all = taken.clone();

@@ -25,6 +25,7 @@ mod crash;
 mod faults;
 mod forks;
 mod observe;
+mod pool;
 mod reopen;
 mod simulate;
 mod steps;

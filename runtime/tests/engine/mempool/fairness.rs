@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_interface::{Address, Hash};
-use lockstep_runtime::mempool::{
-    BlockRoom, Candidate, Fairness, Mempool, MempoolLimits, Room, Verdict,
+use lockstep_runtime::{
+    block::BlockLimits,
+    mempool::{BlockRoom, Candidate, Fairness, Mempool, MempoolLimits, Room, Verdict},
 };
 use proptest::prelude::*;
 
@@ -118,7 +119,11 @@ fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, us
         }
         let units = u64::from(UNITS);
         let (room, one) = (load.room * units, load.room_for_one * units);
-        let selection = pool.select(&mut BlockRoom::new(room, one, usize::MAX, usize::MAX));
+        let selection = pool.select(&mut BlockRoom::new(BlockLimits {
+            compute_units_max: room,
+            account_compute_units_max: one,
+            ..BlockLimits::UNLIMITED
+        }));
         assert!(selection.unfit.is_empty());
         let chosen = names(&selection.taken);
         for hash in &chosen {
@@ -190,7 +195,10 @@ fn a_long_line_is_left_alone() {
         let candidate = candidate.expect("the payments keep all rules");
         pool.submit(candidate).expect("there is room for all");
     }
-    let room = BlockRoom::new(u64::MAX, 5 * u64::from(UNITS), usize::MAX, usize::MAX);
+    let room = BlockRoom::new(BlockLimits {
+        account_compute_units_max: 5 * u64::from(UNITS),
+        ..BlockLimits::UNLIMITED
+    });
     let mut room = Counting(room, 0);
     let selection = pool.select(&mut room);
     let is_hot = |candidate: &&_| Candidate::written(candidate).contains(&target(0));

@@ -6,6 +6,7 @@ use std::{cmp::Reverse, sync::Arc};
 use lockstep_interface::{Address, Hash, sysvar::RecentBlockhash};
 use lockstep_runtime::{
     bank::BlockhashQueue,
+    block::BlockLimits,
     mempool::{
         BlockRoom, Candidate, Fairness, Mempool, MempoolLimits, Priority, Rejection, Room, Verdict,
     },
@@ -241,12 +242,7 @@ enum Call {
     Submit(Vec<Payment>),
     /// The candidate of an earlier call once more.
     Repeat(prop::sample::Index),
-    Select {
-        compute_units: u64,
-        account_compute_units: u64,
-        bytes: usize,
-        count: usize,
-    },
+    Select(BlockLimits),
     /// Gives back about so many of what was taken last.
     GiveBack(usize),
     /// Forgets so many of what was taken first, and one that was not taken.
@@ -290,13 +286,14 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         20 => vec(payment(), 1..4).prop_map(Call::Submit),
         1 => index().prop_map(Call::Repeat),
-        3 => (1..20u64, 1..10u64, 0..9usize, 0..9usize).prop_map(|(units, account, size, count)| {
-            Call::Select {
-                compute_units: units * 1_000,
-                account_compute_units: account * 1_000,
-                bytes: size * 400,
-                count,
-            }
+        3 => (1..20u64, 1..10u64, 0..9u64, 0..9u32).prop_map(|(units, account, size, count)| {
+            Call::Select(BlockLimits {
+                compute_units_max: units * 1_000,
+                account_compute_units_max: account * 1_000,
+                transaction_bytes_max: size * 400,
+                transaction_count_max: count,
+                ..BlockLimits::UNLIMITED
+            })
         }),
         1 => (0..9usize).prop_map(Call::GiveBack),
         2 => (0..9usize, index()).prop_map(|(count, other)| Call::Forget(count, other)),
@@ -329,17 +326,10 @@ fn check(calls: &[Call]) {
                 let found = found.map(|accepted| names(&accepted.evicted));
                 assert_eq!(found, model.submit(candidate));
             }
-            Call::Select {
-                compute_units,
-                account_compute_units,
-                bytes,
-                count,
-            } => {
-                let room =
-                    || BlockRoom::new(*compute_units, *account_compute_units, *bytes, *count);
-                let found = pool.select(&mut room());
+            Call::Select(limits) => {
+                let found = pool.select(&mut BlockRoom::new(*limits));
                 let hashes = (names(&found.taken), found.aged_count, names(&found.unfit));
-                assert_eq!(hashes, model.select(&mut room()));
+                assert_eq!(hashes, model.select(&mut BlockRoom::new(*limits)));
                 taken.extend(found.taken);
             }
             Call::GiveBack(count) => {

@@ -4,7 +4,7 @@ use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_interface::{Address, Hash, TransactionError, nonce::durable_nonce};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
-    block::WireBlock,
+    block::{BlockLimits, WireBlock},
     mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection, Signatures},
     threads::Threads,
     verify::Verifier,
@@ -99,9 +99,7 @@ fn a_full_pool_says_what_there_is_to_beat() {
     assert_eq!(submit(&mut pool, 5, 1_001), Ok(vec![second]));
 
     // What is taken cannot be evicted, and whatever comes cannot beat it.
-    let taken = pool
-        .select(&mut BlockRoom::new(9_000, 9_000, 9_000, 9))
-        .taken;
+    let taken = pool.select(&mut BlockRoom::new(BlockLimits::MAINNET)).taken;
     assert_eq!(taken.len(), 3);
     let full = Rejection::Full {
         priority: Priority::of(15_000, 1_000),
@@ -183,7 +181,12 @@ fn a_bundle_is_one_candidate() {
     let member = pool.submit(good(&bank, &payments[1]));
     assert_eq!(member.err(), Some(Rejection::Duplicate));
     // There is no room for all of it, so there is for none of it.
-    let mut room = |count| pool.select(&mut BlockRoom::new(u64::MAX, u64::MAX, 9_000, count));
+    let mut room = |count| {
+        pool.select(&mut BlockRoom::new(BlockLimits {
+            transaction_count_max: count,
+            ..BlockLimits::UNLIMITED
+        }))
+    };
     let selection = room(2);
     assert_eq!(names(&selection.taken), [name(&alone)]);
     let block = room(3).to_block();
