@@ -13,7 +13,7 @@ use lockstep_interface::{
     Account, Address, Environment, InstructionError, InvokeContext, Program, Rent, RuleSet,
     Sysvars,
     address::program_ids,
-    context::{AccountSlot, TransactionContext},
+    context::{AccountSlot, Scratch, TransactionContext},
 };
 use lockstep_programs::{
     builtin_programs, system,
@@ -136,34 +136,31 @@ fn bench(criterion: &mut Criterion, name: &str, call: Call) {
         executable: true,
         ..Account::default()
     };
-    let mut context = TransactionContext::new(&environment);
+    let mut scratch = Some(Scratch::default());
     let indices: Vec<u8> = (0u8..).take(call.accounts.len()).collect();
     let program_index = indices.last().map_or(0, |last| last.saturating_add(1));
-    let mut held: Vec<Account> = Vec::new();
-    for (_, account, _, is_writable) in &call.accounts {
-        held.extend(is_writable.then(|| account.clone()));
-    }
+    let accounts = call.accounts.iter();
+    let mut held: Vec<Account> = accounts.map(|(_, account, _, _)| account.clone()).collect();
     criterion.bench_function(name, |bencher| {
         bencher.iter(|| {
+            let used = scratch.take().unwrap_or_default();
+            let mut context = TransactionContext::with_scratch(&environment, used);
             context.begin(1_400_000, false);
-            let mut owned = held.drain(..);
-            for (address, account, is_signer, is_writable) in &call.accounts {
+            for ((address, _, is_signer, is_writable), account) in
+                call.accounts.iter().zip(&mut held)
+            {
                 context.push(match is_writable {
-                    true => {
-                        let account = owned.next().expect("each iteration gives them back");
-                        AccountSlot::owned(address, account, *is_signer)
-                    }
+                    true => AccountSlot::owned(address, account, *is_signer),
                     false => AccountSlot::shared(address, account, *is_signer),
                 });
             }
-            drop(owned);
             context.push(AccountSlot::shared(&call.program, &program, false));
             if !call.data.is_empty() {
                 let data = black_box(&call.data);
                 let result = context.process_instruction(0, program_index, &indices, data);
                 assert_eq!(result, Ok(()));
             }
-            held.extend(context.drain().filter_map(AccountSlot::into_account));
+            scratch = Some(context.into_scratch());
         });
     });
 }

@@ -119,15 +119,14 @@ impl Ledger {
             rights.1 |= meta.is_writable;
         }
         named.entry(instruction.program).or_default();
-        let before: BTreeMap<_, _> = named.keys().map(|key| (*key, self.get(key))).collect();
+        let mut after: Vec<Account> = named.keys().map(|key| self.get(key)).collect();
 
         let mut context = TransactionContext::new(&self.environment);
         context.begin(self.compute_units, true);
         context.set_instructions(&instructions);
-        for (address, (is_signer, is_writable)) in &named {
-            let account = &before[address];
+        for ((address, (is_signer, is_writable)), account) in named.iter().zip(&mut after) {
             context.push(if *is_writable {
-                AccountSlot::owned(address, account.clone(), *is_signer)
+                AccountSlot::owned(address, account, *is_signer)
             } else {
                 AccountSlot::shared(address, account, *is_signer)
             });
@@ -150,7 +149,7 @@ impl Ledger {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let after: Vec<_> = context.drain().map(|slot| slot.account().clone()).collect();
+        drop(context);
         self.accounts.extend(named.into_keys().zip(after));
         result
     }

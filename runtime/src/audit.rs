@@ -266,7 +266,7 @@ fn kind(
     used: AccountUse,
 ) -> (FindingKind, Option<usize>) {
     let accesses = prepared.table().accesses(index);
-    let view = &prepared.transactions()[index.0 as usize].view;
+    let view = &prepared.transaction(index).view;
     let mut instructions = view.instructions();
     let named = instructions.find_map(|instruction| {
         let mut accounts = instruction.accounts.iter();

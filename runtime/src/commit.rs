@@ -57,23 +57,32 @@ impl WriteSet {
     /// # Errors
     /// If the store fails.
     pub fn from_serial(bank: &Bank, executed: SerialBlock) -> Result<Self, StoreError> {
-        Self::with_sysvars(bank, executed.changes, executed.outcomes)
+        Self::with_sysvars(bank, executed.changes.into_iter(), executed.outcomes)
     }
 
     /// Adds the sysvar accounts that this block shows differently from its parent. No transaction
     /// can have written them.
     fn with_sysvars(
         bank: &Bank,
-        mut changes: Vec<Change>,
+        written: impl ExactSizeIterator<Item = Change>,
         outcomes: Vec<Outcome>,
     ) -> Result<Self, StoreError> {
+        let mut sysvars = Vec::new();
         for (address, account) in bank.sysvar_accounts() {
             if bank.parent().get(address)?.as_ref() != Some(account) {
-                let place = changes.binary_search_by(|(key, _)| key.cmp(address));
-                let place = place.expect_err("sysvars cannot be written by transactions");
-                changes.insert(place, (*address, account.clone()));
+                sysvars.push((*address, account.clone()));
             }
         }
+        let mut changes = Vec::with_capacity(written.len().saturating_add(sysvars.len()));
+        let mut sysvars = sysvars.into_iter().peekable();
+        for change in written {
+            while let Some(sysvar) = sysvars.next_if(|(address, _)| *address <= change.0) {
+                assert!(sysvar.0 < change.0, "a transaction has written a sysvar");
+                changes.push(sysvar);
+            }
+            changes.push(change);
+        }
+        changes.extend(sysvars);
         Ok(Self { changes, outcomes })
     }
 
@@ -89,7 +98,7 @@ impl WriteSet {
 
     /// Kind and compute units of each included transaction.
     fn used(&self, block: &PreparedBlock<'_>) -> Vec<(CostKind, u64)> {
-        let transactions = block.transactions().iter().zip(&self.outcomes);
+        let transactions = block.transactions().zip(&self.outcomes);
         let used = transactions.filter_map(|(transaction, outcome)| {
             let receipt = outcome.receipt()?;
             Some((transaction.kind, receipt.compute_units))
@@ -118,7 +127,7 @@ impl WriteSet {
             },
         );
         let mut processed = block.take_processed();
-        for (transaction, outcome) in block.transactions().iter().zip(&self.outcomes) {
+        for (transaction, outcome) in block.transactions().zip(&self.outcomes) {
             if matches!(outcome, Outcome::Refused(_)) {
                 processed.remove(transaction);
             }
@@ -159,8 +168,7 @@ impl WriteSet {
             ..BlockRoots::default()
         };
         if let Some(seal) = seal {
-            let hash =
-                |index: &TransactionIndex| block.transactions()[index.0 as usize].message_hash;
+            let hash = |index: &TransactionIndex| block.transaction(*index).message_hash;
             let hashes: Vec<Hash> = seal.order.iter().map(hash).collect();
             roots.transaction_root = transaction_root(&hashes, threads);
             roots.plan_digest = seal.plan_digest;
@@ -178,22 +186,21 @@ pub struct BlockReceipts {
 
 impl BlockReceipts {
     fn new(block: &PreparedBlock<'_>, outcomes: Vec<Outcome>) -> Self {
-        let mut results: Vec<Option<Result<Receipt, Refusal>>> = vec![None; block.wire_count()];
-        for (position, refusal) in block.refused() {
-            results[*position as usize] = Some(Err(refusal.clone()));
-        }
-        for (transaction, outcome) in block.transactions().iter().zip(outcomes) {
-            results[transaction.position as usize] = Some(match outcome {
+        let mut refused = block.refused().iter().peekable();
+        let mut results = Vec::with_capacity(block.wire_count());
+        for (transaction, outcome) in block.transactions().zip(outcomes) {
+            let before = std::iter::from_fn(|| {
+                refused.next_if(|(position, _)| *position < transaction.position)
+            });
+            results.extend(before.map(|(_, refusal)| Err(refusal.clone())));
+            results.push(match outcome {
                 Outcome::Included(receipt) => Ok(receipt),
                 Outcome::Refused(error) => Err(Refusal::Rule(error)),
             });
         }
-        let known = results
-            .into_iter()
-            .map(|result| result.expect("refused or executed"));
-        Self {
-            results: known.collect(),
-        }
+        results.extend(refused.map(|(_, refusal)| Err(refusal.clone())));
+        assert_eq!(results.len(), block.wire_count(), "refused or executed");
+        Self { results }
     }
 
     /// Receipt or refusal of each transaction, by position in the wire block.

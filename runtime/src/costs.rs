@@ -11,16 +11,13 @@
 //!
 //! Estimates shape plans and nothing else. A wrong one may cost time.
 
-use lockstep_interface::{Hash, address::program_ids};
+use lockstep_interface::{Address, Hash, address::program_ids};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    limits::{COST_KINDS_MAX, TRANSACTION_COST},
-    wire::TransactionView,
-};
+use crate::limits::{COST_KINDS_MAX, TRANSACTION_COST};
 
 /// Bytes of instruction data that tell instructions of a program apart, at most.
-const TAG_SIZE_MAX: usize = 8;
+const TAG_SIZE: usize = 8;
 /// A kind that occurs once is remembered for about this many blocks, half of them at full weight.
 const WEIGHT_OF_ONE: u64 = 16;
 
@@ -30,30 +27,31 @@ const WEIGHT_OF_ONE: u64 = 16;
 pub struct CostKind(u64);
 
 impl CostKind {
-    /// The kind of a parsed transaction. O(instructions).
+    /// The kind of a transaction without instructions.
+    pub const NOTHING: Self = Self(0);
+
+    /// The kind of a transaction of this kind with one more instruction, of `program` and with
+    /// `data`.
     ///
-    /// Of the instruction data count the first eight bytes; of System instructions the first four
-    /// and of Compute Budget ones the first, since that is their number and the rest are values.
-    pub fn of(view: &TransactionView<'_>) -> Self {
-        let keys = view.static_keys();
-        let mut kind = 0u64;
-        for instruction in view.instructions() {
-            let key = keys.get(usize::from(instruction.program_index));
-            let program = key.copied().unwrap_or_default();
-            let tag_size = match program {
-                _ if program == program_ids::SYSTEM.to_bytes() => 4,
-                _ if program == program_ids::COMPUTE_BUDGET.to_bytes() => 1,
-                _ => TAG_SIZE_MAX,
-            };
-            for word in program.as_chunks().0 {
-                kind = mix(kind, u64::from_le_bytes(*word));
-            }
-            let mut tag = [0; TAG_SIZE_MAX];
-            let tag_size = tag_size.min(instruction.data.len());
-            tag[..tag_size].copy_from_slice(&instruction.data[..tag_size]);
-            kind = mix(kind, u64::from_le_bytes(tag));
+    /// Of the data count the first eight bytes; of System instructions the first four and of
+    /// Compute Budget ones the first, since that is their number and the rest are values.
+    #[must_use]
+    pub fn and(self, program: &Address, data: &[u8]) -> Self {
+        let mut kind = self.0;
+        for word in program.as_array().as_chunks().0 {
+            kind = mix(kind, u64::from_le_bytes(*word));
         }
-        Self(kind)
+        let tag = data.first_chunk().copied().unwrap_or_else(|| {
+            let mut tag = [0; TAG_SIZE];
+            tag[..data.len()].copy_from_slice(data);
+            tag
+        });
+        let number = match program {
+            _ if *program == program_ids::SYSTEM => u64::from(u32::MAX),
+            _ if *program == program_ids::COMPUTE_BUDGET => u64::from(u8::MAX),
+            _ => u64::MAX,
+        };
+        Self(mix(kind, u64::from_le_bytes(tag) & number))
     }
 }
 

@@ -29,7 +29,7 @@ pub const LOADED_DATA_SIZE_MAX: u32 = 64 * 1024 * 1024;
 pub const LOADED_ACCOUNT_SIZE: u64 = 64;
 /// Bytes counted for each lookup table used, under today's rules
 /// (`ADDRESS_LOOKUP_TABLE_BASE_SIZE`, SIMD-0186).
-pub const LOADED_TABLE_SIZE: u64 = 8_248;
+pub const LOADED_TABLE_SIZE: u32 = 8_248;
 /// Micro-lamports of a lamport; prices of compute units are in micro-lamports.
 pub const MICRO_LAMPORTS: u128 = 1_000_000;
 /// Blockhashes a transaction may refer to: the newest and 150 before it

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! This is the one tree of the crate, 16 wide over changed accounts, transactions and receipts: a
-//! wide tree takes half the hashes of a binary one. Nothing at all has the root of 32 zero bytes. A node of one child is a node all
-//! the same, and no leaf is a node, so that no two lists have one root.
+//! wide tree takes half the hashes of a binary one. Nothing at all has the root of 32 zero bytes. A
+//! node of one child is a node all the same, and no leaf is a node, so that no two lists have one
+//! root.
 //!
 //! The first byte of what is hashed keeps the kinds apart:
 //!

@@ -11,13 +11,15 @@
 
 use ahash::RandomState;
 use lockstep_interface::{Address, TransactionError};
-use lockstep_scheduler::{Access, AccessMode, AccessTable, Interner, TransactionIndex};
+use lockstep_scheduler::{Access, AccessMode, AccessTable, CreditSite, Interner, TransactionIndex};
 use lockstep_store::StoreError;
 
 pub(crate) mod bundles;
+mod chunked;
 mod credits;
 
 use bundles::{Bundles, refuse_broken};
+use chunked::Chunked;
 pub use credits::ShareError;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 
@@ -32,8 +34,9 @@ use crate::{
 
 /// Transactions parsed or sanitized by one task.
 const TRANSACTIONS_PER_TASK: usize = 256;
-/// Transactions verified by one task; sums of signatures get cheaper with their length.
-const SIGNATURES_PER_TASK: usize = 1_024;
+/// Chunks of so many transactions verified by one task; sums of signatures get cheaper with their
+/// length.
+const CHUNKS_PER_VERIFICATION: usize = 4;
 
 /// Why a transaction is not part of the block.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -49,7 +52,8 @@ pub enum Refusal {
 /// A block whose bytes have been read.
 #[derive(Debug)]
 pub struct ParsedBlock<'b> {
-    views: Vec<(u32, TransactionView<'b>)>,
+    /// What each task parsed, with positions in the wire block.
+    chunks: Vec<Vec<(u32, TransactionView<'b>)>>,
     refused: Vec<(u32, Refusal)>,
     transaction_count: usize,
     bundles: &'b [BundleRange],
@@ -62,7 +66,7 @@ impl<'b> ParsedBlock<'b> {
         let parts = threads.map_indices(task_count, |task| {
             let start = task.saturating_mul(TRANSACTIONS_PER_TASK);
             let end = start.saturating_add(TRANSACTIONS_PER_TASK).min(block.len());
-            let mut views = Vec::with_capacity(TRANSACTIONS_PER_TASK);
+            let mut views = Vec::with_capacity(end.saturating_sub(start));
             let mut refused = Vec::new();
             for index in start..end {
                 let position = u32::try_from(index).expect("a block has fewer than 2^32");
@@ -74,15 +78,10 @@ impl<'b> ParsedBlock<'b> {
             }
             (views, refused)
         });
-        let mut views = Vec::with_capacity(block.len());
-        let mut refused = Vec::new();
-        for (mut some_views, mut some_refused) in parts {
-            views.append(&mut some_views);
-            refused.append(&mut some_refused);
-        }
+        let (chunks, refused): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         Self {
-            views,
-            refused,
+            chunks,
+            refused: refused.concat(),
             transaction_count: block.len(),
             bundles: block.bundles(),
         }
@@ -90,20 +89,23 @@ impl<'b> ParsedBlock<'b> {
 
     /// Refuses the transactions with a wrong signature (ZIP 215).
     pub fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
-        let verdicts = threads.map_chunks(&self.views, SIGNATURES_PER_TASK, |part| {
-            let views: Vec<TransactionView<'_>> = part.iter().map(|(_, view)| *view).collect();
+        let verdicts = threads.map_chunks(&self.chunks, CHUNKS_PER_VERIFICATION, |chunks| {
+            let views: Vec<TransactionView<'_>> =
+                chunks.iter().flatten().map(|(_, view)| *view).collect();
             verifier.verify(&views)
         });
         let mut verdicts = verdicts.into_iter().flatten();
         let refused = &mut self.refused;
-        self.views.retain(|(position, _)| {
-            let is_right = verdicts.next().expect("one verdict for each view");
-            if !is_right {
-                let refusal = Refusal::Rule(TransactionError::SignatureFailure);
-                refused.push((*position, refusal));
-            }
-            is_right
-        });
+        for chunk in &mut self.chunks {
+            chunk.retain(|(position, _)| {
+                let is_right = verdicts.next().expect("one verdict for each view");
+                if !is_right {
+                    let refusal = Refusal::Rule(TransactionError::SignatureFailure);
+                    refused.push((*position, refusal));
+                }
+                is_right
+            });
+        }
     }
 
     /// What was refused so far, by position, and why.
@@ -121,8 +123,10 @@ impl<'b> ParsedBlock<'b> {
         threads: &Threads,
         hasher: &RandomState,
     ) -> Result<PreparedBlock<'b>, StoreError> {
-        let chunks = threads.map_chunks(&self.views, TRANSACTIONS_PER_TASK, |views| {
-            let mut chunk = SanitizedChunk::default();
+        let chunks = threads.map_indices(self.chunks.len(), |task| {
+            let views = &self.chunks[task];
+            let key_count = views.iter().map(|(_, view)| view.account_count()).sum();
+            let mut chunk = SanitizedChunk::with_capacity(views.len(), key_count);
             for (position, view) in views {
                 chunk.push(*view, *position, bank, hasher)?;
             }
@@ -144,9 +148,12 @@ impl<'b> ParsedBlock<'b> {
 /// A block ready to be planned: sanitized transactions and their accesses by account index.
 #[derive(Debug)]
 pub struct PreparedBlock<'b> {
-    transactions: Vec<SanitizedTransaction<'b>>,
+    transactions: Chunked<SanitizedTransaction<'b>>,
     table: AccessTable,
+    /// The accesses that only credit.
+    credits: Vec<CreditSite>,
     addresses: Vec<Address>,
+    /// In ascending order of positions.
     refused: Vec<(u32, Refusal)>,
     wire_count: usize,
     bundles: Bundles,
@@ -179,35 +186,37 @@ impl<'b> PreparedBlock<'b> {
         }
         refuse_broken(&mut chunks, ranges, &mut processed);
         let numbered = numbered.unwrap_or_else(|| Numbered::new(&chunks, ranges, hasher));
-        let Numbered {
-            table,
-            addresses,
-            bundles,
-        } = numbered;
-        let mut transactions = Vec::with_capacity(table.transaction_count());
-        for mut chunk in chunks {
-            transactions.append(&mut chunk.transactions);
-            refused.extend(
-                chunk
-                    .refused
-                    .into_iter()
-                    .map(|(at, error)| (at, Refusal::Rule(error))),
-            );
+        let mut transactions = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            transactions.push(chunk.transactions);
+            let rules = chunk.refused.into_iter();
+            refused.extend(rules.map(|(at, error)| (at, Refusal::Rule(error))));
         }
+        refused.sort_unstable_by_key(|(position, _)| *position);
         Self {
-            transactions,
-            table,
-            addresses,
+            transactions: Chunked::new(transactions),
+            table: numbered.table,
+            credits: numbered.credits,
+            addresses: numbered.addresses,
             refused,
             wire_count,
-            bundles,
+            bundles: numbered.bundles,
             processed,
         }
     }
 
-    /// The transactions by transaction index.
-    pub fn transactions(&self) -> &[SanitizedTransaction<'b>] {
-        &self.transactions
+    /// The transactions in the order of their indices.
+    pub fn transactions(&self) -> impl Iterator<Item = &SanitizedTransaction<'b>> {
+        self.transactions.iter()
+    }
+
+    /// The transaction with an index. O(log transactions).
+    ///
+    /// # Panics
+    /// If the block has no such transaction.
+    pub fn transaction(&self, index: TransactionIndex) -> &SanitizedTransaction<'b> {
+        let transaction = self.transactions.get(index.0 as usize);
+        transaction.expect("the block has a transaction of this index")
     }
 
     /// The accesses; what planners and the checker work on. The last transaction of a bundle has
@@ -221,7 +230,7 @@ impl<'b> PreparedBlock<'b> {
         &self.addresses
     }
 
-    /// Positions of the transactions refused so far, and why.
+    /// Positions of the transactions refused so far, in ascending order, and why.
     pub fn refused(&self) -> &[(u32, Refusal)] {
         &self.refused
     }
@@ -236,7 +245,7 @@ impl<'b> PreparedBlock<'b> {
         &self,
         index: TransactionIndex,
     ) -> impl Iterator<Item = (Address, bool)> + '_ {
-        let writable = self.transactions[index.0 as usize].rights.writable;
+        let writable = self.transaction(index).writable;
         let accesses = self.accesses(index).iter().enumerate();
         accesses.map(move |(position, access)| {
             let address = self.addresses[access.account().0 as usize];
@@ -280,6 +289,7 @@ fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, 
 /// The accesses of a block by account index, and the addresses behind the indices.
 struct Numbered {
     table: AccessTable,
+    credits: Vec<CreditSite>,
     addresses: Vec<Address>,
     bundles: Bundles,
 }
@@ -289,13 +299,15 @@ impl Numbered {
         let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();
         let access_count = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         let mut table = AccessTable::with_capacity(transaction_count, access_count);
-        let mut interner = Interner::with_hasher(hasher.clone());
+        let mut credits = Vec::with_capacity(transaction_count);
+        let mut interner = Interner::with_capacity(access_count, hasher.clone());
         let mut bundles = Bundles::new(ranges);
         for chunk in chunks {
             let mut start = 0usize;
-            for (transaction, end) in chunk.transactions.iter().zip(&chunk.key_ends) {
+            for (index, (cost, end)) in chunk.costs.iter().zip(&chunk.key_ends).enumerate() {
                 let end = *end as usize;
-                let accesses = chunk.keys[start..end].iter().map(|key| {
+                let keys = &chunk.keys[start..end];
+                let accesses = keys.iter().map(|key| {
                     let mode = if key.is_writable {
                         AccessMode::Write
                     } else {
@@ -303,22 +315,25 @@ impl Numbered {
                     };
                     Access::new(interner.intern(key.address.as_array(), key.hash), mode)
                 });
-                if bundles.is_empty() {
-                    table.push(accesses, transaction.cost);
+                let transaction = if bundles.is_empty() {
+                    table.push(accesses, *cost)
                 } else {
-                    let (position, cost) = (transaction.position, transaction.cost);
-                    bundles.push(&mut table, position, accesses, cost);
-                }
+                    let position = chunk.transactions[index].position;
+                    bundles.push(&mut table, position, accesses, *cost)
+                };
+                let credited = keys
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, key)| key.is_only_credited);
+                credits.extend(credited.map(|(position, _)| (transaction, position)));
                 start = end;
             }
         }
-        let addresses = interner
-            .keys()
-            .iter()
-            .map(|key| Address::new_from_array(*key));
+        let addresses = interner.into_keys().into_iter();
         Self {
             table,
-            addresses: addresses.collect(),
+            credits,
+            addresses: addresses.map(Address::new_from_array).collect(),
             bundles,
         }
     }

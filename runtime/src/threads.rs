@@ -132,15 +132,11 @@ impl Threads {
         }
     }
 
-    /// Sorts by a key, not stably.
-    pub fn sort_by_key<T: Send, K: Ord>(
-        &self,
-        items: &mut [T],
-        key: impl Fn(&T) -> K + Send + Sync,
-    ) {
+    /// Sorts, not stably.
+    pub fn sort<T: Ord + Send>(&self, items: &mut [T]) {
         match &self.pool {
-            Some(pool) => pool.install(|| items.par_sort_unstable_by_key(key)),
-            None => items.sort_unstable_by_key(key),
+            Some(pool) => pool.install(|| items.par_sort_unstable()),
+            None => items.sort_unstable(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     data::Data,
     error::{self, ErrorDescription},
     interface::{Address, Instruction, InstructionError, InvokeContext, context::Rule},
-    set::{AccountSet, Cursor, check_distinct},
+    set::{AccountSet, Cursor, check_distinct, may_collide},
     violation::{Violation, name_account},
 };
 
@@ -132,7 +132,9 @@ fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments>(
     context.consume(compute_units)?;
     let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
     let accounts = A::take(&mut Cursor::new(context))?;
-    check_distinct(context, A::ACCESS)?;
+    if const { may_collide(A::ACCESS) } {
+        check_distinct(context, A::ACCESS)?;
+    }
     accounts.check(context, &first(&args))?;
     handler(&accounts, context, args)?;
     accounts.finish(context)

@@ -231,6 +231,26 @@ impl<'a, A: Account<'a>> AccountSet<'a> for A {
     }
 }
 
+/// True if there may be two writable accounts of which neither may repeat: only then is there
+/// something for [`check_distinct`] to find.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "indices of a list, and an overflow here would not compile"
+)]
+pub(crate) const fn may_collide(access: &[AccountAccess]) -> bool {
+    let mut count = 0;
+    let mut index = 0;
+    while index < access.len() {
+        let entry = access[index];
+        if entry.is_writable && !entry.may_repeat {
+            // The last entry may stand for several accounts.
+            count += if index + 1 == access.len() { 2 } else { 1 };
+        }
+        index += 1;
+    }
+    count > 1
+}
+
 /// Fails if two writable accounts are one and neither may repeat. O(writable accounts squared),
 /// in pointers.
 ///

@@ -102,10 +102,11 @@ impl Default for InstructionRunner {
 /// Runs the instruction and takes what it left, then undoes it if it failed and takes that too.
 fn execute(environment: &Environment, case: &InstructionCase) -> Left {
     let built_in = built_in();
+    let recorded = case.accounts.iter();
+    let mut accounts: Vec<Account> = recorded.map(|recorded| recorded.account.clone()).collect();
     let mut context = TransactionContext::new(environment);
     context.begin(case.cu, false);
-    for recorded in &case.accounts {
-        let account = recorded.account.clone();
+    for (recorded, account) in case.accounts.iter().zip(&mut accounts) {
         context.push(AccountSlot::owned(&recorded.address, account, false));
     }
     let is_program = |recorded: &RecordedAccount| recorded.address == case.program;

@@ -39,12 +39,13 @@ impl Runner {
 
     /// Runs the instruction on these accounts.
     pub fn run(&mut self, accounts: &[(Address, Account)], instruction: &Instruction) -> Left {
+        let mut after = accounts.to_vec();
         let mut context = TransactionContext::new(&self.environment);
         context.begin(1_400_000, false);
-        for (address, account) in accounts {
+        for (address, account) in &mut after {
             let mut named = instruction.accounts.iter();
             let is_signer = named.any(|meta| meta.address == *address && meta.is_signer);
-            context.push(AccountSlot::owned(address, account.clone(), is_signer));
+            context.push(AccountSlot::owned(address, account, is_signer));
         }
         context.push(AccountSlot::shared(
             &program_ids::TOKEN,
@@ -66,12 +67,11 @@ impl Runner {
         if result.is_err() {
             context.undo();
         }
-        let addresses = accounts.iter().map(|(address, _)| *address);
-        let after = context.drain().filter_map(AccountSlot::into_account);
+        drop(context);
         Left {
             result,
             return_data,
-            accounts: addresses.zip(after).collect(),
+            accounts: after,
         }
     }
 }

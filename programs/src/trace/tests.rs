@@ -97,8 +97,8 @@ fn a_change_in_any_account_changes_all_that_are_written() {
     let changes: [fn(&mut Account); 4] = [
         |account| account.lamports -= 1,
         |account| account.lamports += 1 << 40,
-        |account| account.data.make_mut().resize(24, 0),
-        |account| account.data.make_mut().resize(9, 9),
+        |account| account.data.resize(24),
+        |account| account.data = vec![9; 9].into(),
     ];
     for change in changes {
         let mut ledger = ledger();

@@ -94,10 +94,11 @@ fn forge(data: &[u8]) -> Vec<u8> {
     for change in data.chunks_exact(5) {
         let frame = usize::from(change[0]) % frames.len();
         let place = usize::from(u16::from_le_bytes([change[1], change[2]]));
+        let count = frames.len();
         let payload = &mut frames[frame].1;
         match change[4] % 8 {
-            0 if frames.len() > 1 => drop(frames.remove(frame)),
-            1 => frames.insert(frame, frames[place % frames.len()].clone()),
+            0 if count > 1 => drop(frames.remove(frame)),
+            1 => frames.insert(frame, frames[place % count].clone()),
             2 => payload.truncate(place),
             3 => payload.push(change[3]),
             _ if !payload.is_empty() => {

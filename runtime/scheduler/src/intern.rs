@@ -62,9 +62,20 @@ impl Interner {
     /// An empty interner with a given hash: several interners may share the hashes that an
     /// earlier stage computed.
     pub fn with_hasher(hasher: RandomState) -> Self {
+        Self::with_capacity(0, hasher)
+    }
+
+    /// An empty interner with a given hash, and memory for as many addresses.
+    pub fn with_capacity(address_count: usize, hasher: RandomState) -> Self {
+        // At three quarters the table would grow.
+        let slot_count = (address_count.saturating_add(1))
+            .saturating_mul(4)
+            .div_ceil(3)
+            .next_power_of_two()
+            .max(SLOT_COUNT_MIN);
         Self {
-            slots: vec![Slot::default(); SLOT_COUNT_MIN],
-            keys: Vec::new(),
+            slots: vec![Slot::default(); slot_count],
+            keys: Vec::with_capacity(address_count),
             base: 0,
             hasher,
         }
@@ -128,6 +139,11 @@ impl Interner {
     #[inline]
     pub fn keys(&self) -> &[[u8; 32]] {
         &self.keys
+    }
+
+    /// All addresses; the position is the id. Ends the interner.
+    pub fn into_keys(self) -> Vec<[u8; 32]> {
+        self.keys
     }
 
     /// The number of distinct addresses.

@@ -300,8 +300,8 @@ impl BlockUsage<AccountIndex> {
         let mut writes = Vec::new();
         for (index, transaction) in block.table().transactions().zip(block.transactions()) {
             writes.clear();
-            let accesses = block.table().accesses(index).iter().enumerate();
-            let writable = transaction.rights.writable;
+            let accesses = block.accesses(index).iter().enumerate();
+            let writable = transaction.writable;
             writes.extend(
                 accesses
                     .filter(|(position, _)| writable.contains(*position))

@@ -225,7 +225,7 @@ impl Sealed {
         let transactions_in = |order: &[TransactionIndex]| {
             let mut transactions = WireBlock::with_capacity(order.len(), wire.size());
             for index in order {
-                let position = prepared.transactions()[index.0 as usize].position;
+                let position = prepared.transaction(*index).position;
                 let bytes = wire.get(position as usize);
                 transactions.push(bytes.expect("it came from there"));
             }
@@ -279,7 +279,7 @@ impl Sealed {
         bytes[..BlockHeader::SIZE].copy_from_slice(&header.encode());
         let entry = log::encode(bytes, bank.costs());
         let positions = self.seal.order.iter().map(|index| {
-            let transaction = &processed.prepared.transactions()[index.0 as usize];
+            let transaction = processed.prepared.transaction(*index);
             transaction.position as usize
         });
         let (receipts, refused) = processed.receipts.in_order(positions);

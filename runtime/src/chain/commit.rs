@@ -36,6 +36,7 @@ pub(super) fn commit(chain: &Chain, id: &Hash) -> Result<Committed, CommitError>
             return Err(CommitError::Store { id, source });
         }
         chain.forks.write().advance(&id);
+        chain.subscribers.tell(id, *node.bank.header(), &node.entry);
         committed.block_count = committed.block_count.saturating_add(1);
         committed.dropped_count = committed.dropped_count.saturating_add(dropped_count);
     }

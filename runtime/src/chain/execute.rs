@@ -219,7 +219,7 @@ fn freeze<'b>(
 }
 
 fn message_hashes(prepared: &PreparedBlock<'_>) -> Vec<Hash> {
-    let transactions = prepared.transactions().iter();
+    let transactions = prepared.transactions();
     transactions
         .map(|transaction| transaction.message_hash)
         .collect()

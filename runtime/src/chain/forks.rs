@@ -50,6 +50,18 @@ impl Forks {
         &self.head
     }
 
+    /// Number of known blocks that are not final.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Slots from the newest committed block to the newest known one.
+    pub(super) fn lag(&self) -> u64 {
+        let slots = self.nodes.values().map(|node| node.bank.slot());
+        let newest = slots.max().unwrap_or_else(|| self.head.slot());
+        newest.saturating_sub(self.head.slot())
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.is_stopped
     }

@@ -23,6 +23,7 @@ mod error;
 mod execute;
 mod forks;
 mod log;
+mod observe;
 mod open;
 mod pool;
 mod simulate;
@@ -39,12 +40,14 @@ use std::{
 
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::{StateProof, Store, sync::Shared};
+use tracing::debug_span;
 
 pub use build::{BuildRequest, BuiltBlock};
 pub use commit::Committed;
 pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
 pub use execute::{ExecutedBlock, ReadBlock};
 pub use log::logged_block;
+pub use observe::{CommittedBlock, Subscription};
 pub use pool::{PoolSource, Settled};
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
@@ -52,6 +55,7 @@ pub use view::{View, ViewError};
 
 use self::{
     forks::Forks,
+    observe::{Subscribers, Timed, count_blocks, count_run},
     snapshot::{ExportError, Exported, ImportError, Progress},
 };
 use crate::{
@@ -204,6 +208,7 @@ pub struct Chain {
     forks: Shared<Forks>,
     /// Held while blocks become final.
     commits: Shared<()>,
+    subscribers: Subscribers,
     /// Held while the log is cut off; whoever reads it for a snapshot holds off that.
     exports: Shared<()>,
 }
@@ -227,6 +232,12 @@ impl Chain {
     /// If there is no such block.
     pub fn bank(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
         self.forks.read().bank(id)
+    }
+
+    /// From now on puts every block that is committed in a queue of at most `capacity`, once it is
+    /// durable. A queue that is full slows nothing down: its owner misses the block.
+    pub fn subscribe(&self, capacity: usize) -> Subscription {
+        self.subscribers.subscribe(capacity)
     }
 
     /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay.
@@ -260,6 +271,11 @@ impl Chain {
         Ok(Self::open(store, trie, genesis, options)?)
     }
 
+    fn show_forks(&self) {
+        let forks = self.forks.read();
+        observe::show_forks(forks.len(), forks.lag());
+    }
+
     /// Waits until no block becomes final.
     fn settled(&self) -> impl Deref<Target = ()> + '_ {
         self.commits.read()
@@ -279,19 +295,51 @@ impl BlockEngine for Chain {
         source: &mut dyn TransactionSource,
         cancel: &Cancel,
     ) -> Result<BuiltBlock, BuildError> {
-        build::build(self, request, source, cancel)
+        let _span = debug_span!("build", slot = request.slot).entered();
+        let _timed = Timed::start("build");
+        let built = build::build(self, request, source, cancel)?;
+        count_blocks("built", 1);
+        count_run(&built.plan, &built.receipts, &built.refused);
+        self.show_forks();
+        Ok(built)
     }
 
     fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
-        ReadBlock::read(bytes, &self.options)
+        let _span = debug_span!("read", size = bytes.len()).entered();
+        let _timed = Timed::start("read");
+        let read = ReadBlock::read(bytes, &self.options);
+        if read.is_err() {
+            count_blocks("invalid", 1);
+        }
+        read
     }
 
     fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<ExecutedBlock, BlockError> {
-        execute::execute(self, block, cancel)
+        let _span = debug_span!("execute", slot = block.header().slot).entered();
+        let _timed = Timed::start("execute");
+        let executed = execute::execute(self, block, cancel);
+        match &executed {
+            Ok(executed) => {
+                if let Some(receipts) = &executed.receipts {
+                    count_blocks("executed", 1);
+                    count_run(block.block().body.plan(), receipts, &[]);
+                }
+            }
+            Err(BlockError::Invalid { .. }) => count_blocks("invalid", 1),
+            Err(_) => {}
+        }
+        self.show_forks();
+        executed
     }
 
     fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
-        commit::commit(self, id)
+        let _span = debug_span!("commit").entered();
+        let _timed = Timed::start("commit");
+        let committed = commit::commit(self, id)?;
+        count_blocks("committed", committed.block_count);
+        count_blocks("dropped", committed.dropped_count);
+        self.show_forks();
+        Ok(committed)
     }
 
     fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {

@@ -10,6 +10,7 @@ use super::{
     error::OpenError,
     forks::Forks,
     log::{self, Logged, Messages},
+    observe::Subscribers,
 };
 use crate::{
     bank::{FrozenBank, Genesis, ImportedSet, ProcessedSet, Resumed},
@@ -50,6 +51,7 @@ impl Chain {
             engine: Shared::new(engine),
             forks: Shared::new(Forks::new(head)),
             commits: Shared::new(()),
+            subscribers: Subscribers::default(),
             exports: Shared::new(()),
         })
     }

@@ -7,14 +7,13 @@
 
 use std::{ops::RangeInclusive, sync::OnceLock};
 
-use lockstep_interface::{
-    Account, TransactionContext, TransactionError,
-    context::{AccountSlot, Scratch},
-};
-use lockstep_scheduler::{Access, AccessMode, TransactionIndex};
+use lockstep_interface::{Account, TransactionError, context::Scratch};
+use lockstep_scheduler::{Access, TransactionIndex};
 
 use super::{
-    Outcome, Recording, lockstep::Surroundings, transaction::process, workers::TransactionCells,
+    Outcome, Recording,
+    lockstep::Surroundings,
+    workers::{Lent, TransactionCells},
 };
 use crate::prepare::{PreparedBlock, bundles::Turn};
 
@@ -28,7 +27,7 @@ pub(super) struct BundleRuns<'b> {
 
 impl<'b> BundleRuns<'b> {
     pub(super) fn new(block: &'b PreparedBlock<'b>, recording: Recording) -> Self {
-        let count = block.transactions().len();
+        let count = block.table().transaction_count();
         Self {
             block,
             recording,
@@ -92,91 +91,61 @@ pub(super) fn failure(outcome: &Outcome) -> Option<TransactionError> {
 
 impl Surroundings<'_> {
     /// Runs a bundle. `cells` are those of the union of its accesses.
-    pub(super) fn run_bundle(
+    fn run_bundle(
         self,
         block: &PreparedBlock<'_>,
         members: RangeInclusive<u32>,
-        mut cells: TransactionCells<'_>,
+        cells: TransactionCells<'_>,
         mut scratch: Scratch,
         recording: Recording,
     ) -> (Vec<Outcome>, Scratch) {
         let union = cells.accesses();
-        let mut held: Vec<Account> = vec![Account::default(); union.len()];
-        for (place, access) in union.iter().enumerate() {
-            if access.mode() == AccessMode::Write {
-                held[place] = cells.take(place);
-                self.credits.fold(access.account(), &mut held[place]);
-            }
-        }
-        let before = held.clone();
+        let mut held: Vec<Lent<'_>> = cells.lend().collect();
+        let written = union.iter().zip(&mut held);
+        let before: Vec<Option<Account>> = written
+            .map(|(access, lent)| {
+                let Lent::Exclusive(account) = lent else {
+                    return None;
+                };
+                // What others added comes first: it stays if the bundle is taken back.
+                self.credits.fold(access.account(), account);
+                Some(account.clone())
+            })
+            .collect();
         let count = members.clone().count();
         let mut outcomes = Vec::with_capacity(count);
         for index in members.map(TransactionIndex) {
-            let (outcome, used) =
-                self.run_member(block, index, &cells, &mut held, scratch, recording);
+            let accesses = block.accesses(index);
+            let lent = lend_again(union, &mut held, accesses);
+            let transaction = block.transaction(index);
+            let (outcome, used) = self.run(transaction, accesses, lent, scratch, recording);
             scratch = used;
             if let Some(error) = failure(&outcome) {
-                outcomes = cancelled(count, outcomes.len(), error);
-                held = before;
-                break;
+                for (lent, before) in held.iter_mut().zip(before) {
+                    if let (Lent::Exclusive(account), Some(before)) = (lent, before) {
+                        **account = before;
+                    }
+                }
+                return (cancelled(count, outcomes.len(), error), scratch);
             }
             outcomes.push(outcome);
         }
-        for (place, account) in held.into_iter().enumerate() {
-            if union[place].mode() == AccessMode::Write {
-                cells.put(place, account);
-            }
-        }
         (outcomes, scratch)
     }
+}
 
-    /// Runs one transaction on what the bundle holds.
-    fn run_member(
-        self,
-        block: &PreparedBlock<'_>,
-        index: TransactionIndex,
-        cells: &TransactionCells<'_>,
-        held: &mut [Account],
-        scratch: Scratch,
-        recording: Recording,
-    ) -> (Outcome, Scratch) {
-        let transaction = &block.transactions()[index.0 as usize];
-        let union = cells.accesses();
-        let place_of = |access: &Access| {
-            let mut places = union.iter();
-            let place = places.position(|other| other.account() == access.account());
-            place.expect("the union has the accesses of all")
-        };
-        let places: Vec<usize> = block.accesses(index).iter().map(place_of).collect();
-        let mut context = TransactionContext::with_scratch(self.environment, scratch);
-        let limit = u64::from(transaction.budget.compute_unit_limit);
-        context.begin(limit, recording.logs);
-        for (position, place) in places.iter().enumerate() {
-            let access = union[*place];
-            let address = &self.addresses[access.account().0 as usize];
-            let is_signer = transaction.view.is_signer(position);
-            context.push(if access.mode() == AccessMode::Write {
-                let account = std::mem::take(&mut held[*place]);
-                if transaction.rights.writable.contains(position) {
-                    AccountSlot::owned(address, account, is_signer)
-                } else {
-                    AccountSlot::lent(address, account, is_signer)
-                }
-            } else {
-                AccountSlot::shared(address, cells.read(*place), is_signer)
-            });
-        }
-        let outcome = process(&mut context, transaction, recording);
-        for (slot, place) in context.drain().zip(places) {
-            if let Some(account) = slot.into_account() {
-                // An account without lamports does not exist for the transactions after.
-                held[place] = if account.exists() {
-                    account
-                } else {
-                    Account::default()
-                };
-            }
-        }
-        (outcome, context.into_scratch())
-    }
+/// Lends what a bundle holds, by the union of its accesses, to one of its transactions.
+/// O(accesses of the transaction x accesses of the union).
+fn lend_again<'h>(
+    union: &[Access],
+    held: &'h mut [Lent<'_>],
+    accesses: &[Access],
+) -> impl Iterator<Item = Lent<'h>> {
+    let mut held: Vec<Option<Lent<'h>>> = held.iter_mut().map(|lent| Some(lent.again())).collect();
+    accesses.iter().map(move |access| {
+        let mut places = union.iter();
+        let place = places.position(|other| other.account() == access.account());
+        let lent = held[place.expect("the union has the accesses of all")].take();
+        lent.expect("a transaction names an account once")
+    })
 }

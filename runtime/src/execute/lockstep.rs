@@ -4,15 +4,15 @@ use lockstep_interface::{
     Account, Address, Environment, TransactionContext,
     context::{AccountSlot, Scratch},
 };
-use lockstep_scheduler::{AccessMode, CheckedPlan, TransactionIndex};
+use lockstep_scheduler::{Access, AccessMode, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecuteError, Outcome, Recording,
     bundle::BundleRuns,
     credits::{Credits, Share},
-    transaction::process,
-    workers::{TransactionCells, WorkerPanicked, run},
+    transaction::{forget_empty, process},
+    workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
 use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
@@ -68,8 +68,9 @@ pub fn execute(
                  index: TransactionIndex,
                  cells: TransactionCells<'_>,
                  scratch: Scratch| {
-        let transaction = &block.transactions()[index.0 as usize];
-        surroundings.run(transaction, cells, scratch, recording)
+        let transaction = block.transaction(index);
+        let accesses = cells.accesses();
+        surroundings.run(transaction, accesses, cells.lend(), scratch, recording)
     };
     // Decided once for the block, so that a block without bundles does not pay for them.
     let (mut after, outcomes) = if block.bundles().is_empty() {
@@ -140,10 +141,12 @@ pub(super) struct Surroundings<'b> {
 }
 
 impl Surroundings<'_> {
-    fn run(
+    /// Runs a transaction on what is lent to it: an account for each access, in their order.
+    pub(super) fn run<'c>(
         self,
         transaction: &SanitizedTransaction<'_>,
-        mut cells: TransactionCells<'_>,
+        accesses: &[Access],
+        lent: impl Iterator<Item = Lent<'c>>,
         scratch: Scratch,
         recording: Recording,
     ) -> (Outcome, Scratch) {
@@ -151,44 +154,33 @@ impl Surroundings<'_> {
         let limit = u64::from(transaction.budget.compute_unit_limit);
         context.begin(limit, recording.logs);
         context.set_instructions(&transaction.view);
-        for (index, access) in cells.accesses().iter().enumerate() {
+        for (index, (access, lent)) in accesses.iter().zip(lent).enumerate() {
             let account = access.account();
             let address = &self.addresses[account.0 as usize];
             let is_signer = transaction.view.is_signer(index);
-            context.push(match access.mode() {
-                AccessMode::Read => AccountSlot::shared(address, cells.read(index), is_signer),
-                AccessMode::Credit => {
-                    let base = cells.read(index);
+            match lent {
+                Lent::Shared(base) if access.mode() == AccessMode::Credit => {
                     self.credits.inspect(base);
-                    AccountSlot::credit_only(address, base, is_signer)
+                    context.push(AccountSlot::credit_only(address, base, is_signer));
                 }
-                AccessMode::Write => {
-                    let mut held = cells.take(index);
-                    self.credits.fold(account, &mut held);
-                    if transaction.rights.writable.contains(index) {
+                Lent::Shared(read) => context.push(AccountSlot::shared(address, read, is_signer)),
+                Lent::Exclusive(held) => {
+                    self.credits.fold(account, held);
+                    context.push(if transaction.writable.contains(index) {
                         AccountSlot::owned(address, held, is_signer)
                     } else {
-                        AccountSlot::lent(address, held, is_signer)
-                    }
+                        AccountSlot::shared(address, held, is_signer)
+                    });
                 }
-            });
+            }
         }
         let outcome = process(&mut context, transaction, recording);
-        for (index, slot) in context.drain().enumerate() {
+        for (access, slot) in accesses.iter().zip(context.drain()) {
             let (credited, tried) = (slot.credited(), slot.credit_tried());
-            if let Some(account) = slot.into_account() {
-                // An account without lamports does not exist for the transactions after.
-                cells.put(
-                    index,
-                    if account.exists() {
-                        account
-                    } else {
-                        Account::default()
-                    },
-                );
+            if let Some(account) = slot.into_owned() {
+                forget_empty(account);
             } else if tried > 0 {
-                let account = cells.accesses()[index].account();
-                self.credits.add(account, credited, tried);
+                self.credits.add(access.account(), credited, tried);
             }
         }
         (outcome, context.into_scratch())
@@ -198,49 +190,67 @@ impl Surroundings<'_> {
 impl ExecutedBlock {
     /// The accounts that differ from before, in ascending order of addresses, and the outcomes by
     /// transaction index.
-    pub(crate) fn into_changes(
+    pub(crate) fn into_changes<'a>(
         self,
-        addresses: &[Address],
+        addresses: &'a [Address],
         threads: &Threads,
-    ) -> (Vec<Change>, Vec<Outcome>) {
+    ) -> (
+        impl ExactSizeIterator<Item = Change> + use<'a>,
+        Vec<Outcome>,
+    ) {
         let Self {
             before,
-            after,
+            mut after,
             outcomes,
         } = self;
         let chunk_count = after.len().div_ceil(ACCOUNTS_PER_TASK);
         let chunks = threads.map_indices(chunk_count, |chunk| {
             let start = chunk.saturating_mul(ACCOUNTS_PER_TASK);
             let end = start.saturating_add(ACCOUNTS_PER_TASK).min(after.len());
-            let mut changed = Vec::with_capacity(ACCOUNTS_PER_TASK);
+            let mut changed = Vec::with_capacity(end.saturating_sub(start));
             for index in start..end {
                 if before[index] != after[index] {
-                    let prefix = sort_prefix(&addresses[index]);
-                    changed.push((prefix, u32::try_from(index).expect("indices fit 32 bits")));
+                    let index = u32::try_from(index).expect("indices fit 32 bits");
+                    changed.push(SortKey::new(&addresses[index as usize], index));
                 }
             }
             changed
         });
-        let mut order: Vec<(u64, u32)> = chunks.concat();
-        // Almost all addresses differ in their first 8 bytes; the full address breaks ties.
-        threads.sort_by_key(&mut order, |(prefix, index)| {
-            (*prefix, addresses[*index as usize])
-        });
-        let mut after = after;
-        let changes = order.iter().map(|(_, index)| {
-            let index = *index as usize;
+        let mut order: Vec<SortKey> = chunks.concat();
+        threads.sort(&mut order);
+        // Almost all addresses differ in their first bytes; whole addresses settle the others.
+        for same in order.chunk_by_mut(|one, next| one.prefix() == next.prefix()) {
+            same.sort_unstable_by_key(|key| addresses[key.index()]);
+        }
+        let changes = order.into_iter().map(move |key| {
+            let index = key.index();
             (addresses[index], std::mem::take(&mut after[index]))
         });
-        (changes.collect(), outcomes)
+        (changes, outcomes)
     }
 }
 
-/// The first bytes of an address as a number that sorts as they do.
-#[expect(
-    clippy::big_endian_bytes,
-    reason = "the order of bytes is the order of addresses"
-)]
-fn sort_prefix(address: &Address) -> u64 {
-    let prefix = address.as_array().first_chunk();
-    u64::from_be_bytes(*prefix.expect("an address has 32 bytes"))
+/// The first 12 bytes of an address, as a number that sorts as they do, above an account index.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+struct SortKey(u128);
+
+impl SortKey {
+    #[expect(
+        clippy::big_endian_bytes,
+        reason = "the order of bytes is the order of addresses"
+    )]
+    fn new(address: &Address, index: u32) -> Self {
+        let start = address.as_array().first_chunk();
+        let start = u128::from_be_bytes(*start.expect("an address has 32 bytes"));
+        Self(start >> u32::BITS << u32::BITS | u128::from(index))
+    }
+
+    fn prefix(self) -> u128 {
+        self.0 >> u32::BITS
+    }
+
+    fn index(self) -> usize {
+        let [a, b, c, d, ..] = self.0.to_le_bytes();
+        u32::from_le_bytes([a, b, c, d]) as usize
+    }
 }

@@ -12,7 +12,7 @@ use lockstep_store::{Change, StoreError};
 use super::{
     Outcome, Recording,
     bundle::{cancelled, failure},
-    transaction::process,
+    transaction::{forget_empty, process},
 };
 use crate::{
     bank::Bank,
@@ -40,7 +40,7 @@ pub fn execute_serial(
     recording: Recording,
 ) -> Result<SerialBlock, StoreError> {
     let mut state: State = BTreeMap::new();
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; block.transactions().len()];
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; block.table().transaction_count()];
     for index in order {
         match block.bundles().turn(index) {
             Turn::Alone => {
@@ -111,7 +111,7 @@ fn run_one(
     state: &mut State,
     recording: Recording,
 ) -> Result<Outcome, StoreError> {
-    let transaction = &block.transactions()[index.0 as usize];
+    let transaction = block.transaction(index);
     let keys: Vec<(Address, bool)> = block.access_list(index).collect();
     let mut accounts = Vec::with_capacity(keys.len());
     for (address, _) in &keys {
@@ -128,25 +128,21 @@ fn run_one(
         recording.logs,
     );
     context.set_instructions(&transaction.view);
-    for (position, (address, is_writable)) in keys.iter().enumerate() {
+    let held = keys.iter().zip(&mut accounts).enumerate();
+    for (position, ((address, is_writable), account)) in held {
         let is_signer = transaction.view.is_signer(position);
         context.push(if *is_writable {
-            AccountSlot::owned(address, accounts[position].clone(), is_signer)
+            AccountSlot::owned(address, account, is_signer)
         } else {
-            AccountSlot::shared(address, &accounts[position], is_signer)
+            AccountSlot::shared(address, account, is_signer)
         });
     }
     let outcome = process(&mut context, transaction, recording);
-    let slots: Vec<AccountSlot<'_>> = context.drain().collect();
-    for ((address, _), slot) in keys.iter().zip(slots) {
-        if let Some(account) = slot.into_account() {
-            let account = if account.exists() {
-                account
-            } else {
-                Account::default()
-            };
-            state.insert(*address, account);
-        }
+    drop(context);
+    let left = keys.into_iter().zip(accounts);
+    for ((address, _), mut account) in left.filter(|((_, is_writable), _)| *is_writable) {
+        forget_empty(&mut account);
+        state.insert(address, account);
     }
     Ok(outcome)
 }

@@ -11,7 +11,7 @@ use lockstep_scheduler::{
 use super::{
     Outcome, Receipt,
     barrier::{Barrier, Poisoned},
-    workers::{TransactionCells, WorkerPanicked, run},
+    workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
 use crate::threads::Threads;
 
@@ -133,6 +133,14 @@ fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
     }
 }
 
+/// The first account, which the transaction writes.
+pub(super) fn first_written(cells: TransactionCells<'_>) -> &mut Account {
+    let Some(Lent::Exclusive(account)) = cells.lend().next() else {
+        panic!("the transaction does not write its first account");
+    };
+    account
+}
+
 #[test]
 fn every_transaction_runs_once_on_its_own_accounts() {
     let table = table();
@@ -142,10 +150,8 @@ fn every_transaction_runs_once_on_its_own_accounts() {
             let threads = Threads::new(thread_count).expect("threads can be started");
             let accounts = vec![Account::default(); table.account_count()];
             let make_worker = || {
-                |index: TransactionIndex, mut cells: TransactionCells<'_>| {
-                    let mut account = cells.take(0);
-                    account.lamports += u64::from(index.0) + 1;
-                    cells.put(0, account);
+                |index: TransactionIndex, cells: TransactionCells<'_>| {
+                    first_written(cells).lamports += u64::from(index.0) + 1;
                     done()
                 }
             };

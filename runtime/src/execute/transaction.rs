@@ -82,6 +82,13 @@ pub(super) fn process(
     })
 }
 
+/// Makes nothing of an account without lamports: it does not exist for the transactions after.
+pub(super) fn forget_empty(account: &mut Account) {
+    if !account.exists() {
+        *account = Account::default();
+    }
+}
+
 fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     let count = context.account_count();
     (0..count)
@@ -196,7 +203,7 @@ fn check_loaded(
     transaction: &SanitizedTransaction<'_>,
 ) -> Result<(), TransactionError> {
     let rules = context.environment().rules;
-    let mut size = transaction.table_size;
+    let mut size = u64::from(transaction.table_size);
     for index in 0..context.account_count() {
         let account = context.slot(index).account();
         let data = u64::try_from(account.data.len()).unwrap_or(u64::MAX);

@@ -19,9 +19,9 @@
 //! 5. So while a transaction runs, no other one that writes an account of its is running, and none
 //!    that reads or credits an account it writes. Crediting changes no account here: what is
 //!    added is summed up elsewhere, and a credited account is lent like a read one.
-//!    [`TransactionCells`] moves written accounts out and back and
-//!    lends read ones for no longer than the transaction. A table names an account once per
-//!    transaction, so that the two cannot meet inside one either.
+//!    [`TransactionCells::lend`] lends accounts for no longer than the transaction, written ones
+//!    exclusively. It can be called once, and a table names an account once per transaction, so
+//!    that two exclusive references to one account cannot meet inside one either.
 //! 6. An outcome's cell is written by the one worker that runs the transaction.
 #![expect(
     unsafe_code,
@@ -91,43 +91,44 @@ pub(super) struct TransactionCells<'c> {
     accounts: &'c Cells<Account>,
 }
 
+/// An account as a transaction may reach it while it runs.
+#[derive(Debug)]
+pub(super) enum Lent<'c> {
+    /// The transaction reads or credits it, as others may at the same time.
+    Shared(&'c Account),
+    /// The transaction writes it.
+    Exclusive(&'c mut Account),
+}
+
+impl Lent<'_> {
+    /// The same account, for as long as this loan is left alone.
+    pub(super) fn again(&mut self) -> Lent<'_> {
+        match self {
+            Self::Shared(account) => Lent::Shared(account),
+            Self::Exclusive(account) => Lent::Exclusive(account),
+        }
+    }
+}
+
 impl<'c> TransactionCells<'c> {
     /// The access list.
     pub(super) fn accesses(&self) -> &'c [Access] {
         self.accesses
     }
 
-    /// Moves out the account at `index`, which must be one the transaction writes.
-    pub(super) fn take(&mut self, index: usize) -> Account {
-        std::mem::take(self.written(index))
-    }
-
-    /// Moves back an account that was taken.
-    pub(super) fn put(&mut self, index: usize, account: Account) {
-        *self.written(index) = account;
-    }
-
-    /// Lends the account at `index`, which must be one the transaction only reads or credits.
-    pub(super) fn read(&self, index: usize) -> &'c Account {
-        let access = self.accesses[index];
-        assert!(
-            access.mode() != AccessMode::Write,
-            "the transaction writes this account"
-        );
-        // SAFETY: point 5 of the module's argument: nobody writes the account while this
-        // transaction runs, and `'c` ends with it.
-        unsafe { &*self.accounts.0[access.account().0 as usize].get() }
-    }
-
-    fn written(&mut self, index: usize) -> &mut Account {
-        let access = self.accesses[index];
-        assert!(
-            access.mode() == AccessMode::Write,
-            "the transaction does not write this account"
-        );
-        // SAFETY: point 5 of the module's argument: nobody else reaches the account while this
-        // transaction runs; `&mut self` keeps a second reference from being made here.
-        unsafe { &mut *self.accounts.0[access.account().0 as usize].get() }
+    /// Lends the accounts until the transaction ends.
+    pub(super) fn lend(self) -> impl ExactSizeIterator<Item = Lent<'c>> {
+        self.accesses.iter().map(move |access| {
+            let cell = self.accounts.0[access.account().0 as usize].get();
+            match access.mode() {
+                // SAFETY: point 5 of the module's argument: nobody writes the account while this
+                // transaction runs, and `'c` ends with it.
+                AccessMode::Read | AccessMode::Credit => Lent::Shared(unsafe { &*cell }),
+                // SAFETY: point 5 of the module's argument: nobody else reaches the account while
+                // this transaction runs, `'c` ends with it, and no other access here names it.
+                AccessMode::Write => Lent::Exclusive(unsafe { &mut *cell }),
+            }
+        })
     }
 }
 
@@ -321,6 +322,7 @@ mod tests {
     use lockstep_scheduler::{AccountIndex, Mode, Plan, check};
 
     use super::*;
+    use crate::execute::tests::first_written;
 
     /// Two transactions without a conflict in two lanes; `act` is what running one does.
     fn run_two(
@@ -337,10 +339,10 @@ mod tests {
         let accounts = vec![Account::wallet(1), Account::wallet(2)];
         let threads = Threads::new(thread_count).expect("threads can be started");
         run(&plan, accounts, &threads, || {
-            |index, mut cells: TransactionCells<'_>| {
+            |index, cells: TransactionCells<'_>| {
                 act(index);
-                let account = cells.take(0);
-                cells.put(0, Account::wallet(account.lamports.saturating_add(10)));
+                let account = first_written(cells);
+                account.lamports = account.lamports.saturating_add(10);
                 Outcome::Refused(TransactionError::AccountInUse)
             }
         })

@@ -91,7 +91,7 @@ impl Candidate {
             results[*position as usize] = Some(Err(refusal.clone().into()));
         }
         for index in prepared.table().transactions() {
-            let transaction = &prepared.transactions()[index.0 as usize];
+            let transaction = prepared.transaction(index);
             results[transaction.position as usize] = Some(reader.read(index));
         }
         let mut results = results
@@ -232,7 +232,7 @@ impl Reader<'_> {
     /// # Errors
     /// If the payer cannot pay, or the nonce is not the stored one.
     fn read(&self, index: TransactionIndex) -> Result<Candidate, Rejection> {
-        let transaction = &self.prepared.transactions()[index.0 as usize];
+        let transaction = self.prepared.transaction(index);
         let view = &transaction.view;
         let accesses = self.prepared.accesses(index);
         let account = |at: usize| &self.accounts[accesses[at].account().0 as usize];
@@ -261,7 +261,8 @@ impl Reader<'_> {
             payer: Address::new_from_array(*view.fee_payer()),
             written: written.collect(),
             fee,
-            cost: transaction.cost,
+            // Of a bundle, the last transaction's is that of all, and the others' is nothing.
+            cost: self.prepared.table().cost(index),
             compute_units: u64::from(transaction.budget.compute_unit_limit),
         })
     }

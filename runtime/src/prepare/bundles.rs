@@ -14,7 +14,7 @@
 
 use std::ops::RangeInclusive;
 
-use lockstep_interface::{Address, Positions, TransactionError};
+use lockstep_interface::{Address, TransactionError};
 use lockstep_scheduler::{Access, AccessTable, TransactionIndex};
 
 use crate::{
@@ -80,10 +80,9 @@ impl Bundles {
         position: u32,
         accesses: impl Iterator<Item = Access>,
         cost: u64,
-    ) {
+    ) -> TransactionIndex {
         let Some(place) = place_of(&self.ranges, position) else {
-            table.push(accesses, cost);
-            return;
+            return table.push(accesses, cost);
         };
         let range = self.ranges[place];
         let index = u32::try_from(table.transaction_count()).expect("indices have 32 bits");
@@ -104,9 +103,9 @@ impl Bundles {
             let sum = |sum: u64, member: &Member| sum.saturating_add(member.cost);
             let cost = members.iter().fold(0, sum);
             let union = members.iter().flat_map(|member| &member.accesses);
-            table.push(union.copied(), cost);
+            table.push(union.copied(), cost)
         } else {
-            table.push([], 0);
+            table.push([], 0)
         }
     }
 
@@ -169,14 +168,15 @@ pub(super) fn refuse_broken(
     let mut rests = vec![Rest::default(); ranges.len()];
     for chunk in &mut *chunks {
         let mut start = 0;
-        for (transaction, end) in chunk.transactions.iter_mut().zip(&chunk.key_ends) {
+        for (transaction, end) in chunk.transactions.iter().zip(&chunk.key_ends) {
             let end = *end as usize;
             if let Some(place) = place_of(ranges, transaction.position) {
-                transaction.rights.credit_only = Positions::NONE;
                 let rest = &mut rests[place];
                 rest.count = rest.count.saturating_add(1);
-                let keys = chunk.keys[start..end].iter();
-                rest.locked.extend(keys.map(|key| key.address));
+                for key in &mut chunk.keys[start..end] {
+                    key.is_only_credited = false;
+                    rest.locked.push(key.address);
+                }
             }
             start = end;
         }

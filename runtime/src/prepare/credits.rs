@@ -2,10 +2,10 @@
 //! that is decided.
 //!
 //! A transaction *only credits* an account if every instruction that names it declares so
-//! ([`Rights::credit_only`](crate::sanitize::Rights)). Such
-//! transactions need no order among themselves as long as none of them can tell how much the
-//! others added. It could tell by two rules: the rent-exempt minimum, which a credit must not
-//! leave an account below, and the limit of 64 bits. So an account is shared if
+//! ([`AccountKey::is_only_credited`](crate::sanitize::AccountKey)). Such transactions need no order
+//! among themselves as long as none of them can tell how much the others added. It could tell by
+//! two rules: the rent-exempt minimum, which a credit must not leave an account below, and the
+//! limit of 64 bits. So an account is shared if
 //!
 //! - many transactions only credit it, and few use it otherwise (its readers then write it);
 //! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]
@@ -16,7 +16,7 @@
 //! ([`crate::execute::CreditsDependOnOrder`]).
 
 use lockstep_interface::{Account, Address, Rent};
-use lockstep_scheduler::{AccountIndex, CreditSite};
+use lockstep_scheduler::AccountIndex;
 use lockstep_store::StoreError;
 use thiserror::Error;
 
@@ -83,11 +83,10 @@ impl PreparedBlock<'_> {
     /// # Errors
     /// If the store fails.
     pub fn share_credits(&mut self, bank: &Bank) -> Result<(), StoreError> {
-        let mut accounts = self.table.promising_credits(self.credit_sites());
+        let mut accounts = self.table.promising_credits(self.credits.iter().copied());
         let mut creditable = creditable(bank, &self.addresses_of(&accounts))?.into_iter();
         accounts.retain(|_| creditable.next().expect("one for each"));
-        let sites: Vec<CreditSite> = self.credit_sites().collect();
-        self.table.share_credits(sites, &accounts);
+        self.share(&accounts);
         Ok(())
     }
 
@@ -120,9 +119,13 @@ impl PreparedBlock<'_> {
             let address = addresses[place];
             return Err(ShareError::NotCreditable { address });
         }
-        let sites: Vec<CreditSite> = self.credit_sites().collect();
-        self.table.share_credits(sites, accounts);
+        self.share(accounts);
         Ok(())
+    }
+
+    fn share(&mut self, accounts: &[AccountIndex]) {
+        self.table
+            .share_credits(self.credits.iter().copied(), accounts);
     }
 
     fn addresses_of(&self, accounts: &[AccountIndex]) -> Vec<Address> {
@@ -134,14 +137,5 @@ impl PreparedBlock<'_> {
     /// Says whether there were any.
     pub fn withdraw_credits(&mut self) -> bool {
         self.table.withdraw_credits()
-    }
-
-    /// The accesses that only credit.
-    fn credit_sites(&self) -> impl Iterator<Item = CreditSite> + '_ {
-        let transactions = self.table.transactions().zip(&self.transactions);
-        transactions.flat_map(|(index, transaction)| {
-            let positions = transaction.rights.credit_only.iter();
-            positions.map(move |position| (index, position))
-        })
     }
 }

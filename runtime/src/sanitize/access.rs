@@ -10,7 +10,7 @@ use super::{Halt, lookup::lookup};
 use crate::{
     bank::Bank,
     limits::{ACCOUNT_LOCKS_MAX, LOADED_TABLE_SIZE},
-    wire::TransactionView,
+    wire::{InstructionView, TransactionView},
 };
 
 /// The position of the account that pays.
@@ -27,27 +27,14 @@ pub struct AccountKey {
     pub hash: u64,
     /// True if it is locked for writing.
     pub is_writable: bool,
-}
-
-/// What a transaction may do to its accounts, by position.
-#[derive(Clone, Copy, Debug)]
-pub struct Rights {
-    /// Those that it may write.
-    pub writable: Positions,
-    /// Those of them that it only credits: every instruction that names one declares so, and
+    /// True if it is writable and only credited: every instruction that names it declares so, and
     /// nothing else in the transaction uses it.
-    pub credit_only: Positions,
-}
-
-/// What is known besides the keys once they are collected.
-pub(super) struct Collected {
-    /// Bytes counted for lookup tables.
-    pub(super) table_size: u64,
-    pub(super) rights: Rights,
+    pub is_only_credited: bool,
 }
 
 /// Appends the transaction's accounts in message order: static keys, then writable, then
-/// read-only looked-up ones.
+/// read-only looked-up ones. Returns the bytes counted for lookup tables. Rights are as the
+/// message asks for them; [`Uses`] settles them.
 ///
 /// # Errors
 /// Those of [`lookup`], and if the store fails.
@@ -56,28 +43,21 @@ pub(super) fn collect_keys(
     view: &TransactionView<'_>,
     bank: &Bank,
     hasher: &RandomState,
-) -> Result<Collected, Halt> {
-    let start = keys.len();
-    for (index, key) in view.static_keys().iter().enumerate() {
+) -> Result<u32, Halt> {
+    keys.extend(view.static_keys().iter().enumerate().map(|(index, key)| {
         let is_writable = view.is_writable_static(index);
-        keys.push(account_key(
-            Address::new_from_array(*key),
-            is_writable,
-            hasher,
-        ));
+        account_key(Address::new_from_array(*key), is_writable, hasher)
+    }));
+    let table_count = view.lookups().len();
+    if table_count == 0 {
+        return Ok(0);
     }
-    let mut table_size = 0u64;
-    if view.lookups().next().is_some() {
-        resolve(keys, view, bank, hasher)?;
-        if bank.environment().rules == RuleSet::Current {
-            let tables = u64::try_from(view.lookups().count()).unwrap_or(u64::MAX);
-            table_size = tables.saturating_mul(LOADED_TABLE_SIZE);
-        }
-    }
-    let programs = &bank.environment().programs;
-    Ok(Collected {
-        table_size,
-        rights: settle_rights(&mut keys[start..], view, programs),
+    resolve(keys, view, bank, hasher)?;
+    Ok(match bank.environment().rules {
+        RuleSet::December2024 => 0,
+        RuleSet::Current => u32::try_from(table_count)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(LOADED_TABLE_SIZE),
     })
 }
 
@@ -86,6 +66,7 @@ fn account_key(address: Address, is_writable: bool, hasher: &RandomState) -> Acc
         address,
         hash: hasher.hash_one(address.as_array()),
         is_writable,
+        is_only_credited: false,
     }
 }
 
@@ -122,28 +103,40 @@ fn resolve(
     Ok(())
 }
 
-/// Takes write locks from built-in programs and sysvars, and, unless the upgradeable loader is
-/// among the accounts, from invoked programs. Returns which accounts may be written, and which of
-/// these instructions only credit, going by what their programs declare; never among the latter
-/// are the payer and invoked programs.
-///
-/// Source of the demotion: Agave's `LoadedMessage::is_writable`.
-fn settle_rights(
-    keys: &mut [AccountKey],
-    view: &TransactionView<'_>,
-    programs: &ProgramTable,
-) -> Rights {
-    let has_upgradeable_loader = keys
-        .iter()
-        .any(|key| key.address == program_ids::UPGRADEABLE_LOADER);
-    let mut credited = Positions::NONE;
-    let mut used = Positions::only(PAYER);
-    for instruction in view.instructions() {
+/// What a transaction's instructions do to its accounts, going by what their programs declare.
+pub(super) struct Uses {
+    has_upgradeable_loader: bool,
+    /// Accounts that instructions only credit.
+    credited: Positions,
+    /// Accounts that are used otherwise; always among them are the payer and invoked programs.
+    used: Positions,
+}
+
+impl Uses {
+    /// No instruction yet.
+    pub(super) fn new(keys: &[AccountKey]) -> Self {
+        Self {
+            has_upgradeable_loader: keys
+                .iter()
+                .any(|key| key.address == program_ids::UPGRADEABLE_LOADER),
+            credited: Positions::NONE,
+            used: Positions::only(PAYER),
+        }
+    }
+
+    /// Adds an instruction, and takes the write lock from its program, unless the upgradeable
+    /// loader is among the accounts.
+    pub(super) fn add(
+        &mut self,
+        keys: &mut [AccountKey],
+        instruction: &InstructionView<'_>,
+        programs: &ProgramTable,
+    ) {
         let index = usize::from(instruction.program_index);
-        used = used.union(Positions::only(index));
+        self.used = self.used.union(Positions::only(index));
         let mut declared = Positions::NONE;
         if let Some(key) = keys.get_mut(index) {
-            key.is_writable &= has_upgradeable_loader;
+            key.is_writable &= self.has_upgradeable_loader;
             if let Some(program) = programs.get(&key.address) {
                 declared = program.credit_only(instruction.data, instruction.accounts.len());
             }
@@ -151,22 +144,28 @@ fn settle_rights(
         for (position, account) in instruction.accounts.iter().enumerate() {
             let account = Positions::only(usize::from(*account));
             if declared.contains(position) {
-                credited = credited.union(account);
+                self.credited = self.credited.union(account);
             } else {
-                used = used.union(account);
+                self.used = self.used.union(account);
             }
         }
     }
-    let mut writable = Positions::NONE;
-    for (position, key) in keys.iter_mut().enumerate() {
-        key.is_writable = key.is_writable && !is_reserved(&key.address);
-        if key.is_writable {
-            writable = writable.union(Positions::only(position));
+
+    /// Takes write locks from built-in programs and sysvars, and marks the accounts that all
+    /// instructions together only credit. Returns the accounts that may be written.
+    ///
+    /// Source of the demotions: Agave's `LoadedMessage::is_writable`.
+    pub(super) fn settle(self, keys: &mut [AccountKey]) -> Positions {
+        let only_credited = self.credited.without(self.used);
+        let mut writable = Positions::NONE;
+        for (position, key) in keys.iter_mut().enumerate() {
+            key.is_writable = key.is_writable && !is_reserved(&key.address);
+            if key.is_writable {
+                writable = writable.union(Positions::only(position));
+                key.is_only_credited = only_credited.contains(position);
+            }
         }
-    }
-    Rights {
-        writable,
-        credit_only: credited.without(used).intersection(writable),
+        writable
     }
 }
 

@@ -1,7 +1,9 @@
 //! Limits and price of a transaction: from its compute-budget instructions, or from the
 //! configuration inside a v1 message.
 
-use lockstep_interface::{InstructionError, RuleSet, TransactionError, address::program_ids};
+use lockstep_interface::{
+    Address, InstructionError, RuleSet, TransactionError, address::program_ids,
+};
 
 use crate::{
     limits::{
@@ -31,92 +33,53 @@ impl Budget {
     }
 }
 
-/// What compute-budget instructions asked for.
-#[derive(Default)]
-struct Requests {
+/// What compute-budget instructions ask for, and what the others get by default.
+pub(super) struct Requests {
+    rules: RuleSet,
+    version: Version,
+    instruction_count: u8,
     heap_size: Option<u32>,
     compute_unit_limit: Option<u32>,
     compute_unit_price: Option<u64>,
     loaded_data_size: Option<u32>,
-}
-
-/// Reads the budget of a parsed transaction.
-///
-/// # Errors
-/// `DuplicateInstruction` for a second request of a kind; `InstructionError` with
-/// `InvalidInstructionData` for a request that cannot be decoded or granted;
-/// `InvalidLoadedAccountsDataSizeLimit` for a size of zero.
-pub(super) fn budget(
-    view: &TransactionView<'_>,
-    rules: RuleSet,
-) -> Result<Budget, TransactionError> {
-    let mut requests = Requests::default();
-    let mut default_units = 0u32;
-    let keys = view.static_keys();
-    for (index, instruction) in (0u8..=u8::MAX).zip(view.instructions()) {
-        let program = keys.get(usize::from(instruction.program_index));
-        let program = program.ok_or(TransactionError::SanitizeFailure)?;
-        let is_budget = program == program_ids::COMPUTE_BUDGET.as_array();
-        if is_budget && view.version() != Version::V1 {
-            requests.add(instruction.data, index)?;
-        }
-        default_units = default_units.saturating_add(match rules {
-            RuleSet::December2024 if is_budget => 0,
-            _ if is_builtin(program) => rules.builtin_compute_units(),
-            _ => INSTRUCTION_COMPUTE_UNITS,
-        });
-    }
-    let signatures = u64::from(view.required_signatures());
-    let signature_fee = LAMPORTS_PER_SIGNATURE.saturating_mul(signatures);
-    if view.version() == Version::V1 {
-        return v1_budget(view, default_units, signature_fee);
-    }
-    let compute_unit_limit = requests
-        .compute_unit_limit
-        .unwrap_or(default_units)
-        .min(COMPUTE_UNITS_MAX);
-    let price = u128::from(requests.compute_unit_price.unwrap_or(0));
-    let micro_lamports = price.saturating_mul(u128::from(compute_unit_limit));
-    let priority_fee = micro_lamports.div_ceil(MICRO_LAMPORTS);
-    Ok(Budget {
-        compute_unit_limit,
-        loaded_data_size_max: loaded_data_size_max(requests.loaded_data_size)?,
-        signature_fee,
-        priority_fee: u64::try_from(priority_fee).unwrap_or(u64::MAX),
-    })
-}
-
-fn v1_budget(
-    view: &TransactionView<'_>,
     default_units: u32,
-    signature_fee: u64,
-) -> Result<Budget, TransactionError> {
-    let config = view.config();
-    if config.heap_size.is_some_and(|size| !is_heap_size(size)) {
-        return Err(TransactionError::SanitizeFailure);
-    }
-    Ok(Budget {
-        compute_unit_limit: config
-            .compute_unit_limit
-            .unwrap_or(default_units)
-            .min(COMPUTE_UNITS_MAX),
-        loaded_data_size_max: loaded_data_size_max(config.loaded_accounts_data_size_limit)?,
-        signature_fee,
-        priority_fee: config.priority_fee.unwrap_or(0),
-    })
-}
-
-fn loaded_data_size_max(requested: Option<u32>) -> Result<u32, TransactionError> {
-    match requested {
-        None => Ok(LOADED_DATA_SIZE_MAX),
-        Some(0) => Err(TransactionError::InvalidLoadedAccountsDataSizeLimit),
-        Some(size) => Ok(size.min(LOADED_DATA_SIZE_MAX)),
-    }
+    /// The first request that cannot be granted.
+    failure: Option<TransactionError>,
 }
 
 impl Requests {
+    /// No instruction yet.
+    pub(super) fn new(rules: RuleSet, version: Version) -> Self {
+        Self {
+            rules,
+            version,
+            instruction_count: 0,
+            heap_size: None,
+            compute_unit_limit: None,
+            compute_unit_price: None,
+            loaded_data_size: None,
+            default_units: 0,
+            failure: None,
+        }
+    }
+
+    /// Adds the next instruction.
+    pub(super) fn add(&mut self, program: &Address, data: &[u8]) {
+        let is_budget = *program == program_ids::COMPUTE_BUDGET;
+        if is_budget && self.version != Version::V1 && self.failure.is_none() {
+            self.failure = self.request(data).err();
+        }
+        self.default_units = self.default_units.saturating_add(match self.rules {
+            RuleSet::December2024 if is_budget => 0,
+            _ if is_budget || is_builtin(program) => self.rules.builtin_compute_units(),
+            _ => INSTRUCTION_COMPUTE_UNITS,
+        });
+        self.instruction_count = self.instruction_count.saturating_add(1);
+    }
+
     /// Adds one compute-budget instruction. Bytes behind the request are ignored, as Agave does.
-    fn add(&mut self, data: &[u8], index: u8) -> Result<(), TransactionError> {
+    fn request(&mut self, data: &[u8]) -> Result<(), TransactionError> {
+        let index = self.instruction_count;
         let invalid =
             TransactionError::InstructionError(index, InstructionError::InvalidInstructionData);
         let (tag, rest) = data.split_first().ok_or(invalid.clone())?;
@@ -149,22 +112,80 @@ impl Requests {
         }
         Ok(())
     }
+
+    /// The budget of the transaction whose instructions were added.
+    ///
+    /// # Errors
+    /// `DuplicateInstruction` for a second request of a kind; `InstructionError` with
+    /// `InvalidInstructionData` for a request that cannot be decoded or granted;
+    /// `InvalidLoadedAccountsDataSizeLimit` for a size of zero.
+    pub(super) fn budget(self, view: &TransactionView<'_>) -> Result<Budget, TransactionError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let signatures = u64::from(view.required_signatures());
+        let signature_fee = LAMPORTS_PER_SIGNATURE.saturating_mul(signatures);
+        if self.version == Version::V1 {
+            return v1_budget(view, self.default_units, signature_fee);
+        }
+        let compute_unit_limit = self
+            .compute_unit_limit
+            .unwrap_or(self.default_units)
+            .min(COMPUTE_UNITS_MAX);
+        let price = u128::from(self.compute_unit_price.unwrap_or(0));
+        let micro_lamports = price.saturating_mul(u128::from(compute_unit_limit));
+        let priority_fee = micro_lamports.div_ceil(MICRO_LAMPORTS);
+        Ok(Budget {
+            compute_unit_limit,
+            loaded_data_size_max: loaded_data_size_max(self.loaded_data_size)?,
+            signature_fee,
+            priority_fee: u64::try_from(priority_fee).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+fn v1_budget(
+    view: &TransactionView<'_>,
+    default_units: u32,
+    signature_fee: u64,
+) -> Result<Budget, TransactionError> {
+    let config = view.config();
+    if config.heap_size.is_some_and(|size| !is_heap_size(size)) {
+        return Err(TransactionError::SanitizeFailure);
+    }
+    Ok(Budget {
+        compute_unit_limit: config
+            .compute_unit_limit
+            .unwrap_or(default_units)
+            .min(COMPUTE_UNITS_MAX),
+        loaded_data_size_max: loaded_data_size_max(config.loaded_accounts_data_size_limit)?,
+        signature_fee,
+        priority_fee: config.priority_fee.unwrap_or(0),
+    })
+}
+
+fn loaded_data_size_max(requested: Option<u32>) -> Result<u32, TransactionError> {
+    match requested {
+        None => Ok(LOADED_DATA_SIZE_MAX),
+        Some(0) => Err(TransactionError::InvalidLoadedAccountsDataSizeLimit),
+        Some(size) => Ok(size.min(LOADED_DATA_SIZE_MAX)),
+    }
 }
 
 fn is_heap_size(size: u32) -> bool {
     (HEAP_SIZE_MIN..=HEAP_SIZE_MAX).contains(&size) && size.is_multiple_of(HEAP_SIZE_STEP)
 }
 
-/// True for the programs whose instructions get few compute units by default (SIMD-0170).
-fn is_builtin(program: &[u8; 32]) -> bool {
-    const BUILTINS: [[u8; 32]; 7] = [
-        program_ids::SYSTEM.to_bytes(),
-        program_ids::COMPUTE_BUDGET.to_bytes(),
-        program_ids::VOTE.to_bytes(),
-        program_ids::UPGRADEABLE_LOADER.to_bytes(),
-        program_ids::LOADER_1.to_bytes(),
-        program_ids::LOADER_2.to_bytes(),
-        program_ids::LOADER_4.to_bytes(),
+/// True for the programs whose instructions get few compute units by default (SIMD-0170), besides
+/// the Compute Budget program.
+fn is_builtin(program: &Address) -> bool {
+    const BUILTINS: [Address; 6] = [
+        program_ids::SYSTEM,
+        program_ids::VOTE,
+        program_ids::UPGRADEABLE_LOADER,
+        program_ids::LOADER_1,
+        program_ids::LOADER_2,
+        program_ids::LOADER_4,
     ];
     BUILTINS.contains(program)
 }

@@ -11,14 +11,14 @@ mod lookup;
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, RuleSet, TransactionError,
+    Account, Address, Environment, Hash, Positions, RuleSet, TransactionError,
     address::program_ids,
     nonce::{NonceData, NonceState, durable_nonce},
 };
 use lockstep_store::StoreError;
 use sha2::{Digest, Sha256};
 
-pub use access::{AccountKey, Rights};
+pub use access::AccountKey;
 pub use budget::Budget;
 pub use lookup::TABLE_HEADER_SIZE;
 
@@ -50,13 +50,11 @@ pub struct SanitizedTransaction<'b> {
     /// What makes it expire.
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
-    pub table_size: u64,
-    /// What it may do to its accounts, by position in message order.
-    pub rights: Rights,
+    pub table_size: u32,
+    /// The accounts that it may write, by position in message order.
+    pub writable: Positions,
     /// What its cost is learned under.
     pub kind: CostKind,
-    /// What it is expected to cost, in cost units.
-    pub cost: u64,
 }
 
 /// Why a transaction does not get through.
@@ -81,10 +79,12 @@ impl From<StoreError> for Halt {
 }
 
 /// Sanitized transactions of a stretch of a block, with their access lists one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SanitizedChunk<'b> {
     /// The transactions in block order.
     pub(crate) transactions: Vec<SanitizedTransaction<'b>>,
+    /// What each transaction is expected to cost, in cost units.
+    pub(crate) costs: Vec<u64>,
     /// Where each transaction's keys end in `keys`.
     pub(crate) key_ends: Vec<u32>,
     /// The accounts of all transactions, each in message order.
@@ -94,6 +94,17 @@ pub struct SanitizedChunk<'b> {
 }
 
 impl<'b> SanitizedChunk<'b> {
+    /// An empty chunk with memory for as many transactions and accounts.
+    pub(crate) fn with_capacity(transaction_count: usize, key_count: usize) -> Self {
+        Self {
+            transactions: Vec::with_capacity(transaction_count),
+            costs: Vec::with_capacity(transaction_count),
+            key_ends: Vec::with_capacity(transaction_count),
+            keys: Vec::with_capacity(key_count),
+            refused: Vec::new(),
+        }
+    }
+
     /// Sanitizes one transaction and appends it, or notes why it is refused.
     ///
     /// # Errors
@@ -107,8 +118,9 @@ impl<'b> SanitizedChunk<'b> {
     ) -> Result<(), StoreError> {
         let keys_before = self.keys.len();
         match self.sanitize(view, position, bank, hasher) {
-            Ok(transaction) => {
+            Ok((transaction, cost)) => {
                 self.transactions.push(transaction);
+                self.costs.push(cost);
                 self.key_ends
                     .push(u32::try_from(self.keys.len()).expect("keys fit 32 bits"));
             }
@@ -139,6 +151,7 @@ impl<'b> SanitizedChunk<'b> {
     pub(crate) fn refuse(&mut self, index: usize, error: TransactionError) {
         let transaction = self.transactions.remove(index);
         self.refused.push((transaction.position, error));
+        self.costs.remove(index);
         let end = self.key_ends.remove(index);
         let start = index
             .checked_sub(1)
@@ -149,32 +162,44 @@ impl<'b> SanitizedChunk<'b> {
         }
     }
 
+    /// The transaction and its expected cost; its keys are appended.
     fn sanitize(
         &mut self,
         view: TransactionView<'b>,
         position: u32,
         bank: &Bank,
         hasher: &RandomState,
-    ) -> Result<SanitizedTransaction<'b>, Halt> {
-        let rules = bank.environment().rules;
-        if rules == RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
+    ) -> Result<(SanitizedTransaction<'b>, u64), Halt> {
+        let Environment {
+            rules, programs, ..
+        } = bank.environment();
+        if *rules == RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
             return Err(TransactionError::SanitizeFailure.into());
         }
         let start = self.keys.len();
-        let access::Collected { table_size, rights } =
-            access::collect_keys(&mut self.keys, &view, bank, hasher)?;
-        let keys = &self.keys[start..];
+        let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
+        let keys = &mut self.keys[start..];
         access::check_locks(keys)?;
+        let mut uses = access::Uses::new(keys);
+        let mut requests = budget::Requests::new(*rules, view.version());
+        let mut kind = CostKind::NOTHING;
+        for instruction in view.instructions() {
+            uses.add(keys, &instruction, programs);
+            let program = &keys[usize::from(instruction.program_index)].address;
+            requests.add(program, instruction.data);
+            kind = kind.and(program, instruction.data);
+        }
+        let writable = uses.settle(keys);
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
         let lifetime = if bank.blockhashes().contains(&blockhash) {
             Lifetime::Blockhash
         } else {
-            let account = nonce_account(&view, keys, rules);
+            let account = nonce_account(&view, keys, *rules);
             Lifetime::Nonce {
                 account: account.ok_or(TransactionError::BlockhashNotFound)?,
             }
         };
-        let budget = match budget::budget(&view, rules) {
+        let budget = match requests.budget(&view) {
             Ok(budget) => budget,
             Err(error) => {
                 return Err(self
@@ -182,19 +207,19 @@ impl<'b> SanitizedChunk<'b> {
                     .into());
             }
         };
-        let kind = CostKind::of(&view);
-        let costs = bank.parent().costs();
-        Ok(SanitizedTransaction {
+        let cost = bank.parent().costs();
+        let cost = cost.estimate(kind, budget.compute_unit_limit);
+        let transaction = SanitizedTransaction {
             view,
             position,
             message_hash: message_hash(&view),
             budget,
             lifetime,
             table_size,
-            rights,
+            writable,
             kind,
-            cost: costs.estimate(kind, budget.compute_unit_limit),
-        })
+        };
+        Ok((transaction, cost))
     }
 }
 

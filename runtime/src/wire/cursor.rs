@@ -2,27 +2,37 @@
 
 use super::error::ParseError;
 
-/// A position in `bytes`. Positions fit 16 bits because the parser looks at the size first.
+/// What is left of some bytes. The parser looks at the size first, so positions fit 16 bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    position: u16,
+    rest: &'a [u8],
+    /// Bytes that there were in all.
+    size: usize,
 }
 
 impl<'a> Cursor<'a> {
+    /// A cursor at `position`; at the end if that is past it.
     #[inline]
     pub(super) fn new(bytes: &'a [u8], position: u16) -> Self {
-        Self { bytes, position }
+        Self {
+            rest: bytes.get(usize::from(position)..).unwrap_or_default(),
+            size: bytes.len(),
+        }
     }
 
     #[inline]
     pub(super) fn position(&self) -> u16 {
-        self.position
+        u16::try_from(self.offset()).expect("longer transactions are refused before")
+    }
+
+    #[inline]
+    fn offset(&self) -> usize {
+        self.size.saturating_sub(self.rest.len())
     }
 
     #[inline]
     pub(super) fn peek(&self) -> Result<u8, ParseError> {
-        match self.bytes.get(usize::from(self.position)) {
+        match self.rest.first() {
             Some(&byte) => Ok(byte),
             None => Err(self.truncated(1)),
         }
@@ -36,21 +46,19 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], ParseError> {
-        let rest = self.bytes.get(usize::from(self.position)..);
-        let Some(array) = rest.and_then(|rest| rest.first_chunk::<N>()) else {
+        let Some((array, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.truncated(N));
         };
-        self.advance(N)?;
+        self.rest = rest;
         Ok(array)
     }
 
     #[inline]
     pub(super) fn slice(&mut self, size: usize) -> Result<&'a [u8], ParseError> {
-        let rest = self.bytes.get(usize::from(self.position)..);
-        let Some(slice) = rest.and_then(|rest| rest.get(..size)) else {
+        let Some((slice, rest)) = self.rest.split_at_checked(size) else {
             return Err(self.truncated(size));
         };
-        self.advance(size)?;
+        self.rest = rest;
         Ok(slice)
     }
 
@@ -69,16 +77,18 @@ impl<'a> Cursor<'a> {
     /// Only the shortest form of a value is one (Solana's `ShortU16`).
     #[inline]
     pub(super) fn compact_u16(&mut self) -> Result<usize, ParseError> {
-        let first = self.peek()?;
-        if first < 0x80 {
-            self.advance(1)?;
-            return Ok(usize::from(first));
+        match self.rest.split_first() {
+            Some((&first, rest)) if first < 0x80 => {
+                self.rest = rest;
+                Ok(usize::from(first))
+            }
+            _ => self.long_compact_u16(),
         }
-        self.long_compact_u16()
     }
 
+    #[cold]
     fn long_compact_u16(&mut self) -> Result<usize, ParseError> {
-        let offset = usize::from(self.position);
+        let offset = self.offset();
         let mut value = usize::from(self.byte()? & 0x7f);
         let second = self.byte()?;
         value |= usize::from(second & 0x7f) << 7;
@@ -102,33 +112,21 @@ impl<'a> Cursor<'a> {
     /// Asserts that nothing is left.
     #[inline]
     pub(super) fn finish(self) -> Result<(), ParseError> {
-        let offset = usize::from(self.position);
-        match self.bytes.len().saturating_sub(offset) {
+        match self.rest.len() {
             0 => Ok(()),
-            found => Err(ParseError::TrailingBytes { offset, found }),
-        }
-    }
-
-    #[inline]
-    fn advance(&mut self, size: usize) -> Result<(), ParseError> {
-        let size = u16::try_from(size).ok();
-        match size.and_then(|size| self.position.checked_add(size)) {
-            Some(position) => {
-                self.position = position;
-                Ok(())
-            }
-            // Slices as long as that are refused before a cursor is made.
-            None => Err(self.truncated(usize::MAX)),
+            found => Err(ParseError::TrailingBytes {
+                offset: self.offset(),
+                found,
+            }),
         }
     }
 
     #[cold]
     fn truncated(&self, needed: usize) -> ParseError {
-        let offset = usize::from(self.position);
         ParseError::Truncated {
-            offset,
+            offset: self.offset(),
             needed,
-            available: self.bytes.len().saturating_sub(offset),
+            available: self.rest.len(),
         }
     }
 }

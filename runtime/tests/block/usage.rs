@@ -15,7 +15,7 @@ use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use rand::Rng;
 
 use super::{
-    common::generate::{Shape, World},
+    common::generate::{Shape, World, bundled},
     generate::rng,
 };
 
@@ -202,11 +202,21 @@ fn expected(prepared: &PreparedBlock<'_>) -> (u64, u64, BTreeMap<Address, u64>) 
 
 #[test]
 fn a_verifier_counts_a_whole_block() {
+    check_block(|transactions| transactions.iter().collect());
+}
+
+/// A transaction of a bundle was counted by its rights to the accounts of the whole bundle.
+#[test]
+fn transactions_of_bundles_count_by_themselves() {
+    check_block(|transactions| bundled(transactions, &mut rng(12)));
+}
+
+/// Counts a block with room for exactly what is in it, and with a little less.
+fn check_block(block: impl Fn(&[Vec<u8>]) -> WireBlock) {
     let threads = Threads::new(1).unwrap();
     let (world, parent) = World::new(Shape::FEW);
     let bank = parent.child(parent.slot() + 1, 7);
-    let block = world.block(&mut rng(11), &parent, 200);
-    let block: WireBlock = block.iter().collect();
+    let block = block(&world.block(&mut rng(11), &parent, 200));
     let parsed = ParsedBlock::parse(&block, &threads);
     let prepared = parsed.prepare(&bank, &threads, &RandomState::new());
     let mut prepared = prepared.unwrap();
@@ -218,7 +228,7 @@ fn a_verifier_counts_a_whole_block() {
         compute_units_max: units,
         account_compute_units_max: hottest,
         transaction_bytes_max: size,
-        transaction_count_max: prepared.transactions().len() as u32,
+        transaction_count_max: prepared.table().transaction_count() as u32,
         wait_count_max: 0,
     };
     let usage = BlockUsage::of(&prepared, exact).unwrap();
@@ -226,7 +236,7 @@ fn a_verifier_counts_a_whole_block() {
         let found = usage.account_compute_units(AccountIndex(number));
         assert_eq!(found, by_account[address], "{address}");
     }
-    let last = prepared.transactions().len() as u32 - 1;
+    let last = prepared.table().transaction_count() as u32 - 1;
     let refused = |limits: BlockLimits| BlockUsage::of(&prepared, limits).unwrap_err();
     let error = refused(BlockLimits {
         transaction_count_max: last,

@@ -9,7 +9,7 @@ use crate::Address;
 /// Cloning costs one reference count; empty data owns no memory at all.
 /// Two are equal if their bytes are.
 #[derive(Clone, Default)]
-pub struct AccountData(Option<Arc<Vec<u8>>>);
+pub struct AccountData(Option<Arc<[u8]>>);
 
 impl AccountData {
     /// Data without a byte.
@@ -23,8 +23,17 @@ impl AccountData {
     }
 
     /// The bytes for writing; copies them first if another bank shares them.
-    pub fn make_mut(&mut self) -> &mut Vec<u8> {
-        Arc::make_mut(self.0.get_or_insert_default())
+    pub fn make_mut(&mut self) -> &mut [u8] {
+        self.0.as_mut().map_or(&mut [], Arc::make_mut)
+    }
+
+    /// Cuts the bytes or extends them with zeros, in memory of their own. O(size).
+    pub fn resize(&mut self, size: usize) {
+        let kept = self.len().min(size);
+        let mut bytes = Vec::with_capacity(size);
+        bytes.extend_from_slice(&self[..kept]);
+        bytes.resize(size, 0);
+        *self = bytes.into();
     }
 }
 
@@ -45,19 +54,19 @@ impl Deref for AccountData {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.0.as_deref().map_or(&[], Vec::as_slice)
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl From<Vec<u8>> for AccountData {
     fn from(bytes: Vec<u8>) -> Self {
-        Self((!bytes.is_empty()).then(|| Arc::new(bytes)))
+        bytes.as_slice().into()
     }
 }
 
 impl From<&[u8]> for AccountData {
     fn from(bytes: &[u8]) -> Self {
-        bytes.to_vec().into()
+        Self((!bytes.is_empty()).then(|| bytes.into()))
     }
 }
 
@@ -106,9 +115,23 @@ mod tests {
     #[test]
     fn data_without_a_byte_is_empty_however_it_came_about() {
         let mut emptied = AccountData::from(vec![7]);
-        emptied.make_mut().clear();
+        emptied.resize(0);
         assert_eq!(emptied, AccountData::EMPTY);
+        assert!(emptied.make_mut().is_empty());
         assert_ne!(AccountData::from(vec![0]), AccountData::EMPTY);
+    }
+
+    #[test]
+    fn resizing_keeps_the_front_and_adds_zeros() {
+        let mut data = AccountData::from(vec![1, 2, 3]);
+        let shared = data.clone();
+        data.resize(2);
+        assert_eq!(&data[..], [1, 2]);
+        data.resize(4);
+        assert_eq!(
+            (&data[..], &shared[..]),
+            (&[1, 2, 0, 0][..], &[1, 2, 3][..])
+        );
     }
 
     #[test]

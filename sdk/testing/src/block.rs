@@ -101,9 +101,9 @@ impl Block {
         processed: ProcessedBlock<'_>,
         programs: ProgramTable,
     ) -> Self {
-        let transactions = processed.prepared.transactions();
+        let prepared = &processed.prepared;
         let position = |index: &lockstep_scheduler::TransactionIndex| {
-            transactions[index.0 as usize].position as usize
+            prepared.transaction(*index).position as usize
         };
         let lanes = |batch: Vec<Vec<_>>| -> Vec<Vec<usize>> {
             let lanes = batch.iter();
@@ -124,10 +124,10 @@ impl Block {
                 accesses: Vec::new(),
             })
             .collect();
-        for (index, transaction) in processed.prepared.table().transactions().zip(transactions) {
+        for (index, transaction) in prepared.table().transactions().zip(prepared.transactions()) {
             let executed = &mut executed[transaction.position as usize];
             let uses = executed.details().map_or(&[][..], |details| &details.uses);
-            let declared = processed.prepared.access_list(index).zip(uses).enumerate();
+            let declared = prepared.access_list(index).zip(uses).enumerate();
             let accesses = declared.map(|(place, ((address, is_writable), used))| Access {
                 address,
                 is_signer: transaction.view.is_signer(place),

@@ -125,7 +125,7 @@ fn content_is_checked() {
     check(
         |chain, _| {
             let mut other = chain.account(&club).expect("it was founded");
-            other.data.make_mut().truncate(20);
+            other.data.resize(20);
             chain.set_account(&club, other);
         },
         InstructionError::AccountDataTooSmall,

@@ -204,7 +204,7 @@ fn loaded_data_has_a_limit() {
 fn a_lookup_table_counts_as_loaded_data() {
     let exceeded = failed(TransactionError::MaxLoadedAccountsDataSizeExceeded);
     let size = 4 * 64 + "system".len() + "compute-budget".len();
-    let size = u64::try_from(size).expect("it is small") + LOADED_TABLE_SIZE;
+    let size = u64::try_from(size).expect("it is small") + u64::from(LOADED_TABLE_SIZE);
     let size = u32::try_from(size).expect("it is small");
     for (limit, expected) in [(size, SUCCEEDED), (size - 1, exceeded)] {
         let mut ledger = ledger();

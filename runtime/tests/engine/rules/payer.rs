@@ -57,7 +57,7 @@ fn only_wallets_and_nonce_accounts_pay() {
         invalid(),
     );
     let mut longer = nonce_account(address(1), &Hash::default(), RICH);
-    longer.data.make_mut().push(0);
+    longer.data.resize(NONCE_ACCOUNT_SIZE + 1);
     check(longer, invalid());
 }
 

@@ -5,7 +5,7 @@ use std::cell::{Ref, RefMut};
 
 use super::{AccountSlot, AccountUse, InstructionAccount, TransactionContext};
 use crate::{
-    Account, Address, InstructionError,
+    Account, AccountData, Address, InstructionError,
     address::program_ids,
     limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, TRANSACTION_GROWTH_MAX},
 };
@@ -80,7 +80,7 @@ impl<'c> AccountMut<'c, '_> {
         let transaction = self.transaction;
         let data = RefMut::filter_map(self.slot, |slot| {
             let mut undo = transaction.undo.borrow_mut();
-            slot.data_mut(&mut undo).map(Vec::as_mut_slice)
+            slot.data_mut(&mut undo).map(AccountData::make_mut)
         });
         data.map_err(|_| InstructionError::ReadonlyDataModified)
     }
@@ -185,7 +185,7 @@ impl AccountMut<'_, '_> {
     /// `ExecutableDataModified`, `ReadonlyDataModified` or `ExternalAccountDataModified`.
     pub fn data_mut(&mut self) -> Result<&mut [u8], InstructionError> {
         self.check_data_change()?;
-        Ok(self.writable_data()?.as_mut_slice())
+        Ok(self.writable_data()?.make_mut())
     }
 
     /// Cuts the data or extends it with zeros.
@@ -211,14 +211,14 @@ impl AccountMut<'_, '_> {
         self.check_data_change()?;
         if size != before {
             self.transaction.set_growth(before, size);
-            self.writable_data()?.resize(size, 0);
+            self.writable_data()?.resize(size);
         }
         // Also where the size stays: a read-only account would have been refused.
         self.slot.mark(AccountUse::Written);
         Ok(())
     }
 
-    fn writable_data(&mut self) -> Result<&mut Vec<u8>, InstructionError> {
+    fn writable_data(&mut self) -> Result<&mut AccountData, InstructionError> {
         let mut undo = self.transaction.undo.borrow_mut();
         self.slot
             .data_mut(&mut undo)

@@ -10,8 +10,6 @@ use crate::{Account, AccountData, Address, InstructionError};
 enum Held<'t> {
     /// Read-only: other transactions may be reading it at this moment.
     Shared(&'t Account),
-    /// Read-only, but no other transaction can reach it.
-    Lent(Account),
     /// Only credited: other transactions may be crediting it at this moment.
     Credited {
         /// What it was when the last transaction wrote it.
@@ -21,15 +19,15 @@ enum Held<'t> {
         /// The sum of all that it tried to add, saturating; undoing keeps it.
         tried: u64,
     },
-    /// Writable: moved out of the block's state until the transaction ends.
-    Owned(Account),
+    /// Writable: nobody else can reach it until the transaction ends.
+    Owned(&'t mut Account),
 }
 
 impl Held<'_> {
     fn account(&self) -> &Account {
         match self {
             Self::Shared(account) | Self::Credited { base: account, .. } => account,
-            Self::Owned(account) | Self::Lent(account) => account,
+            Self::Owned(account) => account,
         }
     }
 }
@@ -77,14 +75,9 @@ pub struct AccountSlot<'t> {
 
 impl<'t> AccountSlot<'t> {
     /// An account that the transaction only reads.
+    #[inline]
     pub fn shared(address: &'t Address, account: &'t Account, is_signer: bool) -> Self {
         Self::new(address, Held::Shared(account), is_signer)
-    }
-
-    /// An account that the transaction only reads, and no other one at the same time;
-    /// [`AccountSlot::into_account`] gives it back.
-    pub fn lent(address: &'t Address, account: Account, is_signer: bool) -> Self {
-        Self::new(address, Held::Lent(account), is_signer)
     }
 
     /// An account to which the transaction only adds lamports, while others may do the same.
@@ -92,6 +85,7 @@ impl<'t> AccountSlot<'t> {
     /// `base` is the account without what others add meanwhile: it must hold enough that more
     /// makes no difference to the rules of a transaction. [`AccountSlot::credited`] tells what was
     /// added.
+    #[inline]
     pub fn credit_only(address: &'t Address, base: &'t Account, is_signer: bool) -> Self {
         let held = Held::Credited {
             base,
@@ -101,11 +95,13 @@ impl<'t> AccountSlot<'t> {
         Self::new(address, held, is_signer)
     }
 
-    /// An account that the transaction may change; [`AccountSlot::into_account`] gives it back.
-    pub fn owned(address: &'t Address, account: Account, is_signer: bool) -> Self {
+    /// An account that the transaction may change.
+    #[inline]
+    pub fn owned(address: &'t Address, account: &'t mut Account, is_signer: bool) -> Self {
         Self::new(address, Held::Owned(account), is_signer)
     }
 
+    #[inline]
     fn new(address: &'t Address, held: Held<'t>, is_signer: bool) -> Self {
         let account = held.account();
         let (lamports_before, owner_before) = (account.lamports, account.owner);
@@ -237,7 +233,7 @@ impl<'t> AccountSlot<'t> {
     }
 
     /// The data for writing; what it was goes to `undo` the first time. `None` unless owned.
-    pub(super) fn data_mut(&mut self, undo: &mut Vec<u8>) -> Option<&mut Vec<u8>> {
+    pub(super) fn data_mut(&mut self, undo: &mut Vec<u8>) -> Option<&mut AccountData> {
         let Held::Owned(account) = &mut self.held else {
             return None;
         };
@@ -251,7 +247,7 @@ impl<'t> AccountSlot<'t> {
                 DataBefore::Shared(account.data.clone())
             };
         }
-        Some(account.data.make_mut())
+        Some(&mut account.data)
     }
 
     /// Makes the present lamports, owner and flag those that [`AccountSlot::undo`] returns to.
@@ -273,7 +269,7 @@ impl<'t> AccountSlot<'t> {
                 *lamports = 0;
                 return;
             }
-            Held::Shared(_) | Held::Lent(_) => return,
+            Held::Shared(_) => return,
         };
         account.lamports = self.lamports_before;
         account.owner = self.owner_before;
@@ -281,19 +277,18 @@ impl<'t> AccountSlot<'t> {
         match std::mem::replace(&mut self.data_before, DataBefore::Unchanged) {
             DataBefore::Unchanged => {}
             DataBefore::Shared(data) => account.data = data,
-            DataBefore::Copied(range) if range.is_empty() => account.data = AccountData::EMPTY,
-            DataBefore::Copied(range) => {
-                let data = account.data.make_mut();
-                data.clear();
-                data.extend_from_slice(&undo[range]);
+            DataBefore::Copied(range) if range.len() == account.data.len() => {
+                account.data.make_mut().copy_from_slice(&undo[range]);
             }
+            DataBefore::Copied(range) => account.data = undo[range].into(),
         }
     }
 
-    /// Gives an owned or lent account back; `None` for one that others hold too.
-    pub fn into_account(self) -> Option<Account> {
+    /// The account for as long as it is lent, if the transaction may change it otherwise than by
+    /// credits.
+    pub fn into_owned(self) -> Option<&'t mut Account> {
         match self.held {
-            Held::Owned(account) | Held::Lent(account) => Some(account),
+            Held::Owned(account) => Some(account),
             Held::Shared(_) | Held::Credited { .. } => None,
         }
     }

@@ -162,6 +162,7 @@ impl<'t> TransactionContext<'t> {
     ///
     /// # Panics
     /// If the context has 256 accounts.
+    #[inline]
     pub fn push(&mut self, slot: AccountSlot<'t>) {
         assert!(
             self.slots.len() <= usize::from(u8::MAX),
@@ -228,7 +229,7 @@ impl<'t> TransactionContext<'t> {
     pub fn store_nonce(&mut self, index: usize, state: &NonceState) -> bool {
         let undo = self.undo.get_mut();
         let data = self.slots[index].get_mut().data_mut(undo);
-        data.is_some_and(|data| state.encode_into(data).is_some())
+        data.is_some_and(|data| state.encode_into(data.make_mut()).is_some())
     }
 
     /// Takes every change back except fees.
@@ -241,7 +242,7 @@ impl<'t> TransactionContext<'t> {
         self.growth.set(0);
     }
 
-    /// Empties the context, giving the accounts back in their order.
+    /// Empties the context, giving the slots of the accounts in their order.
     pub fn drain(&mut self) -> impl Iterator<Item = AccountSlot<'t>> + '_ {
         self.slots.drain(..).map(RefCell::into_inner)
     }

@@ -52,17 +52,18 @@ fn run_declaring(
             .with(Declaring(process))
             .with(Closure(CALLEE, |context| context.credit(0, 5))),
     };
-    let owned = Account {
+    let mut owned = Account {
         owner: PROGRAM,
         ..Account::wallet(100)
     };
     let wallet = Account::wallet(wallet);
+    let mut own_wallet = wallet.clone();
     let (program, callee) = (program_account(), program_account());
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, true);
-    context.push(AccountSlot::owned(&OWNED, owned, false));
+    context.push(AccountSlot::owned(&OWNED, &mut owned, false));
     context.push(match way {
-        Way::Owned => AccountSlot::owned(&WALLET, wallet.clone(), false),
+        Way::Owned => AccountSlot::owned(&WALLET, &mut own_wallet, false),
         Way::Shared => AccountSlot::credit_only(&WALLET, &wallet, false),
     });
     context.push(AccountSlot::shared(&READONLY, &wallet, false));
@@ -199,27 +200,4 @@ fn what_was_tried_is_remembered_though_it_failed() {
     assert_eq!((gained, tried), (0, u64::MAX - 49));
     let (result, ..) = run_declaring(Way::Owned, 50, &[], &[1], overflow);
     assert_eq!(result, Err(InstructionError::ArithmeticOverflow));
-}
-
-#[test]
-fn a_lent_account_is_read_only_and_comes_back() {
-    let environment = Environment {
-        sysvars: Sysvars::default(),
-        rules: RuleSet::Current,
-        programs: ProgramTable::new().with(Closure(PROGRAM, |context| {
-            assert_eq!(context.account(0)?.lamports, 50);
-            assert!(!context.is_writable(0)?);
-            context.credit(0, 1)
-        })),
-    };
-    let program = program_account();
-    let mut context = TransactionContext::new(&environment);
-    context.begin(1_000, true);
-    context.push(AccountSlot::lent(&WALLET, Account::wallet(50), false));
-    context.push(AccountSlot::shared(&PROGRAM, &program, false));
-    let result = context.process_instruction(0, 1, &[0], &[]);
-    assert_eq!(result, Err(InstructionError::ReadonlyLamportChange));
-    assert!(!context.charge_fee(0, 1));
-    let slot = context.drain().next().expect("one was pushed");
-    assert_eq!(slot.into_account(), Some(Account::wallet(50)));
 }

@@ -33,7 +33,7 @@ fn run_with_vault(
             .with(Closure(CALLEE, callee)),
     };
     let (vault, _) = vault();
-    let vault_account = Account {
+    let mut vault_account = Account {
         owner: CALLEE,
         ..Account::wallet(50)
     };
@@ -41,7 +41,7 @@ fn run_with_vault(
     let (program, callee) = (program_account(), program_account());
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, true);
-    context.push(AccountSlot::owned(&vault, vault_account, false));
+    context.push(AccountSlot::owned(&vault, &mut vault_account, false));
     context.push(AccountSlot::shared(&CALLEE, &callee, false));
     context.push(AccountSlot::shared(&READONLY, &readonly, false));
     context.push(AccountSlot::shared(&PROGRAM, &program, false));

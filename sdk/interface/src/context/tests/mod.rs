@@ -61,7 +61,7 @@ fn run(process: Process, callee: Process) -> (Result<(), InstructionError>, Vec<
             .with(Closure(PROGRAM, process))
             .with(Closure(CALLEE, callee)),
     };
-    let owned = Account {
+    let mut owned = Account {
         lamports: 100,
         data: vec![7; 4].into(),
         owner: PROGRAM,
@@ -69,10 +69,11 @@ fn run(process: Process, callee: Process) -> (Result<(), InstructionError>, Vec<
     };
     let (program, callee) = (program_account(), program_account());
     let readonly = owned.clone();
+    let mut wallet = Account::wallet(50);
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, true);
-    context.push(AccountSlot::owned(&OWNED, owned, false));
-    context.push(AccountSlot::owned(&WALLET, Account::wallet(50), true));
+    context.push(AccountSlot::owned(&OWNED, &mut owned, false));
+    context.push(AccountSlot::owned(&WALLET, &mut wallet, true));
     context.push(AccountSlot::shared(&READONLY, &readonly, false));
     context.push(AccountSlot::shared(&CALLEE, &callee, false));
     context.push(AccountSlot::shared(&PROGRAM, &program, false));

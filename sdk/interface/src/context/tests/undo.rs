@@ -22,7 +22,7 @@ fn own(data: AccountData) -> Account {
 /// Runs `process` as instructions 0 to `count` of one transaction, on two accounts that the
 /// program owns, until one fails; then hands result and context to `check`.
 fn run_many(
-    accounts: [Account; 2],
+    mut accounts: [Account; 2],
     count: u8,
     process: Process,
     check: impl FnOnce(Result<(), InstructionError>, &mut TransactionContext<'_>),
@@ -35,7 +35,7 @@ fn run_many(
     let program = program_account();
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, true);
-    let [first, second] = accounts;
+    let [first, second] = &mut accounts;
     context.push(AccountSlot::owned(&OWNED, first, false));
     context.push(AccountSlot::owned(&WALLET, second, true));
     context.push(AccountSlot::shared(&PROGRAM, &program, false));
@@ -98,7 +98,8 @@ fn data_that_others_share_is_copied_when_written_and_given_back_when_undone() {
 
 #[test]
 fn a_fee_and_an_advanced_nonce_survive_a_failure() {
-    let nonce = own(vec![0; NONCE_ACCOUNT_SIZE].into());
+    let mut payer = own(AccountData::EMPTY);
+    let mut nonce = own(vec![0; NONCE_ACCOUNT_SIZE].into());
     let environment = Environment {
         sysvars: Sysvars::default(),
         rules: RuleSet::Current,
@@ -110,8 +111,8 @@ fn a_fee_and_an_advanced_nonce_survive_a_failure() {
     let program = program_account();
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, false);
-    context.push(AccountSlot::owned(&OWNED, own(AccountData::EMPTY), true));
-    context.push(AccountSlot::owned(&WALLET, nonce, false));
+    context.push(AccountSlot::owned(&OWNED, &mut payer, true));
+    context.push(AccountSlot::owned(&WALLET, &mut nonce, false));
     context.push(AccountSlot::shared(&PROGRAM, &program, false));
     assert!(!context.charge_fee(0, 101));
     assert!(!context.charge_fee(2, 1), "a shared account pays nothing");
@@ -130,7 +131,7 @@ fn a_fee_and_an_advanced_nonce_survive_a_failure() {
     assert!(!context.store_nonce(2, &state), "a shared account");
     let accounts: Vec<_> = context
         .drain()
-        .filter_map(AccountSlot::into_account)
+        .filter_map(AccountSlot::into_owned)
         .collect();
     assert_eq!(accounts.len(), 2);
     assert_eq!(accounts[0].lamports, 60);
@@ -210,8 +211,9 @@ fn a_transaction_grows_by_20_mib_in_all() {
     let program = program_account();
     let mut context = TransactionContext::new(&environment);
     context.begin(1_000, false);
-    for address in [&OWNED, &WALLET, &READONLY] {
-        context.push(AccountSlot::owned(address, Account::wallet(1), false));
+    let mut accounts = [(); 3].map(|()| Account::wallet(1));
+    for (address, account) in [&OWNED, &WALLET, &READONLY].into_iter().zip(&mut accounts) {
+        context.push(AccountSlot::owned(address, account, false));
     }
     context.push(AccountSlot::shared(&program_ids::SYSTEM, &program, false));
     let mut run = |index| context.process_instruction(index, 3, &[0, 1, 2], &[]);

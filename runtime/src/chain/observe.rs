@@ -1,0 +1,217 @@
+//! Who is told of committed blocks, and what operators count.
+//!
+//! ```text
+//! commit, durable -> bounded queue of each subscriber -> his own thread
+//!                                |-> full: the block is counted as missed, and nobody waits
+//! ```
+//!
+//! Spans (`tracing`) and figures (`metrics`) go to whatever the embedder has installed, and cost
+//! next to nothing if that is nothing. Both tell of time; no result depends on either.
+//!
+//! ```text
+//! lockstep_blocks_total          counter    by event: built, executed, committed, dropped, invalid
+//! lockstep_transactions_total    counter    by outcome: succeeded, failed, refused
+//! lockstep_failures_total        counter    failed and refused transactions, by rule
+//! lockstep_batches_total         counter    of the plans of built and executed blocks;
+//! lockstep_lanes_total           counter      their lanes
+//! lockstep_waits_total           counter      and waits
+//! lockstep_seconds               histogram  by stage: read, build, execute, commit
+//! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
+//! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
+//! lockstep_missed_notices_total  counter    committed blocks that a subscriber was not told of
+//! ```
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError, TrySendError},
+    },
+    time::Instant,
+};
+
+use lockstep_interface::Hash;
+use lockstep_scheduler::Plan;
+use lockstep_store::sync::Shared;
+use metrics::{counter, gauge, histogram};
+use tracing::{Level, event_enabled, trace};
+
+use super::log::{self, Entry};
+use crate::{block::BlockHeader, execute::Receipt, prepare::Refusal};
+
+/// A block that has become final and durable.
+#[derive(Clone, Debug)]
+pub struct CommittedBlock {
+    /// Its id.
+    pub id: Hash,
+    /// Its header.
+    pub header: BlockHeader,
+    entry: Entry,
+}
+
+impl CommittedBlock {
+    /// The block's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        log::logged_block(&self.entry).expect("the entry was made with a block")
+    }
+}
+
+/// Gets committed blocks, in their order, after they are durable.
+///
+/// Nobody waits for a subscriber: of blocks that find his queue full he is not told. Their number
+/// is known, and the store has them.
+#[derive(Debug)]
+pub struct Subscription {
+    receiver: Receiver<CommittedBlock>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// Waits for the next block.
+    ///
+    /// # Errors
+    /// If there will be none, because the chain is gone.
+    pub fn recv(&self) -> Result<CommittedBlock, RecvError> {
+        self.receiver.recv()
+    }
+
+    /// The next block if there is one already.
+    ///
+    /// # Errors
+    /// If there is none yet, or the chain is gone.
+    pub fn try_recv(&self) -> Result<CommittedBlock, TryRecvError> {
+        self.receiver.try_recv()
+    }
+
+    /// How many blocks found the queue full so far.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+}
+
+/// Where a subscriber's blocks go.
+#[derive(Debug)]
+struct Subscriber {
+    sender: SyncSender<CommittedBlock>,
+    missed: Arc<AtomicU64>,
+}
+
+/// Everybody who wants to be told.
+#[derive(Debug, Default)]
+pub(super) struct Subscribers(Shared<Vec<Subscriber>>);
+
+impl Subscribers {
+    pub(super) fn subscribe(&self, capacity: usize) -> Subscription {
+        let (sender, receiver) = mpsc::sync_channel(capacity);
+        let missed = Arc::new(AtomicU64::new(0));
+        let subscriber = Subscriber {
+            sender,
+            missed: Arc::clone(&missed),
+        };
+        self.0.write().push(subscriber);
+        Subscription { receiver, missed }
+    }
+
+    /// Tells everybody, except those whose queue is full; forgets those who left.
+    pub(super) fn tell(&self, id: Hash, header: BlockHeader, entry: &Entry) {
+        let mut subscribers = self.0.write();
+        subscribers.retain(|subscriber| {
+            let entry = Arc::clone(entry);
+            let block = CommittedBlock { id, header, entry };
+            match subscriber.sender.try_send(block) {
+                Ok(()) => true,
+                Err(TrySendError::Full(_)) => {
+                    subscriber.missed.fetch_add(1, Ordering::Relaxed);
+                    counter!("lockstep_missed_notices_total").increment(1);
+                    true
+                }
+                Err(TrySendError::Disconnected(_)) => false,
+            }
+        });
+    }
+}
+
+/// Measures how long a stage takes, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Timed {
+    stage: &'static str,
+    start: Instant,
+}
+
+impl Timed {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what operators are shown tells of time, and nothing depends on it"
+    )]
+    pub(super) fn start(stage: &'static str) -> Self {
+        let start = Instant::now();
+        Self { stage, start }
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        histogram!("lockstep_seconds", "stage" => self.stage).record(seconds);
+    }
+}
+
+/// Counts what happens to blocks.
+pub(super) fn count_blocks(event: &'static str, count: usize) {
+    counter!("lockstep_blocks_total", "event" => event).increment(count as u64);
+}
+
+/// Shows how much is waiting to become final.
+pub(super) fn show_forks(unfinal_count: usize, lag: u64) {
+    gauge!("lockstep_unfinal_blocks").set(narrow(unfinal_count as u64));
+    gauge!("lockstep_store_lag_slots").set(narrow(lag));
+}
+
+/// Gauges are floats; beyond 32 bits it no longer matters how much it is.
+fn narrow(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Counts the transactions and the plan of a block that has run, and traces its batches.
+pub(super) fn count_run(plan: &Plan, receipts: &[Receipt], refused: &[(u32, Refusal)]) {
+    let failed = receipts
+        .iter()
+        .filter_map(|receipt| receipt.status.as_ref().err());
+    let mut failed_count = 0u64;
+    for error in failed {
+        failed_count = failed_count.saturating_add(1);
+        counter!("lockstep_failures_total", "rule" => rule(error)).increment(1);
+    }
+    for (_, refusal) in refused {
+        let rule = match refusal {
+            Refusal::Malformed(_) => "Malformed".to_owned(),
+            Refusal::Rule(error) => rule(error),
+        };
+        counter!("lockstep_failures_total", "rule" => rule).increment(1);
+    }
+    let succeeded = (receipts.len() as u64).saturating_sub(failed_count);
+    for (outcome, count) in [
+        ("succeeded", succeeded),
+        ("failed", failed_count),
+        ("refused", refused.len() as u64),
+    ] {
+        counter!("lockstep_transactions_total", "outcome" => outcome).increment(count);
+    }
+    counter!("lockstep_batches_total").increment(plan.batch_count() as u64);
+    counter!("lockstep_lanes_total").increment(plan.lane_count() as u64);
+    counter!("lockstep_waits_total").increment(plan.waits().len() as u64);
+    if event_enabled!(Level::TRACE) {
+        for (number, batch) in plan.batches().enumerate() {
+            let lanes = batch.lane_count();
+            let transactions: usize = batch.lanes().map(|lane| lane.len()).sum();
+            trace!(number, lanes, transactions, "batch");
+        }
+    }
+}
+
+/// The name of a rule, without what it says of one case.
+fn rule(error: &lockstep_interface::TransactionError) -> String {
+    let name = format!("{error:?}");
+    let end = name.find(|letter: char| !letter.is_ascii_alphanumeric());
+    name[..end.unwrap_or(name.len())].to_owned()
+}
