@@ -105,7 +105,8 @@ fn parse() -> Result<Option<Command>, Failure> {
                 Ok(None)
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
-                "no command given, expected run, plan, compare, color, conformance, workloads, new, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
+                "no command given, expected run, plan, compare, color, conformance, workloads, \
+                 new, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },
