@@ -9,6 +9,8 @@ use std::{
     fs::{self, TryLockError},
     io::ErrorKind,
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use super::{
@@ -51,14 +53,25 @@ pub(crate) fn open(
     open_on(path, anchored, medium, options.accept_rollback, parallel)
 }
 
+/// How often, and for how long each time, is waited for a store that is in use. A process that is
+/// being started holds the locks of the one that starts it for an instant.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Opens the anchor, and with it locks the store.
 pub(crate) fn open_anchor(path: &Path) -> Result<(Anchor, Option<Acknowledged>), StoreError> {
-    Anchor::open(path).map_err(|error| match error {
-        TryLockError::WouldBlock => StoreError::Locked {
-            path: path.to_owned(),
-        },
-        TryLockError::Error(error) => failed(path, "open the anchor", error),
-    })
+    let mut tries = 0..LOCK_TRIES;
+    loop {
+        match Anchor::open(path) {
+            Ok(anchor) => return Ok(anchor),
+            Err(TryLockError::WouldBlock) if tries.next().is_some() => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                let path = path.to_owned();
+                return Err(StoreError::Locked { path });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(path, "open the anchor", error)),
+        }
+    }
 }
 
 /// Opens or makes the engine in a directory of the store's.
