@@ -41,8 +41,9 @@ use crate::wire::limits::{ADDRESS_SIZE, SIGNATURE_SIZE};
 /// signatures with as many keys on, sums are done in buckets, which is what makes them cheap.
 pub const BATCH_SIZE: usize = 512;
 
-/// Keys that are remembered where nobody says how many.
-pub const KEY_COUNT_DEFAULT: usize = 1 << 20;
+/// Keys that are remembered where nobody says how many: 1.8 million, in up to 400 MiB. Tables of
+/// seven eighths of a power of two are as full as they get before they grow.
+pub const KEY_COUNT_DEFAULT: usize = 7 << 18;
 
 /// Signatures in one sum when a whole batch has failed, to narrow down where. Sums of so few cost
 /// as much for each signature as sums of 64, so fewer are left to check one by one.

@@ -70,10 +70,10 @@ pub struct WireBlock {
 }
 
 impl WireBlock {
-    /// An empty block with room for `count` transactions of `size` bytes.
+    /// An empty block with room for `count` transactions that take `size` bytes together.
     pub fn with_capacity(count: usize, size: usize) -> Self {
         Self {
-            bytes: Vec::with_capacity(count.saturating_mul(size)),
+            bytes: Vec::with_capacity(size),
             ends: Vec::with_capacity(count),
             bundles: Vec::new(),
         }

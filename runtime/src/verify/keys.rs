@@ -65,7 +65,10 @@ impl KeyCache {
         let point = known.or_else(decode)?;
         let mut shard = shard.write();
         if shard.young.len() >= self.generation_size {
-            shard.old = std::mem::take(&mut shard.young);
+            // What was old makes room, and its memory is used again.
+            let Shard { young, old } = &mut *shard;
+            std::mem::swap(young, old);
+            young.clear();
         }
         shard.young.insert(*key, point);
         Some(point)

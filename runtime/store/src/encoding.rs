@@ -59,9 +59,14 @@ fn head(account: &Account) -> [u8; HEAD_SIZE] {
 /// ```
 pub fn encode_account(account: &Account) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_SIZE.saturating_add(account.data.len()));
+    append_account(account, &mut bytes);
+    bytes
+}
+
+/// Appends what [`encode_account`] gives.
+pub(crate) fn append_account(account: &Account, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&head(account));
     bytes.extend_from_slice(&account.data);
-    bytes
 }
 
 /// The account of some bytes. Only what [`encode_account`] gives is accepted.

@@ -17,8 +17,8 @@ use lockstep_interface::{Account, Address, Hash};
 
 use super::medium::{Space, Write};
 use crate::{
-    BlockRecord,
-    encoding::{DecodeError, decode_account, encode_account},
+    BlockRecord, Change,
+    encoding::{DecodeError, append_account, decode_account},
 };
 
 /// The bytes of a record.
@@ -132,15 +132,20 @@ pub(crate) fn remove(space: Space, key: &[u8]) -> Write {
     }
 }
 
-/// Sets an account, or removes it if it does not exist.
-pub(crate) fn put_account(address: &Address, account: &Account) -> Write {
-    Write {
+/// Sets accounts, or removes those that do not exist.
+pub(crate) fn put_accounts<'c>(
+    changes: impl IntoIterator<Item = &'c Change>,
+) -> impl Iterator<Item = Write> {
+    let mut bytes = Vec::new();
+    changes.into_iter().map(move |(address, account)| Write {
         space: Space::State,
         key: Slice::new(&account_key(address)),
-        value: account
-            .exists()
-            .then(|| Slice::from(encode_account(account))),
-    }
+        value: account.exists().then(|| {
+            bytes.clear();
+            append_account(account, &mut bytes);
+            Slice::new(&bytes)
+        }),
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::{fmt, ops::Bound, path::Path};
 
 use fjall::{
-    Database, Error, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Slice,
+    Database, Error, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch,
+    PersistMode, Slice,
 };
 
 /// Values from this size on lie apart from the keys of the block log, so that compaction does not
@@ -98,7 +99,8 @@ impl Medium for Fjall {
     }
 
     fn write(&self, writes: Vec<Write>) -> Result<(), Error> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), writes.len());
+        let mut batch = batch.durability(Some(PersistMode::SyncAll));
         for Write { space, key, value } in writes {
             let keyspace = self.keyspace(space);
             match value {

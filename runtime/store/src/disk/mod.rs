@@ -29,7 +29,7 @@ use self::{
     anchor::Anchor,
     layout::{
         ACCOUNTS, RECORDS, TIP_KEY, account_key, decode_entry, decode_header, encode_header,
-        encode_record, put, put_account, record_key, remove, slot_key,
+        encode_record, put, put_accounts, record_key, remove, slot_key,
     },
     medium::{Medium, Space, Write},
 };
@@ -185,11 +185,7 @@ impl DiskStore {
         } = block;
         let count = changes.len().saturating_add(3);
         let mut writes = Vec::with_capacity(count);
-        writes.extend(
-            last_of_each(changes)
-                .into_iter()
-                .map(|(address, account)| put_account(address, account)),
-        );
+        writes.extend(put_accounts(last_of_each(changes)));
         let header = encode_header(record, Sha256::digest(body).into());
         writes.push(put(&record_key(record.slot), &header));
         writes.push(put(TIP_KEY, &encode_record(record)));
@@ -405,10 +401,9 @@ impl Store for DiskStore {
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
         let mut head = self.head.write();
         self.check_running(&head)?;
-        let accounts = last_of_each(accounts).into_iter();
-        let writes = accounts.map(|(address, account)| put_account(address, account));
+        let writes = put_accounts(last_of_each(accounts)).collect();
         head.is_stopped = true;
-        self.call("write accounts", |medium| medium.write(writes.collect()))?;
+        self.call("write accounts", |medium| medium.write(writes))?;
         head.is_stopped = false;
         Ok(())
     }
