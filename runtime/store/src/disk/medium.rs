@@ -1,16 +1,21 @@
 //! Where the bytes of a store on disk lie: two ordered key spaces that are written together,
 //! atomically and durably. The one module that names fjall, besides errors.
 
-use std::{fmt, ops::Bound, path::Path};
+use std::{fmt, ops::Bound, path::Path, sync::Arc};
 
 use fjall::{
     Database, Error, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch,
-    PersistMode, Slice,
+    PersistMode, Slice, compaction::Leveled,
 };
 
 /// Values from this size on lie apart from the keys of the block log, so that compaction does not
 /// move them.
 const BODY_SEPARATION_SIZE: u32 = 1 << 10;
+
+/// Sorted files that may overlap before they are merged into those that do not. Accounts change all
+/// over, so each merge rewrites all of them: the fewer merges the better, as long as the engine does
+/// not hold up writers, which it does from 20 files on.
+const OVERLAPPING_COUNT_MAX: u8 = 8;
 
 /// A key space. What must fit together lies in one, so that damage cannot tear it apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,7 +78,12 @@ impl Fjall {
             .cache_size(cache_size)
             .worker_threads(1)
             .open()?;
-        let keyspace = move || KeyspaceCreateOptions::default().max_memtable_size(buffer_size);
+        let keyspace = move || {
+            let compaction = Leveled::default().with_l0_threshold(OVERLAPPING_COUNT_MAX);
+            KeyspaceCreateOptions::default()
+                .max_memtable_size(buffer_size)
+                .compaction_strategy(Arc::new(compaction))
+        };
         let separation = KvSeparationOptions::default().separation_threshold(BODY_SEPARATION_SIZE);
         let state = database.keyspace("state", keyspace)?;
         let bodies =

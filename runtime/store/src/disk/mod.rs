@@ -47,7 +47,8 @@ pub struct DiskOptions {
     /// Bytes of file content kept in memory for reading; 64 MiB by default.
     pub cache_size: u64,
     /// Bytes of changes kept in memory until they leave the journal for sorted files, twice over;
-    /// 64 MiB by default, at least 64 KiB are sensible.
+    /// at least 64 KiB are sensible. 16 MiB by default: a larger buffer means fewer files, but each
+    /// change is slower to put into its place there.
     pub buffer_size: u64,
     /// Opens the store even if acknowledged blocks were lost, at the newest whole block that is
     /// left. False by default.
@@ -58,7 +59,7 @@ impl Default for DiskOptions {
     fn default() -> Self {
         Self {
             cache_size: 64 << 20,
-            buffer_size: 64 << 20,
+            buffer_size: 16 << 20,
             accept_rollback: false,
         }
     }
