@@ -28,15 +28,15 @@ use crate::{
     block::{BundleRange, WireBlock},
     sanitize::{SanitizedChunk, SanitizedTransaction},
     threads::Threads,
-    verify::Verifier,
+    verify::{BATCH_SIZE, Verifier},
     wire::{ParseError, TransactionView},
 };
 
 /// Transactions parsed or sanitized by one task.
 const TRANSACTIONS_PER_TASK: usize = 256;
-/// Chunks of so many transactions verified by one task; sums of signatures get cheaper with their
-/// length.
-const CHUNKS_PER_VERIFICATION: usize = 4;
+/// The most of such chunks whose signatures are verified by one task: what makes one sum, as sums
+/// get cheaper with their length.
+const CHUNKS_PER_VERIFICATION: usize = BATCH_SIZE / TRANSACTIONS_PER_TASK;
 
 /// Why a transaction is not part of the block.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -89,7 +89,12 @@ impl<'b> ParsedBlock<'b> {
 
     /// Refuses the transactions with a wrong signature (ZIP 215).
     pub fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
-        let verdicts = threads.map_chunks(&self.chunks, CHUNKS_PER_VERIFICATION, |chunks| {
+        // Each thread does as many tasks as the others, so that none is left with the last.
+        let count = self.chunks.len();
+        let at_once = threads.count().saturating_mul(CHUNKS_PER_VERIFICATION);
+        let tasks = count.div_ceil(at_once).saturating_mul(threads.count());
+        let size = count.div_ceil(tasks.max(1)).max(1);
+        let verdicts = threads.map_chunks(&self.chunks, size, |chunks| {
             let views: Vec<TransactionView<'_>> =
                 chunks.iter().flatten().map(|(_, view)| *view).collect();
             verifier.verify(&views)
