@@ -1,8 +1,9 @@
 //! Times the state trie over a million accounts, and prints the memory that it takes for each.
 //!
-//! `state::update/changes=K kind=KIND threads=T` makes the trie of the next block, 10,000 changed
-//! accounts spread evenly, and drops the trie of the one before; every run takes another block, so
-//! that caches help no more than they would in a chain. `serial` is one thread without a pool.
+//! `state::update/changes=K kind=KIND threads=T` makes the trie of the next block, 20,000 changed
+//! accounts spread evenly as by 10,000 transfers, and drops that of three blocks before, as a chain
+//! does; every run takes another block, so that caches help no more than they would there. `serial`
+//! is one thread without a pool. The allocator is the command's.
 //! `kind=existing` changes balances, `kind=half` replaces half of the touched accounts by new ones.
 //! `state::prove` and `state::verify` are one proof, `state::build` makes the trie of all accounts.
 //!
@@ -13,7 +14,7 @@
     reason = "a benchmark generates its load with plain arithmetic"
 )]
 
-use std::{fs, hint::black_box, time::Duration};
+use std::{collections::VecDeque, fs, hint::black_box, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lockstep_interface::{Account, Address};
@@ -22,9 +23,14 @@ use lockstep_store::{Change, Parallel, Serial, Trie, account_hash, verify_proof}
 use rand::{Rng, SeedableRng, seq::index::sample};
 use rand_chacha::ChaCha8Rng;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SEED: u64 = 1;
 const ACCOUNT_COUNT: usize = 1_000_000;
-const CHANGE_COUNT: usize = 10_000;
+const CHANGE_COUNT: usize = 20_000;
+/// Older tries that a chain holds.
+const HELD_COUNT: usize = 3;
 const BLOCK_COUNT: usize = 40;
 const REASON: &str = "the benchmark's own load is sound";
 
@@ -93,11 +99,15 @@ fn update(
     group.throughput(Throughput::Elements(CHANGE_COUNT as u64));
     group.warm_up_time(Duration::from_secs(1));
     group.bench_function(name, |bencher| {
-        let mut trie = start.clone();
+        let mut tries = VecDeque::from([start.clone()]);
         let mut next = blocks.iter().cycle();
         bencher.iter(|| {
             let block = next.next().expect("the cycle never ends");
-            trie = trie.update(block, parallel);
+            let trie = tries.back().expect("one is held").update(block, parallel);
+            tries.push_back(trie);
+            if tries.len() > HELD_COUNT {
+                tries.pop_front();
+            }
         });
     });
     group.finish();
@@ -116,7 +126,7 @@ fn state(criterion: &mut Criterion) {
     for (kind, half) in [("existing", false), ("half", true)] {
         let blocks = blocks(half);
         prove(&trie, &accounts, &blocks[..4]);
-        let name = |threads: &str| format!("changes=10000 kind={kind} {threads}");
+        let name = |threads: &str| format!("changes={CHANGE_COUNT} kind={kind} {threads}");
         update(criterion, &name("serial"), &trie, &blocks, &Serial);
         for count in [1, 2] {
             let threads = Threads::new(count).expect(REASON);

@@ -7,8 +7,6 @@
 //! ```
 //! The first bit keeps leaves and internal nodes apart, so that neither can pose as the other.
 
-use std::cmp::Ordering;
-
 use sha2::block_api::compress256;
 
 /// A hash, a node or a key path.
@@ -104,19 +102,28 @@ pub(crate) fn above(node: &Bytes, bit: bool, sibling: &Bytes) -> Bytes {
     }
 }
 
+/// The node at depth `to` of a subtree whose node at depth `from` is the only one there; `path` leads
+/// to it.
+pub(crate) fn fold(node: Bytes, path: &Bytes, from: usize, to: usize) -> Bytes {
+    let depths = (to..from).rev();
+    depths.fold(node, |node, depth| {
+        above(&node, bit(path, depth), &TERMINATOR)
+    })
+}
+
 /// The bit of a path at a depth, the first bit being the highest of the first byte.
 pub(crate) fn bit(path: &Bytes, depth: usize) -> bool {
     path[depth >> 3] >> (7 ^ (depth & 7)) & 1 == 1
 }
 
-/// The order of paths; almost all differ in their first eight bytes.
-pub(crate) fn order(one: &Bytes, other: &Bytes) -> Ordering {
+/// The first bytes of a path; almost all differ in them. Their order is that of the paths.
+pub(crate) fn prefix(path: &Bytes) -> u64 {
     #[expect(
         clippy::big_endian_bytes,
         reason = "the order of bytes is the order of paths"
     )]
-    let prefix = |path: &Bytes| path.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-    prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other))
+    path.first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// How many bits two paths share before they part.
@@ -167,8 +174,16 @@ mod tests {
         let mut other = path;
         other[31] ^= 1;
         assert_eq!(common_bits(&path, &other), 255);
-        for [one, other] in [[path, other], [other, path], [path, path], [[0; 32], path]] {
-            assert_eq!(order(&one, &other), one.cmp(&other));
-        }
+        assert_eq!(prefix(&path), 0x0041_0000_0000_0000);
+    }
+
+    #[test]
+    fn a_fold_puts_empty_siblings_beside_a_path() {
+        let mut path = [0; 32];
+        path[1] = 0x40;
+        let node = [9; 32];
+        let expected = internal(&internal(&TERMINATOR, &node), &TERMINATOR);
+        assert_eq!(fold(node, &path, 10, 8), expected);
+        assert_eq!(fold(node, &path, 8, 8), node);
     }
 }

@@ -8,20 +8,23 @@
 //! ```text
 //! depth 0 .. 8    the top: 255 nodes, recomputed at each update
 //! depth 8         256 shards, updated in parallel
-//! below           branches, one bit each, shared between versions
-//! at the ends     buckets of up to 16 leaves with the nodes between them
+//! below           forks where paths part, and leaves; shared between versions
 //! ```
 //! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
-//! did not change; any number of children may be made of one parent, in any order and at once, and
-//! what a dropped fork alone held is freed with it. There is nothing to apply: the trie of the bank
-//! that becomes final is the trie of the state.
+//! did not change; any number of children may be made of one parent, in any order and at once. There
+//! is nothing to apply: the trie of the bank that becomes final is the trie of the state.
+//!
+//! All tries that come from one keep their nodes in the same 256 arenas, each behind a lock. The
+//! room of what a dropped trie alone held is used again by updates of the others, and freed with the
+//! last of them.
 
-mod bucket;
+mod arena;
 mod hash;
 mod proof;
-mod subtree;
 #[cfg(test)]
 mod tests;
+mod update;
+mod walk;
 
 use std::sync::Arc;
 
@@ -31,10 +34,11 @@ pub use proof::{
 };
 
 use self::{
-    bucket::{Change, Leaf, walk},
-    hash::{Bytes, Kind, TERMINATOR, bit, kind, order, parent},
-    subtree::{Body, Subtree},
+    arena::{Arena, Leaf, Link},
+    hash::{Bytes, Kind, TERMINATOR, bit, kind, parent, prefix},
+    update::Change,
 };
+use crate::sync::Shared;
 
 /// Depth of the shards.
 const SHARD_DEPTH: usize = 8;
@@ -88,15 +92,37 @@ impl PartialEq for Trie {
 /// The trie of one state.
 #[derive(Debug)]
 struct Version {
-    /// The nodes above the shards: the root at 1, the children of `n` at `2n` and `2n + 1`.
+    /// The nodes down to the shards: the root at 1, the children of `n` at `2n` and `2n + 1`, the
+    /// shards from `SHARD_COUNT` on.
     top: Box<[Bytes]>,
-    /// By the first byte of a path.
-    shards: Box<[Subtree]>,
+    /// What the shards consist of, by the first byte of a path; this version is counted for each.
+    shards: Box<[Option<Link>]>,
+    /// By shards; the same for all versions that come from one.
+    arenas: Arc<[Shared<Arena>]>,
+}
+
+impl Drop for Version {
+    fn drop(&mut self) {
+        // The last version takes the arenas along.
+        if Arc::get_mut(&mut self.arenas).is_some() {
+            return;
+        }
+        for (arena, root) in self.arenas.iter().zip(&self.shards) {
+            if let Some(root) = root {
+                arena.write().release(*root);
+            }
+        }
+    }
 }
 
 impl Default for Trie {
     fn default() -> Self {
-        Self::with_shards(vec![Subtree::EMPTY; SHARD_COUNT])
+        let arenas = (0..SHARD_COUNT).map(|_| Shared::default());
+        Self(Arc::new(Version {
+            top: vec![TERMINATOR; 2 * SHARD_COUNT].into(),
+            shards: vec![None; SHARD_COUNT].into(),
+            arenas: arenas.collect(),
+        }))
     }
 }
 
@@ -112,22 +138,6 @@ fn change((address, account): &(Address, Account)) -> Change {
 }
 
 impl Trie {
-    fn with_shards(shards: Vec<Subtree>) -> Self {
-        let mut top = vec![TERMINATOR; SHARD_COUNT];
-        for place in (1..SHARD_COUNT).rev() {
-            let child = |side: usize| -> &Bytes {
-                let place = place << 1 | side;
-                top.get(place)
-                    .unwrap_or_else(|| &shards[place.saturating_sub(SHARD_COUNT)].hash)
-            };
-            top[place] = parent(child(0), child(1));
-        }
-        Self(Arc::new(Version {
-            top: top.into(),
-            shards: shards.into(),
-        }))
-    }
-
     /// The state root; 32 zero bytes if no account exists.
     pub fn root(&self) -> Hash {
         Hash::new_from_array(self.0.top[1])
@@ -135,7 +145,11 @@ impl Trie {
 
     /// The number of accounts that exist. O(accounts).
     pub fn account_count(&self) -> usize {
-        self.0.shards.iter().map(Subtree::leaf_count).sum()
+        let shards = self.0.arenas.iter().zip(&self.0.shards);
+        let count = |(arena, root): (&Shared<Arena>, &Option<Link>)| {
+            root.map_or(0, |root| arena.read().leaf_count(root))
+        };
+        shards.map(count).sum()
     }
 
     /// The trie of the state after these changes, in any order; the last of an address counts, and
@@ -160,26 +174,23 @@ impl Trie {
         for change in changes {
             parts[usize::from(change.path[0])].push(change);
         }
-        let touched: Vec<usize> = (0..SHARD_COUNT)
-            .filter(|shard| !parts[*shard].is_empty())
-            .collect();
-        let updated = parallel.map(touched.len(), |index| {
-            let shard = touched[index];
-            let mut changes: Vec<Change> = parts[shard].iter().copied().copied().collect();
-            // A stable sort keeps repeats in order; reversed, the last of them comes first.
-            changes.reverse();
-            changes.sort_by(|one, other| order(&one.path, &other.path));
-            changes.dedup_by(|later, kept| later.path == kept.path);
-            let before = &self.0.shards[shard];
-            let touch = |sum, change: &Change| sum ^ before.touch(SHARD_DEPTH, &change.path);
-            std::hint::black_box(changes.iter().fold(0, touch));
-            before.update(SHARD_DEPTH, &changes, &mut Vec::new())
+        let updated = parallel.map(SHARD_COUNT, |shard| {
+            let before = self.0.shards[shard];
+            let changes = in_order(&parts[shard]);
+            let mut arena = self.0.arenas[shard].write();
+            let root = arena.update(before, SHARD_DEPTH, &changes);
+            (root, root.map_or(TERMINATOR, |root| arena.hash(root)))
         });
-        let mut shards = self.0.shards.to_vec();
-        for (shard, updated) in touched.into_iter().zip(updated) {
-            shards[shard] = updated;
+        let (shards, hashes): (Vec<_>, Vec<_>) = updated.into_iter().unzip();
+        let mut top = [vec![TERMINATOR; SHARD_COUNT], hashes].concat();
+        for place in (1..SHARD_COUNT).rev() {
+            top[place] = parent(&top[place << 1], &top[place << 1 | 1]);
         }
-        Self::with_shards(shards)
+        Self(Arc::new(Version {
+            top: top.into(),
+            shards: shards.into(),
+            arenas: self.0.arenas.clone(),
+        }))
     }
 
     /// Proves what the account at an address is in this state, or that there is none.
@@ -189,7 +200,7 @@ impl Trie {
 
     fn prove_path(&self, path: &Bytes) -> StateProof {
         let mut siblings = Vec::new();
-        let leaf = self.walk_top(path, &mut siblings);
+        let leaf = self.walk(path, &mut siblings);
         StateProof {
             leaf: leaf.map(|leaf| ProvenLeaf {
                 key_path: leaf.path,
@@ -199,42 +210,49 @@ impl Trie {
         }
     }
 
-    /// The node at a place of the top or just below it.
-    fn node(&self, place: usize) -> &Bytes {
-        let shard = || &self.0.shards[place.saturating_sub(SHARD_COUNT)].hash;
-        self.0.top.get(place).unwrap_or_else(shard)
-    }
-
-    /// Follows a path from the root; returns the leaf at its end.
-    fn walk_top(&self, path: &Bytes, siblings: &mut Vec<Bytes>) -> Option<&Leaf> {
+    /// Follows a path from the root: adds the siblings it passes, and returns the leaf at its end.
+    fn walk(&self, path: &Bytes, siblings: &mut Vec<Bytes>) -> Option<Leaf> {
         let mut place = 1;
         for depth in 0..SHARD_DEPTH {
-            match kind(self.node(place)) {
+            match kind(&self.0.top[place]) {
                 Kind::Terminator => return None,
                 Kind::Leaf => return self.lone_leaf(place, depth),
                 Kind::Internal => {}
             }
             let taken = place << 1 | usize::from(bit(path, depth));
-            siblings.push(*self.node(taken ^ 1));
+            siblings.push(self.0.top[taken ^ 1]);
             place = taken;
         }
-        let mut subtree = &self.0.shards[place.saturating_sub(SHARD_COUNT)];
-        let mut depth = SHARD_DEPTH;
-        while let Body::Branch(children) = &subtree.body {
-            let side = usize::from(bit(path, depth));
-            siblings.push(children[side ^ 1].hash);
-            subtree = &children[side];
-            depth = depth.saturating_add(1);
-        }
-        walk(subtree.leaves()?, depth, path, siblings)
+        let shard = place.saturating_sub(SHARD_COUNT);
+        let arena = self.0.arenas[shard].read();
+        arena.walk(self.0.shards[shard]?, SHARD_DEPTH, path, siblings)
     }
 
     /// The only leaf below a place of the top.
-    fn lone_leaf(&self, place: usize, depth: usize) -> Option<&Leaf> {
+    fn lone_leaf(&self, place: usize, depth: usize) -> Option<Leaf> {
         let height = SHARD_DEPTH.saturating_sub(depth);
         let first = (place << height).saturating_sub(SHARD_COUNT);
-        let shards = self.0.shards[first..].iter().take(1 << height);
-        let mut leaves = shards.filter_map(Subtree::leaves).flatten();
-        leaves.next()
+        let mut shards = (first..SHARD_COUNT).take(1 << height);
+        shards.find_map(|shard| {
+            let root = self.0.shards[shard]?;
+            Some(*self.0.arenas[shard].read().any_leaf(root))
+        })
     }
+}
+
+/// Changes in strictly ascending order of paths, the last of each path.
+fn in_order<'c>(changes: &[&'c Change]) -> Vec<&'c Change> {
+    let mut keyed: Vec<_> = changes
+        .iter()
+        .map(|change| (prefix(&change.path), *change))
+        .collect();
+    // A stable sort keeps repeats in order; reversed, the last of them comes first.
+    keyed.reverse();
+    keyed.sort_by(|(one_prefix, one), (other_prefix, other)| {
+        one_prefix
+            .cmp(other_prefix)
+            .then_with(|| one.path.cmp(&other.path))
+    });
+    keyed.dedup_by(|(_, later), (_, kept)| later.path == kept.path);
+    keyed.into_iter().map(|(_, change)| change).collect()
 }

@@ -21,7 +21,9 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    bucket::{Change, LEAF_COUNT_MAX},
+    arena::{Fork, Node},
+    hash::common_bits,
+    update::Change,
     *,
 };
 use crate::account_hash;
@@ -329,33 +331,105 @@ fn proofs_work_on_paths_that_share_long_prefixes() {
     }
 }
 
-/// A subtree is a bucket exactly if its leaves fit one.
-fn check_shape(subtree: &Subtree) -> usize {
-    match &subtree.body {
-        Body::Empty => 0,
-        Body::Bucket(leaves) => {
-            assert!((1..=LEAF_COUNT_MAX).contains(&leaves.len()));
-            leaves.len()
+/// A subtree has a fork where its paths part and nowhere else. Returns its leaves in order.
+fn check_shape(arena: &Arena, link: Link, depth: usize) -> Vec<Bytes> {
+    let slot = match link.node() {
+        Node::Leaf(slot) => return vec![arena.leaf(slot).path],
+        Node::Fork(slot) => slot,
+    };
+    let fork = *arena.fork(slot);
+    let Fork {
+        children, parting, ..
+    } = fork;
+    let parting = usize::from(parting);
+    assert_eq!(usize::from(fork.depth), depth);
+    assert_eq!(arena.hash_at(slot, depth), arena.hash(link));
+    let [left, right] = children.map(|child| check_shape(arena, child, parting + 1));
+    assert!(left.iter().all(|path| !bit(path, parting)));
+    assert!(right.iter().all(|path| bit(path, parting)));
+    let all = [left, right].concat();
+    assert_eq!(common_bits(&all[0], all.last().unwrap()), parting);
+    all
+}
+
+/// The leaves of a trie in order, whose shards all have the right shape.
+fn paths(trie: &Trie) -> Vec<Bytes> {
+    let shards = trie.0.arenas.iter().zip(&trie.0.shards);
+    let paths = shards.map(|(arena, root)| {
+        root.map_or(Vec::new(), |root| {
+            check_shape(&arena.read(), root, SHARD_DEPTH)
+        })
+    });
+    paths.collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn the_shape_depends_on_the_leaves_alone_and_nothing_else_is_held() {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut banks = vec![(Trie::default(), Model::new())];
+    for step in 0..120 {
+        let deletes = if step % 30 < 15 { 0.1 } else { 0.9 };
+        let (parent, mut model) = banks.choose(&mut random).cloned().unwrap();
+        let changes = changes(&mut random, &model, 200, deletes);
+        let child = parent.update_paths(&changes, &Serial);
+        drop(parent);
+        apply(&mut model, &changes);
+        assert!(paths(&child).iter().eq(model.keys()));
+        banks.push((child, model));
+        if step % 3 > 0 {
+            banks.swap_remove(random.random_range(0..banks.len()));
         }
-        Body::Branch(children) => {
-            let count = children.iter().map(check_shape).sum();
-            assert!(count > LEAF_COUNT_MAX);
-            count
+        // Now and then all but one fork are dropped; what is left is what that one consists of.
+        if step % 20 == 19 {
+            banks.truncate(1);
+            let trie = &banks[0].0;
+            for (arena, root) in trie.0.arenas.iter().zip(&trie.0.shards) {
+                let mut arena = arena.write();
+                let leaves = root.map_or(0, |root| arena.leaf_count(root));
+                assert_eq!(arena.held(), [leaves, leaves.saturating_sub(1)]);
+            }
         }
     }
 }
 
 #[test]
-fn the_shape_depends_on_the_leaves_alone() {
-    let mut random = ChaCha8Rng::seed_from_u64(3);
-    let (mut trie, mut model) = (Trie::default(), Model::new());
-    for step in 0..60 {
-        let deletes = if step % 30 < 15 { 0.1 } else { 0.9 };
-        let changes = changes(&mut random, &model, 200, deletes);
-        trie = trie.update_paths(&changes, &Serial);
-        apply(&mut model, &changes);
-        let count: usize = trie.0.shards.iter().map(check_shape).sum();
-        assert_eq!(count, model.len());
+fn a_subtree_keeps_its_hash_or_gets_another_when_the_fork_above_it_comes_and_goes() {
+    // Two neighbours far down, and paths that part from them on the way.
+    let path = |depth: usize, last: u8| {
+        let mut path = [0; 32];
+        path[31] = last;
+        if depth < 248 {
+            path[depth >> 3] |= 0x80 >> (depth & 7);
+        }
+        path
+    };
+    let put = |path| Change {
+        path,
+        value_hash: Some([7; 32]),
+    };
+    let base: Vec<Change> = [path(248, 1), path(248, 2)].map(put).to_vec();
+    for depths in [
+        vec![8],
+        vec![20],
+        vec![9, 60],
+        vec![60, 9],
+        vec![247, 8, 100],
+    ] {
+        let mut trie = Trie::default().update_paths(&base, &Serial);
+        let mut model = Model::new();
+        apply(&mut model, &base);
+        let mut steps: Vec<Change> = depths.iter().map(|depth| put(path(*depth, 0))).collect();
+        let gone = steps.iter().map(|change| Change {
+            value_hash: None,
+            ..*change
+        });
+        steps.extend(gone.collect::<Vec<_>>());
+        for step in steps {
+            trie = trie.update_paths(&[step], &Serial);
+            apply(&mut model, &[step]);
+            assert_eq!(trie.root().to_bytes(), reference_root(&model), "{depths:?}");
+            assert!(paths(&trie).iter().eq(model.keys()));
+        }
     }
 }
 
