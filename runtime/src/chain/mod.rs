@@ -114,9 +114,11 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the block is not known, or the store fails. After a failure of the store nothing is
-    /// built, executed or committed any more; reads go on. Whether the store has the block is
-    /// then unknown until the chain is opened again, and so is whether new views of the head show
-    /// it; older views and those of later blocks are what they were.
+    /// built, executed or committed any more, and whether the store has the block is unknown until
+    /// the chain is opened again. Views go on, each with the state after its own block: older ones
+    /// of the head, and those of the blocks behind it, show all of it. A new view of the head shows
+    /// what the store still has of it, which its state root proves, and refuses the rest with
+    /// [`ViewError::Unsettled`]; on the head nothing is simulated or exported.
     fn commit(&self, id: &Hash) -> Result<Committed, CommitError>;
 
     /// Forgets a block that is not committed, and all its descendants.
@@ -136,7 +138,7 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// after a block with some accounts replaced. Nothing of it stays.
     ///
     /// # Errors
-    /// If the block is not known, or the engine fails.
+    /// If the block is not known, a commit failed on it, or the engine fails.
     fn simulate(
         &self,
         at: &Hash,
@@ -159,7 +161,7 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// read by one block. `out` is given large pieces and is not flushed.
     ///
     /// # Errors
-    /// If the store or `out` fails; what was written is then of no use.
+    /// If the store or `out` fails, what was written is then of no use; or if a commit failed before.
     fn export(
         &self,
         out: &mut dyn Write,

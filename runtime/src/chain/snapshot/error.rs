@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{BLOCKS_MAX, MAGIC, TRANSACTIONS_MAX, VERSION};
 use crate::{
     block::BlockDecodeError,
-    chain::{OpenError, error::base58},
+    chain::{OpenError, ViewError, error::base58},
 };
 
 /// Why no snapshot was written.
@@ -22,6 +22,9 @@ pub enum ExportError {
     /// The store failed.
     #[error("cannot make a snapshot: {0}")]
     Store(#[from] StoreError),
+    /// A commit failed, and the store may have something of a later block.
+    #[error("cannot make a snapshot: {0}")]
+    Unsettled(#[from] ViewError),
     /// The log lacks a block that the snapshot needs, or has another in its place.
     #[error("cannot make a snapshot: {0}")]
     Log(#[from] OpenError),
