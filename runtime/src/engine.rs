@@ -21,6 +21,7 @@ use lockstep_scheduler::{
 };
 use lockstep_store::StoreError;
 use thiserror::Error;
+use tracing::Span;
 
 pub use given::{Given, GivenError};
 
@@ -326,7 +327,9 @@ impl Engine {
         if self.is_poisoned {
             return Err(E::POISONED);
         }
-        let result = self.threads.enter_alone(|| work(self));
+        // What the stages tell of belongs to the caller's span, on whatever thread they run.
+        let span = Span::current();
+        let result = self.threads.enter_alone(|| span.in_scope(|| work(self)));
         self.is_poisoned = matches!(&result, Err(error) if error.is_poisoned());
         result
     }

@@ -1,7 +1,7 @@
 //! The blocks that are not final, as a tree above the newest that is, and who looks at them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
@@ -54,6 +54,14 @@ impl Forks {
     /// Number of known blocks that are not final.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Number of known blocks that are not final and have no child.
+    pub(super) fn tip_count(&self) -> usize {
+        let nodes = self.nodes.values();
+        let parents: BTreeSet<Hash> = nodes.map(|node| node.bank.header().parent_id).collect();
+        let ids = self.nodes.keys();
+        ids.filter(|id| !parents.contains(*id)).count()
     }
 
     /// Slots from the newest committed block to the newest known one.

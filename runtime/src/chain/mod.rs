@@ -274,8 +274,7 @@ impl Chain {
     }
 
     fn show_forks(&self) {
-        let forks = self.forks.read();
-        observe::show_forks(forks.len(), forks.lag());
+        observe::show_forks(&self.forks.read());
     }
 
     /// Waits until no block becomes final.
@@ -346,8 +345,11 @@ impl BlockEngine for Chain {
 
     fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
         // A block that is becoming final can not be dropped any more.
-        let _settled = self.settled();
-        self.forks.write().discard(id)
+        let settled = self.settled();
+        self.forks.write().discard(id)?;
+        drop(settled);
+        self.show_forks();
+        Ok(())
     }
 
     fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
