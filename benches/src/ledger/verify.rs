@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lockstep_interface::{Address, Hash};
+use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockHeader;
 use lockstep_runtime::chain::{BlockEngine, BlockError, Chain, CommitError, logged_block};
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::threads::Threads;
 use lockstep_store::{BlockRecord, MemoryStore, Store, StoreError};
 
-use super::{GENESIS_FILE, LedgerError, chain_options, open_file, open_store, parameters};
+use super::{GENESIS_FILE, LedgerError, chain_options, genesis, open_file, open_store};
 
 /// Blocks after which the log in memory is cut off.
 const PRUNE_INTERVAL: usize = 1_024;
@@ -142,7 +143,7 @@ pub fn verify(
             file
         }
     };
-    let chain = import(&file, options)?;
+    let chain = import(&file, genesis(path, &store)?, options)?;
     let (first_id, first) = chain.head();
     let mut records = store.records(usize::MAX)?;
     let start = records.iter().position(|record| record.slot == first.slot);
@@ -177,11 +178,11 @@ pub fn verify(
 }
 
 /// The state that is begun with, as a chain in memory.
-fn import(file: &Path, options: &VerifyOptions) -> Result<Chain, LedgerError> {
+fn import(file: &Path, genesis: Genesis, options: &VerifyOptions) -> Result<Chain, LedgerError> {
     let mut source = open_file(file)?;
     let store = Arc::new(MemoryStore::new());
     let options = chain_options(&options.threads, options.signatures);
-    let imported = Chain::import(&mut source, store, parameters(), options, &mut |_| ());
+    let imported = Chain::import(&mut source, store, genesis, options, &mut |_| ());
     imported.map_err(|source| LedgerError::Import {
         path: file.to_owned(),
         source,

@@ -25,6 +25,7 @@ mod forks;
 mod log;
 mod observe;
 mod open;
+mod parameters;
 mod pool;
 mod simulate;
 pub mod snapshot;
@@ -48,6 +49,7 @@ pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Ro
 pub use execute::{ExecutedBlock, ReadBlock};
 pub use log::logged_block;
 pub use observe::{CommittedBlock, Subscription};
+pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
 pub use pool::{PoolSource, Settled};
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
@@ -205,6 +207,7 @@ pub struct ChainOptions {
 #[derive(Debug)]
 pub struct Chain {
     options: ChainOptions,
+    parameters: Parameters,
     store: Arc<dyn Store>,
     engine: Shared<Engine>,
     forks: Shared<Forks>,
@@ -219,6 +222,11 @@ impl Chain {
     /// The options.
     pub fn options(&self) -> &ChainOptions {
         &self.options
+    }
+
+    /// What the chain's genesis decided besides accounts.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// The store.

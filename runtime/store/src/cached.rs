@@ -170,6 +170,14 @@ impl<S: Store> Store for CachedStore<S> {
         Ok(())
     }
 
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.parameters()
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        self.store.keep_parameters(parameters)
+    }
+
     fn account_count(&self) -> Result<usize, StoreError> {
         self.store.account_count()
     }

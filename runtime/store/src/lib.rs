@@ -106,6 +106,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the medium fails.
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError>;
 
+    /// What [`Store::keep_parameters`] was given last; `None` before.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps some kilobytes that belong to the ledger as a whole, in place of those that were
+    /// there: what its owner has to know before he goes on with it. They are durable at the end.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError>;
+
     /// Shows all accounts in ascending order of their addresses, page by page.
     ///
     /// No block may be committed meanwhile.

@@ -103,6 +103,14 @@ impl Store for StagedStore {
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
         self.inner.fill(accounts)
     }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.parameters()
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        self.inner.keep_parameters(parameters)
+    }
 }
 
 fn on_purpose() -> StoreError {
