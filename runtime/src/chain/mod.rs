@@ -163,7 +163,8 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// read by one block. `out` is given large pieces and is not flushed.
     ///
     /// # Errors
-    /// If the store or `out` fails, what was written is then of no use; or if a commit failed before.
+    /// If the store or `out` fails, or if a commit failed before; what was written is then of no
+    /// use.
     fn export(
         &self,
         out: &mut dyn Write,

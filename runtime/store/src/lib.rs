@@ -64,8 +64,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// unknown can be repeated.
     ///
     /// # Errors
-    /// If the block does not follow the newest one, or the medium fails; the store then still
-    /// shows the state from before.
+    /// If the block does not follow the newest one, which changes nothing; or if the medium fails.
+    /// The tip is then the one from before, and each account that the block changes may be the one
+    /// or the other, until the store is opened again.
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError>;
 
     /// The record of the newest block; `None` before the first commit.

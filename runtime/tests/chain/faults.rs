@@ -113,6 +113,14 @@ impl Store for StagedStore {
     }
 }
 
+/// A chain on a store whose commits can be replaced.
+fn staged(setting: &Setting, threads: usize) -> (Arc<StagedStore>, Chain) {
+    let store = StagedStore::new();
+    let below: Arc<StagedStore> = Arc::clone(&store);
+    let chain = open_on(below, setting.genesis(), options(threads));
+    (store, chain)
+}
+
 fn on_purpose() -> StoreError {
     let source = std::io::Error::other("on purpose");
     let operation = "commit";
@@ -123,12 +131,7 @@ fn on_purpose() -> StoreError {
 fn a_failed_commit_stops_the_chain_and_leaves_it_readable() {
     for is_late in [false, true] {
         let setting = Setting::new(Shape::FEW);
-        let store = StagedStore::new();
-        let chain = open_on(
-            Arc::<StagedStore>::clone(&store),
-            setting.genesis(),
-            options(2),
-        );
+        let (store, chain) = staged(&setting, 2);
         let mut reference = setting.reference();
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut ids = vec![head(&chain)];
@@ -223,12 +226,7 @@ fn check_unsettled(chain: &Chain, reference: &Reference, head: &Hash) -> usize {
 #[test]
 fn after_a_torn_commit_the_head_is_shown_as_it_was_or_not_at_all() {
     let setting = Setting::new(Shape::FEW);
-    let store = StagedStore::new();
-    let chain = open_on(
-        Arc::<StagedStore>::clone(&store),
-        setting.genesis(),
-        options(1),
-    );
+    let (store, chain) = staged(&setting, 1);
     let mut reference = setting.reference();
     let mut random = ChaCha8Rng::seed_from_u64(4);
     let genesis = head(&chain);
@@ -370,12 +368,7 @@ fn a_store_that_fails_to_read_is_named_as_such() {
 #[test]
 fn calls_in_the_middle_of_a_commit_see_one_state_or_the_other() {
     let setting = Setting::new(Shape::FEW);
-    let store = StagedStore::new();
-    let chain = open_on(
-        Arc::<StagedStore>::clone(&store),
-        setting.genesis(),
-        options(2),
-    );
+    let (store, chain) = staged(&setting, 2);
     let chain = Arc::new(chain);
     let mut reference = setting.reference();
     let mut random = ChaCha8Rng::seed_from_u64(1);
