@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use lockstep_benches::ledger::{GENESIS_FILE, keep_genesis};
 use lockstep_benches::workload::{StreamShape, Workload};
-use lockstep_interface::{Address, InstructionError, InvokeContext, Program, ProgramTable};
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, Program, ProgramTable, Rent, RuleSet,
+};
 use lockstep_programs::{SystemProgram, builtin_programs};
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
@@ -77,8 +79,12 @@ fn workload() -> Workload {
     Workload::new(&"transfers:accounts=40".parse().unwrap(), 1, shape, one)
 }
 
+fn genesis(programs: ProgramTable) -> Genesis {
+    Genesis::new(workload().genesis().collect(), programs)
+}
+
 /// Opens the ledger in a directory, or makes it.
-fn open(path: &str, programs: ProgramTable) -> Chain {
+fn open(path: &str, genesis: Genesis) -> Chain {
     let threads = Threads::new(1).unwrap();
     let options = ChainOptions {
         threads: threads.clone(),
@@ -89,7 +95,6 @@ fn open(path: &str, programs: ProgramTable) -> Chain {
         shares_credits: true,
     };
     let (store, trie) = DiskStore::open(path, DiskOptions::default(), &threads).unwrap();
-    let genesis = Genesis::new(workload().genesis().collect(), programs);
     let chain = Chain::open(Arc::new(store), trie, genesis, options).unwrap();
     keep_genesis(&chain, Path::new(path)).unwrap();
     chain
@@ -97,7 +102,11 @@ fn open(path: &str, programs: ProgramTable) -> Chain {
 
 /// Appends blocks to a ledger; makes it if there is none.
 fn grow(path: &str, count: u64, programs: ProgramTable) {
-    let chain = open(path, programs);
+    grow_from(path, count, genesis(programs));
+}
+
+fn grow_from(path: &str, count: u64, genesis: Genesis) {
+    let chain = open(path, genesis);
     let workload = workload();
     for _ in 0..count {
         let (parent, header) = chain.head();
@@ -285,6 +294,61 @@ fn what_run_makes_is_verified_copied_and_run_on() {
     assert_eq!(json(&["verify", path, "--json"])["blocks"], 6);
 }
 
+#[test]
+fn a_ledger_goes_by_the_genesis_it_was_made_with() {
+    let folder = Folder::new("genesis");
+    let (path, file) = (&folder.path("ledger"), &folder.path("snapshot"));
+    let cheap = || Genesis {
+        rent: Rent {
+            lamports_per_byte: 1,
+            ..Rent::MAINNET
+        },
+        rules: RuleSet::December2024,
+        ..genesis(builtin_programs())
+    };
+    grow_from(path, 3, cheap());
+    assert_eq!(json(&["verify", path, "--json"])["blocks"], 3);
+    let report = json(&["inspect", path, "--json"]);
+    assert_eq!(report["rules"], "December2024");
+    assert_eq!(report["programs"], builtin_programs().iter().count());
+    let shown = text(&["inspect", path]);
+    assert!(shown.contains("rules December2024, "), "{shown}");
+    // Who would go on by other rules is told so.
+    let wrong = "made with another genesis: rules: expected December2024, found Current";
+    let run = ["run", "--workload", "transfers", "--quiet", "--store"];
+    fails(&[&run[..], &[path]].concat(), 2, wrong);
+    text(&["snapshot", "export", path, file]);
+    let wrong = "of a chain with another genesis: rules: expected December2024, found Current";
+    let copy = &folder.path("copy");
+    fails(&["snapshot", "import", file, copy], 2, wrong);
+
+    // A ledger with a program that this release lacks.
+    let path = &folder.path("other");
+    grow(path, 1, builtin_programs().with(Other));
+    let wrong = "expected other, found none";
+    for command in ["verify", "inspect"] {
+        fails(&[command, path], 2, wrong);
+    }
+}
+
+/// A program that nobody calls.
+#[derive(Debug)]
+struct Other;
+
+impl Program for Other {
+    fn address(&self) -> Address {
+        Address::new_from_array([77; 32])
+    }
+
+    fn name(&self) -> &'static str {
+        "other"
+    }
+
+    fn process(&self, _: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        Ok(())
+    }
+}
+
 /// The System program, but dearer.
 #[derive(Debug)]
 struct Dear;
@@ -399,7 +463,7 @@ fn what_is_no_ledger_is_refused_in_one_line() {
     );
 
     let path = &ledger(&folder, "ledger", 2);
-    let locked = open(path, builtin_programs());
+    let locked = open(path, genesis(builtin_programs()));
     fails(&["inspect", path], 2, "in use by another process");
     fails(&["verify", path], 2, "in use by another process");
     drop(locked);

@@ -6,7 +6,8 @@
 //! ledger with a block from genesis to receipts.
 
 use std::{
-    num::NonZeroU32,
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +21,7 @@ use lockstep_scheduler::{
 };
 use lockstep_store::StoreError;
 use thiserror::Error;
+use tracing::Span;
 
 pub use given::{Given, GivenError};
 
@@ -159,6 +161,14 @@ pub enum EngineError {
         name: String,
         /// Why.
         source: StrategyError,
+    },
+    /// The strategy panicked. The engine goes on.
+    #[error("strategy {name} panicked: {message}")]
+    StrategyPanicked {
+        /// Its name; empty if it panicked while it was asked.
+        name: String,
+        /// What it said, or that it was no text.
+        message: String,
     },
     /// The strategy's plan breaks a rule.
     #[error("the plan of strategy {name} is wrong: {source}")]
@@ -317,7 +327,9 @@ impl Engine {
         if self.is_poisoned {
             return Err(E::POISONED);
         }
-        let result = self.threads.enter_alone(|| work(self));
+        // What the stages tell of belongs to the caller's span, on whatever thread they run.
+        let span = Span::current();
+        let result = self.threads.enter_alone(|| span.in_scope(|| work(self)));
         self.is_poisoned = matches!(&result, Err(error) if error.is_poisoned());
         result
     }
@@ -503,20 +515,36 @@ fn plan<'t>(
     threads: &Threads,
     observer: &mut dyn Observer,
 ) -> Result<CheckedPlan<'t>, EngineError> {
-    let name = || strategy.name().to_owned();
-    let workers = u32::try_from(threads.count()).unwrap_or(u32::MAX);
-    let workers = NonZeroU32::new(workers).unwrap_or(NonZeroU32::MIN);
-    let plan = strategy.plan(table, &PlanRequest::new(mode, workers));
-    let plan = plan.map_err(|source| EngineError::Strategy {
-        name: name(),
-        source,
-    })?;
+    let mut name = String::new();
+    // A strategy is handed nothing that it could leave half done.
+    let planned = catch_unwind(AssertUnwindSafe(|| {
+        name.push_str(strategy.name());
+        strategy.plan(table, &PlanRequest::new(mode, threads.worker_count()))
+    }));
+    let plan = match planned {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(source)) => return Err(EngineError::Strategy { name, source }),
+        Err(payload) => {
+            let message = panic_message(payload);
+            return Err(EngineError::StrategyPanicked { name, message });
+        }
+    };
     observer.finished(Stage::Plan);
     let plan = check(plan, table, mode);
     let plan = plan.map_err(|refused| EngineError::Plan {
-        name: name(),
+        name,
         source: refused.error,
     })?;
     observer.finished(Stage::Check);
     Ok(plan)
+}
+
+/// What a panic said.
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = text.unwrap_or("without a text").to_owned();
+    // Dropping the payload may panic in turn; leaking it cannot.
+    std::mem::forget(payload);
+    message
 }

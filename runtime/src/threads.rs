@@ -1,6 +1,6 @@
 //! The worker threads: the only module that names rayon.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use lockstep_store::{Parallel, sync::Shared};
 use rayon::prelude::*;
@@ -56,6 +56,12 @@ impl Threads {
         self.pool
             .as_ref()
             .map_or(1, |pool| pool.current_num_threads())
+    }
+
+    /// The same as planners want it.
+    pub fn worker_count(&self) -> NonZeroU32 {
+        let count = u32::try_from(self.count()).unwrap_or(u32::MAX);
+        NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
     }
 
     /// Runs `work` on one of the threads, so that the calls inside need not enter the pool again.

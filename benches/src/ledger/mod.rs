@@ -6,8 +6,9 @@
 //! directory's log + snapshot -> executed again in memory, root by root     verify
 //! ```
 //!
-//! A ledger's programs are the built-in ones, its rules and rent today's; its accounts came with
-//! its genesis or with a snapshot.
+//! A ledger's programs are the built-in ones. Rules, rent and whatever else its genesis decided are
+//! those that it keeps, which for one that is made here are today's; its accounts came with its
+//! genesis or with a snapshot.
 
 mod verify;
 
@@ -21,7 +22,7 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
 use lockstep_runtime::chain::{
-    BlockEngine, Chain, ChainOptions, OpenError,
+    BlockEngine, Chain, ChainOptions, OpenError, Parameters,
     snapshot::{self, ExportError, Exported, ImportError, Progress},
 };
 use lockstep_runtime::threads::{Threads, ThreadsError};
@@ -117,16 +118,32 @@ pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), L
 pub fn open_chain(path: &Path, threads: &Threads) -> Result<Chain, LedgerError> {
     let (store, trie) = open_store(path, threads)?;
     let options = chain_options(threads, true);
-    let chain = Chain::open(Arc::new(store), trie, parameters(), options);
-    chain.map_err(|source| LedgerError::Open {
-        path: path.to_owned(),
-        source,
-    })
+    let genesis = genesis(path, &store)?;
+    Chain::open(Arc::new(store), trie, genesis, options).map_err(not_opened(path))
 }
 
-/// The genesis of every ledger, without its accounts, which a ledger that exists does not need.
-fn parameters() -> Genesis {
+fn not_opened(path: &Path) -> impl Fn(OpenError) -> LedgerError {
+    |source| LedgerError::Open {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The genesis of every ledger that is made here, without its accounts, which a ledger that exists
+/// does not need.
+fn todays_genesis() -> Genesis {
     Genesis::new(Vec::new(), builtin_programs())
+}
+
+/// The genesis of a ledger, without its accounts.
+fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
+    let Some(kept) = Parameters::kept(store).map_err(not_opened(path))? else {
+        return Ok(todays_genesis());
+    };
+    let genesis = kept.genesis(builtin_programs());
+    let checked = kept.check(&genesis).map_err(OpenError::from);
+    checked.map_err(not_opened(path))?;
+    Ok(genesis)
 }
 
 fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
@@ -148,7 +165,7 @@ fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
 pub fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), LedgerError> {
     let file = path.join(GENESIS_FILE);
     let (_, header) = chain.head();
-    if header.slot == parameters().slot && !file.exists() {
+    if header.slot == chain.parameters().slot && !file.exists() {
         write_snapshot(chain, &file, &mut |_| ())?;
     }
     Ok(())
@@ -203,7 +220,7 @@ pub fn import_snapshot(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BlockRecord, LedgerError> {
     let mut source = open_file(file)?;
-    let genesis = parameters();
+    let genesis = todays_genesis();
     let build = |store: &DiskStore| {
         snapshot::import(&mut source, store, &genesis, threads, progress)?;
         Ok(store.tip().expect("an import ends with a block"))

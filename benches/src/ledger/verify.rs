@@ -3,16 +3,21 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Instant;
 
 use lockstep_interface::{Address, Hash};
+use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockHeader;
-use lockstep_runtime::chain::{BlockEngine, BlockError, Chain, CommitError, logged_block};
+use lockstep_runtime::chain::{
+    BlockEngine, BlockError, Chain, ChainOptions, CommitError, ReadBlock, logged_block,
+};
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::threads::Threads;
 use lockstep_store::{BlockRecord, MemoryStore, Store, StoreError};
 
-use super::{GENESIS_FILE, LedgerError, chain_options, open_file, open_store, parameters};
+use super::{GENESIS_FILE, LedgerError, chain_options, genesis, open_file, open_store};
 
 /// Blocks after which the log in memory is cut off.
 const PRUNE_INTERVAL: usize = 1_024;
@@ -142,7 +147,7 @@ pub fn verify(
             file
         }
     };
-    let chain = import(&file, options)?;
+    let chain = import(&file, genesis(path, &store)?, options)?;
     let (first_id, first) = chain.head();
     let mut records = store.records(usize::MAX)?;
     let start = records.iter().position(|record| record.slot == first.slot);
@@ -155,16 +160,13 @@ pub fn verify(
     records.drain(..=start);
 
     let clock = Instant::now();
-    let mut transaction_count = 0u64;
-    for (place, record) in records.iter().enumerate() {
-        let header = execute(&chain, &store, path, record)?;
-        transaction_count = transaction_count.saturating_add(header.transaction_count.into());
-        let done = place.saturating_add(1);
-        if done.is_multiple_of(PRUNE_INTERVAL) {
-            chain.prune(header.slot)?;
-        }
-        progress(done, records.len());
-    }
+    let replay = Replay {
+        path,
+        store: &store,
+        chain: &chain,
+        records: &records,
+    };
+    let transaction_count = replay.run(progress)?;
     let (block_id, last) = chain.head();
     Ok(Verified {
         first,
@@ -177,57 +179,128 @@ pub fn verify(
 }
 
 /// The state that is begun with, as a chain in memory.
-fn import(file: &Path, options: &VerifyOptions) -> Result<Chain, LedgerError> {
+fn import(file: &Path, genesis: Genesis, options: &VerifyOptions) -> Result<Chain, LedgerError> {
     let mut source = open_file(file)?;
     let store = Arc::new(MemoryStore::new());
-    let options = chain_options(&options.threads, options.signatures);
-    let imported = Chain::import(&mut source, store, parameters(), options, &mut |_| ());
+    let options = ChainOptions {
+        // Who reads a block does all of it, beside others who read the next ones.
+        reader_threads: Threads::new(1)?,
+        ..chain_options(&options.threads, options.signatures)
+    };
+    let imported = Chain::import(&mut source, store, genesis, options, &mut |_| ());
     imported.map_err(|source| LedgerError::Import {
         path: file.to_owned(),
         source,
     })
 }
 
-/// Executes and commits the block of a record.
-fn execute(
-    chain: &Chain,
-    store: &dyn Store,
-    path: &Path,
-    record: &BlockRecord,
-) -> Result<BlockHeader, VerifyError> {
-    let slot = record.slot;
-    let differs = |cause: String| {
-        VerifyError::Differs(Difference {
-            slot,
-            block_id: record.block_id,
-            cause,
+/// A log, and a chain in memory that it is executed on.
+///
+/// ```text
+/// block n + 2   read from the log, signatures verified   one thread for each of some blocks
+/// block n + 1   executed, its roots compared             the engine's threads
+/// block n       made final in memory                     one thread
+/// ```
+struct Replay<'r> {
+    path: &'r Path,
+    store: &'r dyn Store,
+    chain: &'r Chain,
+    /// Those of the blocks, from the child of the chain's head on.
+    records: &'r [BlockRecord],
+}
+
+impl Replay<'_> {
+    /// Gives the number of transactions, or says what is wrong with the first block that is.
+    fn run(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<u64, VerifyError> {
+        let reader_count = self.chain.options().threads.count();
+        let (to_commit, executed) = mpsc::sync_channel(1);
+        thread::scope(|scope| {
+            let spawn_reader = |first| {
+                let (to_execute, read) = mpsc::sync_channel(1);
+                scope.spawn(move || {
+                    let mut records = self.records.iter().skip(first).step_by(reader_count);
+                    // Nobody receives any more after a failure.
+                    records.all(|record| to_execute.send(self.read(record)).is_ok())
+                });
+                read
+            };
+            let readers: Vec<_> = (0..reader_count).map(spawn_reader).collect();
+            let committer = scope.spawn(move || self.commit(executed));
+            let in_order = readers.iter().cycle();
+            let mut transaction_count = 0u64;
+            let mut failure = None;
+            for ((place, record), reader) in self.records.iter().enumerate().zip(in_order) {
+                let read = reader.recv().expect("each reader reads all of its blocks");
+                match read.and_then(|block| self.execute(record, &block)) {
+                    Ok(count) => transaction_count = transaction_count.saturating_add(count.into()),
+                    Err(error) => {
+                        failure = Some(error);
+                        break;
+                    }
+                }
+                if to_commit.send(record.block_id).is_err() {
+                    break;
+                }
+                progress(place.saturating_add(1), self.records.len());
+            }
+            drop((to_commit, readers));
+            committer.join().expect("committing does not panic")?;
+            failure.map_or(Ok(transaction_count), Err)
         })
-    };
-    let stored = store.block(slot)?;
-    let stored = stored.ok_or_else(|| differs("it is missing".to_owned()))?;
-    let bytes = logged_block(&stored.body).ok_or_else(|| VerifyError::NoTransactions {
-        path: path.to_owned(),
-        slot,
-    })?;
-    let block = chain.read(bytes.into());
-    let block = block.map_err(|error| differs(error.to_string()))?;
-    let executed = chain.execute(&block, &Cancel::default());
-    let executed = executed.map_err(|error| match error {
-        BlockError::Invalid { reason, .. } => differs(reason.to_string()),
-        BlockError::ParentMissing { .. } => differs("it is no child of the one before".to_owned()),
-        source => VerifyError::Engine { slot, source },
-    })?;
-    let header = *block.header();
-    let as_executed = BlockRecord {
-        slot: header.slot,
-        block_id: executed.id,
-        parent_id: header.parent_id,
-        delta_root: header.delta_root,
-        state_root: header.state_root,
-    };
-    if as_executed != *record {
-        return Err(differs("the log's record of it is another".to_owned()));
     }
-    chain.commit(&executed.id)?;
-    Ok(header)
+
+    /// Reads the block of a record from the log, and verifies what needs no parent.
+    fn read(&self, record: &BlockRecord) -> Result<ReadBlock, VerifyError> {
+        let slot = record.slot;
+        let stored = self.store.block(slot)?;
+        let stored = stored.ok_or_else(|| differs(record, "it is missing"))?;
+        let bytes = logged_block(&stored.body).ok_or_else(|| VerifyError::NoTransactions {
+            path: self.path.to_owned(),
+            slot,
+        })?;
+        let block = self.chain.read(bytes.into());
+        block.map_err(|error| differs(record, error))
+    }
+
+    /// Executes a block, which must come to what the log has. Gives its number of transactions.
+    fn execute(&self, record: &BlockRecord, block: &ReadBlock) -> Result<u32, VerifyError> {
+        let slot = record.slot;
+        let executed = self.chain.execute(block, &Cancel::default());
+        let executed = executed.map_err(|error| match error {
+            BlockError::Invalid { reason, .. } => differs(record, reason),
+            BlockError::ParentMissing { .. } => differs(record, "it is no child of the one before"),
+            source => VerifyError::Engine { slot, source },
+        })?;
+        let header = block.header();
+        let as_executed = BlockRecord {
+            slot: header.slot,
+            block_id: executed.id,
+            parent_id: header.parent_id,
+            delta_root: header.delta_root,
+            state_root: header.state_root,
+        };
+        if as_executed != *record {
+            return Err(differs(record, "the log's record of it is another"));
+        }
+        Ok(header.transaction_count)
+    }
+
+    /// Makes blocks final in memory as they come, and cuts the log there off.
+    fn commit(&self, executed: Receiver<Hash>) -> Result<(), VerifyError> {
+        for (id, count) in executed.into_iter().zip(1usize..) {
+            self.chain.commit(&id)?;
+            if count.is_multiple_of(PRUNE_INTERVAL) {
+                self.chain.prune(u64::MAX)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn differs(record: &BlockRecord, cause: impl fmt::Display) -> VerifyError {
+    VerifyError::Differs(Difference {
+        slot: record.slot,
+        block_id: record.block_id,
+        cause: cause.to_string(),
+    })
 }

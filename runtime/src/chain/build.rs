@@ -16,6 +16,7 @@ use super::{
     error::BuildError,
     forks::Node,
     log::{self, Entry},
+    observe::show_efficiency,
     source::TransactionSource,
 };
 use crate::{
@@ -113,6 +114,7 @@ pub(super) fn build(
             .as_ref()
             .map_or(selected.block(), |fitting| &fitting.block);
         let unsealed = engine.execute(bank, prepared, &options, cancel)?;
+        show_efficiency(&unsealed, request.mode, engine.threads());
         let sealed = Sealed::new(&engine, &unsealed, request.strategy, wire, limits)?;
         let (mut built, bank) = sealed.freeze(engine.threads(), unsealed)?;
         if let Some(fitting) = fitting {

@@ -5,6 +5,7 @@ use lockstep_scheduler::AccountIndex;
 use lockstep_store::StoreError;
 use thiserror::Error;
 
+use super::parameters::{ParameterMismatch, ParametersError};
 use crate::{
     block::{BlockDecodeError, BodyError, LimitExceeded},
     engine::{EngineError, GivenError},
@@ -37,6 +38,12 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// The ledger was made with another genesis.
+    #[error("the ledger was made with another genesis: {0}")]
+    OtherGenesis(#[from] ParameterMismatch),
+    /// The parameters of the ledger's genesis cannot be read, or are too many to be kept.
+    #[error("the parameters of the ledger's genesis: {0}")]
+    Parameters(#[source] ParametersError),
     /// The system refused a thread.
     #[error(transparent)]
     Threads(#[from] ThreadsError),

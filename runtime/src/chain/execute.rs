@@ -10,12 +10,14 @@
 use std::sync::Arc;
 
 use lockstep_interface::Hash;
+use lockstep_scheduler::Mode;
 
 use super::{
     Chain, ChainOptions,
     error::{BlockError, InvalidBlock, Root},
     forks::Node,
     log,
+    observe::show_efficiency,
 };
 use crate::{
     bank::FrozenBank,
@@ -191,6 +193,7 @@ fn run(
         Err(GivenError::Engine(error)) => return Err(Failure::Engine(error)),
         Err(error) => return Err(InvalidBlock::Content(error).into()),
     };
+    show_efficiency(&unsealed, Mode::Replay, engine.threads());
     let processed = freeze(unsealed, header, &engine);
     drop(engine);
     let found = processed.bank.header();

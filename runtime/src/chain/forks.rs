@@ -1,7 +1,7 @@
 //! The blocks that are not final, as a tree above the newest that is, and who looks at them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
@@ -28,7 +28,8 @@ pub(super) struct Forks {
     head: Arc<FrozenBank>,
     nodes: BTreeMap<Hash, Node>,
     standpoints: Vec<Weak<Standpoint>>,
-    /// The child of the head that is becoming final. Meanwhile the head's state is that of both.
+    /// The child of the head that is becoming final, or that failed to. Meanwhile the head's state
+    /// is that of both.
     elected: Option<Hash>,
     /// True once a commit failed.
     is_stopped: bool,
@@ -53,6 +54,14 @@ impl Forks {
     /// Number of known blocks that are not final.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Number of known blocks that are not final and have no child.
+    pub(super) fn tip_count(&self) -> usize {
+        let nodes = self.nodes.values();
+        let parents: BTreeSet<Hash> = nodes.map(|node| node.bank.header().parent_id).collect();
+        let ids = self.nodes.keys();
+        ids.filter(|id| !parents.contains(*id)).count()
     }
 
     /// Slots from the newest committed block to the newest known one.
@@ -92,10 +101,15 @@ impl Forks {
 
     /// The bank of a block that may get children.
     pub(super) fn parent(&self, id: &Hash) -> Result<Arc<FrozenBank>, UnknownBlock> {
-        if self.elected.is_some() && *id == self.head.block_hash() {
+        if self.is_unsettled(id) {
             return Err(UnknownBlock(*id));
         }
         self.bank(id)
+    }
+
+    /// True of the head while a child of it becomes final, and for good if that fails.
+    pub(super) fn is_unsettled(&self, id: &Hash) -> bool {
+        self.elected.is_some() && *id == self.head.block_hash()
     }
 
     /// Adds a block, unless its parent is not known any more. One that is known already stays,
@@ -177,7 +191,9 @@ impl Forks {
 
     /// Looks at the state after a block.
     pub(super) fn view(&mut self, at: &Hash) -> Result<View, UnknownBlock> {
-        let standpoint = Arc::new(Standpoint::new(self.bank(at)?));
+        let bank = self.bank(at)?;
+        let is_unsettled = self.is_unsettled(at);
+        let standpoint = Arc::new(Standpoint::new(bank, is_unsettled));
         // Standpoints that nobody has any more go when a block is committed, or here.
         if self.standpoints.len() == self.standpoints.capacity() {
             drop(self.standpoints());

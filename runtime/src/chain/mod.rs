@@ -25,6 +25,7 @@ mod forks;
 mod log;
 mod observe;
 mod open;
+mod parameters;
 mod pool;
 mod simulate;
 pub mod snapshot;
@@ -48,6 +49,7 @@ pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Ro
 pub use execute::{ExecutedBlock, ReadBlock};
 pub use log::logged_block;
 pub use observe::{CommittedBlock, Subscription};
+pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
 pub use pool::{PoolSource, Settled};
 pub use simulate::{SimulateError, Simulation};
 pub use source::{TransactionSource, VerifiedTransactions};
@@ -114,9 +116,11 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// If the block is not known, or the store fails. After a failure of the store nothing is
-    /// built, executed or committed any more; reads go on. Whether the store has the block is
-    /// then unknown until the chain is opened again, and so is whether new views of the head show
-    /// it; older views and those of later blocks are what they were.
+    /// built, executed or committed any more, and whether the store has the block is unknown until
+    /// the chain is opened again. Views go on, each with the state after its own block: older ones
+    /// of the head, and those of the blocks behind it, show all of it. A new view of the head shows
+    /// what the store still has of it, which its state root proves, and refuses the rest with
+    /// [`ViewError::Unsettled`]; on the head nothing is simulated or exported.
     fn commit(&self, id: &Hash) -> Result<Committed, CommitError>;
 
     /// Forgets a block that is not committed, and all its descendants.
@@ -136,7 +140,7 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// after a block with some accounts replaced. Nothing of it stays.
     ///
     /// # Errors
-    /// If the block is not known, or the engine fails.
+    /// If the block is not known, a commit failed on it, or the engine fails.
     fn simulate(
         &self,
         at: &Hash,
@@ -159,7 +163,8 @@ pub trait BlockEngine: fmt::Debug + Send + Sync {
     /// read by one block. `out` is given large pieces and is not flushed.
     ///
     /// # Errors
-    /// If the store or `out` fails; what was written is then of no use.
+    /// If the store or `out` fails, or if a commit failed before; what was written is then of no
+    /// use.
     fn export(
         &self,
         out: &mut dyn Write,
@@ -203,6 +208,7 @@ pub struct ChainOptions {
 #[derive(Debug)]
 pub struct Chain {
     options: ChainOptions,
+    parameters: Parameters,
     store: Arc<dyn Store>,
     engine: Shared<Engine>,
     forks: Shared<Forks>,
@@ -217,6 +223,11 @@ impl Chain {
     /// The options.
     pub fn options(&self) -> &ChainOptions {
         &self.options
+    }
+
+    /// What the chain's genesis decided besides accounts.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// The store.
@@ -272,8 +283,7 @@ impl Chain {
     }
 
     fn show_forks(&self) {
-        let forks = self.forks.read();
-        observe::show_forks(forks.len(), forks.lag());
+        observe::show_forks(&self.forks.read());
     }
 
     /// Waits until no block becomes final.
@@ -344,8 +354,11 @@ impl BlockEngine for Chain {
 
     fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
         // A block that is becoming final can not be dropped any more.
-        let _settled = self.settled();
-        self.forks.write().discard(id)
+        let settled = self.settled();
+        self.forks.write().discard(id)?;
+        drop(settled);
+        self.show_forks();
+        Ok(())
     }
 
     fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {

@@ -6,19 +6,33 @@
 //! ```
 //!
 //! Spans (`tracing`) and figures (`metrics`) go to whatever the embedder has installed, and cost
-//! next to nothing if that is nothing. Both tell of time; no result depends on either.
+//! next to nothing if that is nothing. No result depends on either.
 //!
 //! ```text
+//! read, build, execute, commit   span, debug  one call of the engine
+//!   batch                        span, trace  within build and execute: what the workers run
+//!                                             between two barriers, from the one to the other, on
+//!                                             the first worker's thread; neighbouring batches of
+//!                                             one lane share it. Fields: number (from 0 in the
+//!                                             block), batches, lanes, transactions
+//!
 //! lockstep_blocks_total          counter    by event: built, executed, committed, dropped, invalid
-//! lockstep_transactions_total    counter    by outcome: succeeded, failed, refused
+//! lockstep_transactions_total    counter    of built and executed blocks, by outcome: succeeded,
+//!                                             failed, refused
 //! lockstep_failures_total        counter    failed and refused transactions, by rule
 //! lockstep_batches_total         counter    of the plans of built and executed blocks;
 //! lockstep_lanes_total           counter      their lanes
 //! lockstep_waits_total           counter      and waits
-//! lockstep_seconds               histogram  by stage: read, build, execute, commit
+//! lockstep_plan_efficiency       histogram  of the same plans, predicted for the engine's threads:
+//!                                             lower bound over makespan, in thousandths
+//! lockstep_seconds               histogram  by stage: read, build, execute, commit; whether the
+//!                                             call came to something or not
+//! lockstep_forks                 gauge      known blocks that are not final and have no child
 //! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
 //! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
 //! lockstep_missed_notices_total  counter    committed blocks that a subscriber was not told of
+//! lockstep_cache_hits_total      counter    accounts that a `CachedStore` had in memory,
+//! lockstep_cache_misses_total    counter      and those that it looked for in the store below
 //! ```
 
 use std::{
@@ -31,13 +45,17 @@ use std::{
 };
 
 use lockstep_interface::Hash;
-use lockstep_scheduler::Plan;
+use lockstep_scheduler::{Bounds, CostModel, Mode, Plan, efficiency_per_mille, predict};
 use lockstep_store::sync::Shared;
 use metrics::{counter, gauge, histogram};
-use tracing::{Level, event_enabled, trace};
 
-use super::log::{self, Entry};
-use crate::{block::BlockHeader, execute::Receipt, prepare::Refusal};
+use super::{
+    forks::Forks,
+    log::{self, Entry},
+};
+use crate::{
+    block::BlockHeader, engine::UnsealedBlock, execute::Receipt, prepare::Refusal, threads::Threads,
+};
 
 /// A block that has become final and durable.
 #[derive(Clone, Debug)]
@@ -162,17 +180,27 @@ pub(super) fn count_blocks(event: &'static str, count: usize) {
 }
 
 /// Shows how much is waiting to become final.
-pub(super) fn show_forks(unfinal_count: usize, lag: u64) {
-    gauge!("lockstep_unfinal_blocks").set(narrow(unfinal_count as u64));
-    gauge!("lockstep_store_lag_slots").set(narrow(lag));
+pub(super) fn show_forks(forks: &Forks) {
+    gauge!("lockstep_forks").set(narrow(forks.tip_count() as u64));
+    gauge!("lockstep_unfinal_blocks").set(narrow(forks.len() as u64));
+    gauge!("lockstep_store_lag_slots").set(narrow(forks.lag()));
 }
 
-/// Gauges are floats; beyond 32 bits it no longer matters how much it is.
+/// Shows how near the plan of a block comes to what is possible on these threads.
+pub(super) fn show_efficiency(block: &UnsealedBlock<'_>, mode: Mode, threads: &Threads) {
+    let (table, workers) = (block.prepared.table(), threads.worker_count());
+    let bound = Bounds::of(table).lower_bound(mode, workers);
+    let makespan = predict(&block.plan, table, workers, &CostModel::STANDARD);
+    let efficiency = efficiency_per_mille(bound, makespan);
+    histogram!("lockstep_plan_efficiency").record(narrow(efficiency));
+}
+
+/// Figures are floats; beyond 32 bits it no longer matters how much it is.
 fn narrow(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// Counts the transactions and the plan of a block that has run, and traces its batches.
+/// Counts the transactions and the plan of a block that has run.
 pub(super) fn count_run(plan: &Plan, receipts: &[Receipt], refused: &[(u32, Refusal)]) {
     let failed = receipts
         .iter()
@@ -200,13 +228,6 @@ pub(super) fn count_run(plan: &Plan, receipts: &[Receipt], refused: &[(u32, Refu
     counter!("lockstep_batches_total").increment(plan.batch_count() as u64);
     counter!("lockstep_lanes_total").increment(plan.lane_count() as u64);
     counter!("lockstep_waits_total").increment(plan.waits().len() as u64);
-    if event_enabled!(Level::TRACE) {
-        for (number, batch) in plan.batches().enumerate() {
-            let lanes = batch.lane_count();
-            let transactions: usize = batch.lanes().map(|lane| lane.len()).sum();
-            trace!(number, lanes, transactions, "batch");
-        }
-    }
 }
 
 /// The name of a rule, without what it says of one case.

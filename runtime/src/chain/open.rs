@@ -11,6 +11,7 @@ use super::{
     forks::Forks,
     log::{self, Logged, Messages},
     observe::Subscribers,
+    parameters::Parameters,
 };
 use crate::{
     bank::{FrozenBank, Genesis, ImportedSet, ProcessedSet, Resumed},
@@ -21,24 +22,32 @@ use crate::{
 
 impl Chain {
     /// Opens the chain in a store, of which `trie` is the trie of all accounts. An empty store
-    /// gets the genesis; of a store with blocks only programs, rules, rent and first blockhashes of
-    /// the genesis count, which must be those that it was made with.
+    /// gets the genesis; of a store with blocks only programs, rules, rent, first blockhashes and
+    /// slot of the genesis count, which must be those that it was made with: the store keeps them
+    /// as [`Parameters`], or gets them now if it is from before they were kept.
     ///
     /// A store with blocks is checked against its log as far as the log is needed to go on.
     /// O(genesis accounts), or O(transactions of the newest 151 blocks).
     ///
     /// # Errors
-    /// If the store fails or its log does not fit.
+    /// If the store fails or its log does not fit, or if it was made with another genesis.
     pub fn open(
         store: Arc<dyn Store>,
         trie: Trie,
         genesis: Genesis,
         options: ChainOptions,
     ) -> Result<Self, OpenError> {
+        let parameters = Parameters::of(&genesis);
         let head = match store.tip() {
             None => genesis.open_rooted(Arc::clone(&store), &trie, &options.threads)?,
-            Some(tip) => resume(&store, tip, trie, &genesis, &options.threads)?,
+            Some(tip) => {
+                if let Some(kept) = Parameters::kept(&*store)? {
+                    kept.check(&genesis)?;
+                }
+                resume(&store, tip, trie, &genesis, &options.threads)?
+            }
         };
+        parameters.keep(&*store)?;
         let engine = Engine::with_threads(options.threads.clone());
         let engine = if options.shares_credits {
             engine
@@ -47,6 +56,7 @@ impl Chain {
         };
         Ok(Self {
             options,
+            parameters,
             store,
             engine: Shared::new(engine),
             forks: Shared::new(Forks::new(head)),

@@ -5,7 +5,10 @@ use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::Change;
 use thiserror::Error;
 
-use super::{Chain, error::UnknownBlock};
+use super::{
+    Chain,
+    error::{UnknownBlock, base58},
+};
 use crate::{
     block::WireBlock,
     engine::{BlockOptions, EngineError},
@@ -60,6 +63,9 @@ pub enum SimulateError {
         /// The block's.
         block: u64,
     },
+    /// The commit of a block on this one failed, and the store may have something of both.
+    #[error("cannot simulate on block {}: the commit of the one after it failed", base58(.0))]
+    Unsettled(Hash),
     /// The engine failed.
     #[error("cannot simulate: {0}")]
     Engine(#[from] EngineError),
@@ -74,7 +80,13 @@ pub(super) fn simulate(
     let mut engine = chain.engine.write();
     // The state below the block stays as it is meanwhile.
     let _settled = chain.settled();
-    let block = chain.forks.read().bank(at)?;
+    let block = {
+        let forks = chain.forks.read();
+        if forks.is_unsettled(at) {
+            return Err(SimulateError::Unsettled(*at));
+        }
+        forks.bank(at)?
+    };
     let slot = simulation.slot.unwrap_or(block.slot().saturating_add(1));
     if slot <= block.slot() {
         let block = block.slot();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{Change, Store, StoreError, sync::Shared};
+use lockstep_store::{Change, Store, StoreError, account_hash, sync::Shared, verify_proof};
 use thiserror::Error;
 
 use super::{ProvenAccount, error::base58};
@@ -23,6 +23,10 @@ pub enum ViewError {
     /// The block lost to a committed one, or was discarded.
     #[error("block {} was dropped", base58(.0))]
     Dropped(Hash),
+    /// The commit of a block on this one failed, and what the account is now need not be what it
+    /// was after this block. Opened again, the chain knows which of the two blocks is the newest.
+    #[error("block {} cannot be read any more: the commit of the one after it failed", base58(.0))]
+    Unsettled(Hash),
     /// The chain computes no state root, so there is nothing to prove against.
     #[error("the chain computes no state root")]
     NoStateRoot,
@@ -38,15 +42,31 @@ pub(super) struct Standpoint {
     bank: Arc<FrozenBank>,
     replaced: Shared<BTreeMap<Address, Account>>,
     is_lost: AtomicBool,
+    /// Whether the store may have, wholly or in part, a later block, of which nothing was kept.
+    is_unsettled: bool,
 }
 
 impl Standpoint {
-    pub(super) fn new(bank: Arc<FrozenBank>) -> Self {
+    pub(super) fn new(bank: Arc<FrozenBank>, is_unsettled: bool) -> Self {
         Self {
             bank,
             replaced: Shared::default(),
             is_lost: AtomicBool::new(false),
+            is_unsettled,
         }
+    }
+
+    /// Fails unless the block's state root covers all of these accounts.
+    fn check_covered(&self, addresses: &[Address], accounts: &[Account]) -> Result<(), ViewError> {
+        let trie = self.bank.trie().ok_or(ViewError::NoStateRoot)?;
+        let root = trie.root();
+        let is_covered = addresses.iter().zip(accounts).all(|(address, account)| {
+            let hash = account.exists().then(|| account_hash(account));
+            verify_proof(&root, address, hash.as_ref(), &trie.prove(address)).is_ok()
+        });
+        is_covered
+            .then_some(())
+            .ok_or(ViewError::Unsettled(self.id()))
     }
 
     pub(super) fn id(&self) -> Hash {
@@ -96,7 +116,8 @@ impl View {
     /// one that does not exist.
     ///
     /// # Errors
-    /// If the block lost to another, or the store fails.
+    /// If the block lost to another, or the store fails; or if the commit of the next block failed
+    /// before this view was made, and one of the accounts is not the block's any more.
     ///
     /// # Panics
     /// If the slices differ in length.
@@ -106,7 +127,7 @@ impl View {
         // read: an account that is newer than this block is always found here.
         let replaced = self.0.replaced.read();
         if !replaced.is_empty() {
-            for (address, account) in addresses.iter().zip(accounts) {
+            for (address, account) in addresses.iter().zip(accounts.iter_mut()) {
                 if let Some(before) = replaced.get(address) {
                     *account = before.clone();
                 }
@@ -115,7 +136,18 @@ impl View {
         if self.0.is_lost.load(Ordering::SeqCst) {
             return Err(ViewError::Dropped(self.0.id()));
         }
+        if self.0.is_unsettled {
+            self.0.check_covered(addresses, accounts)?;
+        }
         Ok(())
+    }
+
+    /// Fails if the store may have something of a later block, which the view does not know.
+    pub(super) fn check_settled(&self) -> Result<(), ViewError> {
+        let is_settled = !self.0.is_unsettled;
+        is_settled
+            .then_some(())
+            .ok_or(ViewError::Unsettled(self.block_id()))
     }
 
     /// The bank of the block.

@@ -63,6 +63,11 @@ impl<'p> WaitingLanes<'p> {
         }
     }
 
+    /// The batch whose lanes these are.
+    pub(super) fn batch(&self) -> &Batch<'p> {
+        &self.batch
+    }
+
     /// Runs the worker's lanes in turn, each until it must wait. Some lane of some worker can
     /// always run, since the checker refuses waits in a circle.
     ///

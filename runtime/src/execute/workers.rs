@@ -38,6 +38,7 @@ use lockstep_interface::Account;
 use lockstep_scheduler::{
     Access, AccessMode, AccessTable, Batch, CheckedPlan, Dispatch, TransactionIndex,
 };
+use tracing::{Span, trace_span};
 
 use super::{
     Outcome,
@@ -64,6 +65,26 @@ enum Phase<'p> {
     Waits(WaitingLanes<'p>),
     /// A batch of queued or ranked dispatch; workers take transactions that can run.
     Dynamic(Batch<'p>, Box<Dispatcher>),
+}
+
+impl Phase<'_> {
+    /// What a subscriber is told of the phase; nothing is counted if there is none.
+    fn span(&self, parent: &Span, number: usize) -> Span {
+        let batches: &[Batch<'_>] = match self {
+            Self::Inline(batches) => batches,
+            Self::Lanes(batch) | Self::Dynamic(batch, _) => std::slice::from_ref(batch),
+            Self::Waits(lanes) => std::slice::from_ref(lanes.batch()),
+        };
+        let count = |of: fn(&Batch<'_>) -> usize| batches.iter().map(of).sum::<usize>();
+        trace_span!(
+            parent: parent,
+            "batch",
+            number,
+            batches = batches.len(),
+            lanes = count(|batch| batch.lane_count()),
+            transactions = count(|batch| batch.transactions().len()),
+        )
+    }
 }
 
 /// Values of which each is reached by one worker at a time.
@@ -172,6 +193,7 @@ where
         accounts: Cells::new(accounts),
         outcomes: Cells::new(outcomes),
         barrier: Barrier::new(worker_count),
+        span: Span::current(),
         tickets: AtomicUsize::new(0),
         worker_count,
     };
@@ -209,6 +231,8 @@ struct Block<'p> {
     accounts: Cells<Account>,
     outcomes: Cells<Option<Outcome>>,
     barrier: Barrier,
+    /// That of whoever has the block executed.
+    span: Span,
     tickets: AtomicUsize,
     worker_count: usize,
 }
@@ -219,10 +243,10 @@ impl Block<'_> {
     where
         W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
     {
+        let last = self.phases.len().saturating_sub(1);
         for (index, (phase, claims)) in self.phases.iter().zip(&self.claims).enumerate() {
-            if index > 0 && self.worker_count > 1 {
-                self.barrier.wait()?;
-            }
+            // The first worker stands for all: he is there from one barrier to the next.
+            let span = (ticket == 0).then(|| phase.span(&self.span, index).entered());
             match phase {
                 Phase::Inline(batches) => {
                     if claims.0.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -246,8 +270,12 @@ impl Block<'_> {
                     dispatcher.work(&self.barrier, run)?;
                 }
             }
+            // The last barrier is the end of the job itself.
+            if index < last && self.worker_count > 1 {
+                self.barrier.wait()?;
+            }
+            drop(span);
         }
-        // The last barrier is the end of the job itself.
         Ok(())
     }
 

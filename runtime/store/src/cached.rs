@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockstep_interface::{Account, Address};
+use metrics::counter;
 
 use crate::{
     BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock,
@@ -96,11 +97,15 @@ impl<S: Store> CachedStore<S> {
         });
     }
 
+    /// Counts reads, for the owner and for whatever recorder of `metrics` the embedder has.
     fn count(&self, hits: usize, misses: usize) {
-        for (counter, more) in [(&self.hits, hits), (&self.misses, misses)] {
-            if more > 0 {
-                counter.fetch_add(more as u64, Ordering::Relaxed);
-            }
+        if hits > 0 {
+            self.hits.fetch_add(hits as u64, Ordering::Relaxed);
+            counter!("lockstep_cache_hits_total").increment(hits as u64);
+        }
+        if misses > 0 {
+            self.misses.fetch_add(misses as u64, Ordering::Relaxed);
+            counter!("lockstep_cache_misses_total").increment(misses as u64);
         }
     }
 }
@@ -163,6 +168,14 @@ impl<S: Store> Store for CachedStore<S> {
         self.store.fill(accounts)?;
         self.write(accounts);
         Ok(())
+    }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.parameters()
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        self.store.keep_parameters(parameters)
     }
 
     fn account_count(&self) -> Result<usize, StoreError> {

@@ -22,7 +22,9 @@ pub trait AccountReader: fmt::Debug + Send + Sync {
 ///
 /// Nothing is written here. The embedder takes the changes of a frozen bank as data, makes them
 /// durable in its own way, lets its reader show them, and then makes the bank final. The log is
-/// the embedder's too: only the newest record is remembered.
+/// the embedder's too: only the newest record is remembered, and the parameters of the ledger as
+/// long as the process lives.
+///
 /// ```
 /// use lockstep_interface::{Account, Address};
 /// use lockstep_store::{AccountReader, HostStore, Store, StoreError};
@@ -46,6 +48,7 @@ pub trait AccountReader: fmt::Debug + Send + Sync {
 pub struct HostStore<R> {
     reader: R,
     tip: Shared<Option<BlockRecord>>,
+    parameters: Shared<Option<Vec<u8>>>,
 }
 
 impl<R: AccountReader> HostStore<R> {
@@ -54,6 +57,7 @@ impl<R: AccountReader> HostStore<R> {
         Self {
             reader,
             tip: Shared::default(),
+            parameters: Shared::default(),
         }
     }
 
@@ -102,5 +106,14 @@ impl<R: AccountReader> Store for HostStore<R> {
         Err(StoreError::Host {
             source: "the host has to be filled by itself".into(),
         })
+    }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.parameters.read().clone())
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        *self.parameters.write() = Some(parameters.to_vec());
+        Ok(())
     }
 }

@@ -64,8 +64,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// unknown can be repeated.
     ///
     /// # Errors
-    /// If the block does not follow the newest one, or the medium fails; the store then still
-    /// shows the state from before.
+    /// If the block does not follow the newest one, which changes nothing; or if the medium fails.
+    /// The tip is then the one from before, and each account that the block changes may be the one
+    /// or the other, until the store is opened again.
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError>;
 
     /// The record of the newest block; `None` before the first commit.
@@ -105,6 +106,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the medium fails.
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError>;
+
+    /// What [`Store::keep_parameters`] was given last; `None` before.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps some kilobytes that belong to the ledger as a whole, in place of those that were
+    /// there: what its owner has to know before he goes on with it. They are durable at the end.
+    ///
+    /// # Errors
+    /// If the medium fails.
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError>;
 
     /// Shows all accounts in ascending order of their addresses, page by page.
     ///

@@ -40,6 +40,7 @@ pub struct MemoryStore {
     accounts: AccountTable,
     /// The blocks by slot; the newest is never taken out.
     log: Shared<BTreeMap<u64, StoredBlock>>,
+    parameters: Shared<Option<Vec<u8>>>,
 }
 
 impl Default for MemoryStore {
@@ -54,6 +55,7 @@ impl MemoryStore {
         Self {
             accounts: AccountTable::new(),
             log: Shared::default(),
+            parameters: Shared::default(),
         }
     }
 }
@@ -127,6 +129,15 @@ impl Store for MemoryStore {
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
         self.accounts.apply(accounts, |_, _| ());
+        Ok(())
+    }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.parameters.read().clone())
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        *self.parameters.write() = Some(parameters.to_vec());
         Ok(())
     }
 

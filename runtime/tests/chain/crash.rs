@@ -241,7 +241,7 @@ impl Model {
 }
 
 /// 1 in the ordinary run, 10 if LOCKSTEP_FULL is set.
-fn scale() -> usize {
+pub(crate) fn scale() -> usize {
     if env::var_os("LOCKSTEP_FULL").is_some() {
         10
     } else {

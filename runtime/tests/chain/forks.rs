@@ -17,6 +17,7 @@ use crate::{
         generate::Shape,
         plans::{RandomLanes, RandomWaits},
     },
+    crash::scale,
     setting::{Reference, Setting, adopt, build, head, request},
 };
 
@@ -33,6 +34,8 @@ struct Forest {
     tips: Vec<Hash>,
     /// Known blocks above the head.
     known: Vec<Hash>,
+    /// Blocks there ever were above the genesis.
+    block_count: usize,
     /// Every bank of the first chain that there ever was.
     banks: Vec<Weak<FrozenBank>>,
 }
@@ -47,6 +50,7 @@ impl Forest {
             random: ChaCha8Rng::seed_from_u64(seed),
             tips: vec![genesis],
             known: Vec::new(),
+            block_count: 0,
             banks: vec![Arc::downgrade(&chains[0].bank(&genesis).unwrap())],
             setting,
             chains,
@@ -94,6 +98,7 @@ impl Forest {
         if is_new {
             assert_eq!(self.reference.replay(built.bytes()), built.receipts);
             self.known.push(built.id);
+            self.block_count += 1;
             self.banks
                 .push(Arc::downgrade(&producer.bank(&built.id).unwrap()));
         }
@@ -144,10 +149,10 @@ impl Forest {
 
 #[test]
 fn every_bank_of_a_random_tree_has_the_state_of_its_branch() {
-    for seed in 0..2 {
+    for seed in 0..scale() as u64 {
         let mut forest = Forest::new(seed);
         let mut fork_count = 0;
-        for _ in 0..500 {
+        while forest.block_count < 1_000 {
             forest.grow();
             fork_count = fork_count.max(forest.tips.len());
             // Now and then a long while passes without anything becoming final.
@@ -155,7 +160,7 @@ fn every_bank_of_a_random_tree_has_the_state_of_its_branch() {
                 forest.settle();
             }
         }
-        assert!(fork_count >= 6, "{fork_count} forks at most");
+        assert_eq!(fork_count, FORK_COUNT_MAX, "forks at once");
         while !forest.known.is_empty() {
             forest.settle();
         }

@@ -9,8 +9,10 @@ use std::{
     },
 };
 
+use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::chain::{BlockEngine, Chain};
-use lockstep_store::sync::Shared;
+use lockstep_scheduler::{Layered, Mode};
+use lockstep_store::{CachedStore, MemoryStore, sync::Shared};
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
@@ -18,10 +20,11 @@ use metrics::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tracing::{Event, Subscriber, span};
+use tracing_core::span::Current;
 
 use crate::{
-    common::generate::Shape,
-    setting::{Setting, adopt, build_on, head},
+    common::{generate::Shape, ledger::transaction},
+    setting::{Setting, adopt, build, build_on, head, open_on, options, planned},
 };
 
 /// Builds and commits a block.
@@ -67,8 +70,9 @@ fn a_slow_subscriber_misses_blocks_and_holds_nobody_up() {
 #[derive(Clone, Debug, Default)]
 struct Figures(Arc<Shared<BTreeMap<String, Arc<Figure>>>>);
 
+/// A figure, and how often it was recorded if it is one of many.
 #[derive(Debug, Default)]
-struct Figure(AtomicU64);
+struct Figure(AtomicU64, AtomicU64);
 
 impl CounterFn for Figure {
     fn increment(&self, value: u64) {
@@ -80,21 +84,26 @@ impl CounterFn for Figure {
     }
 }
 
+/// Whole numbers are shown; of fractions it does not matter here which.
+fn whole(value: f64) -> u64 {
+    let whole = (0..=1_000).find(|number: &u32| f64::from(*number) == value);
+    whole.unwrap_or_default().into()
+}
+
 impl GaugeFn for Figure {
     fn increment(&self, _: f64) {}
 
     fn decrement(&self, _: f64) {}
 
     fn set(&self, value: f64) {
-        // Whole numbers are shown.
-        let shown = (0..100).find(|number: &u32| f64::from(*number) == value);
-        self.0.store(shown.unwrap().into(), Ordering::Relaxed);
+        self.0.store(whole(value), Ordering::Relaxed);
     }
 }
 
 impl HistogramFn for Figure {
-    fn record(&self, _: f64) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn record(&self, value: f64) {
+        self.0.store(whole(value), Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -106,11 +115,18 @@ impl Figures {
         Arc::clone(figures.entry(name.trim().to_owned()).or_default())
     }
 
+    /// The newest value, or the sum of a counter.
     fn get(&self, name: &str) -> u64 {
-        let figures = self.0.write();
-        figures
-            .get(name)
-            .map_or(0, |figure| figure.0.load(Ordering::Relaxed))
+        let figures = self.0.read();
+        let figure = figures.get(name);
+        figure.map_or(0, |figure| figure.0.load(Ordering::Relaxed))
+    }
+
+    /// How many values a histogram has.
+    fn count(&self, name: &str) -> u64 {
+        let figures = self.0.read();
+        let figure = figures.get(name);
+        figure.map_or(0, |figure| figure.1.load(Ordering::Relaxed))
     }
 }
 
@@ -156,16 +172,26 @@ fn figures_add_up() {
         });
         count += 40;
         assert_eq!(figures.get("lockstep_unfinal_blocks"), 2);
+        assert_eq!(figures.get("lockstep_forks"), 2);
         assert_eq!(figures.get("lockstep_store_lag_slots"), 1);
         chain.commit(&one.id).unwrap();
         assert_ne!(one.id, two.id);
         let mut bytes = one.bytes().to_vec();
         bytes.pop();
         assert!(chain.read(bytes.into()).is_err());
+        // A fork of two blocks, of which none is wanted.
+        let unwanted = build_on(&chain, one.id, &[]);
+        let child = build_on(&chain, unwanted.id, &[]);
+        assert_eq!(figures.get("lockstep_forks"), 1);
+        assert_eq!(figures.get("lockstep_store_lag_slots"), 2);
+        chain.discard(&child.id).unwrap();
+        assert_eq!(figures.get("lockstep_unfinal_blocks"), 1);
+        assert_eq!(figures.get("lockstep_store_lag_slots"), 1);
+        chain.discard(&unwanted.id).unwrap();
     });
     let get = |name: &str| figures.get(name);
     for (event, expected) in [
-        ("built", 6),
+        ("built", 8),
         ("executed", 4),
         ("committed", 5),
         ("dropped", 1),
@@ -189,53 +215,175 @@ fn figures_add_up() {
             .sum()
     };
     assert_eq!(rules, failed + refused);
-    assert_eq!(get("lockstep_seconds build"), 6);
-    assert_eq!(get("lockstep_seconds commit"), 5);
-    assert_eq!(get("lockstep_unfinal_blocks"), 0);
+    for (stage, expected) in [("read", 5), ("build", 8), ("execute", 4), ("commit", 5)] {
+        let found = figures.count(&format!("lockstep_seconds {stage}"));
+        assert_eq!(found, expected, "{stage}");
+    }
+    for gauge in ["forks", "unfinal_blocks", "store_lag_slots"] {
+        assert_eq!(get(&format!("lockstep_{gauge}")), 0, "{gauge}");
+    }
     assert!(get("lockstep_batches_total") >= 10 && get("lockstep_lanes_total") >= 10);
+    assert_eq!(figures.count("lockstep_plan_efficiency"), 12);
 }
 
-/// The names of spans and events.
-#[derive(Clone, Debug, Default)]
-struct Names(Arc<Shared<Vec<&'static str>>>);
+/// One account that all blocks pay into, in an order that has to be kept.
+fn queue(setting: &Setting, chain: &Chain, count: u64) -> Vec<Vec<u8>> {
+    let payer = setting.payer();
+    let payments = (1..=count).map(|number| transfer(&payer, &payer, number));
+    payments
+        .map(|pay| transaction(payer, head(chain), &[pay]))
+        .collect()
+}
 
-impl Subscriber for Names {
+#[test]
+fn a_plan_is_as_efficient_as_its_block_allows() {
+    let setting = Setting::new(Shape::FEW);
+    let chain = setting.chain(1);
+    let figures = Figures::default();
+    let built = metrics::with_local_recorder(&figures, || {
+        let transactions = queue(&setting, &chain, 8);
+        build_on(&chain, head(&chain), &transactions)
+    });
+    assert_eq!(built.receipts.len(), 8);
+    // One worker has nothing to wait for, and one lane no barrier.
+    assert_eq!(built.plan.batch_count(), 1);
+    assert_eq!(figures.get("lockstep_plan_efficiency"), 1_000);
+
+    // A plan of as many batches as transactions pays for the barriers between them.
+    let layered = metrics::with_local_recorder(&figures, || {
+        let request = planned(&chain, head(&chain), &Layered, Mode::Replay);
+        build(&chain, &request, &queue(&setting, &chain, 8))
+    });
+    let batches = layered.plan.batch_count() as u64;
+    assert_eq!(batches, 8);
+    let efficiency = figures.get("lockstep_plan_efficiency");
+    assert!(efficiency < 1_000, "{efficiency}");
+    assert_eq!(figures.count("lockstep_plan_efficiency"), 2);
+}
+
+#[test]
+fn a_cache_tells_what_it_had() {
+    let setting = Setting::new(Shape::FEW);
+    let store = Arc::new(CachedStore::new(MemoryStore::new(), 1 << 20));
+    let figures = Figures::default();
+    metrics::with_local_recorder(&figures, || {
+        let below: Arc<CachedStore<MemoryStore>> = Arc::clone(&store);
+        let chain = open_on(below, setting.genesis(), options(1));
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        for _ in 0..3 {
+            step(&setting, &chain, &mut random);
+        }
+    });
+    let counts = store.counts();
+    assert!(counts.0 > 0 && counts.1 > 0, "{counts:?}");
+    let shown = ["hits", "misses"].map(|name| figures.get(&format!("lockstep_cache_{name}_total")));
+    assert_eq!(shown, <[u64; 2]>::from(counts));
+}
+
+/// The spans of one thread in the order of their making; the id is the place, from 1.
+#[derive(Clone, Debug, Default)]
+struct Spans(Arc<Shared<Vec<Seen>>>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    metadata: &'static tracing::Metadata<'static>,
+    parent: Option<u64>,
+    entered: u32,
+    left: u32,
+}
+
+impl Seen {
+    fn is_open(&self) -> bool {
+        self.entered > self.left
+    }
+}
+
+impl Spans {
+    fn change(&self, id: &span::Id, change: impl FnOnce(&mut Seen)) {
+        let place = usize::try_from(id.into_u64() - 1).unwrap();
+        change(&mut self.0.write()[place]);
+    }
+}
+
+impl Subscriber for Spans {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        let mut names = self.0.write();
-        names.push(attributes.metadata().name());
-        span::Id::from_u64(names.len() as u64)
+        let current = self.current_span();
+        let current = current.id().filter(|_| attributes.is_contextual());
+        let parent = attributes.parent().or(current).map(span::Id::into_u64);
+        let mut spans = self.0.write();
+        spans.push(Seen {
+            metadata: attributes.metadata(),
+            parent,
+            entered: 0,
+            left: 0,
+        });
+        span::Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
-    fn event(&self, event: &Event<'_>) {
-        let mut names = self.0.write();
-        let has_lanes = event.metadata().fields().field("lanes").is_some();
-        names.push(if has_lanes { "batch" } else { "event" });
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, id: &span::Id) {
+        self.change(id, |span| span.entered += 1);
     }
 
-    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, id: &span::Id) {
+        self.change(id, |span| span.left += 1);
+    }
 
-    fn exit(&self, _: &span::Id) {}
+    fn current_span(&self) -> Current {
+        let spans = self.0.read();
+        let place = spans.iter().rposition(Seen::is_open);
+        place.map_or_else(Current::none, |place| {
+            let id = span::Id::from_u64(place as u64 + 1);
+            Current::new(id, spans[place].metadata)
+        })
+    }
 }
 
 #[test]
 fn spans_tell_what_is_going_on() {
     let setting = Setting::new(Shape::FEW);
-    let chain = setting.chain(1);
+    let (chain, other) = (setting.chain(1), setting.chain(1));
     let mut random = ChaCha8Rng::seed_from_u64(7);
-    let names = Names::default();
-    tracing::subscriber::with_default(names.clone(), || {
-        step(&setting, &chain, &mut random);
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        let bytes = step(&setting, &chain, &mut random);
+        adopt(&other, &bytes);
     });
-    let names = names.0.write();
-    for name in ["build", "batch", "commit"] {
-        assert!(names.contains(&name), "{name} is not among {:?}", *names);
+    let spans = spans.0.read();
+    let named = |name: &str| {
+        let places = (1u64..).zip(spans.iter());
+        let named = places.filter(|(_, span)| span.metadata.name() == name);
+        named.map(|(id, _)| id).collect::<Vec<u64>>()
+    };
+    let calls = ["build", "commit", "read", "execute"].map(|name| {
+        let [id] = named(name)[..] else {
+            panic!("one {name}: {:?}", *spans);
+        };
+        assert_eq!(spans[usize::try_from(id).unwrap() - 1].parent, None);
+        id
+    });
+    // Batches belong to the call that runs them, and nothing is left open.
+    let [build, _, _, execute] = calls;
+    let batches = spans.iter().filter(|span| span.metadata.name() == "batch");
+    for parent in [build, execute] {
+        let mut batches = batches.clone();
+        assert!(
+            batches.any(|batch| batch.parent == Some(parent)),
+            "{parent}"
+        );
     }
+    for batch in batches {
+        assert!(batch.parent == Some(build) || batch.parent == Some(execute));
+        assert_eq!((batch.entered, batch.left), (1, 1));
+    }
+    assert!(!spans.iter().any(Seen::is_open));
 }

@@ -3,12 +3,15 @@
 
 use std::{path::Path, sync::Arc};
 
-use lockstep_interface::{Hash, TransactionError};
+use lockstep_interface::{Address, Hash, ProgramTable, RuleSet, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
-    bank::FrozenBank,
+    bank::{FrozenBank, Genesis},
     block::BlockHeader,
-    chain::{BlockEngine, BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError},
+    chain::{
+        BlockEngine, BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError, Parameter,
+        Parameters,
+    },
     limits::BLOCKHASHES_MAX,
     prepare::Refusal,
 };
@@ -22,6 +25,7 @@ use crate::{
     common::{
         generate::Shape,
         ledger::{address, transaction},
+        program::TestProgram,
         run::timestamp,
     },
     setting::{Setting, adopt, build, build_on, head, options, request},
@@ -218,4 +222,122 @@ fn a_log_that_does_not_fit_is_refused() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert_ne!(head(&chain), Hash::default());
+}
+
+/// A program that no genesis has.
+const OTHER: TestProgram = TestProgram {
+    address: Address::new_from_array([77; 32]),
+    behaviours: &[],
+};
+
+/// A change of a genesis, and what is said of it.
+type Change = (fn(&mut Genesis), Parameter, &'static str);
+
+/// Every way in which a genesis can differ from that of generated accounts, its accounts aside.
+fn changes(genesis: &Genesis) -> [Change; 8] {
+    let first = genesis.programs.iter().next().unwrap().address();
+    [
+        (
+            |genesis| genesis.slot = 9,
+            Parameter::Slot,
+            "expected 0, found 9",
+        ),
+        (
+            |genesis| genesis.rules = RuleSet::December2024,
+            Parameter::Rules,
+            "expected Current, found December2024",
+        ),
+        (
+            |genesis| genesis.rent.lamports_per_byte = 1,
+            Parameter::Rent,
+            "expected 3480 lamports a byte times a threshold of bits 0x4000000000000000, 50% \
+             burnt, found 1 lamports a byte",
+        ),
+        (
+            |genesis| genesis.blockhashes[0].lamports_per_signature = 7,
+            Parameter::Blockhash(0),
+            "at 7 lamports a signature",
+        ),
+        (
+            |genesis| genesis.blockhashes.clear(),
+            Parameter::Blockhash(0),
+            "found none",
+        ),
+        (
+            |genesis| genesis.blockhashes.push(genesis.blockhashes[0]),
+            Parameter::Blockhash(1),
+            "expected none",
+        ),
+        (
+            |genesis| genesis.programs = genesis.programs.clone().with(OTHER),
+            Parameter::Program(OTHER.address),
+            "expected none, found test",
+        ),
+        (
+            |genesis| genesis.programs = ProgramTable::new(),
+            Parameter::Program(first),
+            "found none",
+        ),
+    ]
+}
+
+#[test]
+fn a_ledger_is_opened_with_the_genesis_it_was_made_with_or_not_at_all() {
+    let setting = Setting::new(Shape::FEW);
+    let folder = tempfile::tempdir().unwrap();
+    let open = |genesis: Genesis| {
+        let (disk, trie) = DiskStore::open(folder.path(), DiskOptions::default(), &Serial).unwrap();
+        Chain::open(Arc::new(disk), trie, genesis, options(1))
+    };
+    let chain = open(setting.genesis()).unwrap();
+    assert_eq!(*chain.parameters(), Parameters::of(&setting.genesis()));
+    let built = build_on(&chain, head(&chain), &[]);
+    chain.commit(&built.id).unwrap();
+    drop(chain);
+    for (change, parameter, expected) in changes(&setting.genesis()) {
+        let mut genesis = setting.genesis();
+        change(&mut genesis);
+        let error = open(genesis).map(drop).unwrap_err();
+        let OpenError::OtherGenesis(mismatch) = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(mismatch.parameter, parameter);
+        let error = error.to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(error.contains(&parameter.to_string()), "{error}");
+    }
+    // Accounts do not matter, nor does refusing change anything.
+    let mut genesis = setting.genesis();
+    genesis.accounts.clear();
+    assert_eq!(head(&open(genesis).unwrap()), built.id);
+}
+
+#[test]
+fn a_ledger_from_before_parameters_were_kept_gets_them() {
+    let setting = Setting::new(Shape::FEW);
+    let store = Arc::new(MemoryStore::new());
+    let below: Arc<MemoryStore> = Arc::clone(&store);
+    let threads = options(1).threads;
+    let first = setting
+        .genesis()
+        .open_rooted(below, &Trie::default(), &threads);
+    let first = first.unwrap().block_hash();
+    assert_eq!(Parameters::kept(&*store).unwrap(), None);
+    let open = |genesis| {
+        let trie = load_trie(&*store, &Serial).unwrap();
+        let store: Arc<MemoryStore> = Arc::clone(&store);
+        Chain::open(store, trie, genesis, options(1))
+    };
+    assert_eq!(head(&open(setting.genesis()).unwrap()), first);
+    let kept = Parameters::kept(&*store).unwrap();
+    assert_eq!(kept, Some(Parameters::of(&setting.genesis())));
+    let mut other = setting.genesis();
+    other.rules = RuleSet::December2024;
+    assert!(matches!(open(other), Err(OpenError::OtherGenesis(_))));
+
+    // What is no parameters is neither taken for some nor replaced.
+    store.keep_parameters(&[1, 0, 3]).unwrap();
+    let error = open(setting.genesis()).map(drop).unwrap_err();
+    assert!(matches!(error, OpenError::Parameters(_)), "{error}");
+    assert_eq!(store.parameters().unwrap(), Some(vec![1, 0, 3]));
 }

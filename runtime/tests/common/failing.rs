@@ -82,4 +82,14 @@ impl Store for FailingStore {
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
         self.inner.fill(accounts)
     }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call("read the parameters", || self.inner.parameters())
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        self.call("keep the parameters", || {
+            self.inner.keep_parameters(parameters)
+        })
+    }
 }

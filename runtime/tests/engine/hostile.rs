@@ -439,32 +439,45 @@ fn the_threads_survive_ten_thousand_blocks_of_misdeeds() {
 
 #[test]
 fn a_strategy_that_panics_leaves_the_engine_usable() {
+    use lockstep_runtime::engine::EngineError;
     use lockstep_scheduler::{AccessTable, Layered, Plan, PlanRequest, Strategy, StrategyError};
+    use std::panic::panic_any;
 
+    const PANICS: [(fn(), &str); 4] = [
+        (|| panic_any(OnPurpose), "without a text"),
+        (|| panic_any(Grenade), "without a text"),
+        (|| panic_any("on purpose"), "on purpose"),
+        (|| panic_any(format!("on {}", "purpose")), "on purpose"),
+    ];
     #[derive(Debug)]
-    struct Panicking;
+    struct Panicking(fn());
     impl Strategy for Panicking {
         fn name(&self) -> &str {
             "panicking"
         }
         fn plan(&self, _: &AccessTable, _: &PlanRequest) -> Result<Plan, StrategyError> {
-            std::panic::panic_any(OnPurpose)
+            (self.0)();
+            unreachable!("it has panicked")
         }
     }
+    hush_panics_on_purpose();
     let parent = ledger(2).open();
     let good = transaction(address(0), parent.block_hash(), &[deed(GOOD, 0)]);
     let block: WireBlock = [good].into_iter().collect();
     for threads in [1, 2] {
         let mut engine = Engine::new(threads).expect("threads can be started");
-        let call = std::panic::AssertUnwindSafe(|| {
-            process(
-                &mut engine,
-                &parent,
-                &block,
-                &options(&Panicking, Mode::Replay),
-            )
-        });
-        std::panic::catch_unwind(call).expect_err("the panic reaches the embedder");
+        for (act, said) in PANICS {
+            let panicking = Panicking(act);
+            let options = options(&panicking, Mode::Replay);
+            let error = process(&mut engine, &parent, &block, &options);
+            let error = error.expect_err("there is no plan");
+            assert!(
+                matches!(error, EngineError::StrategyPanicked { .. }),
+                "{error}"
+            );
+            let expected = format!("strategy panicking panicked: {said}");
+            assert_eq!(error.to_string(), expected);
+        }
         let outcome = process(
             &mut engine,
             &parent,

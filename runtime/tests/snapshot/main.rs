@@ -16,8 +16,8 @@ use lockstep_runtime::{
     bank::Genesis,
     block::WireBlock,
     chain::{
-        BlockEngine, Chain,
-        snapshot::{Fault, ImportError, Parameter},
+        BlockEngine, Chain, Parameter, Parameters,
+        snapshot::{Fault, ImportError},
     },
     engine::Cancel,
     prepare::Refusal,
@@ -64,6 +64,8 @@ fn check_round_trip(genesis: impl Fn() -> Genesis, last_slot: u64, count: u8) {
     let bytes = export(&original);
     let imported = import(&bytes, genesis()).unwrap();
     assert!(export(&imported) == bytes, "one state has one snapshot");
+    let kept = Parameters::kept(&**imported.store()).unwrap();
+    assert_eq!(kept, Some(Parameters::of(&genesis())));
     check_same(&original, &imported, &blocks);
 }
 
@@ -207,11 +209,11 @@ fn a_snapshot_needs_its_own_genesis_and_an_empty_store() {
             },
             Parameter::Rent,
         ),
-        (with_blockhashes(2), Parameter::Blockhashes),
+        (with_blockhashes(2), Parameter::Blockhash(0)),
     ];
     for (other, expected) in cases {
         match import(&bytes, other).unwrap_err() {
-            ImportError::Genesis(found) => assert_eq!(found, expected),
+            ImportError::Genesis(found) => assert_eq!(found.parameter, expected),
             error => panic!("{error}"),
         }
     }

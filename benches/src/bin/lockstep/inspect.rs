@@ -45,6 +45,10 @@ struct Report {
     blocks: usize,
     first_slot: u64,
     last_slot: u64,
+    /// Rules that the ledger was made with.
+    rules: String,
+    /// Programs that it was made with.
+    programs: usize,
     /// Whether the first state is kept, at which `verify` begins.
     has_genesis: bool,
     /// Bytes of all files.
@@ -95,6 +99,8 @@ fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
         blocks: records.len(),
         first_slot: slot(records.first()),
         last_slot: slot(records.last()),
+        rules: format!("{:?}", chain.parameters().rules),
+        programs: chain.parameters().programs.len(),
         has_genesis: dir.join(GENESIS_FILE).is_file(),
         bytes: size(dir).map_err(|error| Failure::usage(format!("{}: {error}", shown(dir))))?,
     })
@@ -144,6 +150,10 @@ impl Report {
                     self.first_slot,
                     self.last_slot
                 ),
+            ),
+            (
+                "genesis",
+                format!("rules {}, {} programs", self.rules, self.programs),
             ),
             ("size", format!("{} bytes", thousands(self.bytes))),
         ];

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{BLOCKS_MAX, MAGIC, TRANSACTIONS_MAX, VERSION};
 use crate::{
     block::BlockDecodeError,
-    chain::{OpenError, error::base58},
+    chain::{OpenError, ParameterMismatch, ViewError, error::base58},
 };
 
 /// Why no snapshot was written.
@@ -22,6 +22,9 @@ pub enum ExportError {
     /// The store failed.
     #[error("cannot make a snapshot: {0}")]
     Store(#[from] StoreError),
+    /// A commit failed, and the store may have something of a later block.
+    #[error("cannot make a snapshot: {0}")]
+    Unsettled(#[from] ViewError),
     /// The log lacks a block that the snapshot needs, or has another in its place.
     #[error("cannot make a snapshot: {0}")]
     Log(#[from] OpenError),
@@ -72,8 +75,8 @@ pub enum ImportError {
         fault: Box<Fault>,
     },
     /// It was made of a chain with another genesis.
-    #[error("the snapshot is of a chain with {0} other than this one's")]
-    Genesis(Parameter),
+    #[error("the snapshot is of a chain with another genesis: {0}")]
+    Genesis(#[from] ParameterMismatch),
     /// The store has accounts or blocks already.
     #[error("a snapshot needs an empty store, this one has accounts or blocks")]
     NotEmpty,
@@ -83,27 +86,6 @@ pub enum ImportError {
     /// The imported chain cannot be opened.
     #[error("cannot open the imported chain: {0}")]
     Open(#[from] OpenError),
-}
-
-/// What a genesis decides besides its accounts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Parameter {
-    /// The rules.
-    Rules,
-    /// Rent.
-    Rent,
-    /// The blockhashes that are valid in the first block.
-    Blockhashes,
-}
-
-impl fmt::Display for Parameter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Rules => "rules",
-            Self::Rent => "rent parameters",
-            Self::Blockhashes => "first blockhashes",
-        })
-    }
 }
 
 /// A part of a snapshot, numbers from 0.

@@ -46,6 +46,7 @@ pub(in crate::chain) fn export(
     let (view, records) = {
         let _settled = chain.commits.read();
         let view = chain.forks.write().head_view();
+        view.check_settled()?;
         (view, chain.store.records(BLOCKS_MAX)?)
     };
     let head = head(view.bank(), records.len())?;

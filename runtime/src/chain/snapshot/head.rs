@@ -3,11 +3,15 @@
 
 use lockstep_interface::{Hash, Rent, RuleSet, sysvar::RecentBlockhash};
 
-use super::{
-    BLOCKS_MAX,
-    error::{Fault, ImportError, Parameter},
+use super::{BLOCKS_MAX, error::Fault};
+use crate::{
+    bank::Genesis,
+    chain::parameters::{
+        ParameterMismatch, check_blockhashes, check_rent, check_rules, rules_number, rules_of,
+    },
+    costs::CostTable,
+    limits::BLOCKHASHES_MAX,
 };
-use crate::{bank::Genesis, costs::CostTable, limits::BLOCKHASHES_MAX};
 
 /// Bytes before the list of blockhashes.
 const FIXED_SIZE: usize = 64;
@@ -34,10 +38,7 @@ impl Head {
         let mut bytes = self.tip.to_bytes().to_vec();
         bytes.extend(self.account_count.to_le_bytes());
         bytes.extend(self.block_count.to_le_bytes());
-        bytes.push(match self.rules {
-            RuleSet::December2024 => 0,
-            RuleSet::Current => 1,
-        });
+        bytes.push(rules_number(self.rules));
         bytes.extend(rent.lamports_per_byte.to_le_bytes());
         bytes.extend(rent.exemption_threshold_bits.to_le_bytes());
         bytes.push(rent.burn_percent);
@@ -62,11 +63,8 @@ impl Head {
             let found = block_count;
             return Err(Fault::BlockCount { found });
         }
-        let rules = match fixed[44] {
-            0 => RuleSet::December2024,
-            1 => RuleSet::Current,
-            found => return Err(Fault::Rules { found }),
-        };
+        let found = fixed[44];
+        let rules = rules_of(found).ok_or(Fault::Rules { found })?;
         let count = usize::from(u16::from_le_bytes([fixed[62], fixed[63]]));
         let (blockhashes, costs) = rest
             .split_at_checked(count.saturating_mul(BLOCKHASH_SIZE))
@@ -89,17 +87,17 @@ impl Head {
     }
 
     /// Holds the head against the genesis of the chain; `first_slot` is that of the first block.
-    pub(super) fn check(&self, genesis: &Genesis, first_slot: u64) -> Result<(), ImportError> {
-        let parameter = if self.rules != genesis.rules {
-            Parameter::Rules
-        } else if self.rent != genesis.rent {
-            Parameter::Rent
-        } else if self.blockhashes != self.expected_blockhashes(genesis, first_slot) {
-            Parameter::Blockhashes
-        } else {
-            return Ok(());
-        };
-        Err(ImportError::Genesis(parameter))
+    pub(super) fn check(
+        &self,
+        genesis: &Genesis,
+        first_slot: u64,
+    ) -> Result<(), ParameterMismatch> {
+        check_rules(self.rules, genesis.rules)?;
+        check_rent(&self.rent, &genesis.rent)?;
+        check_blockhashes(
+            &self.blockhashes,
+            self.expected_blockhashes(genesis, first_slot),
+        )
     }
 
     /// The blockhashes before that of the genesis, as far as they are valid after these blocks.

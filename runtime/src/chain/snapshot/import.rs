@@ -14,7 +14,7 @@ use super::{
 use crate::{
     bank::Genesis,
     block::{BlockHeader, transaction_root},
-    chain::log,
+    chain::{log, parameters::Parameters},
     costs::CostTable,
     threads::Threads,
 };
@@ -71,6 +71,7 @@ pub fn import(
         return Err(end.damaged(Part::End, Fault::TrailingBytes));
     }
     tip.commit(store, genesis, &head.costs)?;
+    Parameters::of(genesis).keep(store)?;
     Ok(accounts.trie)
 }
 

@@ -26,7 +26,7 @@ mod frame;
 mod head;
 mod import;
 
-pub use error::{ExportError, Fault, ImportError, Parameter, Part};
+pub use error::{ExportError, Fault, ImportError, Part};
 pub use export::Exported;
 pub(super) use export::export;
 pub use import::import;

@@ -3,6 +3,7 @@
 //! ```text
 //! state   00 "schema"              u32, little-endian
 //!         00 "tip"                 record of the newest block
+//!         00 "parameters"          the ledger's, if its owner has kept any
 //!         01 | address 32          account, as `encode_account` gives it
 //!         02 | slot u64            record | SHA-256 of the body
 //! bodies  slot u64                 body
@@ -28,6 +29,7 @@ pub(crate) const SCHEMA: u32 = 1;
 
 pub(crate) const SCHEMA_KEY: &[u8] = b"\0schema";
 pub(crate) const TIP_KEY: &[u8] = b"\0tip";
+pub(crate) const PARAMETERS_KEY: &[u8] = b"\0parameters";
 const ACCOUNT_TAG: u8 = 1;
 const RECORD_TAG: u8 = 2;
 /// All accounts are between these.

@@ -28,8 +28,8 @@ use sha2::{Digest, Sha256};
 use self::{
     anchor::Anchor,
     layout::{
-        ACCOUNTS, RECORDS, TIP_KEY, account_key, decode_entry, decode_header, encode_header,
-        encode_record, put, put_accounts, record_key, remove, slot_key,
+        ACCOUNTS, PARAMETERS_KEY, RECORDS, TIP_KEY, account_key, decode_entry, decode_header,
+        encode_header, encode_record, put, put_accounts, record_key, remove, slot_key,
     },
     medium::{Medium, Space, Write},
 };
@@ -174,6 +174,16 @@ impl DiskStore {
             let path = self.path.clone();
             return Err(StoreError::Stopped { path });
         }
+        Ok(())
+    }
+
+    /// Writes what belongs to no block.
+    fn write_outside(&self, operation: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
+        let mut head = self.head.write();
+        self.check_running(&head)?;
+        head.is_stopped = true;
+        self.call(operation, |medium| medium.write(writes))?;
+        head.is_stopped = false;
         Ok(())
     }
 
@@ -400,12 +410,18 @@ impl Store for DiskStore {
     }
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        let mut head = self.head.write();
-        self.check_running(&head)?;
         let writes = put_accounts(last_of_each(accounts)).collect();
-        head.is_stopped = true;
-        self.call("write accounts", |medium| medium.write(writes))?;
-        head.is_stopped = false;
-        Ok(())
+        self.write_outside("write accounts", writes)
+    }
+
+    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let parameters = self.call("read the parameters", |medium| {
+            medium.get(Space::State, PARAMETERS_KEY)
+        })?;
+        Ok(parameters.map(|parameters| parameters.to_vec()))
+    }
+
+    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
+        self.write_outside("keep the parameters", vec![put(PARAMETERS_KEY, parameters)])
     }
 }

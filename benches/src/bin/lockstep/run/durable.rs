@@ -193,7 +193,7 @@ fn failure(error: DurableError) -> Failure {
         DurableError::Store(StoreError::Io { .. } | StoreError::Engine { .. }) => {
             Failure::other(error)
         }
-        DurableError::Open(OpenError::Log { .. })
+        DurableError::Open(OpenError::Log { .. } | OpenError::OtherGenesis(_))
         | DurableError::Store(_)
         | DurableError::OtherLoad { .. } => Failure::usage(error),
         error => Failure::other(error),

@@ -1,0 +1,414 @@
+//! What a genesis decides besides its accounts, as a ledger keeps it.
+//!
+//! A chain that went on with other rules, rent, first blockhashes or programs than it was made with
+//! would part from every other node, and be told so by a state root at best. So its store keeps
+//! them, and they are compared whenever it is opened. A ledger from before they were kept gets
+//! those of the genesis that it is opened with.
+//!
+//! ```text
+//! version u16, 1 | slot u64 | rules u8 | rent
+//!   | count u32 | first blockhashes, at most 151: hash 32, lamports per signature u64
+//!   | count u32 | programs by address: address 32, name: bytes u32, UTF-8
+//!
+//! rent   lamports per byte u64 | bits of the exemption threshold u64 | per cent burnt u8
+//! rules  0: December 2024, 1: current
+//! ```
+//! This is Borsh, so integers are little-endian; 64 KiB at most.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use lockstep_interface::{Address, Hash, ProgramTable, Rent, RuleSet, sysvar::RecentBlockhash};
+use lockstep_store::Store;
+use thiserror::Error;
+
+use super::error::{OpenError, base58};
+use crate::{bank::Genesis, limits::BLOCKHASHES_MAX};
+
+/// The version of the bytes above.
+const VERSION: u16 = 1;
+/// Most bytes; enough for a thousand programs.
+const SIZE_MAX: usize = 1 << 16;
+
+/// A genesis without its accounts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Parameters {
+    /// The slot of the first bank.
+    pub slot: u64,
+    /// The rules.
+    pub rules: RuleSet,
+    /// Rent.
+    pub rent: Rent,
+    /// The newest 151 of the blockhashes that are valid in the first block, oldest first.
+    pub blockhashes: Vec<RecentBlockhash>,
+    /// The native programs' names, in ascending order of addresses.
+    pub programs: Vec<(Address, String)>,
+}
+
+/// What a genesis decides besides its accounts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Parameter {
+    /// The slot of the first bank.
+    Slot,
+    /// The rules.
+    Rules,
+    /// Rent.
+    Rent,
+    /// One of the blockhashes that are valid in the first block, counted from 0.
+    Blockhash(usize),
+    /// The native program at an address.
+    Program(Address),
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slot => formatter.write_str("first slot"),
+            Self::Rules => formatter.write_str("rules"),
+            Self::Rent => formatter.write_str("rent"),
+            Self::Blockhash(place) => write!(formatter, "first blockhash {place}"),
+            Self::Program(address) => write!(formatter, "program {address}"),
+        }
+    }
+}
+
+/// A parameter of a genesis that is another than that of a ledger or snapshot.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{parameter}: expected {expected}, found {found}")]
+pub struct ParameterMismatch {
+    /// The first that differs.
+    pub parameter: Parameter,
+    /// What the ledger or snapshot was made with.
+    pub expected: String,
+    /// What the genesis has that was given.
+    pub found: String,
+}
+
+/// Why the parameters in a store are not readable.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ParametersError {
+    /// A newer release wrote them.
+    #[error("version {found}, this release knows version {VERSION}")]
+    Version {
+        /// Their version.
+        found: u16,
+    },
+    /// They take more bytes than are kept.
+    #[error("{found} bytes, at most {SIZE_MAX} are possible")]
+    Size {
+        /// Bytes.
+        found: usize,
+    },
+    /// The bytes end too soon, or go on, or have a length or text that is none.
+    #[error("their bytes are malformed")]
+    Malformed,
+    /// The rules are unknown here.
+    #[error("rules {found} are unknown")]
+    Rules {
+        /// Their number.
+        found: u8,
+    },
+}
+
+/// The bytes, as drawn above.
+#[derive(BorshDeserialize, BorshSerialize)]
+struct Encoded {
+    version: u16,
+    slot: u64,
+    rules: u8,
+    lamports_per_byte: u64,
+    exemption_threshold_bits: u64,
+    burn_percent: u8,
+    blockhashes: Vec<([u8; 32], u64)>,
+    programs: Vec<([u8; 32], String)>,
+}
+
+impl Parameters {
+    /// The parameters of a genesis.
+    pub fn of(genesis: &Genesis) -> Self {
+        let older = genesis.blockhashes.len().saturating_sub(BLOCKHASHES_MAX);
+        let programs = genesis.programs.iter();
+        Self {
+            slot: genesis.slot,
+            rules: genesis.rules,
+            rent: genesis.rent,
+            blockhashes: genesis.blockhashes[older..].to_vec(),
+            programs: programs
+                .map(|program| (program.address(), program.name().to_owned()))
+                .collect(),
+        }
+    }
+
+    /// Those that the ledger in a store was made with; `None` if there is no ledger, or one that
+    /// was not opened since they are kept.
+    ///
+    /// # Errors
+    /// If the store fails, a newer release wrote them, or they are damaged.
+    pub fn kept(store: &dyn Store) -> Result<Option<Self>, OpenError> {
+        let bytes = store.parameters()?;
+        let kept = bytes.map(|bytes| Self::decode(&bytes)).transpose();
+        kept.map_err(OpenError::Parameters)
+    }
+
+    /// A genesis with these parameters, these programs, and no account.
+    ///
+    /// Programs are code, of which only names are kept: whether they are the right ones tells
+    /// [`Parameters::check`].
+    pub fn genesis(&self, programs: ProgramTable) -> Genesis {
+        Genesis {
+            accounts: Vec::new(),
+            programs,
+            rules: self.rules,
+            rent: self.rent,
+            blockhashes: self.blockhashes.clone(),
+            slot: self.slot,
+        }
+    }
+
+    /// Holds a genesis that is given for a ledger against what the ledger was made with.
+    ///
+    /// # Errors
+    /// Names the first parameter that differs.
+    pub fn check(&self, given: &Genesis) -> Result<(), ParameterMismatch> {
+        let given = Self::of(given);
+        compare(Parameter::Slot, &self.slot, &given.slot, u64::to_string)?;
+        check_rules(self.rules, given.rules)?;
+        check_rent(&self.rent, &given.rent)?;
+        check_blockhashes(&self.blockhashes, &given.blockhashes)?;
+        let mut programs: Vec<&(Address, String)> =
+            self.programs.iter().chain(&given.programs).collect();
+        programs.sort_unstable();
+        let name = |programs: &[(Address, String)], address: &Address| {
+            let place = programs.binary_search_by_key(address, |(known, _)| *known);
+            place.ok().map(|place| programs[place].1.clone())
+        };
+        programs.into_iter().try_for_each(|(address, _)| {
+            let (kept, given) = (
+                name(&self.programs, address),
+                name(&given.programs, address),
+            );
+            let show = |name: &Option<String>| shown(name.as_deref());
+            compare(Parameter::Program(*address), &kept, &given, show)
+        })
+    }
+
+    /// Keeps the parameters in the store of a ledger, unless it has them.
+    pub(super) fn keep(&self, store: &dyn Store) -> Result<(), OpenError> {
+        let bytes = self.encode().map_err(OpenError::Parameters)?;
+        if store.parameters()?.as_ref() != Some(&bytes) {
+            store.keep_parameters(&bytes)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, ParametersError> {
+        let blockhashes = self.blockhashes.iter();
+        let programs = self.programs.iter();
+        let encoded = Encoded {
+            version: VERSION,
+            slot: self.slot,
+            rules: rules_number(self.rules),
+            lamports_per_byte: self.rent.lamports_per_byte,
+            exemption_threshold_bits: self.rent.exemption_threshold_bits,
+            burn_percent: self.rent.burn_percent,
+            blockhashes: blockhashes
+                .map(|known| (known.blockhash.to_bytes(), known.lamports_per_signature))
+                .collect(),
+            programs: programs
+                .map(|(address, name)| (address.to_bytes(), name.clone()))
+                .collect(),
+        };
+        let bytes = borsh::to_vec(&encoded).map_err(|_| ParametersError::Malformed)?;
+        check_size(&bytes)?;
+        Ok(bytes)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
+        check_size(bytes)?;
+        let version = bytes.first_chunk().ok_or(ParametersError::Malformed)?;
+        let found = u16::from_le_bytes(*version);
+        if found != VERSION {
+            return Err(ParametersError::Version { found });
+        }
+        let encoded: Encoded = borsh::from_slice(bytes).map_err(|_| ParametersError::Malformed)?;
+        let found = encoded.rules;
+        Ok(Self {
+            slot: encoded.slot,
+            rules: rules_of(found).ok_or(ParametersError::Rules { found })?,
+            rent: Rent {
+                lamports_per_byte: encoded.lamports_per_byte,
+                exemption_threshold_bits: encoded.exemption_threshold_bits,
+                burn_percent: encoded.burn_percent,
+            },
+            blockhashes: encoded
+                .blockhashes
+                .into_iter()
+                .map(|(hash, lamports_per_signature)| RecentBlockhash {
+                    blockhash: Hash::new_from_array(hash),
+                    lamports_per_signature,
+                })
+                .collect(),
+            programs: encoded
+                .programs
+                .into_iter()
+                .map(|(address, name)| (Address::new_from_array(address), name))
+                .collect(),
+        })
+    }
+}
+
+fn check_size(bytes: &[u8]) -> Result<(), ParametersError> {
+    let found = bytes.len();
+    if found > SIZE_MAX {
+        return Err(ParametersError::Size { found });
+    }
+    Ok(())
+}
+
+/// The number of a rule set where it is written.
+pub(super) fn rules_number(rules: RuleSet) -> u8 {
+    match rules {
+        RuleSet::December2024 => 0,
+        RuleSet::Current => 1,
+    }
+}
+
+/// The rule set of a number.
+pub(super) fn rules_of(number: u8) -> Option<RuleSet> {
+    match number {
+        0 => Some(RuleSet::December2024),
+        1 => Some(RuleSet::Current),
+        _ => None,
+    }
+}
+
+pub(super) fn check_rules(expected: RuleSet, found: RuleSet) -> Result<(), ParameterMismatch> {
+    let show = |rules: &RuleSet| format!("{rules:?}");
+    compare(Parameter::Rules, &expected, &found, show)
+}
+
+pub(super) fn check_rent(expected: &Rent, found: &Rent) -> Result<(), ParameterMismatch> {
+    compare(Parameter::Rent, expected, found, |rent| {
+        format!(
+            "{} lamports a byte times a threshold of bits {:#x}, {}% burnt",
+            rent.lamports_per_byte, rent.exemption_threshold_bits, rent.burn_percent
+        )
+    })
+}
+
+pub(super) fn check_blockhashes(
+    expected: &[RecentBlockhash],
+    found: &[RecentBlockhash],
+) -> Result<(), ParameterMismatch> {
+    (0..expected.len().max(found.len())).try_for_each(|place| {
+        let (expected, found) = (expected.get(place), found.get(place));
+        compare(Parameter::Blockhash(place), &expected, &found, |known| {
+            let known = known.map(|known| {
+                let (hash, lamports) = (base58(&known.blockhash), known.lamports_per_signature);
+                format!("{hash} at {lamports} lamports a signature")
+            });
+            shown(known.as_deref())
+        })
+    })
+}
+
+fn shown(what: Option<&str>) -> String {
+    what.unwrap_or("none").to_owned()
+}
+
+fn compare<T: PartialEq>(
+    parameter: Parameter,
+    expected: &T,
+    found: &T,
+    show: impl Fn(&T) -> String,
+) -> Result<(), ParameterMismatch> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(ParameterMismatch {
+        parameter,
+        expected: show(expected),
+        found: show(found),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn parameters(blockhash_count: u8, program_count: u8) -> Parameters {
+        Parameters {
+            slot: 0x0102,
+            rules: RuleSet::December2024,
+            rent: Rent {
+                lamports_per_byte: 7,
+                exemption_threshold_bits: 1 << 62,
+                burn_percent: 9,
+            },
+            blockhashes: (0..blockhash_count)
+                .map(|number| RecentBlockhash {
+                    blockhash: Hash::new_from_array([number; 32]),
+                    lamports_per_signature: 5_000,
+                })
+                .collect(),
+            programs: (0..program_count)
+                .map(|number| (Address::new_from_array([number; 32]), number.to_string()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn parameters_survive_their_bytes_and_nothing_shorter_or_longer_is_any() {
+        for (blockhash_count, program_count) in [(0, 0), (1, 0), (0, 1), (151, 9)] {
+            let expected = parameters(blockhash_count, program_count);
+            let mut bytes = expected.encode().unwrap();
+            assert_eq!(Parameters::decode(&bytes), Ok(expected));
+            for end in 0..bytes.len() {
+                let error = Parameters::decode(&bytes[..end]).unwrap_err();
+                assert_eq!(error, ParametersError::Malformed, "{end}");
+            }
+            bytes.push(0);
+            let error = Parameters::decode(&bytes).unwrap_err();
+            assert_eq!(error, ParametersError::Malformed);
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_version_1() {
+        let bytes = parameters(2, 2).encode().unwrap();
+        let start = [1, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(bytes[..start.len()], start);
+        assert_eq!(bytes.len(), 36 + 2 * 40 + 2 * 37);
+        let digest = Sha256::digest(&bytes);
+        assert_eq!(digest[..4], [248, 196, 82, 212]);
+    }
+
+    #[test]
+    fn what_is_unknown_or_too_large_is_named() {
+        let bytes = parameters(1, 1).encode().unwrap();
+        let mut newer = bytes.clone();
+        newer[0] = 2;
+        let error = Parameters::decode(&newer).unwrap_err();
+        assert_eq!(error, ParametersError::Version { found: 2 });
+        let mut ruled = bytes;
+        ruled[10] = 7;
+        let error = Parameters::decode(&ruled).unwrap_err();
+        assert_eq!(error, ParametersError::Rules { found: 7 });
+
+        let mut large = parameters(0, 1);
+        let rest = SIZE_MAX - large.encode().unwrap().len();
+        large.programs[0].1.push_str(&"a".repeat(rest));
+        let bytes = large.encode().unwrap();
+        assert_eq!(bytes.len(), SIZE_MAX);
+        assert_eq!(Parameters::decode(&bytes), Ok(large.clone()));
+        large.programs[0].1.push('a');
+        let found = SIZE_MAX + 1;
+        assert_eq!(large.encode(), Err(ParametersError::Size { found }));
+        let error = Parameters::decode(&[bytes, vec![0]].concat()).unwrap_err();
+        assert_eq!(error, ParametersError::Size { found });
+    }
+}
