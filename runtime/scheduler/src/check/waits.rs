@@ -19,27 +19,27 @@ use crate::table::AccessTable;
 
 const NOBODY: u32 = u32::MAX;
 
-/// Where a transaction stands: its item position and its lane, counted through the whole plan.
-#[derive(Clone, Copy)]
+/// Where a transaction stands: its item position, from 1, and its lane, counted through the whole
+/// plan. The items of a batch so are all higher than those of the batches before.
+#[derive(Clone, Copy, Default)]
 struct Place {
     item: u32,
     lane: u32,
 }
 
-/// Uses of an account in the current batch.
+/// Uses of an account; those of earlier batches do not count.
 #[derive(Clone, Copy)]
 struct Users {
     /// The last writer.
-    writer: u32,
+    writer: Place,
     /// The head of the list of readers since then.
     readers: u32,
-    batch: u32,
 }
 
 /// A link in a list of readers.
 #[derive(Clone, Copy)]
 struct Reader {
-    transaction: u32,
+    place: Place,
     next: u32,
 }
 
@@ -54,7 +54,7 @@ struct Walk<'a> {
     /// By transaction: where its clock at the end is kept; `NOBODY` if nothing waits for it.
     kept: Vec<u32>,
     clocks: Vec<u32>,
-    /// By transaction: the last one that waited for it.
+    /// Under dynamic dispatch, by item: that of the last one that waited for it.
     waited_by: Vec<u32>,
 }
 
@@ -64,27 +64,33 @@ pub(super) fn check(plan: &Plan, table: &AccessTable, mode: Mode) -> Result<(), 
     if let Some(&wait) = plan.stranger_waits().first() {
         return Err(PlanError::WaitUnknown { wait });
     }
+    let is_dynamic = plan.dispatch() != Dispatch::Static;
+    let count = table.transaction_count();
     let mut walk = Walk {
         plan,
         table,
         places,
         users: vec![
             Users {
-                writer: NOBODY,
-                readers: NOBODY,
-                batch: NOBODY
+                writer: Place::default(),
+                readers: NOBODY
             };
             table.account_count()
         ],
         readers: Vec::new(),
-        kept: vec![NOBODY; table.transaction_count()],
+        kept: vec![NOBODY; count],
         clocks: Vec::new(),
-        waited_by: vec![NOBODY; table.transaction_count()],
+        waited_by: vec![0; if is_dynamic { count + 1 } else { 0 }],
     };
-    let mut first_lane = 0;
+    let mut first = Place { item: 1, lane: 0 };
     for (index, batch) in plan.batches().enumerate() {
-        walk.batch(index, batch, first_lane)?;
-        first_lane += batch.lane_count();
+        if is_dynamic {
+            walk.batch::<true>(index, batch, first)?;
+        } else {
+            walk.batch::<false>(index, batch, first)?;
+        }
+        first.item += narrow(batch.transactions().len());
+        first.lane += narrow(batch.lane_count());
     }
     if mode == Mode::Replay {
         check_block_order(plan, table)?;
@@ -95,21 +101,15 @@ pub(super) fn check(plan: &Plan, table: &AccessTable, mode: Mode) -> Result<(), 
 /// Where each transaction stands. Refuses a plan that does not hold each exactly once.
 fn places(plan: &Plan, table: &AccessTable) -> Result<Vec<Place>, PlanError> {
     let mut coverage = Coverage::new(table);
-    let mut places = vec![
-        Place {
-            item: NOBODY,
-            lane: NOBODY
-        };
-        table.transaction_count()
-    ];
-    let (mut item, mut lane) = (0, 0);
+    let mut places = vec![Place::default(); table.transaction_count()];
+    let mut place = Place::default();
     for transactions in plan.batches().flat_map(|batch| batch.lanes()) {
         for &transaction in transactions {
             coverage.visit(transaction)?;
-            places[transaction.index()] = Place { item, lane };
-            item += 1;
+            place.item += 1;
+            places[transaction.index()] = place;
         }
-        lane += 1;
+        place.lane += 1;
     }
     coverage.finish()?;
     Ok(places)
@@ -128,31 +128,29 @@ fn check_block_order(plan: &Plan, table: &AccessTable) -> Result<(), PlanError> 
 }
 
 impl Walk<'_> {
-    fn batch(
+    fn batch<const DYNAMIC: bool>(
         &mut self,
         index: usize,
         batch: Batch<'_>,
-        first_lane: usize,
+        first: Place,
     ) -> Result<(), PlanError> {
         let lane_count = batch.lane_count();
-        let is_static = self.plan.dispatch() == Dispatch::Static;
-        let has_clocks = is_static && !batch.waits().is_empty();
+        let has_clocks = !DYNAMIC && !batch.waits().is_empty();
         if has_clocks && lane_count > LANES_WITH_WAITS_MAX {
             return Err(PlanError::TooManyLanes {
                 batch: index,
                 lane_count,
             });
         }
-        self.check_waits(batch, first_lane)?;
+        self.check_waits(batch, first)?;
         // Without waits a lane knows of no other one, and an empty clock says so.
         let width = if has_clocks { lane_count } else { 0 };
         let mut now = vec![0_u32; width * width];
         let mut pending: Vec<_> = batch.lanes_with_waits().map(|lane| lane.waits).collect();
         self.clocks.clear();
-        self.readers.clear();
         for &transaction in batch.order() {
             let place = self.places[transaction.index()];
-            let lane = place.lane as usize - first_lane;
+            let lane = (place.lane - first.lane) as usize;
             let clock = &mut now[lane * width..(lane + usize::from(has_clocks)) * width];
             while let Some((wait, rest)) = pending[lane].split_first() {
                 if wait.transaction != transaction {
@@ -166,12 +164,15 @@ impl Walk<'_> {
                 for (mine, theirs) in clock.iter_mut().zip(theirs) {
                     *mine = (*mine).max(*theirs);
                 }
-                self.waited_by[wait.after.index()] = transaction.0;
+                if DYNAMIC {
+                    let after = self.places[wait.after.index()];
+                    self.waited_by[after.item as usize] = place.item;
+                }
                 pending[lane] = rest;
             }
-            self.check_uses(index, transaction, clock, first_lane)?;
+            self.check_uses::<DYNAMIC>(index, transaction, clock, first)?;
             if has_clocks {
-                clock[lane] = place.item + 1;
+                clock[lane] = place.item;
             }
             if self.kept[transaction.index()] == AWAITED {
                 self.kept[transaction.index()] = narrow(self.clocks.len());
@@ -182,13 +183,13 @@ impl Walk<'_> {
     }
 
     /// Refuses senseless waits and marks what is waited for.
-    fn check_waits(&mut self, batch: Batch<'_>, first_lane: usize) -> Result<(), PlanError> {
-        let lanes = first_lane..first_lane + batch.lane_count();
+    fn check_waits(&mut self, batch: Batch<'_>, first: Place) -> Result<(), PlanError> {
+        let lanes = first.lane..first.lane + narrow(batch.lane_count());
         for &wait in batch.waits() {
             let Some(after) = self.places.get(wait.after.index()) else {
                 return Err(PlanError::WaitUnknown { wait });
             };
-            if !lanes.contains(&(after.lane as usize)) {
+            if !lanes.contains(&after.lane) {
                 return Err(PlanError::WaitAcrossBatches { wait });
             }
             if after.lane == self.places[wait.transaction.index()].lane {
@@ -201,66 +202,57 @@ impl Walk<'_> {
 
     /// Refuses a use that is not ordered after each conflicting use before it in the batch. It is
     /// enough to look at the last writer and the readers since: they are ordered after the rest.
-    fn check_uses(
+    fn check_uses<const DYNAMIC: bool>(
         &mut self,
         batch: usize,
         transaction: TransactionIndex,
         clock: &[u32],
-        first_lane: usize,
+        first: Place,
     ) -> Result<(), PlanError> {
         let own = self.places[transaction.index()];
-        let (places, waited_by) = (&self.places, &self.waited_by);
-        let precedes = |other: u32| {
-            let is_awaited = waited_by[other as usize] == transaction.0;
-            let other = places[other as usize];
-            is_awaited
-                || other.lane == own.lane
-                || clock
-                    .get(other.lane as usize - first_lane)
-                    .is_some_and(|&k| other.item < k)
+        let waited_by = &self.waited_by;
+        let precedes = |other: Place| {
+            let in_time = || match clock.get((other.lane - first.lane) as usize) {
+                Some(&finished) => other.item <= finished,
+                None => false,
+            };
+            let is_awaited = || DYNAMIC && waited_by[other.item as usize] == own.item;
+            other.lane == own.lane || in_time() || is_awaited()
         };
-        let conflict = |first: u32, account: AccountIndex| PlanError::Conflict {
-            first: TransactionIndex(first),
+        let conflict = |other: Place, account: AccountIndex| PlanError::Conflict {
+            first: self.plan.lane_order()[other.item as usize - 1],
             second: transaction,
             account,
             batch,
         };
         for access in self.table.accesses(transaction) {
-            let account = access.account();
-            let users = &mut self.users[account.index()];
-            if users.batch != narrow(batch) {
-                *users = Users {
-                    writer: NOBODY,
-                    readers: NOBODY,
-                    batch: narrow(batch),
-                };
-            }
-            // Readers were ordered after the writer when they were looked at.
-            let has_readers = access.is_write() && users.readers != NOBODY;
-            if !has_readers && users.writer != NOBODY && !precedes(users.writer) {
-                return Err(conflict(users.writer, account));
-            }
+            let users = &mut self.users[access.account().index()];
             if access.is_write() {
                 // Each reader is looked at once, by the next writer.
                 let mut next = std::mem::replace(&mut users.readers, NOBODY);
-                while next != NOBODY {
-                    let reader = self.readers[next as usize];
-                    if !precedes(reader.transaction) {
-                        return Err(conflict(reader.transaction, account));
+                let mut has_readers = false;
+                while let Some(reader) = self.readers.get(next as usize)
+                    && reader.place.item >= first.item
+                {
+                    if !precedes(reader.place) {
+                        return Err(conflict(reader.place, access.account()));
                     }
+                    has_readers = true;
                     next = reader.next;
                 }
-                users.writer = transaction.0;
+                // Readers were ordered after the writer when they were looked at.
+                let writer = std::mem::replace(&mut users.writer, own);
+                if !has_readers && writer.item >= first.item && !precedes(writer) {
+                    return Err(conflict(writer, access.account()));
+                }
             } else {
-                let link = narrow(self.readers.len());
-                self.readers.push(Reader {
-                    transaction: transaction.0,
-                    next: users.readers,
-                });
-                users.readers = link;
+                if users.writer.item >= first.item && !precedes(users.writer) {
+                    return Err(conflict(users.writer, access.account()));
+                }
+                let next = std::mem::replace(&mut users.readers, narrow(self.readers.len()));
+                self.readers.push(Reader { place: own, next });
             }
         }
-        debug_assert_eq!(self.plan.transaction_count(), self.places.len());
         Ok(())
     }
 }

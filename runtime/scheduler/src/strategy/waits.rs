@@ -26,9 +26,12 @@ use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
+mod dealt;
 mod link;
 mod produce;
 mod replay;
+
+pub(super) use dealt::dealt;
 
 /// One batch, a lane per worker (at most [`LANES_WITH_WAITS_MAX`]), static waits between lanes.
 ///
