@@ -5,35 +5,7 @@
 //!                                |-> full: the block is counted as missed, and nobody waits
 //! ```
 //!
-//! Spans (`tracing`) and figures (`metrics`) go to whatever the embedder has installed, and cost
-//! next to nothing if that is nothing. No result depends on either.
-//!
-//! ```text
-//! read, build, execute, commit   span, debug  one call of the engine
-//!   batch                        span, trace  within build and execute: what the workers run
-//!                                             between two barriers, from the one to the other, on
-//!                                             the first worker's thread; neighbouring batches of
-//!                                             one lane share it. Fields: number (from 0 in the
-//!                                             block), batches, lanes, transactions
-//!
-//! lockstep_blocks_total          counter    by event: built, executed, committed, dropped, invalid
-//! lockstep_transactions_total    counter    of built and executed blocks, by outcome: succeeded,
-//!                                             failed, refused
-//! lockstep_failures_total        counter    failed and refused transactions, by rule
-//! lockstep_batches_total         counter    of the plans of built and executed blocks;
-//! lockstep_lanes_total           counter      their lanes
-//! lockstep_waits_total           counter      and waits
-//! lockstep_plan_efficiency       histogram  of the same plans, predicted for the engine's threads:
-//!                                             lower bound over makespan, in thousandths
-//! lockstep_seconds               histogram  by stage: read, build, execute, commit; whether the
-//!                                             call came to something or not
-//! lockstep_forks                 gauge      known blocks that are not final and have no child
-//! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
-//! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
-//! lockstep_missed_notices_total  counter    committed blocks that a subscriber was not told of
-//! lockstep_cache_hits_total      counter    accounts that a `CachedStore` had in memory,
-//! lockstep_cache_misses_total    counter      and those that it looked for in the store below
-//! ```
+//! Spans and figures are named in the documentation of the chain.
 
 use std::{
     sync::{

@@ -10,6 +10,8 @@
 //!
 //! Knows neither changes nor versions; those who hold a [`Link`] count for it.
 
+use std::hint::black_box;
+
 use super::hash::{Bytes, TERMINATOR, bit, fold, internal, leaf};
 
 /// Nodes of a page.
@@ -117,18 +119,17 @@ impl<H: Copy, B: Copy> Slots<H, B> {
         &mut self.bodies[slot / PAGE_SIZE][slot % PAGE_SIZE]
     }
 
-    /// Stores a node with a count of one.
-    fn insert(&mut self, head: H, body: B) -> u32 {
+    /// Makes a node with a count of one, whose body is still to be written; `filler` is for new
+    /// pages.
+    fn insert(&mut self, head: H, filler: B) -> u32 {
         if self.free.is_empty() {
-            self.grow(head, body);
+            self.grow(head, filler);
         }
         let slot = self.free.pop().expect("a page was added");
         *self.counted_mut(slot as usize) = Counted { count: 1, head };
-        *self.body_mut(slot as usize) = body;
         slot
     }
 
-    /// Adds a page, filled with something.
     fn grow(&mut self, head: H, body: B) {
         let first = self.heads.len().saturating_mul(PAGE_SIZE);
         let end = first.saturating_add(PAGE_SIZE);
@@ -166,8 +167,6 @@ impl<H: Copy, B: Copy> Slots<H, B> {
 pub(crate) struct Arena {
     leaves: Slots<(), Leaf>,
     forks: Slots<Fork, Aligned>,
-    /// What nobody holds any more, to be freed when there is time.
-    dropped: Vec<Link>,
 }
 
 impl Arena {
@@ -238,26 +237,41 @@ impl Arena {
         ends.into_iter().map(slot).collect()
     }
 
-    /// Starts to fetch a node's hash. The value means nothing.
-    pub(crate) fn touch(&self, link: Link) -> u8 {
+    fn count(&self, link: Link) -> u32 {
         match link.node() {
+            Node::Leaf(slot) => self.leaves.counted(slot).count,
+            Node::Fork(slot) => self.forks.counted(slot).count,
+        }
+    }
+
+    /// Starts to fetch what hashing a fork needs. The value means nothing.
+    pub(crate) fn touch(&self, slot: usize) -> u8 {
+        let [left, right] = self.fork(slot).children.map(|child| match child.node() {
             Node::Leaf(slot) => self.leaf(slot).path[0],
             Node::Fork(slot) => self.forks.body(slot).0[0],
-        }
+        });
+        left ^ right ^ self.forks.body(slot).0[0]
+    }
+
+    /// Gives a new fork its hash, after its children.
+    pub(crate) fn hash_fork(&mut self, slot: usize) {
+        let hash = self.hash_at(slot, self.fork(slot).depth.into());
+        *self.forks.body_mut(slot) = Aligned(hash);
     }
 
     /// Makes a leaf, counted once.
     pub(crate) fn insert_leaf(&mut self, path: Bytes, value_hash: Bytes) -> Link {
-        Link::leaf(self.leaves.insert((), Leaf { path, value_hash }))
+        let leaf = Leaf { path, value_hash };
+        let slot = self.leaves.insert((), leaf);
+        *self.leaves.body_mut(slot as usize) = leaf;
+        Link::leaf(slot)
     }
 
-    /// Makes a fork, counted once, of children that were counted for it. It has no hash yet.
-    pub(crate) fn insert_fork(&mut self, fork: Fork) -> Link {
-        Link::fork(self.forks.insert(fork, Aligned(TERMINATOR)))
-    }
-
-    pub(crate) fn set_hash(&mut self, slot: usize, hash: Bytes) {
-        *self.forks.body_mut(slot) = Aligned(hash);
+    /// Makes a fork, counted once, of children that were counted for it; gives its slot as well,
+    /// for [`hash_fork`](Self::hash_fork).
+    pub(crate) fn insert_fork(&mut self, fork: Fork) -> (Link, usize) {
+        let slot = self.forks.insert(fork, Aligned(TERMINATOR));
+        (Link::fork(slot), slot as usize)
     }
 
     /// Changes the depth of a fork if only its maker has it; returns whether that is so.
@@ -281,35 +295,31 @@ impl Arena {
 
     /// The leaves and forks that somebody holds.
     #[cfg(test)]
-    pub(crate) fn held(&mut self) -> [usize; 2] {
-        self.reclaim();
+    pub(crate) fn held(&self) -> [usize; 2] {
         [self.leaves.held(), self.forks.held()]
     }
 
-    /// Takes note that a link has one holder less. What is free then is freed before the next
-    /// update, which has the memory at hand.
-    pub(crate) fn release(&mut self, link: Link) {
-        self.dropped.push(link);
-    }
-
-    /// Frees what nobody holds any more. O(nodes freed).
-    pub(crate) fn reclaim(&mut self) {
-        let mut links = std::mem::take(&mut self.dropped);
-        // First in, first out: a node is reached long after its address is known.
-        let mut next = 0;
-        while let Some(link) = links.get(next) {
-            next = next.saturating_add(1);
-            match link.node() {
-                Node::Leaf(slot) => {
-                    self.leaves.release(slot);
-                }
-                Node::Fork(slot) => {
-                    let freed = self.forks.release(slot);
-                    links.extend(freed.into_iter().flat_map(|fork| fork.children));
+    /// Counts one holder less of each link, and frees what nobody holds any more.
+    ///
+    /// O(nodes freed). Goes down level by level, so that the waits for memory overlap.
+    pub(crate) fn release(&mut self, mut links: Vec<Link>) {
+        let mut start = 0;
+        while start < links.len() {
+            let level = start..links.len();
+            let touch = |sum, link: &Link| sum ^ self.count(*link);
+            black_box(links[level.clone()].iter().fold(0, touch));
+            for index in level.clone() {
+                match links[index].node() {
+                    Node::Leaf(slot) => {
+                        self.leaves.release(slot);
+                    }
+                    Node::Fork(slot) => {
+                        let freed = self.forks.release(slot);
+                        links.extend(freed.into_iter().flat_map(|fork| fork.children));
+                    }
                 }
             }
+            start = level.end;
         }
-        links.clear();
-        self.dropped = links;
     }
 }

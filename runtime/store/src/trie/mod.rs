@@ -15,7 +15,7 @@
 //! is nothing to apply: the trie of the bank that becomes final is the trie of the state.
 //!
 //! All tries that come from one keep their nodes in the same 256 arenas, each behind a lock. The
-//! room of what a dropped trie alone held is used again by updates of the others, and freed with the
+//! room of what a dropped trie alone held is used again from the next update on, and freed with the
 //! last of them.
 
 mod arena;
@@ -95,22 +95,30 @@ struct Version {
     /// The nodes down to the shards: the root at 1, the children of `n` at `2n` and `2n + 1`, the
     /// shards from `SHARD_COUNT` on.
     top: Box<[Bytes]>,
-    /// What the shards consist of, by the first byte of a path; this version is counted for each.
-    shards: Box<[Option<Link>]>,
-    /// By shards; the same for all versions that come from one.
-    arenas: Arc<[Shared<Arena>]>,
+    /// What the shards consist of; counted for this version.
+    roots: Roots,
+    forest: Arc<Forest>,
+}
+
+/// By the first byte of a path.
+type Roots = Box<[Option<Link>]>;
+
+/// The nodes of all versions that come from one.
+#[derive(Debug)]
+struct Forest {
+    /// By shards.
+    arenas: Box<[Shared<Arena>]>,
+    /// Of versions that are gone and still counted. The next update releases them, since it has the
+    /// memory at hand; so whoever drops a version waits for nothing.
+    dropped: Shared<Vec<Roots>>,
 }
 
 impl Drop for Version {
     fn drop(&mut self) {
-        // The last version takes the arenas along.
-        if Arc::get_mut(&mut self.arenas).is_some() {
-            return;
-        }
-        for (arena, root) in self.arenas.iter().zip(&self.shards) {
-            if let Some(root) = root {
-                arena.write().release(*root);
-            }
+        // The last version takes the nodes along.
+        if Arc::get_mut(&mut self.forest).is_none() {
+            let roots = std::mem::take(&mut self.roots);
+            self.forest.dropped.write().push(roots);
         }
     }
 }
@@ -120,8 +128,11 @@ impl Default for Trie {
         let arenas = (0..SHARD_COUNT).map(|_| Shared::default());
         Self(Arc::new(Version {
             top: vec![TERMINATOR; 2 * SHARD_COUNT].into(),
-            shards: vec![None; SHARD_COUNT].into(),
-            arenas: arenas.collect(),
+            roots: vec![None; SHARD_COUNT].into(),
+            forest: Arc::new(Forest {
+                arenas: arenas.collect(),
+                dropped: Shared::default(),
+            }),
         }))
     }
 }
@@ -145,7 +156,7 @@ impl Trie {
 
     /// The number of accounts that exist. O(accounts).
     pub fn account_count(&self) -> usize {
-        let shards = self.0.arenas.iter().zip(&self.0.shards);
+        let shards = self.0.forest.arenas.iter().zip(&self.0.roots);
         let count = |(arena, root): (&Shared<Arena>, &Option<Link>)| {
             root.map_or(0, |root| arena.read().leaf_count(root))
         };
@@ -174,22 +185,24 @@ impl Trie {
         for change in changes {
             parts[usize::from(change.path[0])].push(change);
         }
+        let forest = &self.0.forest;
+        let dropped = std::mem::take(&mut *forest.dropped.write());
         let updated = parallel.map(SHARD_COUNT, |shard| {
-            let before = self.0.shards[shard];
             let changes = in_order(&parts[shard]);
-            let mut arena = self.0.arenas[shard].write();
-            let root = arena.update(before, SHARD_DEPTH, &changes);
+            let mut arena = forest.arenas[shard].write();
+            arena.release(dropped.iter().filter_map(|roots| roots[shard]).collect());
+            let root = arena.update(self.0.roots[shard], SHARD_DEPTH, &changes);
             (root, root.map_or(TERMINATOR, |root| arena.hash(root)))
         });
-        let (shards, hashes): (Vec<_>, Vec<_>) = updated.into_iter().unzip();
+        let (roots, hashes): (Vec<_>, Vec<_>) = updated.into_iter().unzip();
         let mut top = [vec![TERMINATOR; SHARD_COUNT], hashes].concat();
         for place in (1..SHARD_COUNT).rev() {
             top[place] = parent(&top[place << 1], &top[place << 1 | 1]);
         }
         Self(Arc::new(Version {
             top: top.into(),
-            shards: shards.into(),
-            arenas: self.0.arenas.clone(),
+            roots: roots.into(),
+            forest: forest.clone(),
         }))
     }
 
@@ -224,8 +237,8 @@ impl Trie {
             place = taken;
         }
         let shard = place.saturating_sub(SHARD_COUNT);
-        let arena = self.0.arenas[shard].read();
-        arena.walk(self.0.shards[shard]?, SHARD_DEPTH, path, siblings)
+        let arena = self.0.forest.arenas[shard].read();
+        arena.walk(self.0.roots[shard]?, SHARD_DEPTH, path, siblings)
     }
 
     /// The only leaf below a place of the top.
@@ -234,8 +247,8 @@ impl Trie {
         let first = (place << height).saturating_sub(SHARD_COUNT);
         let mut shards = (first..SHARD_COUNT).take(1 << height);
         shards.find_map(|shard| {
-            let root = self.0.shards[shard]?;
-            Some(*self.0.arenas[shard].read().any_leaf(root))
+            let root = self.0.roots[shard]?;
+            Some(*self.0.forest.arenas[shard].read().any_leaf(root))
         })
     }
 }

@@ -177,6 +177,31 @@ fn children_of_one_parent_do_not_disturb_each_other() {
     }
 }
 
+#[test]
+fn forks_grow_at_once_while_others_are_dropped() {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    let mut model = Model::new();
+    let first = changes(&mut random, &model, 400, 0.1);
+    let parent = Trie::default().update_paths(&first, &Serial);
+    apply(&mut model, &first);
+    std::thread::scope(|scope| {
+        for seed in 10..14 {
+            let (mut trie, mut model) = (parent.clone(), model.clone());
+            scope.spawn(move || {
+                let mut random = ChaCha8Rng::seed_from_u64(seed);
+                for _ in 0..40 {
+                    let changes = changes(&mut random, &model, 60, 0.4);
+                    trie = trie.update_paths(&changes, &Serial);
+                    apply(&mut model, &changes);
+                    assert_eq!(trie.root().to_bytes(), reference_root(&model));
+                }
+            });
+        }
+    });
+    assert_eq!(parent.root().to_bytes(), reference_root(&model));
+    assert!(paths(&parent).iter().eq(model.keys()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -354,7 +379,7 @@ fn check_shape(arena: &Arena, link: Link, depth: usize) -> Vec<Bytes> {
 
 /// The leaves of a trie in order, whose shards all have the right shape.
 fn paths(trie: &Trie) -> Vec<Bytes> {
-    let shards = trie.0.arenas.iter().zip(&trie.0.shards);
+    let shards = trie.0.forest.arenas.iter().zip(&trie.0.roots);
     let paths = shards.map(|(arena, root)| {
         root.map_or(Vec::new(), |root| {
             check_shape(&arena.read(), root, SHARD_DEPTH)
@@ -382,9 +407,9 @@ fn the_shape_depends_on_the_leaves_alone_and_nothing_else_is_held() {
         // Now and then all but one fork are dropped; what is left is what that one consists of.
         if step % 20 == 19 {
             banks.truncate(1);
-            let trie = &banks[0].0;
-            for (arena, root) in trie.0.arenas.iter().zip(&trie.0.shards) {
-                let mut arena = arena.write();
+            let trie = banks[0].0.update_paths(&[], &Serial);
+            for (arena, root) in trie.0.forest.arenas.iter().zip(&trie.0.roots) {
+                let arena = arena.read();
                 let leaves = root.map_or(0, |root| arena.leaf_count(root));
                 assert_eq!(arena.held(), [leaves, leaves.saturating_sub(1)]);
             }

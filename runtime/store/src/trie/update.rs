@@ -33,8 +33,8 @@ struct Edit<'c> {
 #[derive(Debug)]
 struct Update<'a> {
     arena: &'a mut Arena,
-    /// Slots of the new forks, children before their parents.
-    made: Vec<usize>,
+    /// Slots of the new forks, by the depth at which they part; children part below their parents.
+    made: Vec<Vec<usize>>,
 }
 
 impl Arena {
@@ -48,11 +48,10 @@ impl Arena {
         depth: usize,
         changes: &[&Change],
     ) -> Option<Link> {
-        self.reclaim();
         let edits = self.edits(root, changes);
         let mut update = Update {
             arena: self,
-            made: Vec::new(),
+            made: vec![Vec::new(); 256],
         };
         let root = match root {
             Some(root) => update.edit(root, depth, &edits),
@@ -148,14 +147,12 @@ impl Update<'_> {
 
     /// Makes a fork, which gets its hash in the end.
     fn fork(&mut self, children: [Link; 2], depth: usize, parting: usize) -> Link {
-        let link = self.arena.insert_fork(Fork {
+        let (link, slot) = self.arena.insert_fork(Fork {
             children,
             depth: level(depth),
             parting: level(parting),
         });
-        if let Node::Fork(slot) = link.node() {
-            self.made.push(slot);
-        }
+        self.made[parting].push(slot);
         link
     }
 
@@ -164,31 +161,25 @@ impl Update<'_> {
         let Node::Fork(slot) = link.node() else {
             return link;
         };
-        let Fork {
-            children, parting, ..
-        } = *self.arena.fork(slot);
-        if usize::from(self.arena.fork(slot).depth) == depth
-            || self.arena.move_unshared(slot, level(depth))
-        {
+        let fork = *self.arena.fork(slot);
+        let is_there = usize::from(fork.depth) == depth;
+        if is_there || self.arena.move_unshared(slot, level(depth)) {
             return link;
         }
-        let children = children.map(|child| self.arena.retain(child));
-        self.arena.release(link);
-        self.fork(children, depth, parting.into())
+        let children = fork.children.map(|child| self.arena.retain(child));
+        self.arena.release(vec![link]);
+        self.fork(children, depth, fork.parting.into())
     }
 
-    /// Hashes the new forks.
+    /// Hashes the new forks. Those of one depth do not wait for one another, neither for a hash nor
+    /// for memory.
     fn hash(&mut self) {
-        let children = self
-            .made
-            .iter()
-            .flat_map(|slot| self.arena.fork(*slot).children);
-        let touched = children.fold(0, |sum, child| sum ^ self.arena.touch(child));
-        black_box(touched);
-        for slot in &self.made {
-            let depth = self.arena.fork(*slot).depth;
-            let hash = self.arena.hash_at(*slot, depth.into());
-            self.arena.set_hash(*slot, hash);
+        for slots in self.made.iter().rev() {
+            let touch = |sum, slot: &usize| sum ^ self.arena.touch(*slot);
+            black_box(slots.iter().fold(0, touch));
+            for slot in slots {
+                self.arena.hash_fork(*slot);
+            }
         }
     }
 }
