@@ -46,6 +46,10 @@ impl Program for MemoProgram {
         "memo"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        0
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

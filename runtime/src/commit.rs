@@ -48,8 +48,9 @@ impl WriteSet {
         executed: ExecutedBlock,
         threads: &Threads,
     ) -> Result<Self, StoreError> {
-        let (changes, outcomes) = executed.into_changes(block.addresses(), threads);
-        Self::with_sysvars(bank, changes, outcomes)
+        let sysvars = changed_sysvars(bank)?;
+        let (changes, outcomes) = executed.into_changes(block.addresses(), sysvars, threads);
+        Ok(Self { changes, outcomes })
     }
 
     /// Collects what the serial executor changed.
@@ -57,32 +58,12 @@ impl WriteSet {
     /// # Errors
     /// If the store fails.
     pub fn from_serial(bank: &Bank, executed: SerialBlock) -> Result<Self, StoreError> {
-        Self::with_sysvars(bank, executed.changes.into_iter(), executed.outcomes)
-    }
-
-    /// Adds the sysvar accounts that this block shows differently from its parent. No transaction
-    /// can have written them.
-    fn with_sysvars(
-        bank: &Bank,
-        written: impl ExactSizeIterator<Item = Change>,
-        outcomes: Vec<Outcome>,
-    ) -> Result<Self, StoreError> {
-        let mut sysvars = Vec::new();
-        for (address, account) in bank.sysvar_accounts() {
-            if bank.parent().get(address)?.as_ref() != Some(account) {
-                sysvars.push((*address, account.clone()));
-            }
-        }
-        let mut changes = Vec::with_capacity(written.len().saturating_add(sysvars.len()));
-        let mut sysvars = sysvars.into_iter().peekable();
-        for change in written {
-            while let Some(sysvar) = sysvars.next_if(|(address, _)| *address <= change.0) {
-                assert!(sysvar.0 < change.0, "a transaction has written a sysvar");
-                changes.push(sysvar);
-            }
-            changes.push(change);
-        }
-        changes.extend(sysvars);
+        let SerialBlock {
+            mut changes,
+            outcomes,
+        } = executed;
+        changes.extend(changed_sysvars(bank)?);
+        changes.sort_unstable_by_key(|(address, _)| *address);
         Ok(Self { changes, outcomes })
     }
 
@@ -177,6 +158,18 @@ impl WriteSet {
     }
 }
 
+/// The sysvar accounts that this block shows differently from its parent. No transaction can have
+/// written them.
+fn changed_sysvars(bank: &Bank) -> Result<Vec<Change>, StoreError> {
+    let mut changed = Vec::new();
+    for (address, account) in bank.sysvar_accounts() {
+        if bank.parent().get(address)?.as_ref() != Some(account) {
+            changed.push((*address, account.clone()));
+        }
+    }
+    Ok(changed)
+}
+
 /// What became of every transaction that came over the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BlockReceipts {
@@ -186,6 +179,14 @@ pub struct BlockReceipts {
 
 impl BlockReceipts {
     fn new(block: &PreparedBlock<'_>, outcomes: Vec<Outcome>) -> Self {
+        let result = |outcome| match outcome {
+            Outcome::Included(receipt) => Ok(receipt),
+            Outcome::Refused(error) => Err(Refusal::Rule(error)),
+        };
+        if block.refused().is_empty() {
+            let results = outcomes.into_iter().map(result).collect();
+            return Self { results };
+        }
         let mut refused = block.refused().iter().peekable();
         let mut results = Vec::with_capacity(block.wire_count());
         for (transaction, outcome) in block.transactions().zip(outcomes) {
@@ -193,10 +194,7 @@ impl BlockReceipts {
                 refused.next_if(|(position, _)| *position < transaction.position)
             });
             results.extend(before.map(|(_, refusal)| Err(refusal.clone())));
-            results.push(match outcome {
-                Outcome::Included(receipt) => Ok(receipt),
-                Outcome::Refused(error) => Err(Refusal::Rule(error)),
-            });
+            results.push(result(outcome));
         }
         results.extend(refused.map(|(_, refusal)| Err(refusal.clone())));
         assert_eq!(results.len(), block.wire_count(), "refused or executed");

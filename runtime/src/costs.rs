@@ -4,20 +4,19 @@
 //! parent's table -> estimates -> plan -> receipts -> learn -> this bank's table
 //! ```
 //!
-//! A transaction's *kind* is made of its instructions' programs and of how their data begin. The
+//! A transaction's *kind* is made of its instructions' programs and of how their data begin: of as
+//! many bytes as the program says tell its instructions apart. The
 //! table holds the mean of the compute units that transactions of a kind have used, recent blocks
 //! counting more. It is a function of the parent's table and of the block's receipts: sums over a
 //! block do not depend on its order, and so neither on plan nor threads.
 //!
 //! Estimates shape plans and nothing else. A wrong one may cost time.
 
-use lockstep_interface::{Address, Hash, address::program_ids};
+use lockstep_interface::{Address, Hash, program::TAG_SIZE_MAX};
 use sha2::{Digest, Sha256};
 
 use crate::limits::{COST_KINDS_MAX, TRANSACTION_COST};
 
-/// Bytes of instruction data that tell instructions of a program apart, at most.
-const TAG_SIZE: usize = 8;
 /// A kind that occurs once is remembered for about this many blocks, half of them at full weight.
 const WEIGHT_OF_ONE: u64 = 16;
 
@@ -30,28 +29,21 @@ impl CostKind {
     /// The kind of a transaction without instructions.
     pub const NOTHING: Self = Self(0);
 
-    /// The kind of a transaction of this kind with one more instruction, of `program` and with
-    /// `data`.
-    ///
-    /// Of the data count the first eight bytes; of System instructions the first four and of
-    /// Compute Budget ones the first, since that is their number and the rest are values.
+    /// The kind of a transaction of this kind with one more instruction, of `program`, whose data
+    /// begin with `tag`: as many bytes as [`Program::tag_size`](lockstep_interface::Program) says,
+    /// of which eight at most count.
     #[must_use]
-    pub fn and(self, program: &Address, data: &[u8]) -> Self {
+    pub fn and(self, program: &Address, tag: &[u8]) -> Self {
         let mut kind = self.0;
         for word in program.as_array().as_chunks().0 {
             kind = mix(kind, u64::from_le_bytes(*word));
         }
-        let tag = data.first_chunk().copied().unwrap_or_else(|| {
-            let mut tag = [0; TAG_SIZE];
-            tag[..data.len()].copy_from_slice(data);
-            tag
+        let tag = tag.first_chunk().copied().unwrap_or_else(|| {
+            let mut filled = [0; TAG_SIZE_MAX];
+            filled[..tag.len()].copy_from_slice(tag);
+            filled
         });
-        let number = match program {
-            _ if *program == program_ids::SYSTEM => u64::from(u32::MAX),
-            _ if *program == program_ids::COMPUTE_BUDGET => u64::from(u8::MAX),
-            _ => u64::MAX,
-        };
-        Self(mix(kind, u64::from_le_bytes(tag) & number))
+        Self(mix(kind, u64::from_le_bytes(tag)))
     }
 }
 

@@ -44,19 +44,20 @@ const TASK_LEAVES: usize = 256;
 /// The hash of a leaf or of a node.
 pub(crate) type Node = [u8; 32];
 
-/// The root over the leaves that `leaf` makes of items, in a tree `WIDTH` wide.
+/// The root over the leaves that `leaves` makes of some neighbouring items, one of each, in a tree
+/// `WIDTH` wide.
 ///
 /// O(items) hashes, spread over the threads; the result does not depend on them.
 pub(crate) fn root<const WIDTH: usize, T: Sync>(
     items: &[T],
     threads: &Threads,
-    leaf: impl Fn(&T) -> Node + Send + Sync,
+    leaves: impl Fn(&[T]) -> Vec<Node> + Send + Sync,
 ) -> Hash {
     // Then whole nodes stand above the leaves of one task, whatever their level.
     const { assert!(WIDTH > 1 && WIDTH.is_power_of_two() && WIDTH <= TASK_LEAVES) };
     let height = TASK_LEAVES.ilog(WIDTH);
     let subtrees = threads.map_chunks(items, TASK_LEAVES, |chunk| {
-        let mut level: Vec<Node> = chunk.iter().map(&leaf).collect();
+        let mut level = leaves(chunk);
         for _ in 0..height {
             level = parents::<WIDTH>(&level);
             if level.len() == 1 && items.len() <= TASK_LEAVES {
@@ -168,7 +169,7 @@ mod tests {
             let expected = plain_root::<WIDTH>(leaves.clone());
             for thread_count in [1, 2, 5] {
                 let threads = Threads::new(thread_count).unwrap();
-                let found = root::<WIDTH, _>(&leaves, &threads, |leaf| *leaf);
+                let found = root::<WIDTH, _>(&leaves, &threads, <[Node]>::to_vec);
                 assert_eq!(found, expected, "{WIDTH} wide, {count}, {thread_count}");
             }
             let picked = [0, 1, count / 3, count / 2, count.saturating_sub(1), count];

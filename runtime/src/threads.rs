@@ -103,6 +103,36 @@ impl Threads {
         }
     }
 
+    /// Maps chunks of `size` items that may be changed, each with the index of its first item;
+    /// results in the order of the chunks.
+    pub fn map_chunks_mut<T: Send, R: Send>(
+        &self,
+        items: &mut [T],
+        size: usize,
+        work: impl Fn(usize, &mut [T]) -> R + Send + Sync,
+    ) -> Vec<R> {
+        let work = |(chunk, items): (usize, &mut [T])| work(chunk.saturating_mul(size), items);
+        match &self.pool {
+            Some(pool) => pool.install(|| {
+                let chunks = items.par_chunks_mut(size).enumerate();
+                chunks.map(work).collect()
+            }),
+            None => items.chunks_mut(size).enumerate().map(work).collect(),
+        }
+    }
+
+    /// Maps items; results in their order.
+    pub fn map_each<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(T) -> R + Send + Sync,
+    ) -> Vec<R> {
+        match &self.pool {
+            Some(pool) => pool.install(|| items.into_par_iter().map(work).collect()),
+            None => items.into_iter().map(work).collect(),
+        }
+    }
+
     /// Maps the numbers below `count`; results in their order.
     pub fn map_indices<R: Send>(
         &self,

@@ -45,6 +45,10 @@ impl Program for AssociatedTokenProgram {
         "associated-token"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        1
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

@@ -79,6 +79,10 @@ impl Program for ComputeBudgetProgram {
         "compute-budget"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        1
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

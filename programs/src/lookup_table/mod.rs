@@ -45,6 +45,10 @@ impl Program for LookupTableProgram {
         "address-lookup-table"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        4
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

@@ -44,6 +44,10 @@ impl Program for SystemProgram {
         "system"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        4
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

@@ -58,6 +58,10 @@ impl Program for TokenProgram {
         "token"
     }
 
+    fn tag_size(&self, _: &[u8]) -> usize {
+        1
+    }
+
     fn names(&self) -> Option<&'static dyn Names> {
         Some(&DESCRIPTION)
     }

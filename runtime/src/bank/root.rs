@@ -14,6 +14,8 @@
 //! System program, holds no data and is not executable; its leaf fits one block of SHA-256, which
 //! nearly halves the work of a block of transfers.
 
+use std::hint::black_box;
+
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::Change;
 use sha2::{Digest, Sha256};
@@ -24,7 +26,15 @@ use crate::{limits::MERKLE_FANOUT, merkle, threads::Threads};
 ///
 /// O(changes) hashes, spread over the threads; the result does not depend on them.
 pub fn delta_root(changes: &[Change], threads: &Threads) -> Hash {
-    merkle::root::<MERKLE_FANOUT, _>(changes, threads, |(key, account)| leaf(key, account))
+    merkle::root::<MERKLE_FANOUT, _>(changes, threads, |changes| {
+        let nexts = changes.iter().skip(1).map(Some).chain([None]);
+        let leaves = changes.iter().zip(nexts).map(|((key, account), next)| {
+            // Memory gives the next account's data while this one's are hashed.
+            black_box(next.map(|(_, account)| account.data.touch()));
+            leaf(key, account)
+        });
+        leaves.collect()
+    })
 }
 
 /// The hash of an account after the block.

@@ -28,7 +28,9 @@ const WIDTH: usize = MERKLE_FANOUT;
 /// same messages under other valid signatures are the same transactions. No transaction gives 32
 /// zero bytes; one alone has a node above it. O(transactions) hashes, spread over the threads.
 pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
-    merkle::root::<WIDTH, _>(message_hashes, threads, transaction_leaf)
+    merkle::root::<WIDTH, _>(message_hashes, threads, |hashes| {
+        hashes.iter().map(transaction_leaf).collect()
+    })
 }
 
 /// The Merkle root over the receipts of a body's transactions, in body order, in the tree of
@@ -37,10 +39,13 @@ pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
 /// A leaf is SHA-256 over 0x05 and the receipt as
 /// [`receipts_hash`](crate::execute::receipts_hash) encodes it.
 pub fn receipts_root(receipts: &[&Receipt], threads: &Threads) -> Hash {
-    merkle::root::<WIDTH, _>(receipts, threads, |receipt| {
-        let mut hasher = Sha256::new_with_prefix([merkle::RECEIPT]);
-        hash_receipt(receipt, &mut hasher);
-        hasher.finalize().into()
+    merkle::root::<WIDTH, _>(receipts, threads, |receipts| {
+        let leaves = receipts.iter().map(|receipt| {
+            let mut hasher = Sha256::new_with_prefix([merkle::RECEIPT]);
+            hash_receipt(receipt, &mut hasher);
+            hasher.finalize().into()
+        });
+        leaves.collect()
     })
 }
 

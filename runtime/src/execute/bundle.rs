@@ -109,7 +109,7 @@ impl Surroundings<'_> {
                 };
                 // What others added comes first: it stays if the bundle is taken back.
                 self.credits.fold(access.account(), account);
-                Some(account.clone())
+                Some(account.now().clone())
             })
             .collect();
         let count = members.clone().count();
@@ -123,7 +123,7 @@ impl Surroundings<'_> {
             if let Some(error) = failure(&outcome) {
                 for (lent, before) in held.iter_mut().zip(before) {
                     if let (Lent::Exclusive(account), Some(before)) = (lent, before) {
-                        **account = before;
+                        *account.change() = before;
                     }
                 }
                 return (cancelled(count, outcomes.len(), error), scratch);

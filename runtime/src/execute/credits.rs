@@ -30,7 +30,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use lockstep_interface::{Account, Rent};
+use lockstep_interface::{Account, Rent, context::BlockAccount};
 use lockstep_scheduler::{AccessMode, AccessTable, AccountIndex};
 use thiserror::Error;
 
@@ -110,7 +110,7 @@ impl Credits {
     ///
     /// # Errors
     /// If the block has to be run again with fewer credits.
-    pub(super) fn settle(self, accounts: &mut [Account]) -> Result<(), CreditsDependOnOrder> {
+    pub(super) fn settle(self, accounts: &mut [BlockAccount]) -> Result<(), CreditsDependOnOrder> {
         for (place, account) in self.accounts.iter().enumerate() {
             self.fold(place, &mut accounts[account.0 as usize]);
         }
@@ -120,11 +120,12 @@ impl Credits {
         Ok(())
     }
 
-    fn fold(&self, place: usize, account: &mut Account) {
+    fn fold(&self, place: usize, account: &mut BlockAccount) {
         for sums in self.sums.chunks(self.stride) {
             // Many are empty; looking leaves their cache lines where they are.
             if sums[place].load(Relaxed) > 0 {
                 let sum = sums[place].swap(0, Relaxed);
+                let account = account.change();
                 account.lamports = self.sum(account.lamports, sum);
             }
         }
@@ -169,7 +170,7 @@ impl Share<'_> {
     }
 
     /// Adds all workers' sums to an account that the running transaction has for itself.
-    pub(super) fn fold(&self, account: AccountIndex, held: &mut Account) {
+    pub(super) fn fold(&self, account: AccountIndex, held: &mut BlockAccount) {
         // No places if nobody credits anything.
         let place = self.credits.places.get(account.0 as usize).copied();
         if let Some(place) = place.filter(|place| *place != NOWHERE) {

@@ -2,7 +2,7 @@
 
 use lockstep_interface::{
     Account, Address, Environment, TransactionContext,
-    context::{AccountSlot, Scratch},
+    context::{AccountSlot, BlockAccount, Scratch},
 };
 use lockstep_scheduler::{Access, AccessMode, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
@@ -10,18 +10,19 @@ use lockstep_store::{Change, StoreError};
 use super::{
     ExecuteError, Outcome, Recording,
     bundle::BundleRuns,
+    changes::collect,
     credits::{Credits, Share},
     transaction::{forget_empty, process},
     workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
 use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
-/// Accounts loaded, or compared, by one task.
+/// Accounts loaded by one task.
 const ACCOUNTS_PER_TASK: usize = 1_024;
 
 /// The accounts of a block by account index, as its first transaction sees them.
 #[derive(Debug)]
-pub struct LoadedAccounts(Vec<Account>);
+pub struct LoadedAccounts(Vec<BlockAccount>);
 
 /// Reads every account of the block once.
 ///
@@ -32,12 +33,19 @@ pub fn load(
     block: &PreparedBlock<'_>,
     threads: &Threads,
 ) -> Result<LoadedAccounts, StoreError> {
-    let mut accounts = vec![Account::default(); block.addresses().len()];
+    let mut accounts = vec![BlockAccount::default(); block.addresses().len()];
     let failure = threads.zip_chunks(
         block.addresses(),
         &mut accounts,
         ACCOUNTS_PER_TASK,
-        |addresses, accounts| bank.load(addresses, accounts).err(),
+        |addresses, accounts| {
+            let mut loaded = vec![Account::default(); addresses.len()];
+            let failure = bank.load(addresses, &mut loaded).err();
+            for (account, loaded) in accounts.iter_mut().zip(loaded) {
+                *account = BlockAccount::new(loaded);
+            }
+            failure
+        },
     );
     failure.map_or(Ok(LoadedAccounts(accounts)), Err)
 }
@@ -45,8 +53,7 @@ pub fn load(
 /// A block whose transactions have run.
 #[derive(Debug)]
 pub struct ExecutedBlock {
-    before: Vec<Account>,
-    after: Vec<Account>,
+    accounts: Vec<BlockAccount>,
     outcomes: Vec<Outcome>,
 }
 
@@ -62,7 +69,6 @@ pub fn execute(
     threads: &Threads,
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
-    let before = accounts.0.clone();
     let credits = Credits::new(plan.table(), threads.count(), bank.environment().rent());
     let alone = |surroundings: Surroundings<'_>,
                  index: TransactionIndex,
@@ -73,7 +79,7 @@ pub fn execute(
         surroundings.run(transaction, accesses, cells.lend(), scratch, recording)
     };
     // Decided once for the block, so that a block without bundles does not pay for them.
-    let (mut after, outcomes) = if block.bundles().is_empty() {
+    let (mut accounts, outcomes) = if block.bundles().is_empty() {
         run_each(bank, block, accounts, plan, threads, &credits, alone)?
     } else {
         let bundles = BundleRuns::new(block, recording);
@@ -87,16 +93,13 @@ pub fn execute(
                 alone(surroundings, index, cells, scratch)
             }
         };
-        let (after, mut outcomes) = run_each(bank, block, accounts, plan, threads, &credits, step)?;
+        let (accounts, mut outcomes) =
+            run_each(bank, block, accounts, plan, threads, &credits, step)?;
         bundles.write_to(&mut outcomes);
-        (after, outcomes)
+        (accounts, outcomes)
     };
-    credits.settle(&mut after)?;
-    Ok(ExecutedBlock {
-        before,
-        after,
-        outcomes,
-    })
+    credits.settle(&mut accounts)?;
+    Ok(ExecutedBlock { accounts, outcomes })
 }
 
 /// Calls `step` for each transaction of the plan, on the worker that it belongs to.
@@ -108,7 +111,7 @@ fn run_each<S>(
     threads: &Threads,
     credits: &Credits,
     step: S,
-) -> Result<(Vec<Account>, Vec<Outcome>), WorkerPanicked>
+) -> Result<(Vec<BlockAccount>, Vec<Outcome>), WorkerPanicked>
 where
     S: Fn(Surroundings<'_>, TransactionIndex, TransactionCells<'_>, Scratch) -> (Outcome, Scratch)
         + Sync,
@@ -167,9 +170,9 @@ impl Surroundings<'_> {
                 Lent::Exclusive(held) => {
                     self.credits.fold(account, held);
                     context.push(if transaction.writable.contains(index) {
-                        AccountSlot::owned(address, held, is_signer)
+                        AccountSlot::of_block(address, held, is_signer)
                     } else {
-                        AccountSlot::shared(address, held, is_signer)
+                        AccountSlot::shared(address, held.now(), is_signer)
                     });
                 }
             }
@@ -188,69 +191,15 @@ impl Surroundings<'_> {
 }
 
 impl ExecutedBlock {
-    /// The accounts that differ from before, in ascending order of addresses, and the outcomes by
-    /// transaction index.
-    pub(crate) fn into_changes<'a>(
+    /// The accounts that differ from before, and `others`, in ascending order of addresses; and the
+    /// outcomes by transaction index.
+    pub(crate) fn into_changes(
         self,
-        addresses: &'a [Address],
+        addresses: &[Address],
+        others: Vec<Change>,
         threads: &Threads,
-    ) -> (
-        impl ExactSizeIterator<Item = Change> + use<'a>,
-        Vec<Outcome>,
-    ) {
-        let Self {
-            before,
-            mut after,
-            outcomes,
-        } = self;
-        let chunk_count = after.len().div_ceil(ACCOUNTS_PER_TASK);
-        let chunks = threads.map_indices(chunk_count, |chunk| {
-            let start = chunk.saturating_mul(ACCOUNTS_PER_TASK);
-            let end = start.saturating_add(ACCOUNTS_PER_TASK).min(after.len());
-            let mut changed = Vec::with_capacity(end.saturating_sub(start));
-            for index in start..end {
-                if before[index] != after[index] {
-                    let index = u32::try_from(index).expect("indices fit 32 bits");
-                    changed.push(SortKey::new(&addresses[index as usize], index));
-                }
-            }
-            changed
-        });
-        let mut order: Vec<SortKey> = chunks.concat();
-        threads.sort(&mut order);
-        // Almost all addresses differ in their first bytes; whole addresses settle the others.
-        for same in order.chunk_by_mut(|one, next| one.prefix() == next.prefix()) {
-            same.sort_unstable_by_key(|key| addresses[key.index()]);
-        }
-        let changes = order.into_iter().map(move |key| {
-            let index = key.index();
-            (addresses[index], std::mem::take(&mut after[index]))
-        });
-        (changes, outcomes)
-    }
-}
-
-/// The first 12 bytes of an address, as a number that sorts as they do, above an account index.
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-struct SortKey(u128);
-
-impl SortKey {
-    #[expect(
-        clippy::big_endian_bytes,
-        reason = "the order of bytes is the order of addresses"
-    )]
-    fn new(address: &Address, index: u32) -> Self {
-        let start = address.as_array().first_chunk();
-        let start = u128::from_be_bytes(*start.expect("an address has 32 bytes"));
-        Self(start >> u32::BITS << u32::BITS | u128::from(index))
-    }
-
-    fn prefix(self) -> u128 {
-        self.0 >> u32::BITS
-    }
-
-    fn index(self) -> usize {
-        let [a, b, c, d, ..] = self.0.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]) as usize
+    ) -> (Vec<Change>, Vec<Outcome>) {
+        let changes = collect(self.accounts, addresses, others, threads);
+        (changes, self.outcomes)
     }
 }

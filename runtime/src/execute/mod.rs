@@ -4,6 +4,7 @@
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
 //! - `bundle`: transactions that have an effect together or not at all.
+//! - `changes`: what all of them together changed.
 //! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
 //! - `progress`: lanes that wait for each other, each run by the worker that owns it.
@@ -12,6 +13,7 @@
 
 mod barrier;
 mod bundle;
+mod changes;
 mod credits;
 mod dispatch;
 mod lockstep;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use lockstep_interface::Account;
+use lockstep_interface::{Account, context::BlockAccount};
 use lockstep_scheduler::{
     Access, AccessTable, AccountIndex, CheckedPlan, Dispatch, Mode, Plan, TransactionIndex, Wait,
     check,
@@ -92,7 +92,7 @@ fn a_worker_that_panics_ends_the_block_for_all() {
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
             for culprit in [0, 1, LANES, LANES * BATCHES - 1] {
-                let accounts = vec![Account::default(); table.account_count()];
+                let accounts = vec![BlockAccount::default(); table.account_count()];
                 let make_worker = || {
                     |index: TransactionIndex, _: TransactionCells<'_>| {
                         assert!(index.0 != culprit, "on purpose");
@@ -126,7 +126,7 @@ fn a_worker_that_cannot_be_made_ends_the_block_for_all() {
                 );
                 |_: TransactionIndex, _: TransactionCells<'_>| done()
             };
-            let accounts = vec![Account::default(); table.account_count()];
+            let accounts = vec![BlockAccount::default(); table.account_count()];
             let result = run(&plan, accounts, &threads, make_worker);
             assert_eq!(result.err(), Some(WorkerPanicked), "{thread_count}");
         }
@@ -138,7 +138,7 @@ pub(super) fn first_written(cells: TransactionCells<'_>) -> &mut Account {
     let Some(Lent::Exclusive(account)) = cells.lend().next() else {
         panic!("the transaction does not write its first account");
     };
-    account
+    account.change()
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn every_transaction_runs_once_on_its_own_accounts() {
         let plan = plan(&table, shape);
         for thread_count in [1, 2, 4, 8] {
             let threads = Threads::new(thread_count).expect("threads can be started");
-            let accounts = vec![Account::default(); table.account_count()];
+            let accounts = vec![BlockAccount::default(); table.account_count()];
             let make_worker = || {
                 |index: TransactionIndex, cells: TransactionCells<'_>| {
                     first_written(cells).lamports += u64::from(index.0) + 1;
@@ -158,7 +158,7 @@ fn every_transaction_runs_once_on_its_own_accounts() {
             let (accounts, outcomes) =
                 run(&plan, accounts, &threads, make_worker).expect("no panic");
             assert_eq!(outcomes.len(), table.transaction_count());
-            let lamports = accounts.iter().map(|account| account.lamports);
+            let lamports = accounts.iter().map(|account| account.now().lamports);
             assert!(
                 lamports.eq(1..=u64::from(LANES * BATCHES)),
                 "{thread_count} {shape:?}"

@@ -29,12 +29,12 @@
 )]
 
 use std::{
-    cell::UnsafeCell,
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use lockstep_interface::Account;
+use lockstep_interface::{Account, context::BlockAccount};
 use lockstep_scheduler::{
     Access, AccessMode, AccessTable, Batch, CheckedPlan, Dispatch, TransactionIndex,
 };
@@ -88,28 +88,22 @@ impl Phase<'_> {
 }
 
 /// Values of which each is reached by one worker at a time.
-#[derive(Debug)]
-struct Cells<T>(Box<[UnsafeCell<T>]>);
+struct Cells<'v, T>(&'v [Cell<T>]);
 
 // SAFETY: shared references to the cells go to several threads, but a value is only ever moved or
 // read by the one that the module's argument gives it to.
-unsafe impl<T: Send + Sync> Sync for Cells<T> {}
+unsafe impl<T: Send + Sync> Sync for Cells<'_, T> {}
 
-impl<T> Cells<T> {
-    fn new(values: Vec<T>) -> Self {
-        Self(values.into_iter().map(UnsafeCell::new).collect())
-    }
-
-    fn into_inner(self) -> Vec<T> {
-        self.0.into_iter().map(UnsafeCell::into_inner).collect()
+impl<'v, T> Cells<'v, T> {
+    fn new(values: &'v mut [T]) -> Self {
+        Self(Cell::from_mut(values).as_slice_of_cells())
     }
 }
 
 /// The accounts of the transaction that is being run, in the order of its access list.
-#[derive(Debug)]
 pub(super) struct TransactionCells<'c> {
     accesses: &'c [Access],
-    accounts: &'c Cells<Account>,
+    accounts: &'c Cells<'c, BlockAccount>,
 }
 
 /// An account as a transaction may reach it while it runs.
@@ -118,7 +112,7 @@ pub(super) enum Lent<'c> {
     /// The transaction reads or credits it, as others may at the same time.
     Shared(&'c Account),
     /// The transaction writes it.
-    Exclusive(&'c mut Account),
+    Exclusive(&'c mut BlockAccount),
 }
 
 impl Lent<'_> {
@@ -140,11 +134,11 @@ impl<'c> TransactionCells<'c> {
     /// Lends the accounts until the transaction ends.
     pub(super) fn lend(self) -> impl ExactSizeIterator<Item = Lent<'c>> {
         self.accesses.iter().map(move |access| {
-            let cell = self.accounts.0[access.account().0 as usize].get();
+            let cell = self.accounts.0[access.account().0 as usize].as_ptr();
             match access.mode() {
                 // SAFETY: point 5 of the module's argument: nobody writes the account while this
                 // transaction runs, and `'c` ends with it.
-                AccessMode::Read | AccessMode::Credit => Lent::Shared(unsafe { &*cell }),
+                AccessMode::Read | AccessMode::Credit => Lent::Shared(unsafe { &*cell }.now()),
                 // SAFETY: point 5 of the module's argument: nobody else reaches the account while
                 // this transaction runs, `'c` ends with it, and no other access here names it.
                 AccessMode::Write => Lent::Exclusive(unsafe { &mut *cell }),
@@ -167,10 +161,10 @@ pub struct WorkerPanicked;
 /// If a worker panicked; the accounts are lost then.
 pub(super) fn run<W>(
     plan: &CheckedPlan<'_>,
-    accounts: Vec<Account>,
+    mut accounts: Vec<BlockAccount>,
     threads: &Threads,
     make_worker: impl Fn() -> W + Sync,
-) -> Result<(Vec<Account>, Vec<Outcome>), WorkerPanicked>
+) -> Result<(Vec<BlockAccount>, Vec<Outcome>), WorkerPanicked>
 where
     W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
 {
@@ -179,7 +173,7 @@ where
         "an account for each index"
     );
     let count = plan.table().transaction_count();
-    let outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
+    let mut outcomes: Vec<Option<Outcome>> = (0..count).map(|_| None).collect();
     let phases = phases(plan);
     let is_parallel = phases
         .iter()
@@ -190,8 +184,8 @@ where
         places: places(plan.plan()),
         claims: phases.iter().map(|_| Padded::default()).collect(),
         phases,
-        accounts: Cells::new(accounts),
-        outcomes: Cells::new(outcomes),
+        accounts: Cells::new(&mut accounts),
+        outcomes: Cells::new(&mut outcomes),
         barrier: Barrier::new(worker_count),
         span: Span::current(),
         tickets: AtomicUsize::new(0),
@@ -215,9 +209,9 @@ where
         job(0);
     }
     block.barrier.check().map_err(|Poisoned| WorkerPanicked)?;
-    let outcomes = block.outcomes.into_inner().into_iter();
+    let outcomes = outcomes.into_iter();
     let outcomes = outcomes.map(|outcome| outcome.expect("the plan names every transaction"));
-    Ok((block.accounts.into_inner(), outcomes.collect()))
+    Ok((accounts, outcomes.collect()))
 }
 
 /// All that the workers of a block share.
@@ -228,8 +222,8 @@ struct Block<'p> {
     claims: Vec<Padded<AtomicUsize>>,
     /// By transaction index; empty without waits.
     places: Vec<Place>,
-    accounts: Cells<Account>,
-    outcomes: Cells<Option<Outcome>>,
+    accounts: Cells<'p, BlockAccount>,
+    outcomes: Cells<'p, Option<Outcome>>,
     barrier: Barrier,
     /// That of whoever has the block executed.
     span: Span,
@@ -312,7 +306,7 @@ impl Block<'_> {
             },
         );
         // SAFETY: point 6 of the module's argument.
-        unsafe { *self.outcomes.0[index.0 as usize].get() = Some(outcome) };
+        unsafe { *self.outcomes.0[index.0 as usize].as_ptr() = Some(outcome) };
     }
 }
 
@@ -356,7 +350,7 @@ mod tests {
     fn run_two(
         thread_count: usize,
         act: fn(TransactionIndex),
-    ) -> Result<(Vec<Account>, Vec<Outcome>), WorkerPanicked> {
+    ) -> Result<(Vec<BlockAccount>, Vec<Outcome>), WorkerPanicked> {
         let mut table = AccessTable::new();
         for account in [0, 1] {
             table.push([Access::write(AccountIndex(account))], THIN_BATCH_COST);
@@ -364,9 +358,9 @@ mod tests {
         let lanes = vec![vec![TransactionIndex(0)], vec![TransactionIndex(1)]];
         let plan = Plan::from_nested(vec![lanes], Vec::new());
         let plan = check(plan, &table, Mode::Replay).expect("the lanes share nothing");
-        let accounts = vec![Account::wallet(1), Account::wallet(2)];
+        let accounts = [1, 2].map(|lamports| BlockAccount::new(Account::wallet(lamports)));
         let threads = Threads::new(thread_count).expect("threads can be started");
-        run(&plan, accounts, &threads, || {
+        run(&plan, accounts.into(), &threads, || {
             |index, cells: TransactionCells<'_>| {
                 act(index);
                 let account = first_written(cells);
@@ -380,7 +374,8 @@ mod tests {
     fn every_transaction_runs_once() {
         for thread_count in [1, 2, 5] {
             let (accounts, outcomes) = run_two(thread_count, |_| ()).expect("nobody panics");
-            assert_eq!(accounts, [Account::wallet(11), Account::wallet(12)]);
+            let accounts: Vec<&Account> = accounts.iter().map(BlockAccount::now).collect();
+            assert_eq!(accounts, [&Account::wallet(11), &Account::wallet(12)]);
             assert_eq!(outcomes.len(), 2);
         }
     }

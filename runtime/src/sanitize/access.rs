@@ -2,7 +2,7 @@
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Address, Positions, ProgramTable, RuleSet, TransactionError,
+    Address, Positions, Program, RuleSet, TransactionError,
     address::{RESERVED, program_ids},
 };
 
@@ -124,22 +124,22 @@ impl Uses {
         }
     }
 
-    /// Adds an instruction, and takes the write lock from its program, unless the upgradeable
+    /// Adds an instruction of `program`, if there is one of its address, and takes the write lock from its program, unless the upgradeable
     /// loader is among the accounts.
     pub(super) fn add(
         &mut self,
         keys: &mut [AccountKey],
         instruction: &InstructionView<'_>,
-        programs: &ProgramTable,
+        program: Option<&dyn Program>,
     ) {
         let index = usize::from(instruction.program_index);
         self.used = self.used.union(Positions::only(index));
         let mut declared = Positions::NONE;
         if let Some(key) = keys.get_mut(index) {
             key.is_writable &= self.has_upgradeable_loader;
-            if let Some(program) = programs.get(&key.address) {
-                declared = program.credit_only(instruction.data, instruction.accounts.len());
-            }
+        }
+        if let Some(program) = program {
+            declared = program.credit_only(instruction.data, instruction.accounts.len());
         }
         for (position, account) in instruction.accounts.iter().enumerate() {
             let account = Positions::only(usize::from(*account));

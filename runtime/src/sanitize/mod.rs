@@ -11,9 +11,10 @@ mod lookup;
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, Positions, RuleSet, TransactionError,
+    Account, Address, Environment, Hash, Positions, Program, RuleSet, TransactionError,
     address::program_ids,
     nonce::{NonceData, NonceState, durable_nonce},
+    program::TAG_SIZE_MAX,
 };
 use lockstep_store::StoreError;
 use sha2::{Digest, Sha256};
@@ -184,10 +185,11 @@ impl<'b> SanitizedChunk<'b> {
         let mut requests = budget::Requests::new(*rules, view.version());
         let mut kind = CostKind::NOTHING;
         for instruction in view.instructions() {
-            uses.add(keys, &instruction, programs);
             let program = &keys[usize::from(instruction.program_index)].address;
             requests.add(program, instruction.data);
-            kind = kind.and(program, instruction.data);
+            let known = programs.get(program);
+            kind = kind.and(program, tag(known, instruction.data));
+            uses.add(keys, &instruction, known);
         }
         let writable = uses.settle(keys);
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
@@ -305,6 +307,12 @@ fn first_instruction_signers<'a>(
         .iter()
         .filter(|index| view.is_signer(usize::from(**index)))
         .filter_map(|index| view.static_key(usize::from(*index)))
+}
+
+/// The bytes that say which of its program's instructions this is.
+fn tag<'d>(program: Option<&dyn Program>, data: &'d [u8]) -> &'d [u8] {
+    let size = program.map_or(TAG_SIZE_MAX, |program| program.tag_size(data));
+    data.get(..size).unwrap_or(data)
 }
 
 /// SHA-256 of a transaction's message: what tells it from others, whoever signed it.

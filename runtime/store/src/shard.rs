@@ -119,6 +119,12 @@ impl Shard {
             })
     }
 
+    /// The same for the data of a guessed entry, once the entry is there.
+    pub(crate) fn touch_data(&self, guess: u32) -> u64 {
+        let entry = self.entries.get(guess as usize);
+        entry.map_or(0, |(_, account)| u64::from(account.data.touch()))
+    }
+
     /// Last step: the entry of `address`, starting from a guess.
     pub(crate) fn find(&self, address: &Address, hash: u64, guess: u32) -> Option<usize> {
         match self.entries.get(guess as usize) {

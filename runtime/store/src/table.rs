@@ -87,6 +87,10 @@ impl AccountTable {
             for (address, (_, guess)) in addresses.iter().zip(&lookups) {
                 touched ^= shards[shard_index(address)].touch(*guess);
             }
+            // Sharing data writes their count.
+            for (address, (_, guess)) in addresses.iter().zip(&lookups) {
+                touched ^= shards[shard_index(address)].touch_data(*guess);
+            }
             std::hint::black_box(touched);
             for ((address, account), (hash, guess)) in addresses.iter().zip(accounts).zip(&lookups)
             {

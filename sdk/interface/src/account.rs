@@ -1,8 +1,15 @@
 //! An account: lamports, owner and data, one cache line plus the shared data behind it.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref};
+
+use triomphe::Arc;
 
 use crate::Address;
+
+/// Bytes that [`AccountData::touch`] reaches.
+const TOUCHED_SIZE: usize = 1_024;
+/// Bytes that memory gives at once, on today's processors at least.
+const CACHE_LINE_SIZE: usize = 64;
 
 /// The bytes of an account, shared between banks until somebody writes them.
 ///
@@ -16,15 +23,36 @@ impl AccountData {
     pub const EMPTY: Self = Self(None);
 
     /// True if nobody else holds these bytes, so that writing them copies nothing.
-    pub fn is_unique(&mut self) -> bool {
-        self.0
-            .as_mut()
-            .is_none_or(|bytes| Arc::get_mut(bytes).is_some())
+    #[inline]
+    pub fn is_unique(&self) -> bool {
+        self.0.as_ref().is_none_or(Arc::is_unique)
     }
 
     /// The bytes for writing; copies them first if another bank shares them.
+    #[inline]
     pub fn make_mut(&mut self) -> &mut [u8] {
-        self.0.as_mut().map_or(&mut [], Arc::make_mut)
+        self.detach();
+        let bytes = self.0.as_mut();
+        bytes.map_or(&mut [], |bytes| {
+            Arc::get_mut(bytes).expect("nobody else holds them")
+        })
+    }
+
+    /// Copies the bytes if somebody else holds them, too, and gives what is shared with him.
+    #[inline]
+    pub fn detach(&mut self) -> Option<Self> {
+        let shared = self.0.as_mut().filter(|bytes| !bytes.is_unique())?;
+        let copy = Arc::from(&**shared);
+        Some(Self(Some(std::mem::replace(shared, copy))))
+    }
+
+    /// Reads a byte of each cache line of the first kilobyte: who does so for several accounts, and
+    /// only then looks into the first, waits for memory once. The value means nothing; who gives
+    /// it to [`std::hint::black_box`] keeps the compiler from leaving the reads out.
+    #[inline]
+    pub fn touch(&self) -> u8 {
+        let lines = self.iter().take(TOUCHED_SIZE).step_by(CACHE_LINE_SIZE);
+        lines.fold(0, |value, byte| value ^ byte)
     }
 
     /// Cuts the bytes or extends them with zeros, in memory of their own. O(size).
@@ -53,6 +81,7 @@ impl PartialEq for AccountData {
 impl Deref for AccountData {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
@@ -141,6 +170,17 @@ mod tests {
         assert!(!written.is_unique());
         written.make_mut()[0] = 9;
         assert_eq!((&written[..], &shared[..]), (&[9, 2][..], &[1, 2][..]));
-        assert!(written.is_unique());
+        assert!(written.is_unique() && shared.is_unique());
+    }
+
+    #[test]
+    fn detaching_gives_what_is_shared_once() {
+        let shared = AccountData::from(vec![1, 2]);
+        let mut detached = shared.clone();
+        let before = detached.detach().expect("two hold the bytes");
+        assert!(!before.is_unique() && detached.is_unique());
+        assert_eq!((&before, &detached), (&shared, &shared));
+        assert_eq!(detached.detach(), None);
+        assert_eq!(AccountData::default().detach(), None);
     }
 }

@@ -98,7 +98,20 @@ pub trait Program: fmt::Debug + Send + Sync {
         let _ = (data, account_count);
         Positions::NONE
     }
+
+    /// How many of the first bytes of such data say which instruction it is; what follows are
+    /// values. [`TAG_SIZE_MAX`] at most count, which is the default.
+    ///
+    /// What instructions of one tag have cost is what the next one is expected to cost. The answer
+    /// must depend on the data alone.
+    fn tag_size(&self, data: &[u8]) -> usize {
+        let _ = data;
+        TAG_SIZE_MAX
+    }
 }
+
+/// Bytes of instruction data that tell the instructions of a program apart, at most.
+pub const TAG_SIZE_MAX: usize = 8;
 
 /// What people call the parts of a program.
 ///

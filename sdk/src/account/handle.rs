@@ -61,6 +61,7 @@ impl<'a> Handle<'a> {
     ///
     /// # Errors
     /// `AccountBorrowFailed` while the account is borrowed for writing.
+    #[inline]
     pub fn account<'c, 't>(
         &self,
         context: &'c InvokeContext<'_, 't>,

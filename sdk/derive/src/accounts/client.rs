@@ -44,7 +44,6 @@ pub(super) fn addresses(set: &Set) -> TokenStream {
 
 /// The body of `AccountSet::metas`.
 pub(super) fn metas(set: &Set) -> Result<TokenStream> {
-    let (sdk, lifetime) = (&set.sdk, &set.lifetime);
     let mut derived = TokenStream::new();
     for field in derivation_order(set)? {
         let helper = address_helper_name(field);
@@ -63,15 +62,13 @@ pub(super) fn metas(set: &Set) -> Result<TokenStream> {
         });
     }
     let pushes = set.fields.iter().map(|field| {
-        let ty = &field.ty;
+        let accounts_of = field.as_set(set);
         let addresses = match &field.address {
             Some(address) => quote!(&(#address)),
             None if field.is_program() => quote!(&()),
             None => address_of(set, &field.name),
         };
-        quote_spanned! { ty.span() =>
-            <#ty as #sdk::set::AccountSet<#lifetime>>::metas(#addresses, &(), metas);
-        }
+        quote_spanned!(field.span => #accounts_of::metas(#addresses, &(), metas);)
     });
     Ok(quote! {
         #derived

@@ -9,7 +9,7 @@ mod seeds;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Ident, Result, spanned::Spanned};
+use syn::{DeriveInput, Ident, Result};
 
 pub(crate) use parse::replace_lifetime;
 use parse::{Field, Set};
@@ -24,9 +24,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let constants = constants(&set)?;
     let addresses = client::addresses(&set);
     let helpers = client::helpers(&set)?;
+    let aliases = set.fields.iter().map(|field| field.alias(&set));
     Ok(quote! {
-        #implementation
-        #constants
+        const _: () = {
+            #(#aliases)*
+            #implementation
+            #constants
+        };
         #addresses
         #helpers
     })
@@ -44,10 +48,8 @@ fn implementation(set: &Set) -> Result<TokenStream> {
     let args = set.args.iter().map(|argument| &argument.ty);
     let names: Vec<&Ident> = set.fields.iter().map(|field| &field.name).collect();
     let takes = set.fields.iter().map(|field| {
-        let (name, ty) = (&field.name, &field.ty);
-        quote_spanned! { ty.span() =>
-            let #name = <#ty as #sdk::set::AccountSet<#lifetime>>::take(accounts)?;
-        }
+        let (name, accounts_of) = (&field.name, field.as_set(set));
+        quote_spanned!(field.span => let #name = #accounts_of::take(accounts)?;)
     });
     let checks = set.fields.iter().map(|field| check(set, field));
     let checks = checks.collect::<Result<Vec<_>>>()?;
@@ -56,10 +58,8 @@ fn implementation(set: &Set) -> Result<TokenStream> {
         Some(quote!(self.#name.close(context, self.#receiver.handle())?;))
     });
     let finishes = set.fields.iter().map(|field| {
-        let (name, ty) = (&field.name, &field.ty);
-        quote_spanned! { ty.span() =>
-            <#ty as #sdk::set::AccountSet<#lifetime>>::finish(&self.#name, context)?;
-        }
+        let (name, accounts_of) = (&field.name, field.as_set(set));
+        quote_spanned!(field.span => #accounts_of::finish(&self.#name, context)?;)
     });
     Ok(quote! {
         #[automatically_derived]
@@ -113,9 +113,6 @@ fn implementation(set: &Set) -> Result<TokenStream> {
 }
 
 /// The access list in its two forms.
-///
-/// Here as in the set's methods field types are named with the lifetime: the compiler leaves out
-/// errors about a wrong one that read the same.
 fn constants(set: &Set) -> Result<TokenStream> {
     let Set {
         sdk,
@@ -146,10 +143,10 @@ fn constants(set: &Set) -> Result<TokenStream> {
 
 /// The fields, of which the access list is joined at compile time.
 fn fields(set: &Set) -> Result<Vec<TokenStream>> {
-    let (sdk, lifetime) = (&set.sdk, &set.lifetime);
+    let sdk = &set.sdk;
     let mut fields = Vec::new();
     for field in &set.fields {
-        let ty = &field.ty;
+        let accounts_of = field.as_set(set);
         let (name, may_repeat) = (plain_name(&field.name), field.may_repeat);
         let source = match (seeds(set, field)?, &field.address) {
             (Some(seeds), _) => {
@@ -161,10 +158,10 @@ fn fields(set: &Set) -> Result<Vec<TokenStream>> {
             },
             (None, None) => quote!(::core::option::Option::None),
         };
-        fields.push(quote_spanned! { field.ty.span() =>
+        fields.push(quote_spanned! { field.span =>
             #sdk::access::Field {
                 name: #name,
-                access: <#ty as #sdk::set::AccountSet<#lifetime>>::ACCESS,
+                access: #accounts_of::ACCESS,
                 may_repeat: #may_repeat,
                 source: #source,
             }
@@ -176,10 +173,9 @@ fn fields(set: &Set) -> Result<Vec<TokenStream>> {
 /// The checks of one field: its type's, then its relations.
 fn check(set: &Set, field: &Field) -> Result<TokenStream> {
     let sdk = &set.sdk;
-    let lifetime = &set.lifetime;
-    let (name, ty) = (&field.name, &field.ty);
-    let mut checks = quote_spanned! { ty.span() =>
-        <#ty as #sdk::set::AccountSet<#lifetime>>::check(&self.#name, context, &())?;
+    let (name, accounts_of) = (&field.name, field.as_set(set));
+    let mut checks = quote_spanned! { field.span =>
+        #accounts_of::check(&self.#name, context, &())?;
     };
     let account = |name: &Ident| quote!(self.#name.address());
     let argument = |place: usize, _: &Ident| {

@@ -1,11 +1,11 @@
 //! A structure's source becomes the declaration of an account set.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Ident, Lifetime,
     Path, PathArguments, Result, Token, Type, Visibility, parse::ParseStream,
-    punctuated::Punctuated,
+    punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::common::{error, is, plain_name, sdk};
@@ -55,6 +55,8 @@ pub(super) struct Field {
     pub(super) may_repeat: bool,
     /// Names of the types from the outside in: `Mut`, `State`, `Vault`.
     pub(super) wrappers: Vec<String>,
+    /// Where the last of these stands: what the compiler is to point at.
+    pub(super) span: Span,
 }
 
 impl Field {
@@ -77,6 +79,26 @@ impl Field {
     pub(super) fn is_single(&self) -> bool {
         let outer = self.wrappers.first();
         outer.is_some_and(|outer| SINGLE.contains(&outer.as_str()))
+    }
+
+    /// A name for the field's type in derived code. Its span is one point, so that whatever the
+    /// compiler finds wrong with the type, wherever it is used, is one error.
+    pub(super) fn alias(&self, set: &Set) -> TokenStream {
+        let (alias, lifetime, ty) = (self.alias_name(), &set.lifetime, &self.ty);
+        quote! {
+            #[allow(non_camel_case_types, reason = "the name of the field is part of it")]
+            type #alias<#lifetime> = #ty;
+        }
+    }
+
+    /// The field's type as an account set.
+    pub(super) fn as_set(&self, set: &Set) -> TokenStream {
+        let (alias, lifetime, sdk) = (self.alias_name(), &set.lifetime, &set.sdk);
+        quote_spanned!(self.span => <#alias<#lifetime> as #sdk::set::AccountSet<#lifetime>>)
+    }
+
+    fn alias_name(&self) -> Ident {
+        Ident::new(&format!("TypeOf_{}", plain_name(&self.name)), self.span)
     }
 
     fn is_writable(&self) -> bool {
@@ -261,8 +283,14 @@ fn field(source: &syn::Field) -> Result<Field> {
         close: None,
         may_repeat: false,
         wrappers: Vec::new(),
+        span: source.ty.span(),
     };
-    wrappers(&source.ty, &mut field.wrappers);
+    let mut names = Vec::new();
+    wrappers(&source.ty, &mut names);
+    if let Some(last) = names.last() {
+        field.span = last.span();
+    }
+    field.wrappers = names.iter().map(Ident::to_string).collect();
     let outer = field.wrappers.first().map(String::as_str);
     if outer.is_none_or(|outer| VALUES.contains(&outer)) {
         return error(
@@ -308,14 +336,14 @@ fn field(source: &syn::Field) -> Result<Field> {
 }
 
 /// The names of a type and of its last type arguments, from the outside in.
-fn wrappers(ty: &Type, names: &mut Vec<String>) {
+fn wrappers(ty: &Type, names: &mut Vec<Ident>) {
     let Type::Path(path) = ty else {
         return;
     };
     let Some(last) = path.path.segments.last() else {
         return;
     };
-    names.push(last.ident.to_string());
+    names.push(last.ident.clone());
     let PathArguments::AngleBracketed(arguments) = &last.arguments else {
         return;
     };

@@ -141,6 +141,11 @@ fn dispatch(program: &Program) -> TokenStream {
             },
         }
     });
+    let tags = program.instructions.iter().map(|instruction| {
+        let discriminator = &instruction.discriminator;
+        let size = discriminator.len();
+        quote!([#(#discriminator,)* ..] => #size,)
+    });
     let firsts = program.instructions.iter();
     let firsts = firsts.map(|instruction| instruction.first_arguments(sdk));
     let errors = &program.errors;
@@ -178,6 +183,13 @@ fn dispatch(program: &Program) -> TokenStream {
                 match data {
                     #(#credits)*
                     _ => #sdk::interface::Positions::NONE,
+                }
+            }
+
+            fn tag_size(&self, data: &[u8]) -> usize {
+                match data {
+                    #(#tags)*
+                    _ => #sdk::interface::program::TAG_SIZE_MAX,
                 }
             }
         }

@@ -36,6 +36,7 @@ impl AccountRef<'_, '_> {
 
 impl<'c> AccountRef<'c, '_> {
     /// Goes on with the borrow of the data alone.
+    #[inline]
     pub fn into_data(self) -> Ref<'c, [u8]> {
         Ref::map(self.slot, |slot| &*slot.account().data)
     }
@@ -44,6 +45,7 @@ impl<'c> AccountRef<'c, '_> {
 impl std::ops::Deref for AccountRef<'_, '_> {
     type Target = Account;
 
+    #[inline]
     fn deref(&self) -> &Account {
         self.slot.account()
     }
@@ -64,6 +66,7 @@ pub struct AccountMut<'c, 't> {
 impl std::ops::Deref for AccountMut<'_, '_> {
     type Target = Account;
 
+    #[inline]
     fn deref(&self) -> &Account {
         self.slot.account()
     }
@@ -75,6 +78,7 @@ impl<'c> AccountMut<'c, '_> {
     ///
     /// # Errors
     /// See [`AccountMut::data_mut`].
+    #[inline]
     pub fn into_data(self) -> Result<RefMut<'c, [u8]>, InstructionError> {
         self.check_data_change()?;
         let transaction = self.transaction;
@@ -103,6 +107,7 @@ impl AccountMut<'_, '_> {
     }
 
     /// True if the running program owns the account.
+    #[inline]
     pub fn is_owned_by_program(&self) -> bool {
         self.owner == *self.program
     }
@@ -183,6 +188,7 @@ impl AccountMut<'_, '_> {
     ///
     /// # Errors
     /// `ExecutableDataModified`, `ReadonlyDataModified` or `ExternalAccountDataModified`.
+    #[inline]
     pub fn data_mut(&mut self) -> Result<&mut [u8], InstructionError> {
         self.check_data_change()?;
         Ok(self.writable_data()?.make_mut())
@@ -218,6 +224,7 @@ impl AccountMut<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn writable_data(&mut self) -> Result<&mut AccountData, InstructionError> {
         let mut undo = self.transaction.undo.borrow_mut();
         self.slot
@@ -225,6 +232,7 @@ impl AccountMut<'_, '_> {
             .ok_or(InstructionError::ReadonlyDataModified)
     }
 
+    #[inline]
     fn check_data_change(&self) -> Result<(), InstructionError> {
         if self.is_frozen() {
             return Err(InstructionError::ExecutableDataModified);
@@ -238,6 +246,7 @@ impl AccountMut<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn is_frozen(&self) -> bool {
         self.executable
             && self

@@ -52,16 +52,19 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     /// The address of the running program.
+    #[inline]
     pub fn program(&self) -> &'t Address {
         self.frame.program
     }
 
     /// The instruction's data.
+    #[inline]
     pub fn data(&self) -> &'i [u8] {
         self.frame.data
     }
 
     /// The number of accounts, repeats included.
+    #[inline]
     pub fn account_count(&self) -> usize {
         self.metas().len()
     }
@@ -97,6 +100,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `MissingAccount`, or `NotEnoughAccountKeys` under the older rules.
+    #[inline]
     pub fn require_accounts(&self, count: usize) -> Result<(), InstructionError> {
         if self.account_count() < count {
             return Err(self.rules().missing_account_error());
@@ -110,6 +114,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// `MissingAccount` (or what the rules say) past the end; `PrivilegeEscalation` if the program
     /// declared that it only credits the account; `AccountBorrowFailed` while an [`AccountMut`]
     /// of the same account is alive.
+    #[inline]
     pub fn account(&self, position: usize) -> Result<AccountRef<'_, 't>, InstructionError> {
         let meta = self.known_meta(position)?;
         let slot = &self.transaction.slots()[usize::from(meta.index)];
@@ -126,6 +131,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// `MissingAccount` (or what the rules say) past the end; `PrivilegeEscalation` if the program
     /// declared that it only credits the account; `AccountBorrowFailed` while another borrow of
     /// the same account is alive.
+    #[inline]
     pub fn account_mut(&self, position: usize) -> Result<AccountMut<'_, 't>, InstructionError> {
         self.borrow_mut(self.known_meta(position)?)
     }
@@ -140,6 +146,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.borrow_mut(self.meta(position)?)?.credit(lamports)
     }
 
+    #[inline]
     fn borrow_mut(&self, meta: InstructionAccount) -> Result<AccountMut<'_, 't>, InstructionError> {
         let slot = &self.transaction.slots()[usize::from(meta.index)];
         let slot = slot
@@ -159,6 +166,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `MissingAccount`, or what the rules say, past the end.
+    #[inline]
     pub fn address(&self, position: usize) -> Result<&'t Address, InstructionError> {
         let meta = self.meta(position)?;
         self.transaction
@@ -170,6 +178,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `MissingAccount`, or what the rules say, past the end.
+    #[inline]
     pub fn is_signer(&self, position: usize) -> Result<bool, InstructionError> {
         Ok(self.meta(position)?.is_signer)
     }
@@ -178,6 +187,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `MissingAccount`, or what the rules say, past the end.
+    #[inline]
     pub fn is_writable(&self, position: usize) -> Result<bool, InstructionError> {
         Ok(self.meta(position)?.is_writable)
     }
@@ -193,6 +203,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ///
     /// # Errors
     /// `ComputationalBudgetExceeded` if fewer are left; then none are.
+    #[inline]
     pub fn consume(&mut self, units: u64) -> Result<(), InstructionError> {
         self.transaction.consume(units)
     }
@@ -529,11 +540,13 @@ impl<'i, 't> InvokeContext<'i, 't> {
             });
     }
 
+    #[inline]
     fn metas(&self) -> &[InstructionAccount] {
         &self.transaction.metas[self.frame.metas_start..self.metas_end]
     }
 
     /// The account at `position`, if the program may know what it holds.
+    #[inline]
     fn known_meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
         if self.credit_only.contains(position) {
             return Err(InstructionError::PrivilegeEscalation);
@@ -541,6 +554,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.meta(position)
     }
 
+    #[inline]
     fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
         let meta = self.metas().get(position).copied();
         meta.ok_or_else(|| self.rules().missing_account_error())

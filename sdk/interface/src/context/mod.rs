@@ -3,6 +3,7 @@
 //!
 //! - [`TransactionContext`] owns the accounts that the transaction may write, borrows those it
 //!   may only read, and can undo all changes. The runtime keeps one per worker.
+//! - [`BlockAccount`] is an account that it may write, as the block's transactions hand it on.
 //! - [`InvokeContext`] is what a program gets: the accounts of its instruction and nothing else.
 //! - [`AccountRef`] and [`AccountMut`] are borrowed accounts; each setter holds the rule that
 //!   guards it.
@@ -10,6 +11,7 @@
 //! Nothing here allocates for a transaction whose programs do not grow data, invoke, log text or
 //! return data.
 
+mod block_account;
 mod borrow;
 mod diagnostic;
 mod invoke;
@@ -17,6 +19,7 @@ mod record;
 mod slot;
 mod transaction;
 
+pub use block_account::BlockAccount;
 pub use borrow::{AccountMut, AccountRef};
 pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use super::BlockAccount;
 use crate::{Account, AccountData, Address, InstructionError};
 
 /// How the transaction holds the account.
@@ -20,14 +21,19 @@ enum Held<'t> {
         tried: u64,
     },
     /// Writable: nobody else can reach it until the transaction ends.
-    Owned(&'t mut Account),
+    Owned {
+        account: &'t mut Account,
+        /// Where to put what it was, if the transaction is the first of its block to change it.
+        origin: Option<&'t mut Option<Account>>,
+    },
 }
 
 impl Held<'_> {
+    #[inline]
     fn account(&self) -> &Account {
         match self {
             Self::Shared(account) | Self::Credited { base: account, .. } => account,
-            Self::Owned(account) => account,
+            Self::Owned { account, .. } => account,
         }
     }
 }
@@ -37,8 +43,8 @@ impl Held<'_> {
 enum DataBefore {
     /// The data was not written.
     Unchanged,
-    /// The data was shared with another bank, which still holds these bytes.
-    Shared(AccountData),
+    /// These bytes, which another bank holds or the block will ask for.
+    Kept(AccountData),
     /// The data was ours alone; a copy lies at this place of the undo buffer.
     Copied(Range<usize>),
 }
@@ -64,6 +70,7 @@ pub struct AccountSlot<'t> {
     address: &'t Address,
     held: Held<'t>,
     is_signer: bool,
+    lamports_at_entry: u64,
     lamports_before: u64,
     owner_before: Address,
     executable_before: bool,
@@ -98,7 +105,15 @@ impl<'t> AccountSlot<'t> {
     /// An account that the transaction may change.
     #[inline]
     pub fn owned(address: &'t Address, account: &'t mut Account, is_signer: bool) -> Self {
-        Self::new(address, Held::Owned(account), is_signer)
+        let origin = None;
+        Self::new(address, Held::Owned { account, origin }, is_signer)
+    }
+
+    /// The same for an account of a block, which is to know what it was before.
+    #[inline]
+    pub fn of_block(address: &'t Address, account: &'t mut BlockAccount, is_signer: bool) -> Self {
+        let (account, origin) = account.lend();
+        Self::new(address, Held::Owned { account, origin }, is_signer)
     }
 
     #[inline]
@@ -110,6 +125,7 @@ impl<'t> AccountSlot<'t> {
             address,
             held,
             is_signer,
+            lamports_at_entry: lamports_before,
             lamports_before,
             owner_before,
             executable_before,
@@ -120,6 +136,7 @@ impl<'t> AccountSlot<'t> {
     }
 
     /// The address.
+    #[inline]
     pub fn address(&self) -> &'t Address {
         self.address
     }
@@ -131,10 +148,11 @@ impl<'t> AccountSlot<'t> {
 
     /// True if the transaction may change the account.
     pub fn is_writable(&self) -> bool {
-        matches!(self.held, Held::Owned(_) | Held::Credited { .. })
+        matches!(self.held, Held::Owned { .. } | Held::Credited { .. })
     }
 
     /// The account as it is now; without what was added if it is only credited.
+    #[inline]
     pub fn account(&self) -> &Account {
         self.held.account()
     }
@@ -160,6 +178,7 @@ impl<'t> AccountSlot<'t> {
 
     /// Notes a use. A byte beside what is being used anyway, so it is kept whether or not anybody
     /// asks.
+    #[inline]
     pub(super) fn mark(&self, used: AccountUse) {
         self.used.set(self.used.get().max(used));
     }
@@ -173,7 +192,7 @@ impl<'t> AccountSlot<'t> {
     pub fn size_before(&self) -> usize {
         match &self.data_before {
             DataBefore::Unchanged => self.account().data.len(),
-            DataBefore::Shared(data) => data.len(),
+            DataBefore::Kept(data) => data.len(),
             DataBefore::Copied(range) => range.len(),
         }
     }
@@ -189,7 +208,7 @@ impl<'t> AccountSlot<'t> {
 
     /// The account, if it is owned, for changes outside of data.
     pub(super) fn owned_mut(&mut self) -> Option<&mut Account> {
-        let Held::Owned(account) = &mut self.held else {
+        let Held::Owned { account, .. } = &mut self.held else {
             return None;
         };
         self.used.set(AccountUse::Written);
@@ -233,18 +252,21 @@ impl<'t> AccountSlot<'t> {
     }
 
     /// The data for writing; what it was goes to `undo` the first time. `None` unless owned.
+    #[inline]
     pub(super) fn data_mut(&mut self, undo: &mut Vec<u8>) -> Option<&mut AccountData> {
-        let Held::Owned(account) = &mut self.held else {
+        let Held::Owned { account, origin } = &mut self.held else {
             return None;
         };
         self.used.set(AccountUse::Written);
         if matches!(self.data_before, DataBefore::Unchanged) {
-            self.data_before = if account.data.is_unique() {
-                let start = undo.len();
-                undo.extend_from_slice(&account.data);
-                DataBefore::Copied(start..undo.len())
-            } else {
-                DataBefore::Shared(account.data.clone())
+            self.data_before = match account.data.detach() {
+                Some(shared) => DataBefore::Kept(shared),
+                None if origin.is_some() => DataBefore::Kept(account.data.clone()),
+                None => {
+                    let start = undo.len();
+                    undo.extend_from_slice(&account.data);
+                    DataBefore::Copied(start..undo.len())
+                }
             };
         }
         Some(&mut account.data)
@@ -264,7 +286,7 @@ impl<'t> AccountSlot<'t> {
     /// Takes all changes back.
     pub(super) fn undo(&mut self, undo: &[u8]) {
         let account = match &mut self.held {
-            Held::Owned(account) => account,
+            Held::Owned { account, .. } => account,
             Held::Credited { lamports, .. } => {
                 *lamports = 0;
                 return;
@@ -276,7 +298,7 @@ impl<'t> AccountSlot<'t> {
         account.executable = self.executable_before;
         match std::mem::replace(&mut self.data_before, DataBefore::Unchanged) {
             DataBefore::Unchanged => {}
-            DataBefore::Shared(data) => account.data = data,
+            DataBefore::Kept(data) => account.data = data,
             DataBefore::Copied(range) if range.len() == account.data.len() => {
                 account.data.make_mut().copy_from_slice(&undo[range]);
             }
@@ -285,11 +307,27 @@ impl<'t> AccountSlot<'t> {
     }
 
     /// The account for as long as it is lent, if the transaction may change it otherwise than by
-    /// credits.
+    /// credits. An account of a block is told what it was, if this transaction has changed it.
+    #[inline]
     pub fn into_owned(self) -> Option<&'t mut Account> {
-        match self.held {
-            Held::Owned(account) => Some(account),
-            Held::Shared(_) | Held::Credited { .. } => None,
+        let is_paid_from = self.lamports_at_entry != self.lamports_before;
+        let is_changed = is_paid_from || self.is_changed();
+        let Held::Owned { account, origin } = self.held else {
+            return None;
+        };
+        if let Some(origin) = origin.filter(|_| is_changed) {
+            let data = match self.data_before {
+                DataBefore::Unchanged => account.data.clone(),
+                DataBefore::Kept(data) => data,
+                DataBefore::Copied(_) => unreachable!("the first to change data keeps it whole"),
+            };
+            *origin = Some(Account {
+                lamports: self.lamports_at_entry,
+                data,
+                owner: self.owner_before,
+                executable: self.executable_before,
+            });
         }
+        Some(account)
     }
 }

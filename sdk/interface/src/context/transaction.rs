@@ -173,6 +173,7 @@ impl<'t> TransactionContext<'t> {
     }
 
     /// The surroundings.
+    #[inline]
     pub fn environment(&self) -> &'t Environment {
         self.environment
     }
@@ -331,14 +332,17 @@ impl<'t> TransactionContext<'t> {
     }
 
     /// The address of an account.
+    #[inline]
     pub(super) fn address_of(&self, index: u8) -> Option<&'t Address> {
         self.addresses.get(usize::from(index)).copied()
     }
 
+    #[inline]
     pub(super) fn slots(&self) -> &[RefCell<AccountSlot<'t>>] {
         &self.slots
     }
 
+    #[inline]
     pub(super) fn consume(&mut self, units: u64) -> Result<(), InstructionError> {
         match self.compute_units_left.checked_sub(units) {
             Some(left) => {
