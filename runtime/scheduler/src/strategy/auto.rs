@@ -8,16 +8,16 @@ use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
-/// The best of [`Serial`](crate::Serial), a plan dealt in block order, the first attempt of
-/// [`Lanes`](crate::Lanes), [`Waits`](crate::Waits), all of `Lanes`, and [`Layered`], tried in
-/// this order; stops as soon as one is close to the lower bound.
+/// The best of [`Serial`](crate::Serial), the first attempt of [`Lanes`](crate::Lanes), a plan
+/// dealt in block order, [`Waits`](crate::Waits), all of `Lanes`, and [`Layered`], tried in this
+/// order; stops as soon as one is close to the lower bound.
 ///
-/// Planning takes time, too. For up to four workers the block is first dealt to lanes with static
-/// waits as it comes, which costs no more than finding what depends on what. Such a plan is taken
-/// if it is within 1 % of the bound; for two workers also if it misses the bound by less than it
-/// would take to plan on, and by 5 % at most. Of the others the serial plan and the first attempt
-/// of `Lanes` are taken within 1 %, one of `Waits` within 3 %: what is left to gain does not pay
-/// for trying more. Ties go to the one tried first. First-fit and the
+/// Planning takes time, too. So a plan of the cheap first two is taken if it is within 1 % of the
+/// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. For
+/// up to four workers an attempt of `Lanes` that takes long is given up, and the block is dealt to
+/// lanes with static waits as it comes, which costs no more than finding what depends on what; that
+/// plan is taken if it misses the bound by less than planning on would take, and by 5 % at most.
+/// Ties go to the one tried first: few lanes and no waits cost the workers least. First-fit and the
 /// colourings are not tried: with one transaction a lane they pay a barrier per colour where lanes
 /// pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,21 +50,20 @@ impl Strategy for Auto {
             return Ok(serial(table));
         }
         let mut best = Best(None, serially);
-        let worker_count = request.workers.get();
-        let is_dealt = worker_count <= DEALT_WORKERS_MAX;
+        let is_dealt = request.workers.get() <= DEALT_WORKERS_MAX;
         let enough = bound.saturating_add(planning_cost(table).min(bound / 20));
-        if is_dealt {
-            best.offer(Some(waits::dealt(table, request)));
-        }
-        if within(best.1, 100) || worker_count == 2 && best.1 <= enough {
-            return Ok(best.into_plan(table));
-        }
         best.offer(match heat {
-            Some(heat) => lanes::first_attempt(table, request, heat),
+            Some(heat) => lanes::first_attempt(table, request, heat, is_dealt),
             None => Some(lanes::plan(table, request)),
         });
-        if within(best.1, 100) || is_dealt && best.1 <= enough {
+        if within(best.1, 100) {
             return Ok(best.into_plan(table));
+        }
+        if is_dealt {
+            best.offer(Some(waits::dealt(table, request)));
+            if best.1 <= enough {
+                return Ok(best.into_plan(table));
+            }
         }
         best.offer(Some(waits::plan(table, request, bound)));
         if !within(best.1, 32) {

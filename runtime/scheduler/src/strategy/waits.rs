@@ -96,11 +96,13 @@ fn is_coarse(table: &AccessTable, request: &PlanRequest) -> bool {
 }
 
 /// How the attempts in produce mode rank transactions, how often they do so anew, and up to how
-/// many transactions the attempt is worth its time. The first is close to the bound in general;
-/// the others help where transactions of many busy accounts make cliques.
-const ATTEMPTS: [(Rank, usize, usize); 4] = [
+/// many transactions the attempt is worth its time. The first is close to the bound in general.
+/// Where transactions use many busy accounts their sum tells better how long a clique is, and with
+/// many workers for the busy accounts the work left on each has to be looked at again.
+const ATTEMPTS: [(Rank, usize, usize); 5] = [
     (Rank::Busiest, 1, usize::MAX),
     (Rank::Sum, 1, usize::MAX),
+    (Rank::Busiest, 32, 1 << 16),
     (Rank::Sum, 32, 1 << 16),
     (Rank::Sum, 512, 1 << 10),
 ];

@@ -48,13 +48,21 @@ const CLAIM_PART_MIN: u64 = 256;
 
 /// The plan of the first attempt, and its predicted makespan, if that is within 2 % of the
 /// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
+///
+/// Every batch is a pass over what is left, so an attempt whose first batch leaves more than half
+/// of the transactions is dear, however good; one that `is_brief` ends there.
 pub(in super::super) fn first_attempt(
     table: &AccessTable,
     request: &PlanRequest,
     heat: Heat,
+    is_brief: bool,
 ) -> Option<(Plan, u64)> {
     let good = good(heat.bound(table, request));
-    Attempt::new(table, request, heat, Shape::Level).run(good)
+    let mut attempt = Attempt::new(table, request, heat, Shape::Level);
+    if is_brief {
+        attempt.first_left_max = table.transaction_count() / 2;
+    }
+    attempt.run(good)
 }
 
 /// A makespan within 2 % of the bound, after which nothing more is tried.
@@ -66,7 +74,7 @@ fn good(bound: u64) -> u64 {
 pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
     let heat = Heat::of(table);
     let bound = heat.bound(table, request);
-    if let Some(found) = first_attempt(table, request, heat.clone()) {
+    if let Some(found) = first_attempt(table, request, heat.clone(), false) {
         return found;
     }
     // Quarters of the work left are the best choice where several accounts are hot.
@@ -103,6 +111,8 @@ struct Attempt<'a> {
     /// By lane: what its accounts bring along in a level batch, its length in a short one.
     claimed: LaneLengths,
     lanes: Vec<LaneInWork>,
+    /// Up to how many transactions the first batch may leave.
+    first_left_max: usize,
     /// How much of its room a lane may claim with busy accounts, in eighths.
     busy_eighths: u64,
 }
@@ -133,6 +143,7 @@ impl<'a> Attempt<'a> {
             room: 0,
             claimed: LaneLengths::new(request.workers.get() as usize),
             lanes: Vec::new(),
+            first_left_max: usize::MAX,
             busy_eighths: BUSY_EIGHTHS_FIRST,
         }
     }
@@ -163,6 +174,9 @@ impl<'a> Attempt<'a> {
             left.retain(|&transaction| !self.place(batch, transaction));
             if self.shape == Shape::Level {
                 self.cut(shortest, &mut left);
+            }
+            if batch == 0 && left.len() > self.first_left_max {
+                return None;
             }
             let longest = self.lanes.iter().map(|lane| lane.length).max();
             now = now.saturating_add(longest.unwrap_or(0));

@@ -23,7 +23,7 @@ use crate::table::AccessTable;
 
 /// After so many woken transactions have been parked again, idle workers stay idle until another
 /// transaction ends. Bounds the work on blocks in which most transactions use two busy accounts.
-const VAIN_TRIES_MAX: u32 = 64;
+const VAIN_TRIES_MAX: u32 = 512;
 
 const _: () = assert!(LANES_WITH_WAITS_MAX == u128::BITS as usize);
 
@@ -236,13 +236,21 @@ impl Play<'_> {
     fn start(&mut self, now: u64, transaction: TransactionIndex) {
         let accesses = self.table.accesses(transaction);
         let cost = self.table.cost(transaction);
-        // The lane that used a written account last has nothing to wait for there.
+        // The lane that used a written account last has nothing to wait for there; the next ones
+        // of a busy account will want to follow.
         let writes = accesses.iter().filter(|access| access.is_write());
         let lasts = writes.filter_map(|access| self.accounts[access.account().index()].last_lane());
-        let mut same = lasts
-            .clone()
-            .filter(|&lane| self.idle & lane_bit(lane) != 0);
-        let lane = same.next().unwrap_or(self.idle.trailing_zeros());
+        let same = accesses
+            .iter()
+            .filter(|access| access.is_write())
+            .filter_map(|access| {
+                let index = access.account().index();
+                let lane = self.accounts[index].last_lane()?;
+                (self.idle & lane_bit(lane) != 0).then_some((self.heat[index], lane))
+            });
+        let lane = same
+            .max()
+            .map_or(self.idle.trailing_zeros(), |(_, lane)| lane);
         let wait = if lasts.clone().any(|last| last != lane) {
             self.wait
         } else {
