@@ -102,8 +102,7 @@ pub(crate) fn above(node: &Bytes, bit: bool, sibling: &Bytes) -> Bytes {
     }
 }
 
-/// The node at depth `to` of a subtree whose node at depth `from` is the only one there; `path` leads
-/// to it.
+/// The node at depth `to` over a node at depth `from` that is alone there; `path` leads to it.
 pub(crate) fn fold(node: Bytes, path: &Bytes, from: usize, to: usize) -> Bytes {
     let depths = (to..from).rev();
     depths.fold(node, |node, depth| {

@@ -11,8 +11,8 @@
 //! below           forks where paths part, and leaves; shared between versions
 //! ```
 //! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
-//! did not change; any number of children may be made of one parent, in any order and at once. There
-//! is nothing to apply: the trie of the bank that becomes final is the trie of the state.
+//! did not change; any number of children may be made of one parent, in any order and at once.
+//! There is nothing to apply: the trie of the bank that becomes final is the trie of the state.
 //!
 //! All tries that come from one keep their nodes in the same 256 arenas, each behind a lock. The
 //! room of what a dropped trie alone held is used again from the next update on, and freed with the
@@ -167,7 +167,9 @@ impl Trie {
     /// an account without lamports is one that is gone. This trie stays as it is.
     ///
     /// About 10 hashes a change for 10,000 changes over a million accounts; O(changes x log
-    /// accounts). The result does not depend on `parallel`.
+    /// accounts). The result does not depend on `parallel`. Takes back the room of tries that were
+    /// dropped since the last update of any of those that come from one. Updates of two of these at
+    /// once wait for each other where they meet in a shard.
     #[must_use]
     pub fn update(&self, changes: &[crate::Change], parallel: &impl Parallel) -> Self {
         let tasks = changes.len().div_ceil(TASK_SIZE);

@@ -1,7 +1,7 @@
 //! The next version of a shard: new nodes along the paths that change, all others shared.
 //!
 //! ```text
-//! changes, sorted -> edits: what differs, and where it leaves the trie -> new nodes -> their hashes
+//! changes in order -> edits: what differs, where it leaves the trie -> new nodes -> their hashes
 //! ```
 //! Each step goes over all changes before the next begins, so that their waits for memory overlap.
 //! The shape of a subtree depends on its leaves alone, not on how they came.
@@ -49,6 +49,9 @@ impl Arena {
         changes: &[&Change],
     ) -> Option<Link> {
         let edits = self.edits(root, changes);
+        if edits.is_empty() {
+            return root.map(|root| self.retain(root));
+        }
         let mut update = Update {
             arena: self,
             made: vec![Vec::new(); 256],
