@@ -151,6 +151,34 @@ fn auto_on_exchanges() {
     check_auto("crossing", &load::crossing(TRANSACTION_COUNT, 1));
 }
 
+/// Most transactions bridge two busy records, so that lanes would need some forty batches, each of
+/// them a pass over what is left. For two workers the block is dealt in one pass instead.
+#[test]
+fn auto_deals_records_in_block_order() {
+    let table = load::records(TRANSACTION_COUNT, 1);
+    let workers = NonZeroU32::new(2).expect("two is not zero");
+    for mode in Mode::ALL {
+        let auto = strategy("auto").expect("it is built in");
+        let plan = auto.plan(&table, &PlanRequest::new(mode, workers));
+        let plan = plan.expect("it plans every block");
+        assert_eq!((plan.batch_count(), plan.lane_count()), (1, 2), "{mode}");
+        assert!(plan.order().is_sorted(), "{mode}");
+        let found = efficiency("auto", &table, mode, 2);
+        eprintln!("auto records {mode} workers=2: {found}");
+        assert!(found >= 950, "{mode}: {found}");
+    }
+}
+
+#[test]
+fn auto_on_many_queues() {
+    let table = load::queues(TRANSACTION_COUNT, 1);
+    for workers in [2, 8, 32] {
+        let found = efficiency("auto", &table, Mode::Produce, workers);
+        eprintln!("auto queues produce workers={workers}: {found}");
+        assert!(found >= 950, "workers={workers}: {found}");
+    }
+}
+
 /// Predicted speed-ups of `waits` over one worker, in thousandths, at 2, 4, 8 and 16 workers.
 fn speedups(planned: &AccessTable, real: &AccessTable, mode: Mode) -> [u64; 4] {
     [2, 4, 8, 16].map(|workers| {

@@ -14,12 +14,12 @@ use crate::table::AccessTable;
 ///
 /// Planning takes time, too. So a plan of the cheap first two is taken if it is within 1 % of the
 /// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. For
-/// up to four workers an attempt of `Lanes` that takes long is given up, and the block is dealt to
-/// lanes with static waits as it comes, which costs no more than finding what depends on what; that
-/// plan is taken if it misses the bound by less than planning on would take, and by 5 % at most.
-/// Ties go to the one tried first: few lanes and no waits cost the workers least. First-fit and the
-/// colourings are not tried: with one transaction a lane they pay a barrier per colour where lanes
-/// pay a few for all.
+/// up to four workers an attempt of `Lanes` that would take long is not made, and the block is
+/// dealt to lanes with static waits as it comes, which costs no more than finding what depends on
+/// what; that plan is taken if it misses the bound by less than planning on would take, and by 5 %
+/// at most. Ties go to the one tried first: few lanes and no waits cost the workers least.
+/// First-fit and the colourings are not tried: with one transaction a lane they pay a barrier per
+/// colour where lanes pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Auto;
 

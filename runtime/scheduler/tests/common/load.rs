@@ -158,6 +158,41 @@ pub fn crossing(count: usize, seed: u64) -> AccessTable {
     })
 }
 
+/// Writers of one of 64 hot accounts each, and a fifth of them of two.
+pub fn queues(count: usize, seed: u64) -> AccessTable {
+    const HOT_COUNT: usize = 64;
+    transfers(count, seed, |rng| {
+        let hot = rng.random_range(0..HOT_COUNT);
+        match rng.random_range(0..5) {
+            0 => (hot, rng.random_range(0..HOT_COUNT)),
+            _ => (hot, rng.random_range(HOT_COUNT..ACCOUNT_COUNT)),
+        }
+    })
+}
+
+/// Transactions that each use four records drawn by popularity, reading every second one, and
+/// write an account of their own.
+pub fn records(count: usize, seed: u64) -> AccessTable {
+    const RECORD_COUNT: usize = 100_000;
+    let zipf = Zipf::new(RECORD_COUNT, 0.99);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut dense = Dense::default();
+    let mut table = AccessTable::new();
+    for number in 0..count {
+        let mut accesses = vec![Access::write(dense.id(RECORD_COUNT + number))];
+        for _ in 0..4 {
+            let record = dense.id(zipf.draw(&mut rng));
+            accesses.push(if rng.random_bool(0.5) {
+                Access::write(record)
+            } else {
+                Access::read(record)
+            });
+        }
+        table.push(accesses, COST);
+    }
+    table
+}
+
 /// A block with every cost wrong by up to `per_cent`, as an estimate may be.
 pub fn misjudged(table: &AccessTable, seed: u64, per_cent: u64) -> AccessTable {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -43,14 +43,19 @@ const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
 /// after a batch whose lanes were on average shorter than three quarters of the longest.
 const BUSY_EIGHTHS_FIRST: u64 = 6;
 const BUSY_EIGHTHS_MIN: u64 = 2;
+/// Every so many-th transaction is placed on trial, and of those at most so many may be left over.
+const TRIAL_STEP: u32 = 16;
+const TRIAL_LEFT_PART_MAX: usize = 5;
+/// The number of no batch that is kept.
+const TRIAL: u32 = NOBODY - 1;
 /// An account that brings less than this part of a lane along is claimed in any case.
 const CLAIM_PART_MIN: u64 = 256;
 
 /// The plan of the first attempt, and its predicted makespan, if that is within 2 % of the
 /// bound. It is unless several accounts are hot, and costs a fraction of [`plan`] if not.
 ///
-/// Every batch is a pass over what is left, so an attempt whose first batch leaves more than half
-/// of the transactions is dear, however good; one that `is_brief` ends there.
+/// Every batch is a pass over what is left, and where most transactions bridge busy accounts there
+/// are dozens. With `is_brief`, an attempt of which a sample says so is not made.
 pub(in super::super) fn first_attempt(
     table: &AccessTable,
     request: &PlanRequest,
@@ -59,8 +64,8 @@ pub(in super::super) fn first_attempt(
 ) -> Option<(Plan, u64)> {
     let good = good(heat.bound(table, request));
     let mut attempt = Attempt::new(table, request, heat, Shape::Level);
-    if is_brief {
-        attempt.first_left_max = table.transaction_count() / 2;
+    if is_brief && !attempt.looks_brief() {
+        return None;
     }
     attempt.run(good)
 }
@@ -111,8 +116,6 @@ struct Attempt<'a> {
     /// By lane: what its accounts bring along in a level batch, its length in a short one.
     claimed: LaneLengths,
     lanes: Vec<LaneInWork>,
-    /// Up to how many transactions the first batch may leave.
-    first_left_max: usize,
     /// How much of its room a lane may claim with busy accounts, in eighths.
     busy_eighths: u64,
 }
@@ -143,9 +146,24 @@ impl<'a> Attempt<'a> {
             room: 0,
             claimed: LaneLengths::new(request.workers.get() as usize),
             lanes: Vec::new(),
-            first_left_max: usize::MAX,
             busy_eighths: BUSY_EIGHTHS_FIRST,
         }
+    }
+
+    /// Whether a batch of a sample leaves few transactions over; everything is then as before.
+    fn looks_brief(&mut self) -> bool {
+        let sample = self.table.transactions().step_by(TRIAL_STEP as usize);
+        let mut left: Vec<TransactionIndex> = sample.collect();
+        let count = left.len();
+        self.room = self.sort(TRIAL, &mut left).div_ceil(u64::from(TRIAL_STEP));
+        left.retain(|&transaction| !self.place(TRIAL, transaction));
+        for lane in std::mem::take(&mut self.lanes) {
+            self.work = self.work.saturating_add(lane.length);
+            for transaction in lane.transactions {
+                self.heat.put(self.table, transaction);
+            }
+        }
+        left.len() <= count / TRIAL_LEFT_PART_MAX
     }
 
     /// The plan and its predicted makespan; `None` once it cannot be within `limit`.
@@ -174,9 +192,6 @@ impl<'a> Attempt<'a> {
             left.retain(|&transaction| !self.place(batch, transaction));
             if self.shape == Shape::Level {
                 self.cut(shortest, &mut left);
-            }
-            if batch == 0 && left.len() > self.first_left_max {
-                return None;
             }
             let longest = self.lanes.iter().map(|lane| lane.length).max();
             now = now.saturating_add(longest.unwrap_or(0));

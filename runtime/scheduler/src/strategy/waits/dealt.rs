@@ -183,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::access::Access;
+    use crate::check::check;
     use crate::ids::AccountIndex;
     use crate::predict::predict;
     use crate::request::Mode;
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_makespan_is_the_predicted_one() {
+    fn the_plan_keeps_the_rules_and_takes_as_long_as_predicted() {
         let mut table = AccessTable::new();
         let mut state = 1_u64;
         let mut draw = |below: u32| {
@@ -236,6 +237,10 @@ mod tests {
             let (plan, makespan) = dealt(&table, &request);
             let predicted = predict(&plan, &table, request.workers, &request.costs);
             assert_eq!(makespan, predicted, "{workers}");
+            assert!(
+                check(plan.clone(), &table, Mode::Replay).is_ok(),
+                "{workers}"
+            );
             assert!(plan.waits().len() > 50, "{workers}: {}", plan.waits().len());
         }
     }
