@@ -14,16 +14,18 @@ use crate::threads::Threads;
 
 /// Accounts compared by one task.
 const ACCOUNTS_PER_TASK: usize = 2_048;
-/// Shares by the first bits of addresses; a power of two.
-const SHARE_COUNT: usize = 32;
+/// First bits of an address that say which share it belongs to, in [0, 8].
+const SHARE_BITS: u32 = 5;
+/// Shares.
+const SHARE_COUNT: usize = 1 << SHARE_BITS;
+/// Bits of the first byte that do not count.
+const SHARE_SHIFT: u32 = u8::BITS - SHARE_BITS;
 /// Changes of a task in a share that hardly ever take a second allocation, if addresses are random.
 const SHARE_CAPACITY: usize = ACCOUNTS_PER_TASK * 3 / 2 / SHARE_COUNT;
 
-const _: () = assert!(SHARE_COUNT.is_power_of_two() && SHARE_COUNT <= 256);
-
 /// The share that an address belongs to. Ascending addresses have ascending shares.
 fn share_of(address: &Address) -> usize {
-    usize::from(address.as_array()[0]) / (256 / SHARE_COUNT)
+    usize::from(address.as_array()[0]) >> SHARE_SHIFT
 }
 
 /// The changed accounts among those of a block, and `others`, in ascending order of addresses.
@@ -57,7 +59,7 @@ pub(super) fn collect(
     for other in others {
         shares[share_of(&other.0)].push(vec![other]);
     }
-    let sorted = threads.map_each(shares.into(), |parts| sorted(parts));
+    let sorted = threads.map_each(shares.into(), sorted);
     let mut changes = Vec::with_capacity(sorted.iter().map(Vec::len).sum());
     for mut share in sorted {
         changes.append(&mut share);
@@ -125,7 +127,7 @@ mod tests {
         let mut bytes = [0; 32];
         // Many addresses share their first 12 bytes.
         let [low, high, ..] = number.wrapping_mul(0x9e37_79b1).to_le_bytes();
-        (bytes[0], bytes[31]) = (high & 0x1f, low);
+        (bytes[0], bytes[31]) = (high, low);
         bytes[30] = number.to_le_bytes()[1];
         bytes[29] = number.to_le_bytes()[0];
         Address::new_from_array(bytes)
@@ -138,7 +140,7 @@ mod tests {
             let mut account = BlockAccount::new(Account::wallet(5));
             // One in four changes, one in four is changed back, two are left alone.
             if number % 4 < 2 {
-                account.change().lamports = 5 + number % 4;
+                account.change().lamports = if number % 4 == 0 { 5 } else { 6 };
             }
             account
         });

@@ -124,8 +124,8 @@ impl Uses {
         }
     }
 
-    /// Adds an instruction of `program`, if there is one of its address, and takes the write lock from its program, unless the upgradeable
-    /// loader is among the accounts.
+    /// Adds an instruction of `program`, `None` if nobody knows the one that it names, and takes the
+    /// write lock from the program's account, unless the upgradeable loader is among the accounts.
     pub(super) fn add(
         &mut self,
         keys: &mut [AccountKey],

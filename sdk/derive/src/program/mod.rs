@@ -100,37 +100,41 @@ fn identity(program: &Program) -> TokenStream {
     }
 }
 
+/// The way of one instruction from its data to its function.
+fn arm(sdk: &Path, type_name: &Ident, instruction: &Instruction) -> TokenStream {
+    let Instruction {
+        name,
+        discriminator,
+        accounts,
+        ..
+    } = instruction;
+    let (tuple, tuple_type) = (instruction.tuple(), instruction.tuple_type());
+    let names = instruction.args.iter().map(|(name, _)| name);
+    let first = instruction.first();
+    let context = instruction.has_context.then(|| quote!(context,));
+    let units = match &instruction.compute_units {
+        Some(units) => quote!(#units),
+        None => quote!(#sdk::program::COMPUTE_UNITS_DEFAULT),
+    };
+    quote! {
+        [#(#discriminator,)* rest @ ..] => #sdk::program::run::<#accounts, #tuple_type>(
+            context,
+            rest,
+            #units,
+            #type_name::#first,
+            |accounts, context, #tuple| {
+                let _ = &context;
+                #name(accounts, #context #(#names),*)
+            },
+        ),
+    }
+}
+
 fn dispatch(program: &Program) -> TokenStream {
     let sdk = &program.sdk;
     let (type_name, text) = (&program.name, &program.text);
-    let arms = program.instructions.iter().map(|instruction| {
-        let Instruction {
-            name,
-            discriminator,
-            accounts,
-            ..
-        } = instruction;
-        let (tuple, tuple_type) = (instruction.tuple(), instruction.tuple_type());
-        let names = instruction.args.iter().map(|(name, _)| name);
-        let first = instruction.first();
-        let context = instruction.has_context.then(|| quote!(context,));
-        let units = match &instruction.compute_units {
-            Some(units) => quote!(#units),
-            None => quote!(#sdk::program::COMPUTE_UNITS_DEFAULT),
-        };
-        quote! {
-            [#(#discriminator,)* rest @ ..] => #sdk::program::run::<#accounts, #tuple_type>(
-                context,
-                rest,
-                #units,
-                #type_name::#first,
-                |accounts, context, #tuple| {
-                    let _ = &context;
-                    #name(accounts, #context #(#names),*)
-                },
-            ),
-        }
-    });
+    let arms = program.instructions.iter();
+    let arms = arms.map(|instruction| arm(sdk, type_name, instruction));
     let credits = program.instructions.iter().map(|instruction| {
         let discriminator = &instruction.discriminator;
         let accounts = instruction.accounts_in_constants();
