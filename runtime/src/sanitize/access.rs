@@ -124,7 +124,7 @@ impl Uses {
         }
     }
 
-    /// Adds an instruction of `program`, `None` if nobody knows the one that it names, and takes the
+    /// Adds an instruction of `program`, `None` if nobody knows the one that it names. Takes the
     /// write lock from the program's account, unless the upgradeable loader is among the accounts.
     pub(super) fn add(
         &mut self,
