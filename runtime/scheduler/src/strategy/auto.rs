@@ -8,18 +8,20 @@ use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
 
-/// The best of [`Serial`](crate::Serial), the first attempt of [`Lanes`](crate::Lanes), a plan
-/// dealt in block order, [`Waits`](crate::Waits), all of `Lanes`, and [`Layered`], tried in this
-/// order; stops as soon as one is close to the lower bound.
+/// The best of [`Serial`](crate::Serial), [`Waits`](crate::Waits) of replay mode if transactions
+/// are long, the first attempt of [`Lanes`](crate::Lanes), a plan dealt in block order, `Waits`,
+/// all of `Lanes`, and [`Layered`], tried in this order; stops as soon as one is close to the lower
+/// bound.
 ///
-/// Planning takes time, too. So a plan of the cheap first two is taken if it is within 1 % of the
-/// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. For
-/// up to four workers an attempt of `Lanes` that would take long is not made, and the block is
-/// dealt to lanes with static waits as it comes, which costs no more than finding what depends on
-/// what; that plan is taken if it misses the bound by less than planning on would take, and by 5 %
-/// at most. Ties go to the one tried first: few lanes and no waits cost the workers least.
-/// First-fit and the colourings are not tried: with one transaction a lane they pay a barrier per
-/// colour where lanes pay a few for all.
+/// Planning takes time, too. So a plan of those before `Waits` is taken if it is within 1 % of the
+/// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. Long
+/// transactions are handed out to whoever is idle, where block order allows it, because then no
+/// worker stands idle when costs are wrong. For up to four workers an attempt of `Lanes` that would
+/// take long is not made, and the block is dealt to lanes with static waits as it comes, which
+/// costs no more than finding what depends on what; that plan is taken if it misses the bound by
+/// less than planning on would take, and by 5 % at most. Ties go to the one tried first: few lanes
+/// and no waits cost the workers least. First-fit and the colourings are not tried: with one
+/// transaction a lane they pay a barrier per colour where lanes pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Auto;
 
@@ -50,6 +52,12 @@ impl Strategy for Auto {
             return Ok(serial(table));
         }
         let mut best = Best(None, serially);
+        if waits::is_coarse(table, request) {
+            best.offer(Some(waits::ranked(table, request)));
+            if within(best.1, 100) {
+                return Ok(best.into_plan(table));
+            }
+        }
         let is_dealt = request.workers.get() <= DEALT_WORKERS_MAX;
         let enough = bound.saturating_add(planning_cost(table).min(bound / 20));
         best.offer(match heat {

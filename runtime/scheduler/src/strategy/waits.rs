@@ -75,11 +75,7 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (P
     let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
     match request.mode {
         Mode::Produce => best_attempt(table, request, lane_count, bound),
-        Mode::Replay if is_coarse(table, request) => {
-            let plan = replay::ranked(table).with_dispatch(Dispatch::Ranked);
-            let makespan = predict(&plan, table, request.workers, &request.costs);
-            (plan, makespan)
-        }
+        Mode::Replay if is_coarse(table, request) => ranked(table, request),
         Mode::Replay => {
             let schedule = replay::schedule(table, request, lane_count);
             link(table, request, lane_count, &schedule)
@@ -87,10 +83,19 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (P
     }
 }
 
+/// The plan in block order that idle workers take transactions from, those with the heaviest chains
+/// first, and its predicted makespan.
+pub(super) fn ranked(table: &AccessTable, request: &PlanRequest) -> (Plan, u64) {
+    let plan = replay::ranked(table).with_dispatch(Dispatch::Ranked);
+    let makespan = predict(&plan, table, request.workers, &request.costs);
+    (plan, makespan)
+}
+
 /// Transactions that cost so many waits on average are worth a wait each.
 const WAITS_PER_TRANSACTION_MIN: u64 = 32;
 
-fn is_coarse(table: &AccessTable, request: &PlanRequest) -> bool {
+/// Whether transactions are so long that handing them out one by one costs next to nothing.
+pub(super) fn is_coarse(table: &AccessTable, request: &PlanRequest) -> bool {
     let waits = u64::from(narrow(table.transaction_count())).saturating_mul(request.costs.wait);
     table.total_cost() >= waits.saturating_mul(WAITS_PER_TRANSACTION_MIN)
 }

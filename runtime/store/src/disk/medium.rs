@@ -12,9 +12,9 @@ use fjall::{
 /// move them.
 const BODY_SEPARATION_SIZE: u32 = 1 << 10;
 
-/// Sorted files that may overlap before they are merged into those that do not. Accounts change all
-/// over, so each merge rewrites all of them: the fewer merges the better, as long as the engine does
-/// not hold up writers, which it does from 20 files on.
+/// Sorted files that may overlap before they are merged into those that do not. Accounts change
+/// all over, so each merge rewrites all of them: the fewer merges the better, as long as the engine
+/// does not hold up writers, which it does from 20 files on.
 const OVERLAPPING_COUNT_MAX: u8 = 8;
 
 /// A key space. What must fit together lies in one, so that damage cannot tear it apart.
