@@ -21,7 +21,7 @@
     reason = "positions and counts are bounded by the length of the plan's own vectors"
 )]
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use crate::ids::{TransactionIndex, narrow};
 pub use graph::DependencyGraph;
@@ -339,6 +339,22 @@ impl<'a> Batch<'a> {
             self.lane_count()
         );
         self.plan.lane(self.lane_start + index)
+    }
+
+    /// The transactions of neighbouring lanes, lane by lane.
+    ///
+    /// # Panics
+    /// If there are no such lanes.
+    #[inline]
+    pub fn transactions_of(self, lanes: Range<usize>) -> &'a [TransactionIndex] {
+        let count = self.lane_count();
+        assert!(
+            lanes.start <= lanes.end && lanes.end <= count,
+            "a batch of {count} lanes has no {lanes:?}"
+        );
+        let ends = &self.plan.lane_ends;
+        let start = end_before(ends, self.lane_start + lanes.start);
+        &self.plan.items[start..end_before(ends, self.lane_start + lanes.end)]
     }
 
     /// The number of lanes, at least 1.

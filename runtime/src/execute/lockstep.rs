@@ -1,5 +1,7 @@
 //! Executes a checked plan in lockstep, on accounts loaded before.
 
+use std::mem;
+
 use lockstep_interface::{
     Account, Address, Environment, TransactionContext,
     context::{AccountSlot, BlockAccount, Scratch},
@@ -13,7 +15,7 @@ use super::{
     changes::collect,
     credits::{Credits, Share},
     transaction::{forget_empty, process},
-    workers::{Lent, TransactionCells, WorkerPanicked, run},
+    workers::{Lent, TransactionCells, Worker, WorkerPanicked, prefetch, run},
 };
 use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
 
@@ -116,23 +118,52 @@ where
     S: Fn(Surroundings<'_>, TransactionIndex, TransactionCells<'_>, Scratch) -> (Outcome, Scratch)
         + Sync,
 {
-    let make_worker = || {
-        let mut scratch = Some(Scratch::default());
-        let share = credits.share();
-        let step = &step;
-        move |index: TransactionIndex, cells: TransactionCells<'_>| {
-            let used = scratch.take().unwrap_or_default();
-            let surroundings = Surroundings {
-                environment: bank.environment(),
-                addresses: block.addresses(),
-                credits: &share,
-            };
-            let (outcome, used) = step(surroundings, index, cells, used);
-            scratch = Some(used);
-            outcome
-        }
+    let make_worker = || BlockWorker {
+        bank,
+        block,
+        credits: credits.share(),
+        step: &step,
+        scratch: Scratch::default(),
     };
     run(plan, accounts.0, threads, make_worker)
+}
+
+/// Runs the transactions of one thread.
+struct BlockWorker<'b, S> {
+    bank: &'b Bank,
+    block: &'b PreparedBlock<'b>,
+    credits: Share<'b>,
+    step: &'b S,
+    /// Memory that the next transaction uses again.
+    scratch: Scratch,
+}
+
+impl<S> Worker for BlockWorker<'_, S>
+where
+    S: Fn(Surroundings<'_>, TransactionIndex, TransactionCells<'_>, Scratch) -> (Outcome, Scratch),
+{
+    fn run(&mut self, index: TransactionIndex, cells: TransactionCells<'_>) -> Outcome {
+        let surroundings = Surroundings {
+            environment: self.bank.environment(),
+            addresses: self.block.addresses(),
+            credits: &self.credits,
+        };
+        let scratch = mem::take(&mut self.scratch);
+        let (outcome, scratch) = (self.step)(surroundings, index, cells, scratch);
+        self.scratch = scratch;
+        outcome
+    }
+
+    fn prefetch_record(&self, index: TransactionIndex) {
+        prefetch(self.block.transaction(index));
+    }
+
+    fn prefetch_content(&self, index: TransactionIndex) {
+        prefetch(self.block.transaction(index).view.bytes());
+        for access in self.block.table().accesses(index) {
+            prefetch(&self.block.addresses()[access.account().0 as usize]);
+        }
+    }
 }
 
 /// What all transactions of a block share.

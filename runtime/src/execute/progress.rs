@@ -69,7 +69,8 @@ impl<'p> WaitingLanes<'p> {
     }
 
     /// Runs the worker's lanes in turn, each until it must wait. Some lane of some worker can
-    /// always run, since the checker refuses waits in a circle.
+    /// always run, since the checker refuses waits in a circle. `run` is to run the first of the
+    /// transactions that it is given; the others follow in that lane.
     ///
     /// # Errors
     /// If another worker has panicked.
@@ -78,7 +79,7 @@ impl<'p> WaitingLanes<'p> {
         places: &[Place],
         (ticket, worker_count): (usize, usize),
         barrier: &Barrier,
-        mut run: impl FnMut(TransactionIndex),
+        mut run: impl FnMut(&[TransactionIndex]),
     ) -> Result<(), Poisoned> {
         let mut lanes: Vec<RunningLane<'_>> = (ticket..self.batch.lane_count())
             .step_by(worker_count)
@@ -94,7 +95,7 @@ impl<'p> WaitingLanes<'p> {
             let mut has_run = false;
             for lane in &mut lanes {
                 while lane.can_run(&self.progress, places) {
-                    run(lane.transactions[lane.next]);
+                    run(&lane.transactions[lane.next..]);
                     lane.advance();
                     has_run = true;
                 }

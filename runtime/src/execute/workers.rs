@@ -23,9 +23,10 @@
 //!    exclusively. It can be called once, and a table names an account once per transaction, so
 //!    that two exclusive references to one account cannot meet inside one either.
 //! 6. An outcome's cell is written by the one worker that runs the transaction.
+//! 7. Whoever prefetches reads and writes nothing.
 #![expect(
     unsafe_code,
-    reason = "the checked plan proves what the compiler cannot see"
+    reason = "the checked plan proves what the compiler cannot see, and prefetching needs no proof"
 )]
 
 use std::{
@@ -53,6 +54,15 @@ use crate::threads::Threads;
 const THIN_BATCH_COST: u64 = 2_000;
 /// Each worker claims about this many groups of lanes of a wide batch.
 const CLAIMS_PER_WORKER: usize = 8;
+
+/// How many transactions ahead a record is prefetched, and what it refers to. A short one takes a
+/// worker about as long as memory takes to answer, and several are asked for at once.
+const RECORD_DISTANCE: usize = 16;
+const CONTENT_DISTANCE: usize = 8;
+/// Bytes that memory answers with at once.
+const CACHE_LINE: usize = 64;
+/// What lies behind so many lines a core finds by itself, as it follows who reads on.
+const PREFETCHED_LINES_MAX: usize = 8;
 
 /// A stretch of the plan between two barriers.
 #[derive(Debug)]
@@ -147,6 +157,37 @@ impl<'c> TransactionCells<'c> {
     }
 }
 
+/// What runs transactions on one thread.
+pub(super) trait Worker {
+    /// Runs a transaction on its accounts.
+    fn run(&mut self, index: TransactionIndex, cells: TransactionCells<'_>) -> Outcome;
+
+    /// [Prefetches](prefetch) the record of a transaction that is going to run.
+    fn prefetch_record(&self, _index: TransactionIndex) {}
+
+    /// Prefetches what that record refers to.
+    fn prefetch_content(&self, _index: TransactionIndex) {}
+}
+
+/// Asks the core for a value's memory, so that it need not wait for it later. The plan tells what
+/// a worker does next, and in an order that no core could guess.
+#[inline]
+pub(super) fn prefetch<T: ?Sized>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = std::ptr::from_ref(value).cast::<i8>();
+        let lines = (0..size_of_val(value)).step_by(CACHE_LINE);
+        for offset in lines.take(PREFETCHED_LINES_MAX) {
+            // SAFETY: point 7 of the module's argument: a prefetch is a hint, which does not fault
+            // whatever the address, and gives and changes no value whoever writes there.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_byte_add(offset)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// A worker panicked outside of any program: a bug of the runtime.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct WorkerPanicked;
@@ -159,15 +200,12 @@ pub struct WorkerPanicked;
 ///
 /// # Errors
 /// If a worker panicked; the accounts are lost then.
-pub(super) fn run<W>(
+pub(super) fn run<W: Worker>(
     plan: &CheckedPlan<'_>,
     mut accounts: Vec<BlockAccount>,
     threads: &Threads,
     make_worker: impl Fn() -> W + Sync,
-) -> Result<(Vec<BlockAccount>, Vec<Outcome>), WorkerPanicked>
-where
-    W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
-{
+) -> Result<(Vec<BlockAccount>, Vec<Outcome>), WorkerPanicked> {
     assert!(
         accounts.len() >= plan.table().account_count(),
         "an account for each index"
@@ -233,10 +271,7 @@ struct Block<'p> {
 
 impl Block<'_> {
     /// Takes part in all phases; a barrier lies between two.
-    fn work<W>(&self, ticket: usize, worker: &mut W) -> Result<(), Poisoned>
-    where
-        W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
-    {
+    fn work<W: Worker>(&self, ticket: usize, worker: &mut W) -> Result<(), Poisoned> {
         let last = self.phases.len().saturating_sub(1);
         for (index, (phase, claims)) in self.phases.iter().zip(&self.claims).enumerate() {
             // The first worker stands for all: he is there from one barrier to the next.
@@ -245,22 +280,19 @@ impl Block<'_> {
                 Phase::Inline(batches) => {
                     if claims.0.fetch_add(1, Ordering::Relaxed) == 0 {
                         for batch in batches {
-                            batch
-                                .order()
-                                .iter()
-                                .for_each(|index| self.run_one(*index, worker));
+                            self.run_all(batch.order(), worker);
                         }
                     }
                 }
                 Phase::Lanes(batch) => self.run_lanes(*batch, &claims.0, worker),
                 Phase::Waits(lanes) => {
                     let share = (ticket, self.worker_count);
-                    let run = |index| self.run_one(index, worker);
+                    let run = |upcoming: &[_]| self.run_first(upcoming, worker);
                     lanes.work(&self.places, share, &self.barrier, run)?;
                 }
                 Phase::Dynamic(batch, dispatcher) => {
                     let transactions = batch.transactions();
-                    let run = |position| self.run_one(transactions[position as usize], worker);
+                    let run = |position| self.run_first(&transactions[position as usize..], worker);
                     dispatcher.work(&self.barrier, run)?;
                 }
             }
@@ -273,10 +305,7 @@ impl Block<'_> {
         Ok(())
     }
 
-    fn run_lanes<W>(&self, batch: Batch<'_>, claims: &AtomicUsize, worker: &mut W)
-    where
-        W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
-    {
+    fn run_lanes<W: Worker>(&self, batch: Batch<'_>, claims: &AtomicUsize, worker: &mut W) {
         let lane_count = batch.lane_count();
         let shares = self.worker_count.saturating_mul(CLAIMS_PER_WORKER);
         let group = lane_count.checked_div(shares).unwrap_or(0).max(1);
@@ -285,28 +314,44 @@ impl Block<'_> {
             if start >= lane_count {
                 return;
             }
-            for lane in start..start.saturating_add(group).min(lane_count) {
-                for index in batch.lane(lane).transactions {
-                    self.run_one(*index, worker);
-                }
-            }
+            let end = start.saturating_add(group).min(lane_count);
+            self.run_all(batch.transactions_of(start..end), worker);
         }
     }
 
-    fn run_one<W>(&self, index: TransactionIndex, worker: &mut W)
-    where
-        W: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
-    {
-        let accesses = self.table.accesses(index);
-        let outcome = worker(
-            index,
-            TransactionCells {
-                accesses,
-                accounts: &self.accounts,
-            },
-        );
+    /// Runs transactions one after the other.
+    fn run_all<W: Worker>(&self, transactions: &[TransactionIndex], worker: &mut W) {
+        for start in 0..transactions.len() {
+            self.run_first(&transactions[start..], worker);
+        }
+    }
+
+    /// Runs the first of the transactions that the plan has for the worker.
+    fn run_first<W: Worker>(&self, upcoming: &[TransactionIndex], worker: &mut W) {
+        self.prefetch(upcoming, worker);
+        let index = upcoming[0];
+        let cells = TransactionCells {
+            accesses: self.table.accesses(index),
+            accounts: &self.accounts,
+        };
+        let outcome = worker.run(index, cells);
         // SAFETY: point 6 of the module's argument.
         unsafe { *self.outcomes.0[index.0 as usize].as_ptr() = Some(outcome) };
+    }
+
+    /// Prefetches what transactions that the worker comes to soon will ask for.
+    fn prefetch<W: Worker>(&self, upcoming: &[TransactionIndex], worker: &W) {
+        if let Some(&index) = upcoming.get(RECORD_DISTANCE) {
+            worker.prefetch_record(index);
+            prefetch(self.table.accesses(index));
+            prefetch(&self.outcomes.0[index.0 as usize]);
+        }
+        if let Some(&index) = upcoming.get(CONTENT_DISTANCE) {
+            worker.prefetch_content(index);
+            for access in self.table.accesses(index) {
+                prefetch(&self.accounts.0[access.account().0 as usize]);
+            }
+        }
     }
 }
 
@@ -336,6 +381,16 @@ fn is_thin(batch: Batch<'_>, table: &AccessTable) -> bool {
         cost = cost.saturating_add(table.cost(*index));
         cost < THIN_BATCH_COST
     })
+}
+
+#[cfg(test)]
+impl<F> Worker for F
+where
+    F: FnMut(TransactionIndex, TransactionCells<'_>) -> Outcome,
+{
+    fn run(&mut self, index: TransactionIndex, cells: TransactionCells<'_>) -> Outcome {
+        self(index, cells)
+    }
 }
 
 #[cfg(test)]

@@ -135,6 +135,9 @@ fn a_batch_gives_its_lanes_by_number() {
     assert_eq!(batch.lane(0).waits, []);
     assert_eq!(batch.lane(1).waits, [wait(&(3, 1))]);
     assert_eq!(batch.lane(1).transactions, [TransactionIndex(3)]);
+    assert_eq!(batch.transactions_of(0..2), batch.transactions());
+    assert_eq!(batch.transactions_of(1..2), batch.lane(1).transactions);
+    assert_eq!(batch.transactions_of(1..1), []);
 }
 
 /// Builds a plan, relabels it, and compares its print and the order it was in.

@@ -190,7 +190,8 @@ fn wait_in_lanes(outcome: Outcome) {
     let places: Arc<[Place]> = places(plan).into();
     let lanes = Arc::new(WaitingLanes::new(plan.batch(0)));
     work_on_block(outcome, move |worker, barrier, run| {
-        let done = lanes.work(&places, (worker, WORKERS), barrier, run);
+        let first = |upcoming: &[TransactionIndex]| run(upcoming[0]);
+        let done = lanes.work(&places, (worker, WORKERS), barrier, first);
         done.expect("nobody panics");
     });
 }
