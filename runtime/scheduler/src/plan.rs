@@ -460,7 +460,9 @@ impl PlanBuilder {
             .expect("a wait follows its transaction");
         let wait = Wait { transaction, after };
         let own = &self.plan.waits[self.item_waits..];
-        if let Err(place) = own.binary_search(&wait) {
+        if own.last().is_none_or(|last| *last < wait) {
+            self.plan.waits.push(wait);
+        } else if let Err(place) = own.binary_search(&wait) {
             self.plan.waits.insert(self.item_waits + place, wait);
         }
     }

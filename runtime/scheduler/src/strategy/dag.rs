@@ -10,7 +10,7 @@
 //! to wait for, and those that have none left go through a queue that all workers share. It is
 //! here so that plans are compared with such a dispatcher by running both.
 
-use super::dependencies::dispatched;
+use super::dependencies::Dependencies;
 use super::serial::serial;
 use super::{Strategy, StrategyError};
 use crate::plan::{Dispatch, Plan};
@@ -35,7 +35,7 @@ impl Strategy for Dag {
         if request.workers.get() == 1 {
             return Ok(serial(table));
         }
-        let plan = dispatched(table, table.transactions());
+        let plan = Dependencies::of(table).dispatched(table.transactions());
         Ok(plan.with_dispatch(Dispatch::Queued))
     }
 }

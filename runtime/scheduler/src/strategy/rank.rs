@@ -11,6 +11,9 @@ const DIGIT_VALUES: usize = 1 << DIGIT_BITS;
 /// Fewer transactions are compared, which needs no counts of digits.
 const COUNTED_MIN: usize = 512;
 
+/// Of a figure that is worth a class so many leading bits count.
+const CLASS_BITS: u32 = 8;
+
 /// Sorts by falling pairs of figures, those with equal pairs in the order given.
 ///
 /// Figures keep the 16 leading bits from the largest one's first bit on, which is more than costs
@@ -43,6 +46,31 @@ pub(super) fn sort_by_falling(transactions: &mut [TransactionIndex], pairs: &[(u
         let [a, b, c, d, ..] = key.to_le_bytes();
         *transaction = TransactionIndex(u32::from_le_bytes([a, b, c, d]));
     }
+}
+
+/// The indices of figures, those of larger ones first, as far as the [`CLASS_BITS`] leading bits
+/// from the largest one's first bit on tell them apart; ascending where they do not. O(n).
+pub(super) fn sort_by_falling_class(figures: &[u64]) -> Vec<TransactionIndex> {
+    let largest = figures.iter().copied().max().unwrap_or(0);
+    let dropped = bit_length(largest).saturating_sub(CLASS_BITS);
+    let class = |figure: u64| usize::try_from(figure >> dropped).expect("a class has few bits");
+    let mut places = [0_usize; 1 << CLASS_BITS];
+    for &figure in figures {
+        let count = &mut places[class(figure)];
+        *count = count.saturating_add(1);
+    }
+    let mut start = 0_usize;
+    for place in places.iter_mut().rev() {
+        let count = std::mem::replace(place, start);
+        start = start.saturating_add(count);
+    }
+    let mut sorted = vec![TransactionIndex(0); figures.len()];
+    for (index, &figure) in (0..).zip(figures) {
+        let place = &mut places[class(figure)];
+        sorted[*place] = TransactionIndex(index);
+        *place = place.saturating_add(1);
+    }
+    sorted
 }
 
 /// Sorts by the upper halves, equal ones in the order given.
@@ -109,6 +137,20 @@ mod tests {
         check(&[(1, 9), (2, 0), (1, 9), (2, 5), (0, 7)], &[3, 1, 0, 2, 4]);
         let large = u64::MAX;
         check(&[(0, large), (large, 0), (large / 2, large)], &[1, 2, 0]);
+    }
+
+    #[test]
+    fn classes_keep_the_order_of_what_is_nearly_equal() {
+        let sorted = |figures: &[u64]| -> Vec<u32> {
+            let sorted = sort_by_falling_class(figures);
+            sorted.iter().map(|one| one.0).collect()
+        };
+        assert_eq!(sorted(&[]), []);
+        assert_eq!(sorted(&[0, 0]), [0, 1]);
+        assert_eq!(sorted(&[1, 255, 2, 1]), [1, 2, 0, 3]);
+        // Steps of 2^4.
+        assert_eq!(sorted(&[0x11, 0xfff, 0x12, 0x0f, 0x20]), [1, 4, 0, 2, 3]);
+        assert_eq!(sorted(&[u64::MAX - 1, u64::MAX, 1 << 56]), [0, 1, 2]);
     }
 
     #[test]

@@ -10,8 +10,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::dependencies::{dispatched, each_dependency};
-use super::super::rank::sort_by_falling;
+use super::super::dependencies::Dependencies;
+use super::super::rank::sort_by_falling_class;
 use super::Slot;
 use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
@@ -23,11 +23,12 @@ const NOBODY: u32 = u32::MAX;
 
 /// The schedule. O(accesses + accounts + n log n).
 pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> Vec<Slot> {
-    let graph = Graph::of(table);
+    let dependencies = Dependencies::of(table);
+    let graph = Graph::of(&dependencies, table);
     let mut play = Play {
         table,
         wait: request.costs.wait,
-        chains: chains(table),
+        chains: dependencies.chains(table),
         missing: graph.predecessor_counts.clone(),
         graph,
         ready: BinaryHeap::new(),
@@ -69,41 +70,12 @@ pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: u
     play.schedule
 }
 
-/// Each transaction as a lane of its own, those that begin the heaviest chains first.
-/// O(accesses + accounts + n log n).
+/// Each transaction as a lane of its own, those that begin the heaviest chains first, and nearly
+/// equal ones in block order, in which they lie in memory. O(accesses + accounts).
 pub(super) fn ranked(table: &AccessTable) -> Plan {
-    let chains: Vec<(u64, u64)> = chains(table).into_iter().map(|chain| (chain, 0)).collect();
-    let mut order: Vec<TransactionIndex> = table.transactions().collect();
-    sort_by_falling(&mut order, &chains);
-    dispatched(table, order)
-}
-
-/// For each transaction, the cost of the heaviest chain that begins with it.
-fn chains(table: &AccessTable) -> Vec<u64> {
-    // By account: the heaviest chains that begin with a later writer and with any later user.
-    let mut accounts = vec![(0_u64, 0_u64); table.account_count()];
-    let mut chains = vec![0; table.transaction_count()];
-    for index in (0..narrow(chains.len())).rev() {
-        let transaction = TransactionIndex(index);
-        let accesses = table.accesses(transaction);
-        let behind = accesses.iter().map(|access| {
-            let (writers, users) = accounts[access.account().index()];
-            if access.is_write() { users } else { writers }
-        });
-        let chain = behind
-            .max()
-            .unwrap_or(0)
-            .saturating_add(table.cost(transaction));
-        for access in accesses {
-            let (writers, users) = &mut accounts[access.account().index()];
-            *users = chain.max(*users);
-            if access.is_write() {
-                *writers = chain.max(*writers);
-            }
-        }
-        chains[transaction.index()] = chain;
-    }
-    chains
+    let dependencies = Dependencies::of(table);
+    let order = sort_by_falling_class(&dependencies.chains(table));
+    dependencies.dispatched(order)
 }
 
 /// The sparse dependency graph.
@@ -116,14 +88,18 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(table: &AccessTable) -> Self {
+    fn of(dependencies: &Dependencies, table: &AccessTable) -> Self {
         let count = table.transaction_count();
         let mut graph = Self {
             predecessor_counts: vec![0; count],
             successors: vec![NOBODY; count],
             links: Vec::with_capacity(table.access_count()),
         };
-        each_dependency(table, |before, after| graph.add(before, after));
+        for after in table.transactions() {
+            for &before in dependencies.of_transaction(after) {
+                graph.add(before, after);
+            }
+        }
         graph
     }
 
