@@ -19,15 +19,18 @@ use crate::table::AccessTable;
 /// worker stands idle when costs are wrong. For up to four workers an attempt of `Lanes` that would
 /// take long is not made, and the block is dealt to lanes with static waits as it comes, which
 /// costs no more than finding what depends on what; that plan is taken if it misses the bound by
-/// less than planning on would take, and by 5 % at most. Ties go to the one tried first: few lanes
+/// less than planning on would take, and by 5 % at most. From then on an attempt is only made if it
+/// may gain more time than it takes. Ties go to the one tried first: few lanes
 /// and no waits cost the workers least. First-fit and the colourings are not tried: with one
 /// transaction a lane they pay a barrier per colour where lanes pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Auto;
 
-/// The most workers for whom a block is dealt: with more, chains in block order are seldom short
-/// against the lanes.
-const DEALT_WORKERS_MAX: u32 = 4;
+/// The most workers for whom planning time is saved. With more there is more to gain by planning,
+/// and chains in block order are seldom short against the lanes.
+const THRIFTY_WORKERS_MAX: u32 = 4;
+/// What all of `Lanes` costs for each access, in cost units.
+const LANES_COST: u64 = 200;
 /// What planning on costs for each transaction, in cost units.
 const PLANNING_COST: u64 = 2_500;
 
@@ -58,24 +61,25 @@ impl Strategy for Auto {
                 return Ok(best.into_plan(table));
             }
         }
-        let is_dealt = request.workers.get() <= DEALT_WORKERS_MAX;
+        let is_thrifty = request.workers.get() <= THRIFTY_WORKERS_MAX;
         let enough = bound.saturating_add(planning_cost(table).min(bound / 20));
         best.offer(match heat {
-            Some(heat) => lanes::first_attempt(table, request, heat, is_dealt),
+            Some(heat) => lanes::first_attempt(table, request, heat, is_thrifty),
             None => Some(lanes::plan(table, request)),
         });
         if within(best.1, 100) {
             return Ok(best.into_plan(table));
         }
-        if is_dealt {
+        if is_thrifty {
             best.offer(Some(waits::dealt(table, request)));
             if best.1 <= enough {
                 return Ok(best.into_plan(table));
             }
         }
-        best.offer(Some(waits::plan(table, request, bound)));
+        best.offer(Some(waits::plan(table, request, bound, is_thrifty)));
         if !within(best.1, 32) {
-            if request.mode == Mode::Produce {
+            let is_worth = !is_thrifty || waits::worth(best.1, bound, table, LANES_COST);
+            if request.mode == Mode::Produce && is_worth {
                 best.offer(Some(lanes::plan(table, request)));
             }
             let layered = Layered.plan(table, request)?;

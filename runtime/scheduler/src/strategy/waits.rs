@@ -60,7 +60,7 @@ impl Strategy for Waits {
             return Ok(serial(table));
         }
         let bound = Bounds::of(table).lower_bound(request.mode, request.workers);
-        let (plan, makespan) = plan(table, request, bound);
+        let (plan, makespan) = plan(table, request, bound, false);
         Ok(if makespan >= table.total_cost() {
             serial(table)
         } else {
@@ -70,11 +70,16 @@ impl Strategy for Waits {
 }
 
 /// The plan and its predicted makespan, be it worse than serial or not. `bound` is the lower
-/// bound of the makespan.
-pub(super) fn plan(table: &AccessTable, request: &PlanRequest, bound: u64) -> (Plan, u64) {
+/// bound of the makespan. Who `is_thrifty` makes no further attempt that is not [`worth`] its time.
+pub(super) fn plan(
+    table: &AccessTable,
+    request: &PlanRequest,
+    bound: u64,
+    is_thrifty: bool,
+) -> (Plan, u64) {
     let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
     match request.mode {
-        Mode::Produce => best_attempt(table, request, lane_count, bound),
+        Mode::Produce => best_attempt(table, request, lane_count, bound, is_thrifty),
         Mode::Replay if is_coarse(table, request) => ranked(table, request),
         Mode::Replay => {
             let schedule = replay::schedule(table, request, lane_count);
@@ -112,18 +117,39 @@ const ATTEMPTS: [(Rank, usize, usize); 5] = [
     (Rank::Sum, 512, 1 << 10),
 ];
 
+/// What an attempt costs for each access, in cost units, besides one for each time it ranks.
+const ATTEMPT_COST: u64 = 45;
+/// The part of the way down to the lower bound that an attempt is trusted to go.
+const HOPED_PART: u64 = 4;
+
+/// Whether to look for a plan below `makespan` may gain more time than it takes, at so many cost
+/// units for each access.
+pub(super) fn worth(makespan: u64, bound: u64, table: &AccessTable, units: u64) -> bool {
+    let cost = units.saturating_mul(u64::from(narrow(table.access_count())));
+    makespan.saturating_sub(bound) / HOPED_PART > cost
+}
+
 /// The best plan of some attempts, which end when one is within 3 % of the lower bound.
 fn best_attempt(
     table: &AccessTable,
     request: &PlanRequest,
     lane_count: usize,
     bound: u64,
+    is_thrifty: bool,
 ) -> (Plan, u64) {
     let good = bound.saturating_add(bound / 32);
     let mut best = None;
     for (rank, round_count, transaction_count_max) in ATTEMPTS {
         if table.transaction_count() > transaction_count_max {
             break;
+        }
+        let is_worth = |best: &(Plan, u64)| {
+            let rounds = round_count.min(table.transaction_count());
+            let units = ATTEMPT_COST.saturating_add(u64::from(narrow(rounds)));
+            worth(makespan(best), bound, table, units)
+        };
+        if is_thrifty && !best.as_ref().is_none_or(is_worth) {
+            continue;
         }
         let schedule = produce::schedule(table, request, lane_count, rank, round_count);
         let found = link(table, request, lane_count, &schedule);
