@@ -1,4 +1,5 @@
-//! Runs lanes that wait for each other, each worker those that it owns.
+//! Runs lanes that wait for each other, each worker those that it owns, and those of workers that
+//! are not here yet.
 //!
 //! ```text
 //! lane 0   t0 -- t3 ------ t5          finished: 2
@@ -7,12 +8,16 @@
 //!
 //! One counter a lane tells how many of its transactions have finished. A wait is over once the
 //! awaited lane's counter has reached the awaited transaction.
+//!
+//! A thread takes tens of microseconds to wake up. So that nobody waits for one that sleeps, a
+//! worker that would stand still runs a lane whose owner has not come, and hands it over to him
+//! between two transactions once he has.
 
 use lockstep_scheduler::{Batch, Lane, Plan, TransactionIndex, Wait};
 
 use super::{
     barrier::{Barrier, Poisoned},
-    sync::{AtomicBool, AtomicU32, Ordering},
+    sync::{AtomicU32, AtomicU64, Ordering},
     wait::Padded,
 };
 
@@ -43,9 +48,15 @@ pub(super) fn places(plan: &Plan) -> Vec<Place> {
 /// Who runs a lane, and how far it is.
 #[derive(Debug, Default)]
 struct LaneProgress {
-    is_claimed: AtomicBool,
+    /// [`HELD`] and [`OWNED`].
+    state: AtomicU64,
     finished: Padded<AtomicU32>,
 }
+
+/// A worker runs the lane: the one that has set this bit.
+const HELD: u64 = 1;
+/// The worker that owns the lane is here, and nobody else may hold it any more.
+const OWNED: u64 = 2;
 
 /// The lanes of a batch with waits.
 #[derive(Debug)]
@@ -68,9 +79,10 @@ impl<'p> WaitingLanes<'p> {
         &self.batch
     }
 
-    /// Runs the worker's lanes in turn, each until it must wait. Some lane of some worker can
-    /// always run, since the checker refuses waits in a circle. `run` is to run the first of the
-    /// transactions that it is given; the others follow in that lane.
+    /// Runs the worker's lanes in turn, each until it must wait, and then those that nobody else
+    /// has come for. Some lane of some worker can always run, since the checker refuses waits in a
+    /// circle. `run` is to run the first of the transactions that it is given; the others follow in
+    /// that lane.
     ///
     /// # Errors
     /// If another worker has panicked.
@@ -81,34 +93,69 @@ impl<'p> WaitingLanes<'p> {
         barrier: &Barrier,
         mut run: impl FnMut(&[TransactionIndex]),
     ) -> Result<(), Poisoned> {
-        let mut lanes: Vec<RunningLane<'_>> = (ticket..self.batch.lane_count())
+        let mut awaited: Vec<usize> = (ticket..self.batch.lane_count())
             .step_by(worker_count)
-            .filter(|index| {
-                !self.progress[*index]
-                    .is_claimed
-                    .swap(true, Ordering::Relaxed)
-            })
-            .map(|index| RunningLane::new(self.batch.lane(index), &self.progress[index]))
             .collect();
+        let mut lanes = Vec::with_capacity(awaited.len());
         let mut patience = barrier.patience();
-        while !lanes.is_empty() {
+        loop {
+            awaited.retain(|&lane| match self.own(lane, places) {
+                Some(lane) => {
+                    lanes.push(lane);
+                    false
+                }
+                None => true,
+            });
             let mut has_run = false;
             for lane in &mut lanes {
-                while lane.can_run(&self.progress, places) {
-                    run(&lane.transactions[lane.next..]);
-                    lane.advance();
-                    has_run = true;
-                }
+                has_run |= lane.run(&self.progress, places, &mut run, || false);
             }
-            lanes.retain(|lane| lane.next < lane.transactions.len());
-            if has_run {
+            lanes.retain(|lane| !lane.is_done());
+            if has_run || self.help(places, &mut run) {
                 patience.renew();
-            } else if !lanes.is_empty() {
+            } else if lanes.is_empty() && awaited.is_empty() {
+                return Ok(());
+            } else {
                 barrier.check()?;
                 patience.wait();
             }
         }
-        Ok(())
+    }
+
+    /// Runs lanes whose owners are not here, each until it must wait or its owner comes. Says
+    /// whether anything has run.
+    fn help(&self, places: &[Place], run: &mut impl FnMut(&[TransactionIndex])) -> bool {
+        let mut has_run = false;
+        for (index, progress) in self.progress.iter().enumerate() {
+            let state = || progress.state.load(Ordering::Relaxed);
+            if state() != 0 {
+                continue;
+            }
+            let before = progress.state.fetch_or(HELD, Ordering::Acquire);
+            if before & HELD != 0 {
+                continue;
+            }
+            if before == 0 {
+                let mut lane = self.lane(index, places);
+                let has_owner = || state() & OWNED != 0;
+                has_run |= lane.run(&self.progress, places, run, has_owner);
+            }
+            // Whoever holds it next sees all that was done in it.
+            progress.state.fetch_and(!HELD, Ordering::Release);
+        }
+        has_run
+    }
+
+    /// A lane of the worker's own, once nobody else runs it.
+    fn own(&self, index: usize, places: &[Place]) -> Option<RunningLane<'_>> {
+        let state = &self.progress[index].state;
+        let before = state.fetch_or(OWNED | HELD, Ordering::Acquire);
+        (before & HELD == 0).then(|| self.lane(index, places))
+    }
+
+    /// A lane that is held, as far as it has come.
+    fn lane(&self, index: usize, places: &[Place]) -> RunningLane<'_> {
+        RunningLane::new(self.batch.lane(index), &self.progress[index], places)
     }
 }
 
@@ -122,13 +169,38 @@ struct RunningLane<'p> {
 }
 
 impl<'p> RunningLane<'p> {
-    fn new(lane: Lane<'p>, progress: &'p LaneProgress) -> Self {
+    fn new(lane: Lane<'p>, progress: &'p LaneProgress, places: &[Place]) -> Self {
+        let finished = progress.finished.0.load(Ordering::Relaxed);
+        let is_over = |wait: &Wait| places[wait.transaction.0 as usize].finished <= finished;
         Self {
             transactions: lane.transactions,
-            waits: lane.waits,
-            next: 0,
+            waits: &lane.waits[lane.waits.partition_point(is_over)..],
+            next: finished as usize,
             finished: &progress.finished.0,
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.next >= self.transactions.len()
+    }
+
+    /// Runs transactions until one must wait or the worker is to stop. Says whether any has run.
+    fn run(
+        &mut self,
+        progress: &[LaneProgress],
+        places: &[Place],
+        run: &mut impl FnMut(&[TransactionIndex]),
+        stops: impl Fn() -> bool,
+    ) -> bool {
+        let first = self.next;
+        while self.can_run(progress, places) {
+            run(&self.transactions[self.next..]);
+            self.advance();
+            if stops() {
+                break;
+            }
+        }
+        self.next > first
     }
 
     /// True if there is a next transaction and all it waits for has finished.

@@ -5,10 +5,12 @@
 //!
 //! 1. A [`CheckedPlan`] names every transaction once, and two transactions that conflict are in
 //!    one lane, or in different batches, or ordered by a chain of waits.
-//! 2. A lane is run by one worker: lanes are claimed by an atomic exchange or increment. Under
-//!    dynamic dispatch a transaction is: one worker lowers its count of predecessors to none, and
-//!    goes on with it, or puts it into one slot of the queue, which is one worker's, or sets its
-//!    bit among the ranks, which one worker clears.
+//! 2. A lane is run by one worker at a time: lanes are claimed by an atomic increment, or, if they
+//!    wait for each other, held by an atomic exchange with `Acquire`; who gives such a lane up
+//!    before its end does so with `Release`, and has counted what was run. Under dynamic dispatch
+//!    a transaction is run by one worker: one lowers its count of predecessors to none, and goes on
+//!    with it, or puts it into one slot of the queue, which is one worker's, or sets its bit among
+//!    the ranks, which one worker clears.
 //! 3. A batch begins after [`Barrier::wait`] has seen every worker leave the batch before, which
 //!    also makes their writes visible. A ticket makes sure that no more workers take part than the
 //!    barrier counts.
@@ -71,7 +73,7 @@ enum Phase<'p> {
     Inline(Vec<Batch<'p>>),
     /// A batch without waits; workers claim groups of lanes in order.
     Lanes(Batch<'p>),
-    /// A batch with waits; each worker has lanes of its own and goes on with one that can run.
+    /// A batch with waits; each worker has lanes of its own, and goes on with one that can run.
     Waits(WaitingLanes<'p>),
     /// A batch of queued or ranked dispatch; workers take transactions that can run.
     Dynamic(Batch<'p>, Box<Dispatcher>),

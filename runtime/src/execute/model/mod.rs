@@ -223,7 +223,7 @@ fn what_was_done_before_a_barrier_is_seen_behind_it() {
 
 #[test]
 fn a_transaction_waits_for_another_lane() {
-    check(&[Fault::Relaxed], 20, || wait_in_lanes(Outcome::First));
+    check(&[Fault::Relaxed], 1_000, || wait_in_lanes(Outcome::First));
     check_fault(|| wait_in_lanes(Outcome::Late));
 }
 
