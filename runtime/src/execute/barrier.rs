@@ -13,7 +13,7 @@ use std::thread;
 use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
 use super::wait::Patience;
 
-/// Rounds of spinning before a worker sleeps; about 50 microseconds.
+/// Rounds of spinning before a worker sleeps; about 100 microseconds.
 const SPINS_MAX: u32 = 10_000;
 
 /// A meeting point of a fixed number of workers.

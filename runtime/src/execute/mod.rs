@@ -6,8 +6,10 @@
 //! - `bundle`: transactions that have an effect together or not at all.
 //! - `changes`: what all of them together changed.
 //! - `credits`: lamports added to one account by several workers at once.
-//! - `workers`: which lane a worker may reach when; the only unsafe code of the crate.
-//! - `progress`: lanes that wait for each other, each run by the worker that owns it.
+//! - `workers`: which lane a worker may reach when, and what it prefetches; the only unsafe code of
+//!   the crate.
+//! - `progress`: lanes that wait for each other, each run by the worker that owns it, or while that
+//!   one has not come by one that would stand still.
 //! - `dispatch`: transactions handed to whoever is idle; `ready`: those that can run.
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 

@@ -11,6 +11,7 @@ use lockstep_scheduler::{
 use super::{
     Outcome, Receipt,
     barrier::{Barrier, Poisoned},
+    progress::{WaitingLanes, places},
     workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
 use crate::threads::Threads;
@@ -183,6 +184,22 @@ fn rounds(worker_count: usize, spins_max: u32) {
         }
     });
     assert_eq!(sum.load(Ordering::Relaxed), 200 * worker_count);
+}
+
+#[test]
+fn a_worker_does_the_work_of_one_who_has_not_come() {
+    let table = table();
+    let plan = plan(&table, Shape::Waiting).into_plan();
+    let places = places(&plan);
+    let barrier = Barrier::new(1);
+    let lanes = WaitingLanes::new(plan.batch(0));
+    let mut order = Vec::new();
+    for (ticket, run_so_far) in [(1, LANES), (0, LANES)] {
+        let run = |upcoming: &[TransactionIndex]| order.push(upcoming[0].0);
+        let done = lanes.work(&places, (ticket, 2), &barrier, run);
+        assert_eq!(done, Ok(()));
+        assert!(order.iter().copied().eq(0..run_so_far), "{order:?}");
+    }
 }
 
 #[test]
