@@ -97,7 +97,8 @@ impl Dispatcher {
         }
     }
 
-    /// After a transaction has finished: one that the worker goes on with, if any.
+    /// After a transaction has finished: one that the worker goes on with, if any. Under ranked
+    /// dispatch nothing that is ready comes before it, so handing it in would only give it back.
     fn release(&self, position: u32) -> Option<u32> {
         let mut next = None;
         for &successor in self.graph.successors(position) {
@@ -106,11 +107,20 @@ impl Dispatcher {
             if !is_ready {
                 continue;
             }
-            match &self.ready {
-                ReadySet::Queue(_) if next.is_none() => next = Some(successor),
-                ReadySet::Queue(queue) => queue.put(successor),
-                ReadySet::Ranks(ranks) => ranks.put(successor),
+            match (&self.ready, next) {
+                (_, None) => next = Some(successor),
+                (ReadySet::Queue(queue), Some(_)) => queue.put(successor),
+                (ReadySet::Ranks(ranks), Some(other)) => {
+                    ranks.put(successor.max(other));
+                    next = Some(successor.min(other));
+                }
             }
+        }
+        if let (ReadySet::Ranks(ranks), Some(position)) = (&self.ready, next)
+            && ranks.has_below(position)
+        {
+            ranks.put(position);
+            next = None;
         }
         next
     }

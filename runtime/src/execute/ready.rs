@@ -85,6 +85,22 @@ impl Ranks {
         self.summary[summary].fetch_or(bit, Ordering::AcqRel);
     }
 
+    /// Whether a position below this one is in the set; may miss one that is being put.
+    pub(super) fn has_below(&self, limit: u32) -> bool {
+        let (limit_word, limit_bit) = place(limit as usize);
+        let (last_summary, word_bit) = place(limit_word);
+        let summaries = &self.summary[..=last_summary];
+        summaries.iter().enumerate().any(|(index, summary)| {
+            let words = summary.load(Ordering::Relaxed);
+            let before = if index == last_summary {
+                word_bit.wrapping_sub(1)
+            } else {
+                u64::MAX
+            };
+            words & before != 0
+        }) || self.words[limit_word].load(Ordering::Relaxed) & limit_bit.wrapping_sub(1) != 0
+    }
+
     /// Takes the lowest position; may miss one that is being put.
     pub(super) fn take(&self) -> Option<u32> {
         for (index, summary) in self.summary.iter().enumerate() {

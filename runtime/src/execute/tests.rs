@@ -12,6 +12,7 @@ use super::{
     Outcome, Receipt,
     barrier::{Barrier, Poisoned},
     progress::{WaitingLanes, places},
+    ready::Ranks,
     workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
 use crate::threads::Threads;
@@ -200,6 +201,19 @@ fn a_worker_does_the_work_of_one_who_has_not_come() {
         assert_eq!(done, Ok(()));
         assert!(order.iter().copied().eq(0..run_so_far), "{order:?}");
     }
+}
+
+#[test]
+fn a_set_of_ranks_knows_what_is_below() {
+    let positions = [3, 63, 64, 200, 4_095, 4_096, 9_999];
+    let ranks = Ranks::new(10_000, positions.into_iter());
+    for (position, next) in positions.into_iter().zip(positions.into_iter().skip(1)) {
+        assert!(!ranks.has_below(position) && ranks.has_below(position + 1));
+        assert!(ranks.has_below(next));
+        assert_eq!(ranks.take(), Some(position));
+    }
+    assert_eq!(ranks.take(), Some(9_999));
+    assert!(!ranks.has_below(9_999));
 }
 
 #[test]

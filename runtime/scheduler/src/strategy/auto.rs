@@ -43,23 +43,23 @@ impl Strategy for Auto {
         if request.workers.get() == 1 {
             return Ok(serial(table));
         }
+        let serially = table.total_cost();
+        let mut best = Best(None, serially);
+        if waits::is_coarse(table, request) {
+            best.offer(Some(waits::ranked(table, request)));
+            // The plan in general, and then the rest of the bound need not be known.
+            if is_within(best.1, serially.div_ceil(request.workers.get().into()), 100) {
+                return Ok(best.into_plan(table));
+            }
+        }
         let heat = (request.mode == Mode::Produce).then(|| lanes::Heat::of(table));
         let bound = match &heat {
             Some(heat) => heat.bound(table, request),
             None => Bounds::of(table).lower_bound(request.mode, request.workers),
         };
-        let within =
-            |makespan: u64, part: u64| makespan <= bound.saturating_add(bound.div_ceil(part));
-        let serially = table.total_cost();
-        if within(serially, 100) {
-            return Ok(serial(table));
-        }
-        let mut best = Best(None, serially);
-        if waits::is_coarse(table, request) {
-            best.offer(Some(waits::ranked(table, request)));
-            if within(best.1, 100) {
-                return Ok(best.into_plan(table));
-            }
+        let within = |makespan: u64, part: u64| is_within(makespan, bound, part);
+        if within(best.1, 100) {
+            return Ok(best.into_plan(table));
         }
         let is_thrifty = request.workers.get() <= THRIFTY_WORKERS_MAX;
         let enough = bound.saturating_add(planning_cost(table).min(bound / 20));
@@ -88,6 +88,11 @@ impl Strategy for Auto {
         }
         Ok(best.into_plan(table))
     }
+}
+
+/// Whether a makespan misses a bound by this part of it at most.
+fn is_within(makespan: u64, bound: u64, part: u64) -> bool {
+    makespan <= bound.saturating_add(bound.div_ceil(part))
 }
 
 /// What it costs to plan a block on once it has been dealt.
