@@ -125,7 +125,7 @@ fn check_auto(load: &str, table: &AccessTable) {
             eprintln!("auto {load} {mode} workers={workers}: {found}");
             let least = if mode == Mode::Produce { 950 } else { 900 };
             assert!(found >= least, "{load} {mode} workers={workers}: {found}");
-            for name in ["serial", "layered", "first-fit", "lanes", "waits"] {
+            for name in ["serial", "layered", "first-fit", "lanes", "waits", "dag"] {
                 let single = efficiency(name, table, mode, workers);
                 assert!(
                     single <= found + 10,

@@ -1,6 +1,6 @@
 //! Plans with several strategies and takes the plan with the least predicted makespan.
 
-use super::{Layered, Strategy, StrategyError, lanes, serial::serial, waits};
+use super::{Dag, Layered, Strategy, StrategyError, lanes, serial::serial, waits};
 use crate::bounds::Bounds;
 use crate::ids::narrow;
 use crate::plan::Plan;
@@ -10,8 +10,8 @@ use crate::table::AccessTable;
 
 /// The best of [`Serial`](crate::Serial), [`Waits`](crate::Waits) of replay mode if transactions
 /// are long, the first attempt of [`Lanes`](crate::Lanes), a plan dealt in block order, `Waits`,
-/// all of `Lanes`, and [`Layered`], tried in this order; stops as soon as one is close to the lower
-/// bound.
+/// all of `Lanes`, [`Layered`], and [`Dag`], tried in this order; stops as soon as one is close to
+/// the lower bound.
 ///
 /// Planning takes time, too. So a plan of those before `Waits` is taken if it is within 1 % of the
 /// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. Long
@@ -20,9 +20,9 @@ use crate::table::AccessTable;
 /// take long is not made, and the block is dealt to lanes with static waits as it comes, which
 /// costs no more than finding what depends on what; that plan is taken if it misses the bound by
 /// less than planning on would take, and by 5 % at most. From then on an attempt is only made if it
-/// may gain more time than it takes. Ties go to the one tried first: few lanes
-/// and no waits cost the workers least. First-fit and the colourings are not tried: with one
-/// transaction a lane they pay a barrier per colour where lanes pay a few for all.
+/// may gain more time than it takes. Ties go to the one tried first: few lanes and no waits cost
+/// the workers least. First-fit and the colourings are not tried: with one transaction a lane they
+/// pay a barrier per colour where lanes pay a few for all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Auto;
 
@@ -82,9 +82,10 @@ impl Strategy for Auto {
             if request.mode == Mode::Produce && is_worth {
                 best.offer(Some(lanes::plan(table, request)));
             }
-            let layered = Layered.plan(table, request)?;
-            let makespan = predict(&layered, table, request.workers, &request.costs);
-            best.offer(Some((layered, makespan)));
+            for plan in [Layered.plan(table, request)?, Dag.plan(table, request)?] {
+                let makespan = predict(&plan, table, request.workers, &request.costs);
+                best.offer(Some((plan, makespan)));
+            }
         }
         Ok(best.into_plan(table))
     }

@@ -22,7 +22,6 @@ use crate::table::AccessTable;
 /// [`Serial`](crate::Serial).
 ///
 /// O(accesses + accounts), sorting each transaction's dependencies apart.
-/// [`Auto`](crate::Auto) never chooses it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Dag;
 
