@@ -145,7 +145,7 @@ fn sort_tail(items: &mut Vec<TransactionIndex>, first: usize) {
     }
     tail.sort_unstable();
     let mut end = first + 1;
-    for place in end..items.len() {
+    for place in first + 1..items.len() {
         if items[place] != items[end - 1] {
             items[end] = items[place];
             end += 1;
