@@ -61,7 +61,7 @@ mod table;
 
 pub use access::{Access, AccessMode};
 pub use bounds::{Bounds, efficiency_per_mille};
-pub use check::{CheckedPlan, LANES_WITH_WAITS_MAX, PlanError, Refused, check};
+pub use check::{CheckedPlan, Refused, check};
 pub use clique::{Clique, heavy_clique};
 pub use colouring::{colour_count, dsatur, first_fit, improve, smallest_last, welsh_powell};
 pub use conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
@@ -72,7 +72,10 @@ pub use explain::{
 };
 pub use ids::{AccountIndex, TransactionIndex};
 pub use intern::Interner;
-pub use plan::{Batch, DependencyGraph, Dispatch, Lane, Plan, PlanBuilder, Wait};
+pub use plan::{
+    Batch, DependencyGraph, Dispatch, LANES_WITH_WAITS_MAX, Lane, Plan, PlanBuilder, PlanError,
+    Wait,
+};
 pub use policy::{ParsePolicyError, Policy, plan_by_priority};
 pub use predict::{Run, dispatch_runs, predict};
 pub use request::{CostModel, Mode, ParseModeError, PlanRequest};

@@ -3,12 +3,12 @@
 //! Lanes are numbered from 1 through the whole plan, so "in an earlier batch" is "a lower number
 //! than the current batch's first lane", and nothing is reset at a barrier.
 
-use super::{Coverage, Latest, PlanError, conflict_on, inverted};
+use super::{Coverage, Latest, conflict_on, inverted};
 use crate::ids::{AccountIndex, TransactionIndex};
-use crate::plan::{Batch, Plan};
+use crate::plan::{Batch, Plan, PlanError};
 use crate::table::AccessTable;
 
-/// Who used an account last, as lane numbers; 0 for nobody.
+/// The latest users of an account, as lane numbers; 0 for none.
 #[derive(Clone, Copy, Default)]
 struct Users {
     writer: u32,

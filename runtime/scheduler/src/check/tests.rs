@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::access::Access;
-use crate::plan::Dispatch;
+use crate::plan::{Dispatch, LANES_WITH_WAITS_MAX, Wait};
 
 /// Transactions as strings of accounts: a capital letter writes, a small one reads.
 fn table(transactions: &[&str]) -> AccessTable {
@@ -268,6 +268,75 @@ fn under_dynamic_dispatch_each_dependency_is_a_wait() {
     // No clocks, no limit.
     let many = vec!["a"; LANES_WITH_WAITS_MAX + 1];
     assert_eq!(replay(&many, &[(1, 0)]), "queued");
+}
+
+/// Checks a plan of two batches, both with waits, under a canonical order that is claimed for it.
+/// `[0 1] [2 3]` where 3 waits for 0, then `[4] [5]` where 5 waits for 4.
+fn expect_order(order: &[u32], verdict: &str) {
+    let table = table(&["A", "B", "C", "A", "D", "D"]);
+    let order: Vec<TransactionIndex> = order.iter().copied().map(TransactionIndex).collect();
+    for dispatch in [Dispatch::Static, Dispatch::Queued] {
+        let good = plan(&[&[&[0, 1], &[2, 3]], &[&[4], &[5]]], &[(3, 0), (5, 4)]);
+        let forged = good
+            .with_dispatch(dispatch)
+            .with_forged_order(order.clone());
+        for mode in Mode::ALL {
+            let found = match check(forged.clone(), &table, mode) {
+                Ok(_) => String::new(),
+                Err(refused) => refused.to_string(),
+            };
+            assert_eq!(found, verdict, "{mode} {dispatch:?} {order:?}");
+        }
+    }
+}
+
+#[test]
+fn a_canonical_order_merges_the_lanes_of_each_batch() {
+    expect_order(&[0, 1, 2, 3, 4, 5], "");
+    // Any merge will do: conflicting transactions are ordered by lanes, waits and barriers.
+    expect_order(&[2, 0, 3, 1, 4, 5], "");
+}
+
+#[test]
+fn an_order_of_another_length_is_refused() {
+    let verdict =
+        |found: usize| format!("the canonical order has {found} transactions and the lanes have 6");
+    expect_order(&[], &verdict(0));
+    expect_order(&[0, 1, 2, 3, 4], &verdict(5));
+    expect_order(&[0, 1, 2, 3, 4, 5, 5], &verdict(7));
+}
+
+#[test]
+fn a_forged_order_is_refused() {
+    let verdict = |transaction: u32, batch: usize| {
+        format!(
+            "the canonical order has transaction {transaction} in batch {batch}, where it is next \
+             in no lane"
+        )
+    };
+    // Out of range.
+    expect_order(&[0, 1, 2, 6, 4, 5], &verdict(6, 0));
+    expect_order(&[0, 1, 2, u32::MAX, 4, 5], &verdict(u32::MAX, 0));
+    // Repeated, and so another one missing, of the batch or of the last one.
+    expect_order(&[0, 1, 2, 2, 4, 5], &verdict(2, 0));
+    expect_order(&[0, 1, 2, 1, 4, 5], &verdict(1, 0));
+    expect_order(&[0, 1, 2, 3, 4, 4], &verdict(4, 1));
+    expect_order(&[0, 1, 2, 3, 4, 3], &verdict(3, 1));
+    // A lane turned round.
+    expect_order(&[1, 0, 2, 3, 4, 5], &verdict(1, 0));
+    expect_order(&[0, 1, 3, 2, 4, 5], &verdict(3, 0));
+    // Batches interleaved: past the end of a batch's last lane lies the next batch's first.
+    expect_order(&[0, 1, 2, 4, 3, 5], &verdict(4, 0));
+    expect_order(&[4, 5, 0, 1, 2, 3], &verdict(4, 0));
+}
+
+#[test]
+fn an_order_that_starts_before_its_wait_is_refused() {
+    let circle = |transaction: u32, after: u32| {
+        format!("transaction {transaction} waits for {after}, which waits for it in turn")
+    };
+    expect_order(&[2, 3, 0, 1, 4, 5], &circle(3, 0));
+    expect_order(&[0, 1, 2, 3, 5, 4], &circle(5, 4));
 }
 
 #[test]

@@ -9,11 +9,13 @@
 //! transaction has to wait for all that it directly depends on.
 //!
 //! The canonical order itself proves that nothing deadlocks: every transaction comes behind its
-//! predecessor in the lane and behind those it waits for.
+//! predecessor in the lane and behind those it waits for. The walk proves both: the order comes
+//! from the plan, and each of its transactions has to be the next of a lane of the batch. An order
+//! as long as all lanes together then holds each transaction once, and each lane in its own order.
 
-use super::{Coverage, LANES_WITH_WAITS_MAX, Latest, PlanError, inverted};
+use super::{Coverage, Latest, inverted};
 use crate::ids::{AccountIndex, TransactionIndex, narrow};
-use crate::plan::{Batch, Dispatch, Plan};
+use crate::plan::{Batch, Dispatch, LANES_WITH_WAITS_MAX, Plan, PlanError, Wait};
 use crate::request::Mode;
 use crate::table::AccessTable;
 
@@ -34,6 +36,13 @@ struct Users {
     writer: Place,
     /// The head of the list of readers since then.
     readers: u32,
+}
+
+/// What is left of a lane on the walk through its batch.
+struct Head<'a> {
+    /// The item that comes next; one past the lane's last item at its end.
+    next: u32,
+    waits: &'a [Wait],
 }
 
 /// A link in a list of readers.
@@ -66,6 +75,13 @@ pub(super) fn check(plan: &Plan, table: &AccessTable, mode: Mode) -> Result<(), 
     }
     let is_dynamic = plan.dispatch() != Dispatch::Static;
     let count = table.transaction_count();
+    let mut order = plan.order();
+    if order.len() != count {
+        return Err(PlanError::OrderLength {
+            found: order.len(),
+            expected: count,
+        });
+    }
     let mut walk = Walk {
         plan,
         table,
@@ -84,12 +100,14 @@ pub(super) fn check(plan: &Plan, table: &AccessTable, mode: Mode) -> Result<(), 
     };
     let mut first = Place { item: 1, lane: 0 };
     for (index, batch) in plan.batches().enumerate() {
+        let (own, rest) = order.split_at(batch.transactions().len());
+        order = rest;
         if is_dynamic {
-            walk.batch::<true>(index, batch, first)?;
+            walk.batch::<true>(index, batch, own, first)?;
         } else {
-            walk.batch::<false>(index, batch, first)?;
+            walk.batch::<false>(index, batch, own, first)?;
         }
-        first.item += narrow(batch.transactions().len());
+        first.item += narrow(own.len());
         first.lane += narrow(batch.lane_count());
     }
     if mode == Mode::Replay {
@@ -115,6 +133,22 @@ fn places(plan: &Plan, table: &AccessTable) -> Result<Vec<Place>, PlanError> {
     Ok(places)
 }
 
+/// The lanes of a batch, none of whose transactions was walked yet.
+fn heads(batch: Batch<'_>, first: Place) -> Vec<Head<'_>> {
+    let mut next = first.item;
+    batch
+        .lanes_with_waits()
+        .map(|lane| {
+            let head = Head {
+                next,
+                waits: lane.waits,
+            };
+            next += narrow(lane.transactions.len());
+            head
+        })
+        .collect()
+}
+
 fn check_block_order(plan: &Plan, table: &AccessTable) -> Result<(), PlanError> {
     let mut latest = vec![Latest::default(); table.account_count()];
     for &transaction in plan.order() {
@@ -128,10 +162,12 @@ fn check_block_order(plan: &Plan, table: &AccessTable) -> Result<(), PlanError> 
 }
 
 impl Walk<'_> {
+    /// Walks a batch in `order`, its part of the canonical order.
     fn batch<const DYNAMIC: bool>(
         &mut self,
         index: usize,
         batch: Batch<'_>,
+        order: &[TransactionIndex],
         first: Place,
     ) -> Result<(), PlanError> {
         let lane_count = batch.lane_count();
@@ -146,30 +182,12 @@ impl Walk<'_> {
         // Without waits a lane knows of no other one, and an empty clock says so.
         let width = if has_clocks { lane_count } else { 0 };
         let mut now = vec![0_u32; width * width];
-        let mut pending: Vec<_> = batch.lanes_with_waits().map(|lane| lane.waits).collect();
+        let mut heads = heads(batch, first);
         self.clocks.clear();
-        for &transaction in batch.order() {
-            let place = self.places[transaction.index()];
-            let lane = (place.lane - first.lane) as usize;
+        for &transaction in order {
+            let (lane, place) = self.next(&mut heads, transaction, index, first)?;
             let clock = &mut now[lane * width..(lane + usize::from(has_clocks)) * width];
-            while let Some((wait, rest)) = pending[lane].split_first() {
-                if wait.transaction != transaction {
-                    break;
-                }
-                let kept = self.kept[wait.after.index()];
-                if kept >= AWAITED {
-                    return Err(PlanError::WaitCircle { wait: *wait });
-                }
-                let theirs = &self.clocks[kept as usize..][..width];
-                for (mine, theirs) in clock.iter_mut().zip(theirs) {
-                    *mine = (*mine).max(*theirs);
-                }
-                if DYNAMIC {
-                    let after = self.places[wait.after.index()];
-                    self.waited_by[after.item as usize] = place.item;
-                }
-                pending[lane] = rest;
-            }
+            self.join::<DYNAMIC>(&mut heads[lane], transaction, place, clock)?;
             self.check_uses::<DYNAMIC>(index, transaction, clock, first)?;
             if has_clocks {
                 clock[lane] = place.item;
@@ -182,17 +200,68 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Steps over the next transaction of the order: its lane in the batch, and its place. Refuses
+    /// one that is not the next of a lane of this batch.
+    #[inline]
+    fn next(
+        &self,
+        heads: &mut [Head<'_>],
+        transaction: TransactionIndex,
+        batch: usize,
+        first: Place,
+    ) -> Result<(usize, Place), PlanError> {
+        let broken = PlanError::OrderBroken { transaction, batch };
+        let place = *self.places.get(transaction.index()).ok_or(broken)?;
+        let lane = place.lane.wrapping_sub(first.lane) as usize;
+        let head = heads.get_mut(lane).ok_or(broken)?;
+        if head.next != place.item {
+            return Err(broken);
+        }
+        head.next += 1;
+        Ok((lane, place))
+    }
+
+    /// Joins the clocks of what a transaction waits for to its lane's.
+    fn join<const DYNAMIC: bool>(
+        &mut self,
+        head: &mut Head<'_>,
+        transaction: TransactionIndex,
+        place: Place,
+        clock: &mut [u32],
+    ) -> Result<(), PlanError> {
+        while let Some((wait, rest)) = head.waits.split_first() {
+            if wait.transaction != transaction {
+                break;
+            }
+            let kept = self.kept[wait.after.index()];
+            if kept >= AWAITED {
+                return Err(PlanError::WaitCircle { wait: *wait });
+            }
+            let theirs = &self.clocks[kept as usize..][..clock.len()];
+            for (mine, theirs) in clock.iter_mut().zip(theirs) {
+                *mine = (*mine).max(*theirs);
+            }
+            if DYNAMIC {
+                let after = self.places[wait.after.index()];
+                self.waited_by[after.item as usize] = place.item;
+            }
+            head.waits = rest;
+        }
+        Ok(())
+    }
+
     /// Refuses senseless waits and marks what is waited for.
     fn check_waits(&mut self, batch: Batch<'_>, first: Place) -> Result<(), PlanError> {
         let lanes = first.lane..first.lane + narrow(batch.lane_count());
         for &wait in batch.waits() {
-            let Some(after) = self.places.get(wait.after.index()) else {
+            let place = |one: TransactionIndex| self.places.get(one.index());
+            let (Some(own), Some(after)) = (place(wait.transaction), place(wait.after)) else {
                 return Err(PlanError::WaitUnknown { wait });
             };
             if !lanes.contains(&after.lane) {
                 return Err(PlanError::WaitAcrossBatches { wait });
             }
-            if after.lane == self.places[wait.transaction.index()].lane {
+            if after.lane == own.lane {
                 return Err(PlanError::WaitInsideLane { wait });
             }
             self.kept[wait.after.index()] = AWAITED;

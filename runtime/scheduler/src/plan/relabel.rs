@@ -8,8 +8,7 @@
 //! A block carries its transactions in canonical order. There the plan says nothing that the
 //! positions do not say already but where lanes and batches end, and what waits for what.
 
-use super::{Plan, Wait};
-use crate::check::PlanError;
+use super::{Plan, PlanError, Wait};
 use crate::ids::{TransactionIndex, block_order, narrow};
 
 /// The place of a transaction that has none yet.

@@ -20,8 +20,8 @@
 )]
 
 use super::super::dependencies::each_dependency;
-use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
+use crate::plan::LANES_WITH_WAITS_MAX;
 use crate::plan::{Plan, PlanBuilder, Wait};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;

@@ -16,8 +16,8 @@ use std::collections::BinaryHeap;
 
 use super::super::rank::sort_by_falling;
 use super::Slot;
-use crate::check::LANES_WITH_WAITS_MAX;
 use crate::ids::{TransactionIndex, narrow};
+use crate::plan::LANES_WITH_WAITS_MAX;
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 

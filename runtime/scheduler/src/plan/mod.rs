@@ -24,9 +24,11 @@
 use std::{fmt, ops::Range};
 
 use crate::ids::{TransactionIndex, narrow};
+pub use error::{LANES_WITH_WAITS_MAX, PlanError};
 pub use graph::DependencyGraph;
 use order::canonical_order;
 
+mod error;
 mod graph;
 mod order;
 mod relabel;
@@ -298,6 +300,12 @@ impl Plan {
             transactions: &self.items[start..self.lane_ends[index] as usize],
             waits,
         }
+    }
+
+    /// The same plan with a canonical order that no builder would give it.
+    #[cfg(test)]
+    pub(crate) fn with_forged_order(self, order: Vec<TransactionIndex>) -> Self {
+        Self { order, ..self }
     }
 
     /// Waits whose transaction is not in the plan.

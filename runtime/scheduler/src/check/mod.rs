@@ -1,120 +1,31 @@
-//! Turns a plan that somebody claims to be good into a [`CheckedPlan`], or says why it is not.
+//! Turns a plan that is claimed to be valid into a [`CheckedPlan`], or says why it is not.
 //!
 //! The checker is small and shares no code with any planner: executing a plan on several threads
 //! is memory-safe and equal to a serial run because of what is decided here, and strategies,
-//! block producers and files are not trusted. What it refuses:
+//! block producers and files are not trusted. Of the plan it takes the lanes, the waits and the
+//! canonical order, and proves what it uses of each. What it refuses:
 //!
 //! - a transaction that the table does not have, one that occurs twice, one left out;
 //! - two conflicting transactions in different lanes of one batch without a wait, or a chain of
 //!   lane order and waits, that orders them;
 //! - in replay, two conflicting transactions whose canonical order is not block order;
-//! - a wait that is senseless (inside a lane, across batches) or that can never end (a circle).
+//! - a wait that is senseless (inside a lane, across batches) or that can never end (a circle);
+//! - a canonical order that is not, batch by batch, a merge of the batch's lanes.
 //!
-//! Time: linear in the accesses; with waits, times at most [`LANES_WITH_WAITS_MAX`] per wait.
+//! Time: linear in the accesses; with waits, times at most
+//! [`LANES_WITH_WAITS_MAX`](crate::LANES_WITH_WAITS_MAX) per wait.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "positions are bounded by the lengths of the plan and of the table"
 )]
 
 use crate::ids::{AccountIndex, TransactionIndex, narrow};
-use crate::plan::{Plan, Wait};
+use crate::plan::{Plan, PlanError};
 use crate::request::Mode;
 use crate::table::AccessTable;
 
 mod lanes;
 mod waits;
-
-/// The most lanes that a batch with waits may have; the limit is ours.
-///
-/// Whether a chain of waits orders two transactions is known from one clock per lane for each
-/// awaited transaction: 512 bytes at this limit, which keeps a hostile plan from using much memory.
-pub const LANES_WITH_WAITS_MAX: usize = 128;
-
-/// A rule that a plan breaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// The plan names a transaction that the block does not have.
-    #[error("the plan names transaction {transaction} of a block of {transaction_count}")]
-    Unknown {
-        /// The one named.
-        transaction: TransactionIndex,
-        /// How many the block has.
-        transaction_count: usize,
-    },
-    /// The plan runs a transaction more than once.
-    #[error("the plan runs transaction {transaction} twice")]
-    Repeated {
-        /// The one repeated.
-        transaction: TransactionIndex,
-    },
-    /// The plan leaves a transaction out.
-    #[error("the plan leaves out transaction {transaction}")]
-    Missing {
-        /// The lowest-numbered one left out.
-        transaction: TransactionIndex,
-    },
-    /// Two transactions that may run at the same time use an account, and one writes it.
-    #[error(
-        "transactions {first} and {second} conflict on account {account} in two lanes of batch \
-         {batch}"
-    )]
-    Conflict {
-        /// The one that comes first in canonical order.
-        first: TransactionIndex,
-        /// The other one.
-        second: TransactionIndex,
-        /// The account that both use.
-        account: AccountIndex,
-        /// The batch of both.
-        batch: usize,
-    },
-    /// In replay, two conflicting transactions are not in block order.
-    #[error(
-        "transaction {first} conflicts with {second} on account {account} and comes first, \
-         against block order"
-    )]
-    Inverted {
-        /// The one that the plan runs first; its number is the higher one.
-        first: TransactionIndex,
-        /// The one that the block has first.
-        second: TransactionIndex,
-        /// The account that both use.
-        account: AccountIndex,
-    },
-    /// A wait names a transaction that is not in the plan.
-    #[error("transaction {} waits for {}, and one of them is not in the plan", .wait.transaction, .wait.after)]
-    WaitUnknown {
-        /// The wait.
-        wait: Wait,
-    },
-    /// A wait orders two transactions of different batches: the barrier does, or it cannot be.
-    #[error("transaction {} waits for {}, which is in another batch", .wait.transaction, .wait.after)]
-    WaitAcrossBatches {
-        /// The wait.
-        wait: Wait,
-    },
-    /// A wait orders two transactions of one lane: the lane's order does, or it cannot be.
-    #[error("transaction {} waits for {}, which is in the same lane", .wait.transaction, .wait.after)]
-    WaitInsideLane {
-        /// The wait.
-        wait: Wait,
-    },
-    /// A wait closes a circle through lanes and other waits, so that its lanes stand still.
-    #[error("transaction {} waits for {}, which waits for it in turn", .wait.transaction, .wait.after)]
-    WaitCircle {
-        /// One wait of the circle, or one held up by it.
-        wait: Wait,
-    },
-    /// A batch with waits has more than [`LANES_WITH_WAITS_MAX`] lanes under static dispatch.
-    #[error("batch {batch} has waits and {lane_count} lanes, more than {LANES_WITH_WAITS_MAX}")]
-    TooManyLanes {
-        /// The batch.
-        batch: usize,
-        /// How many lanes it has.
-        lane_count: usize,
-    },
-}
 
 /// A refused plan, given back to its owner, and the first rule found broken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
