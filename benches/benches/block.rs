@@ -27,12 +27,15 @@ use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::root::delta_root;
 use lockstep_runtime::bank::{Bank, FrozenBank, Genesis};
-use lockstep_runtime::block::WireBlock;
-use lockstep_runtime::commit::WriteSet;
 use lockstep_runtime::engine::{BlockOptions, Engine};
-use lockstep_runtime::execute::{ExecutedBlock, Recording, execute, execute_serial, load};
 use lockstep_runtime::prepare::{ParsedBlock, PreparedBlock};
+use lockstep_runtime::seal::WriteSet;
 use lockstep_runtime::threads::Threads;
+use lockstep_runtime::wire::WireBlock;
+use lockstep_runtime::{
+    block::Recording,
+    execute::{ExecutedBlock, execute, execute_serial, load},
+};
 use lockstep_scheduler::{CheckedPlan, Lanes, Mode, PlanRequest, Strategy, check};
 use lockstep_store::MemoryStore;
 

@@ -22,15 +22,15 @@ use lockstep_interface::Hash;
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
-    block::{Block, BlockBody, BlockLimits, WireBlock, plan_digest},
+    block::{Block, BlockBody, BlockLimits, Recording, plan_digest},
     chain::{
         BlockEngine, BlockError, BuildRequest, Chain, ChainOptions, InvalidBlock, Root,
         VerifiedTransactions,
     },
     engine::{Cancel, Engine, GivenError},
-    execute::Recording,
     threads::Threads,
     verify::Verifier,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Lanes, Mode, Plan, TransactionIndex};
 use lockstep_store::{MemoryStore, Trie};

@@ -17,13 +17,17 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lockstep_benches::planning::InternedBlock;
 use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_interface::Hash;
-use lockstep_runtime::block::{
-    Block, BlockBody, BlockHeader, BlockLimits, BlockUsage, Demand, InclusionProof, WireBlock,
-    plan_digest, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
-};
-use lockstep_runtime::execute::Receipt;
+use lockstep_runtime::block::Receipt;
 use lockstep_runtime::threads::Threads;
 use lockstep_runtime::wire::TransactionView;
+use lockstep_runtime::{
+    block::{
+        Block, BlockBody, BlockHeader, BlockLimits, InclusionProof, plan_digest, prove_inclusion,
+        receipts_root, transaction_root, verify_inclusion,
+    },
+    prepare::{BlockUsage, Demand},
+    wire::WireBlock,
+};
 use lockstep_scheduler::{AccessMode, AccountIndex, Mode, Plan, PlanRequest, strategy};
 use sha2::{Digest, Sha256};
 

@@ -18,10 +18,10 @@ use lockstep_interface::{Account, Address};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::{Bank, Genesis},
-    block::{BlockLimits, WireBlock},
+    block::BlockLimits,
     mempool::{BlockRoom, Candidate, Mempool, MempoolLimits, Signatures},
     threads::Threads,
-    wire::{MessageBuilder, TransactionConfig},
+    wire::{MessageBuilder, TransactionConfig, WireBlock},
 };
 use lockstep_store::MemoryStore;
 use rand::{Rng, SeedableRng};

@@ -14,12 +14,12 @@ use std::time::Instant;
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::audit::used_costs;
 use lockstep_runtime::bank::{Bank, FrozenBank, Genesis};
-use lockstep_runtime::block::WireBlock;
+use lockstep_runtime::block::Recording;
 use lockstep_runtime::engine::{
     BlockOptions, Engine, EngineError, Observer, ProcessedBlock, Stage,
 };
-use lockstep_runtime::execute::Recording;
 use lockstep_runtime::threads::ThreadsError;
+use lockstep_runtime::wire::WireBlock;
 use lockstep_scheduler::{Bounds, CostModel, Mode, Strategy, TransactionIndex, predict};
 use lockstep_store::{MemoryStore, StoreError};
 use serde::Serialize;

@@ -24,15 +24,15 @@ use std::time::{Duration, Instant};
 use lockstep_interface::Hash;
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
-use lockstep_runtime::block::{BlockLimits, WireBlock};
+use lockstep_runtime::block::Recording;
 use lockstep_runtime::chain::{
     BlockEngine, BuildError, BuildRequest, BuiltBlock, Chain, ChainOptions, CommitError, OpenError,
     VerifiedTransactions,
 };
 use lockstep_runtime::engine::Cancel;
-use lockstep_runtime::execute::Recording;
 use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
+use lockstep_runtime::{block::BlockLimits, wire::WireBlock};
 use lockstep_scheduler::{Mode, Strategy};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError, sync::Shared};
 

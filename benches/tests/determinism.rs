@@ -23,8 +23,8 @@ use lockstep_benches::planning::InternedBlock;
 use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
+use lockstep_runtime::block::Recording;
 use lockstep_runtime::engine::{BlockOptions, Engine};
-use lockstep_runtime::execute::Recording;
 use lockstep_scheduler::{
     AccessTable, Mode, Plan, PlanRequest, Strategy, StrategyError, strategies,
 };

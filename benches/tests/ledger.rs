@@ -24,11 +24,11 @@ use lockstep_interface::{
 use lockstep_programs::{SystemProgram, builtin_programs};
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
+use lockstep_runtime::block::Recording;
 use lockstep_runtime::chain::{
     BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions,
 };
 use lockstep_runtime::engine::Cancel;
-use lockstep_runtime::execute::Recording;
 use lockstep_runtime::threads::Threads;
 use lockstep_runtime::verify::Verifier;
 use lockstep_scheduler::{Auto, Mode};

@@ -21,7 +21,7 @@ use lockstep_benches::trace::{Trace, TraceOptions};
 use lockstep_benches::workload::{FAMILIES, StreamShape, Workload};
 use lockstep_interface::address::program_ids;
 use lockstep_interface::{Account, Address};
-use lockstep_runtime::block::WireBlock;
+use lockstep_runtime::wire::WireBlock;
 use lockstep_runtime::wire::{TransactionView, Version};
 use lockstep_scheduler::{ConflictGraph, colour_count, dsatur, first_fit};
 

@@ -11,13 +11,12 @@ use lockstep_interface::{Account, Address};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, WireBlock},
+    block::{BlockLimits, Recording},
     chain::{BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions},
     engine::Cancel,
-    execute::Recording,
     threads::Threads,
     verify::Verifier,
-    wire::MessageBuilder,
+    wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::{

@@ -26,7 +26,9 @@ use lockstep_scheduler::{
 use thiserror::Error;
 
 use crate::{
-    commit::BlockReceipts, execute::Receipt, prepare::PreparedBlock, sanitize::SanitizedTransaction,
+    block::Receipt,
+    prepare::{PreparedBlock, SanitizedTransaction},
+    seal::BlockReceipts,
 };
 
 /// Why receipts cannot be audited.
@@ -98,7 +100,7 @@ pub struct Costs {
 ///
 /// # Arguments
 /// `programs`: those of the bank, for the names of instructions. `receipts`: of a run of the
-/// block, by whichever executor, with [`Recording::uses`](crate::execute::Recording::uses).
+/// block, by whichever executor, with [`Recording::uses`](crate::block::Recording::uses).
 ///
 /// # Errors
 /// [`AuditError`] if the receipts tell no uses or belong to another block.
@@ -113,10 +115,11 @@ pub struct Costs {
 ///     Account, AccountMeta, Address, Instruction, InstructionError, InvokeContext, Program,
 ///     ProgramTable, context::AccountUse,
 /// };
-/// use lockstep_runtime::{
-///     audit::audit, bank::Genesis, block::WireBlock, engine::{BlockOptions, Engine},
-///     execute::Recording, wire::MessageBuilder,
-/// };
+/// use lockstep_runtime::audit::audit;
+/// use lockstep_runtime::bank::Genesis;
+/// use lockstep_runtime::block::Recording;
+/// use lockstep_runtime::engine::{BlockOptions, Engine};
+/// use lockstep_runtime::wire::{MessageBuilder, WireBlock};
 /// use lockstep_scheduler::{Mode, Serial};
 /// use lockstep_store::MemoryStore;
 ///

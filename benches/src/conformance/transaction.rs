@@ -11,12 +11,11 @@ use lockstep_interface::{
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::{Bank, FrozenBank, Genesis, program_account},
-    block::WireBlock,
+    block::{Receipt, Recording, encode_error},
     engine::{BlockOptions, Engine},
-    execute::{Receipt, Recording, encode_error},
     limits::LAMPORTS_PER_SIGNATURE,
     prepare::Refusal,
-    wire::{CompiledInstruction, Header, Message, TableLookup, Version},
+    wire::{CompiledInstruction, Header, Message, TableLookup, Version, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::MemoryStore;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use lockstep_interface::{Account, Address, Rent};
-use lockstep_runtime::block::WireBlock;
+use lockstep_runtime::wire::WireBlock;
 use lockstep_runtime::wire::limits::PACKET_SIZE_MAX;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

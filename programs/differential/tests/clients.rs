@@ -8,12 +8,7 @@ use lockstep_programs::{
     builtin_programs,
     token::{Mint, TokenAccount, TokenState},
 };
-use lockstep_runtime::{
-    bank::{FrozenBank, Genesis},
-    block::WireBlock,
-    engine::{BlockOptions, Engine},
-    execute::Recording,
-};
+use lockstep_runtime::{bank::{FrozenBank, Genesis}, block::Recording, engine::{BlockOptions, Engine}, wire::WireBlock};
 use lockstep_scheduler::{Mode, strategy};
 use lockstep_store::MemoryStore;
 use solana_address_lookup_table_interface::{

@@ -7,18 +7,7 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use lockstep_interface::{Account, Address};
 use lockstep_programs::builtin_programs;
-use lockstep_runtime::{
-    bank::Genesis,
-    block::BlockLimits,
-    chain::{
-        BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions,
-        snapshot::import,
-    },
-    engine::Cancel,
-    execute::Recording,
-    threads::Threads,
-    verify::Verifier,
-};
+use lockstep_runtime::{bank::Genesis, block::{BlockLimits, Recording}, chain::{BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions}, chain::snapshot::import, engine::Cancel, threads::Threads, verify::Verifier};
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{MemoryStore, Trie};
 use sha2::{Digest, Sha256};

@@ -8,10 +8,8 @@ use lockstep_interface::{
 };
 use lockstep_store::{BlockBatch, Change, Store, StoreError, Trie, sync::Shared};
 
-use super::{BlockhashQueue, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
-use crate::{
-    block::BlockHeader, costs::CostTable, limits::LAMPORTS_PER_SIGNATURE, threads::Threads,
-};
+use super::{BlockhashQueue, CostTable, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
+use crate::{block::BlockHeader, limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
 
 /// What a ledger starts from.
 #[derive(Debug)]

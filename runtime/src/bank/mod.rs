@@ -6,6 +6,7 @@
 //! children of one parent may live side by side; finalising one moves its changes to the store.
 
 mod blockhash;
+mod costs;
 mod genesis;
 mod processed;
 mod resume;
@@ -14,6 +15,7 @@ pub mod root;
 use std::sync::Arc;
 
 pub use blockhash::BlockhashQueue;
+pub use costs::{CostKind, CostTable};
 use genesis::blockhash;
 pub use genesis::{Genesis, program_account};
 use lockstep_interface::{
@@ -21,12 +23,10 @@ use lockstep_interface::{
     sysvar::{Clock, RECENT_SLOTS_MAX},
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
-pub use processed::{ImportedSet, ProcessedHistory, ProcessedSet};
+pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
 pub use resume::Resumed;
 
-use crate::{
-    block::BlockHeader, costs::CostTable, limits::SLOTS_PER_EPOCH, sanitize::SanitizedTransaction,
-};
+use crate::{block::BlockHeader, limits::SLOTS_PER_EPOCH};
 
 /// What all banks of a ledger share.
 #[derive(Debug)]
@@ -204,11 +204,7 @@ impl FrozenBank {
     }
 
     /// Sets the flag of each transaction that this bank or one before has processed.
-    pub(crate) fn mark_processed(
-        &self,
-        transactions: &[SanitizedTransaction<'_>],
-        flags: &mut [bool],
-    ) {
+    pub(crate) fn mark_processed(&self, transactions: &[MessageKey], flags: &mut [bool]) {
         let overlay = self.overlay.read();
         let Some(overlay) = &*overlay else {
             return self.ledger.history.mark(transactions, flags);

@@ -11,7 +11,26 @@ use lockstep_interface::Hash;
 use lockstep_store::sync::Shared;
 
 use super::BlockhashQueue;
-use crate::sanitize::SanitizedTransaction;
+use crate::wire::TransactionView;
+
+/// What a transaction is known by: the blockhash that it refers to, and its message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MessageKey {
+    /// The blockhash, or durable nonce, that dates it.
+    pub blockhash: Hash,
+    /// SHA-256 of the signed message.
+    pub message_hash: Hash,
+}
+
+impl MessageKey {
+    /// That of a parsed transaction. Hashes its message.
+    pub fn of(view: &TransactionView<'_>) -> Self {
+        Self {
+            blockhash: Hash::new_from_array(*view.recent_blockhash()),
+            message_hash: view.message_hash(),
+        }
+    }
+}
 
 /// The bytes of a message hash that are kept. Finding another message for 16 given ones takes
 /// 2^128 hashes; who finds two of his own that agree has one of them refused.
@@ -20,19 +39,11 @@ type Key = [u8; 16];
 /// For look-up only.
 type KeySet = HashSet<Key, RandomState>;
 
-fn key(transaction: &SanitizedTransaction<'_>) -> Key {
-    key_of(&transaction.message_hash)
-}
-
 fn key_of(message_hash: &Hash) -> Key {
     *message_hash
         .as_bytes()
         .first_chunk()
         .expect("a hash has 32 bytes")
-}
-
-fn blockhash(transaction: &SanitizedTransaction<'_>) -> Hash {
-    Hash::new_from_array(*transaction.view.recent_blockhash())
 }
 
 /// The transactions of one block, by blockhash.
@@ -56,12 +67,11 @@ impl ProcessedSet {
     }
 
     /// Adds a transaction; false if it was there.
-    pub fn insert(&mut self, transaction: &SanitizedTransaction<'_>) -> bool {
-        self.insert_message(blockhash(transaction), &transaction.message_hash)
-    }
-
-    /// Adds the transaction with this blockhash and message; false if it was there.
-    pub fn insert_message(&mut self, blockhash: Hash, message_hash: &Hash) -> bool {
+    pub fn insert(&mut self, transaction: MessageKey) -> bool {
+        let MessageKey {
+            blockhash,
+            message_hash,
+        } = transaction;
         let is_same = |set: Option<&(Hash, KeySet)>| set.is_some_and(|set| set.0 == blockhash);
         if !is_same(self.sets.get(self.latest)) {
             let known = self.sets.iter().position(|set| set.0 == blockhash);
@@ -73,22 +83,22 @@ impl ProcessedSet {
                 self.sets.push((blockhash, set));
             }
         }
-        self.sets[self.latest].1.insert(key_of(message_hash))
+        self.sets[self.latest].1.insert(key_of(&message_hash))
     }
 
     /// Takes out a transaction that was refused after all.
-    pub fn remove(&mut self, transaction: &SanitizedTransaction<'_>) {
-        let blockhash = blockhash(transaction);
+    pub fn remove(&mut self, transaction: &MessageKey) {
+        let blockhash = transaction.blockhash;
         if let Some((_, set)) = self.sets.iter_mut().find(|set| set.0 == blockhash) {
-            set.remove(&key(transaction));
+            set.remove(&key_of(&transaction.message_hash));
         }
     }
 
     /// True if the transaction is in the set.
-    pub fn contains(&self, transaction: &SanitizedTransaction<'_>) -> bool {
-        let blockhash = blockhash(transaction);
+    pub fn contains(&self, transaction: &MessageKey) -> bool {
+        let blockhash = transaction.blockhash;
         let set = self.sets.iter().find(|set| set.0 == blockhash);
-        set.is_some_and(|(_, set)| set.contains(&key(transaction)))
+        set.is_some_and(|(_, set)| set.contains(&key_of(&transaction.message_hash)))
     }
 }
 
@@ -130,19 +140,19 @@ impl ProcessedHistory {
     }
 
     /// Sets the flag of each transaction that a remembered block has.
-    pub fn mark(&self, transactions: &[SanitizedTransaction<'_>], flags: &mut [bool]) {
+    pub fn mark(&self, transactions: &[MessageKey], flags: &mut [bool]) {
         let history = self.0.read();
         let mut latest: Option<(Hash, Option<&KeySet>)> = None;
         for (transaction, flag) in transactions.iter().zip(flags) {
-            let blockhash = blockhash(transaction);
+            let blockhash = transaction.blockhash;
             if latest.is_none_or(|(known, _)| known != blockhash) {
                 latest = Some((blockhash, history.sets.get(&blockhash)));
             }
             if let Some((_, Some(set))) = latest {
-                *flag |= set.contains(&key(transaction));
+                *flag |= set.contains(&key_of(&transaction.message_hash));
             }
             if let Some(imported) = &history.imported {
-                *flag |= imported.keys.contains(&key(transaction));
+                *flag |= imported.keys.contains(&key_of(&transaction.message_hash));
             }
         }
     }

@@ -6,10 +6,10 @@ use lockstep_interface::sysvar::{RECENT_SLOTS_MAX, RecentBlockhash};
 use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
 
 use super::{
-    BlockhashQueue, FrozenBank, Genesis, ImportedSet, Ledger, ProcessedHistory, ProcessedSet,
-    genesis::blockhash,
+    BlockhashQueue, CostTable, FrozenBank, Genesis, ImportedSet, Ledger, ProcessedHistory,
+    ProcessedSet, genesis::blockhash,
 };
-use crate::{block::BlockHeader, costs::CostTable};
+use crate::block::BlockHeader;
 
 /// What a bank knows besides its accounts, as the log of its ledger tells it.
 #[derive(Debug)]

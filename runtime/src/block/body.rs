@@ -9,9 +9,11 @@ use super::{
     header::BlockHeader,
     limits::BlockLimits,
     plan,
-    wire::WireBlock,
 };
-use crate::{limits::ACCOUNT_LOCKS_MAX, wire::limits::V1_SIZE_MAX};
+use crate::{
+    limits::ACCOUNT_LOCKS_MAX,
+    wire::{WireBlock, limits::V1_SIZE_MAX},
+};
 
 /// The version of the body's encoding.
 const VERSION: u8 = 1;
@@ -198,7 +200,8 @@ impl<'a> BodyParts<'a> {
     /// transactions cannot lead to.
     ///
     /// ```
-    /// use lockstep_runtime::block::{BlockBody, BlockLimits, BodyParts, WireBlock};
+    /// use lockstep_runtime::block::{BlockBody, BlockLimits, BodyParts};
+    /// use lockstep_runtime::wire::WireBlock;
     /// use lockstep_scheduler::{Plan, TransactionIndex};
     ///
     /// // Two transactions came in, and the plan turns them around.

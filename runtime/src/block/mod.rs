@@ -4,7 +4,6 @@
 //! Block { header, body }   <-> bytes
 //! header                    -> id
 //! message hashes, receipts  -> roots, and proofs that a transaction is among them
-//! limits, transactions      -> usage, or the limit that is exceeded
 //! ```
 //!
 //! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more.
@@ -21,17 +20,15 @@ mod error;
 mod header;
 mod limits;
 mod plan;
+mod receipt;
 mod roots;
-mod usage;
-mod wire;
 
 pub use body::{Block, BlockBody, BodyParts};
 pub use error::{BlockDecodeError, BodyError};
 pub use header::BlockHeader;
 pub use limits::BlockLimits;
 pub use plan::plan_digest;
+pub use receipt::{Details, Outcome, Receipt, Recording, encode_error, receipts_hash};
 pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
-pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
-pub use wire::{BundleError, BundleRange, WireBlock};

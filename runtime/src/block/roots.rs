@@ -3,9 +3,11 @@
 use lockstep_interface::Hash;
 use sha2::{Digest, Sha256};
 
-use super::header::BlockHeader;
+use super::{
+    header::BlockHeader,
+    receipt::{Receipt, hash_receipt},
+};
 use crate::{
-    execute::{Receipt, hash_receipt},
     limits::MERKLE_FANOUT,
     merkle::{self, Node},
     threads::Threads,
@@ -23,7 +25,7 @@ const WIDTH: usize = MERKLE_FANOUT;
 /// ```
 ///
 /// `message_hashes` are those of the signed messages
-/// ([`SanitizedTransaction::message_hash`](crate::sanitize::SanitizedTransaction)). Signatures
+/// ([`SanitizedTransaction::message_hash`](crate::prepare::SanitizedTransaction)). Signatures
 /// do not enter: they are witnesses that every verifier of a block checks for itself, and the
 /// same messages under other valid signatures are the same transactions. No transaction gives 32
 /// zero bytes; one alone has a node above it. O(transactions) hashes, spread over the threads.
@@ -37,7 +39,7 @@ pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
 /// [`transaction_root`].
 ///
 /// A leaf is SHA-256 over 0x05 and the receipt as
-/// [`receipts_hash`](crate::execute::receipts_hash) encodes it.
+/// [`receipts_hash`](super::receipts_hash) encodes it.
 pub fn receipts_root(receipts: &[&Receipt], threads: &Threads) -> Hash {
     merkle::root::<WIDTH, _>(receipts, threads, |receipts| {
         let leaves = receipts.iter().map(|receipt| {

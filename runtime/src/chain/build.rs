@@ -21,12 +21,13 @@ use super::{
 };
 use crate::{
     bank::FrozenBank,
-    block::{BlockHeader, BlockLimits, BlockUsage, BodyParts, Resource, WireBlock, plan_digest},
-    commit::Seal,
+    block::{BlockHeader, BlockLimits, BodyParts, Outcome, Receipt, Recording, plan_digest},
     engine::{BlockOptions, Cancel, Engine, EngineError, UnsealedBlock},
-    execute::{Outcome, Receipt, Recording},
-    prepare::{PreparedBlock, Refusal, bundles::Turn},
+    prepare::bundles::Turn,
+    prepare::{BlockUsage, PreparedBlock, Refusal, Resource},
+    seal::Seal,
     threads::Threads,
+    wire::WireBlock,
 };
 
 /// Which block is wanted.

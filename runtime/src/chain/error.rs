@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use super::parameters::{ParameterMismatch, ParametersError};
 use crate::{
-    block::{BlockDecodeError, BodyError, LimitExceeded},
+    block::{BlockDecodeError, BodyError},
     engine::{EngineError, GivenError},
+    prepare::LimitExceeded,
     threads::ThreadsError,
 };
 

@@ -21,11 +21,10 @@ use super::{
 };
 use crate::{
     bank::FrozenBank,
-    block::{Block, BlockHeader, BlockUsage, plan_digest, transaction_root},
-    commit::Seal,
+    block::{Block, BlockHeader, Receipt, Recording, plan_digest, transaction_root},
     engine::{Cancel, Engine, EngineError, Given, GivenError, ProcessedBlock, UnsealedBlock},
-    execute::{Receipt, Recording},
-    prepare::{ParsedBlock, PreparedBlock, Refusal},
+    prepare::{BlockUsage, ParsedBlock, PreparedBlock, Refusal},
+    seal::Seal,
 };
 
 /// A block whose bytes are well-formed and whose signatures are right.

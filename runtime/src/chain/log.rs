@@ -15,9 +15,8 @@ use lockstep_store::{BlockRecord, StoredBlock};
 
 use super::error::OpenError;
 use crate::{
+    bank::{CostTable, MessageKey},
     block::{Block, BlockHeader, BlockLimits},
-    costs::CostTable,
-    sanitize::message_hash,
     threads::Threads,
     wire::TransactionView,
 };
@@ -116,7 +115,7 @@ pub(super) struct Logged {
 #[derive(Debug)]
 pub(super) enum Messages {
     /// Each with its blockhash.
-    Full(Vec<(Hash, Hash)>),
+    Full(Vec<MessageKey>),
     /// Of a summary.
     Hashes(Vec<Hash>),
 }
@@ -151,7 +150,10 @@ impl Logged {
     pub(super) fn message_hashes(self) -> Vec<Hash> {
         match self.messages {
             Messages::Hashes(hashes) => hashes,
-            Messages::Full(messages) => messages.into_iter().map(|(_, hash)| hash).collect(),
+            Messages::Full(messages) => messages
+                .iter()
+                .map(|message| message.message_hash)
+                .collect(),
         }
     }
 }
@@ -173,10 +175,9 @@ impl Messages {
         let transactions = block.body.transactions();
         let messages = threads.map_indices(transactions.len(), |index| {
             let view = TransactionView::parse(transactions.get(index)?).ok()?;
-            let blockhash = Hash::new_from_array(*view.recent_blockhash());
-            Some((blockhash, message_hash(&view)))
+            Some(MessageKey::of(&view))
         });
-        let messages: Option<Vec<(Hash, Hash)>> = messages.into_iter().collect();
+        let messages: Option<Vec<MessageKey>> = messages.into_iter().collect();
         let messages = messages.ok_or("has a malformed transaction")?;
         Ok(Self::Full(messages))
     }

@@ -94,9 +94,8 @@ use self::{
 };
 use crate::{
     bank::{FrozenBank, Genesis},
-    block::{BlockHeader, BlockLimits},
+    block::{BlockHeader, BlockLimits, Receipt},
     engine::{Cancel, Engine},
-    execute::Receipt,
     prepare::Refusal,
     threads::Threads,
     verify::Verifier,

@@ -26,7 +26,10 @@ use super::{
     log::{self, Entry},
 };
 use crate::{
-    block::BlockHeader, engine::UnsealedBlock, execute::Receipt, prepare::Refusal, threads::Threads,
+    block::{BlockHeader, Receipt},
+    engine::UnsealedBlock,
+    prepare::Refusal,
+    threads::Threads,
 };
 
 /// A block that has become final and durable.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_interface::{Hash, sysvar::RECENT_SLOTS_MAX};
+use lockstep_interface::sysvar::RECENT_SLOTS_MAX;
 use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    bank::{FrozenBank, Genesis, ImportedSet, ProcessedSet, Resumed},
+    bank::{FrozenBank, Genesis, ImportedSet, MessageKey, ProcessedSet, Resumed},
     engine::Engine,
     limits::BLOCKHASHES_MAX,
     threads::Threads,
@@ -108,10 +108,10 @@ fn resume(
 }
 
 /// A block's transactions, for refusing them in later blocks.
-fn processed_set(messages: &[(Hash, Hash)]) -> ProcessedSet {
+fn processed_set(messages: &[MessageKey]) -> ProcessedSet {
     let mut processed = ProcessedSet::with_capacity(messages.len());
-    for (blockhash, message_hash) in messages {
-        processed.insert_message(*blockhash, message_hash);
+    for message in messages {
+        processed.insert(*message);
     }
     processed
 }

@@ -32,7 +32,9 @@ use crate::{
 /// ```
 /// # use std::{error::Error, sync::Arc};
 /// # use lockstep_programs::builtin_programs;
-/// # use lockstep_runtime::{bank::Genesis, engine::Cancel, execute::Recording};
+/// # use lockstep_runtime::bank::Genesis;
+/// # use lockstep_runtime::block::Recording;
+/// # use lockstep_runtime::engine::Cancel;
 /// # use lockstep_runtime::{block::BlockLimits, threads::Threads, verify::Verifier};
 /// # use lockstep_runtime::chain::{BlockEngine, BuildRequest, Chain, ChainOptions, PoolSource};
 /// # use lockstep_scheduler::{Auto, Mode};

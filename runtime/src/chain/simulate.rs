@@ -10,10 +10,10 @@ use super::{
     error::{UnknownBlock, base58},
 };
 use crate::{
-    block::WireBlock,
+    block::{Receipt, Recording},
     engine::{BlockOptions, EngineError},
-    execute::{Receipt, Recording},
     prepare::Refusal,
+    wire::WireBlock,
 };
 
 /// What is to be tried out.

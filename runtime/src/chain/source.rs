@@ -4,10 +4,11 @@ use lockstep_interface::TransactionError;
 
 use crate::{
     bank::FrozenBank,
-    block::{BlockLimits, WireBlock},
+    block::BlockLimits,
     prepare::{ParsedBlock, Refusal},
     threads::Threads,
     verify::Verifier,
+    wire::WireBlock,
 };
 
 /// Gives transactions for a block: a mempool, usually.
@@ -29,7 +30,7 @@ impl VerifiedTransactions {
     /// About 10 to 13 microseconds of one core for each signature; wants some thousands at a time.
     ///
     /// ```
-    /// use lockstep_runtime::block::WireBlock;
+    /// use lockstep_runtime::wire::WireBlock;
     /// use lockstep_runtime::chain::VerifiedTransactions;
     /// use lockstep_runtime::{threads::Threads, verify::Verifier};
     ///

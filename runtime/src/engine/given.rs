@@ -7,9 +7,10 @@ use thiserror::Error;
 use super::{Cancel, EngineError, UnsealedBlock};
 use crate::{
     bank::Bank,
-    commit::WriteSet,
-    execute::{ExecuteError, Outcome, Recording, execute, load},
+    block::{Outcome, Recording},
+    execute::{ExecuteError, execute, load},
     prepare::{PreparedBlock, Refusal, ShareError},
+    seal::WriteSet,
     threads::Threads,
 };
 

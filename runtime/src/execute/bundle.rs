@@ -11,11 +11,13 @@ use lockstep_interface::{Account, TransactionError, context::Scratch};
 use lockstep_scheduler::{Access, TransactionIndex};
 
 use super::{
-    Outcome, Recording,
     lockstep::Surroundings,
     workers::{Lent, TransactionCells},
 };
-use crate::prepare::{PreparedBlock, bundles::Turn};
+use crate::{
+    block::{Outcome, Recording},
+    prepare::{PreparedBlock, bundles::Turn},
+};
 
 /// The bundles of a block while it runs.
 pub(super) struct BundleRuns<'b> {

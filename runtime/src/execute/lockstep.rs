@@ -10,14 +10,19 @@ use lockstep_scheduler::{Access, AccessMode, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
 
 use super::{
-    ExecuteError, Outcome, Recording,
+    ExecuteError,
     bundle::BundleRuns,
     changes::collect,
     credits::{Credits, Share},
     transaction::{forget_empty, process},
     workers::{Lent, TransactionCells, Worker, WorkerPanicked, prefetch, run},
 };
-use crate::{bank::Bank, prepare::PreparedBlock, sanitize::SanitizedTransaction, threads::Threads};
+use crate::{
+    bank::Bank,
+    block::{Outcome, Recording},
+    prepare::{PreparedBlock, SanitizedTransaction},
+    threads::Threads,
+};
 
 /// Accounts loaded by one task.
 const ACCOUNTS_PER_TASK: usize = 1_024;

@@ -27,17 +27,11 @@ mod transaction;
 mod wait;
 mod workers;
 
-use lockstep_interface::{
-    Hash, TransactionError,
-    context::{AccountUse, Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
-};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use credits::CreditsDependOnOrder;
 pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
 pub use serial::{SerialBlock, execute_serial};
-pub(crate) use transaction::check_payer;
 pub use workers::WorkerPanicked;
 
 /// Why a plan could not be executed to its end. Nothing has changed but time.
@@ -57,130 +51,6 @@ impl From<WorkerPanicked> for ExecuteError {
     fn from(WorkerPanicked: WorkerPanicked) -> Self {
         Self::WorkerPanicked
     }
-}
-
-/// What receipts carry besides status, fee and compute units.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Recording {
-    /// Logs, invoked instructions, events and return data.
-    pub logs: bool,
-    /// Balances of all accounts before and after.
-    pub balances: bool,
-    /// What was done with each account, for [`audit`](crate::audit).
-    pub uses: bool,
-}
-
-impl Recording {
-    /// Everything.
-    pub const ALL: Self = Self {
-        logs: true,
-        balances: true,
-        uses: true,
-    };
-    /// Nothing but status, fee and compute units.
-    pub const NONE: Self = Self {
-        logs: false,
-        balances: false,
-        uses: false,
-    };
-
-    fn any(self) -> bool {
-        self.logs || self.balances || self.uses
-    }
-}
-
-/// What became of a transaction.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// It is not part of the block and changed nothing.
-    Refused(TransactionError),
-    /// It is part of the block.
-    Included(Receipt),
-}
-
-impl Outcome {
-    /// The receipt of an included transaction.
-    pub fn receipt(&self) -> Option<&Receipt> {
-        match self {
-            Self::Included(receipt) => Some(receipt),
-            Self::Refused(_) => None,
-        }
-    }
-}
-
-/// What an included transaction did.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Receipt {
-    /// Success, or why it failed; a failed transaction paid its fee and changed nothing else,
-    /// except that its nonce advanced.
-    pub status: Result<(), TransactionError>,
-    /// Lamports paid for signatures.
-    pub signature_fee: u64,
-    /// Lamports paid for priority.
-    pub priority_fee: u64,
-    /// Compute units used.
-    pub compute_units: u64,
-    /// What was asked to be recorded.
-    pub details: Option<Box<Details>>,
-}
-
-/// The recorded part of a receipt.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Details {
-    /// The log.
-    pub logs: Vec<LogEntry>,
-    /// Instructions that programs invoked.
-    pub inner_instructions: Vec<InnerInstruction>,
-    /// Values that programs published.
-    pub events: Vec<Event>,
-    /// Bytes the last program to do so left.
-    pub return_data: ReturnData,
-    /// Why the failed instruction failed, if one did.
-    pub diagnostic: Option<Diagnostic>,
-    /// Lamports of each account before the fee was taken, in message order.
-    pub balances_before: Vec<u64>,
-    /// Lamports of each account afterwards.
-    pub balances_after: Vec<u64>,
-    /// What was done with each account, in message order; also what a failure undid. Fee payer,
-    /// nonce account and the programs of all instructions count as used.
-    pub uses: Vec<AccountUse>,
-}
-
-/// SHA-256 over the included transactions in the order given.
-///
-/// Each is one byte for success (0) or failure (1), then for a failure Solana's encoding of the
-/// error behind its size as `u32`, then both fees and the compute units as `u64`, integers
-/// little-endian. Details do not enter, since they are optional.
-pub fn receipts_hash<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Hash {
-    let mut hasher = Sha256::new();
-    for receipt in receipts {
-        hash_receipt(receipt, &mut hasher);
-    }
-    Hash::new_from_array(hasher.finalize().into())
-}
-
-/// Hashes one receipt as [`receipts_hash`] has it.
-pub(crate) fn hash_receipt(receipt: &Receipt, hasher: &mut Sha256) {
-    let mut numbers = [0; 25];
-    numbers[1..9].copy_from_slice(&receipt.signature_fee.to_le_bytes());
-    numbers[9..17].copy_from_slice(&receipt.priority_fee.to_le_bytes());
-    numbers[17..25].copy_from_slice(&receipt.compute_units.to_le_bytes());
-    match &receipt.status {
-        Ok(()) => hasher.update(numbers),
-        Err(error) => {
-            let error = encode_error(error);
-            let size = u32::try_from(error.len()).expect("an error takes some bytes");
-            hasher.update([1]);
-            hasher.update(size.to_le_bytes());
-            hasher.update(error);
-            hasher.update(&numbers[1..]);
-        }
-    }
-}
-
-/// Solana's binary encoding of a transaction error: its number as `u32`, then its content.
-pub fn encode_error(error: &TransactionError) -> Vec<u8> {
-    wincode::serialize(error).expect("an error has a size of a few bytes")
 }
 
 #[cfg(test)]

@@ -10,12 +10,12 @@ use lockstep_scheduler::TransactionIndex;
 use lockstep_store::{Change, StoreError};
 
 use super::{
-    Outcome, Recording,
     bundle::{cancelled, failure},
     transaction::{forget_empty, process},
 };
 use crate::{
     bank::Bank,
+    block::{Outcome, Recording},
     prepare::{PreparedBlock, bundles::Turn},
 };
 

@@ -9,13 +9,15 @@ use lockstep_scheduler::{
 };
 
 use super::{
-    Outcome, Receipt,
     barrier::{Barrier, Poisoned},
     progress::{WaitingLanes, places},
     ready::Ranks,
     workers::{Lent, TransactionCells, WorkerPanicked, run},
 };
-use crate::threads::Threads;
+use crate::{
+    block::{Outcome, Receipt},
+    threads::Threads,
+};
 
 const LANES: u32 = 12;
 const BATCHES: u32 = 4;

@@ -8,20 +8,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lockstep_interface::{
     Account, InstructionError, Rent, TransactionContext, TransactionError,
-    address::{INCINERATOR, program_ids},
+    address::INCINERATOR,
     context::{AccountSlot, AccountUse},
-    nonce::{NONCE_ACCOUNT_SIZE, NonceState},
+    nonce::NonceState,
 };
 
-use super::{Details, Outcome, Receipt, Recording};
 use crate::{
-    limits::LOADED_ACCOUNT_SIZE,
-    sanitize::{Lifetime, SanitizedTransaction, advanced_nonce},
+    block::{Details, Outcome, Receipt, Recording},
+    prepare::{Lifetime, SanitizedTransaction},
+    rules::{
+        fee::check_payer,
+        loaded::{check_program, loaded_size},
+        locks::PAYER,
+        nonce::advanced_nonce,
+        rent::rent_allows,
+    },
 };
-use lockstep_interface::RuleSet;
-
-/// Index of the account that pays.
-const PAYER: usize = 0;
 
 /// Runs a transaction on the accounts in `context`.
 pub(super) fn process(
@@ -148,52 +150,6 @@ fn prepare(
     Ok(nonce)
 }
 
-/// Whether an account can pay a fee.
-///
-/// Source: Agave's `validate_fee_payer`.
-pub(crate) fn check_payer(payer: &Account, fee: u64, rent: &Rent) -> Result<(), TransactionError> {
-    if !payer.exists() {
-        return Err(TransactionError::AccountNotFound);
-    }
-    if payer.owner != program_ids::SYSTEM {
-        return Err(TransactionError::InvalidAccountForFee);
-    }
-    let kept = if payer.data.is_empty() {
-        0
-    } else {
-        let is_nonce = payer.data.len() == NONCE_ACCOUNT_SIZE
-            && NonceState::decode(&payer.data).is_some_and(|state| state.data.is_some());
-        if !is_nonce {
-            return Err(TransactionError::InvalidAccountForFee);
-        }
-        rent.minimum_balance(NONCE_ACCOUNT_SIZE)
-    };
-    let rest = payer
-        .lamports
-        .checked_sub(fee)
-        .ok_or(TransactionError::InsufficientFundsForFee)?;
-    if rest < kept {
-        return Err(TransactionError::InsufficientFundsForFee);
-    }
-    let size = payer.data.len();
-    if !rent_allows(rent, (payer.lamports, size), (rest, size)) {
-        return Err(TransactionError::InsufficientFundsForRent { account_index: 0 });
-    }
-    Ok(())
-}
-
-/// True if an account may go from the first balance and size to the second: it may end empty, or
-/// rent-exempt, or stay below the minimum if it was below, kept its size and gained nothing.
-///
-/// Source: Agave's `transition_allowed`.
-fn rent_allows(rent: &Rent, before: (u64, usize), after: (u64, usize)) -> bool {
-    if after.0 == 0 || rent.is_exempt(after.0, after.1) {
-        return true;
-    }
-    let was_below = before.0 != 0 && !rent.is_exempt(before.0, before.1);
-    was_below && after.1 == before.1 && after.0 <= before.0
-}
-
 /// Checks what was loaded: its size, and that every instruction's program can run.
 ///
 /// # Errors
@@ -205,27 +161,14 @@ fn check_loaded(
     let rules = context.environment().rules;
     let mut size = u64::from(transaction.table_size);
     for index in 0..context.account_count() {
-        let account = context.slot(index).account();
-        let data = u64::try_from(account.data.len()).unwrap_or(u64::MAX);
-        size = size.saturating_add(data);
-        if rules == RuleSet::Current && account.exists() {
-            size = size.saturating_add(LOADED_ACCOUNT_SIZE);
-        }
+        size = size.saturating_add(loaded_size(context.slot(index).account(), rules));
     }
     if size > u64::from(transaction.budget.loaded_data_size_max) {
         return Err(TransactionError::MaxLoadedAccountsDataSizeExceeded);
     }
     for instruction in transaction.view.instructions() {
-        let program = context
-            .slot(usize::from(instruction.program_index))
-            .account();
-        if !program.exists() {
-            return Err(TransactionError::ProgramAccountNotFound);
-        }
-        let is_frozen_rule_broken = rules.freezes_executable_accounts() && !program.executable;
-        if program.owner != program_ids::NATIVE_LOADER || is_frozen_rule_broken {
-            return Err(TransactionError::InvalidProgramForExecution);
-        }
+        let program = context.slot(usize::from(instruction.program_index));
+        check_program(program.account(), rules)?;
     }
     Ok(())
 }

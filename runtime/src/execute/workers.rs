@@ -44,13 +44,12 @@ use lockstep_scheduler::{
 use tracing::{Span, trace_span};
 
 use super::{
-    Outcome,
     barrier::{Barrier, Poisoned},
     dispatch::Dispatcher,
     progress::{Place, WaitingLanes, places},
     wait::Padded,
 };
-use crate::threads::Threads;
+use crate::{block::Outcome, threads::Threads};
 
 /// A batch whose costs sum up to less is not worth a barrier; in cost units.
 const THIN_BATCH_COST: u64 = 2_000;

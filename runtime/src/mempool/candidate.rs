@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{
     bank::Bank,
-    block::WireBlock,
-    execute::check_payer,
-    prepare::{ParsedBlock, PreparedBlock},
-    sanitize::{Lifetime, advanced_nonce},
+    prepare::{Lifetime, ParsedBlock, PreparedBlock},
+    rules::fee::check_payer,
+    rules::nonce::advanced_nonce,
     threads::Threads,
     verify::Verifier,
+    wire::WireBlock,
 };
 
 /// What is done about the signatures of a batch.

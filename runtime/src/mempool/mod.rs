@@ -61,9 +61,9 @@ use select::{choose, choose_aged};
 
 use crate::{
     bank::{Bank, BlockhashQueue},
-    block::WireBlock,
     limits::{BUNDLE_COUNT_MAX, COMPUTE_UNITS_MAX, TRANSACTION_COST},
     threads::Threads,
+    wire::WireBlock,
 };
 
 /// Cost units of a bundle that asks for all it can.
@@ -147,7 +147,8 @@ pub struct Accepted {
 /// # use lockstep_interface::{Account, Address};
 /// # use lockstep_programs::{builtin_programs, system::instruction::transfer};
 /// # use lockstep_runtime::{bank::Genesis, threads::Threads};
-/// # use lockstep_runtime::block::{BlockLimits, WireBlock};
+/// # use lockstep_runtime::block::BlockLimits;
+/// # use lockstep_runtime::wire::WireBlock;
 /// # use lockstep_runtime::{verify::Verifier, wire::MessageBuilder, mempool::*};
 /// # let key = SigningKey::from([1; 32]);
 /// # let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());

@@ -27,7 +27,11 @@ use super::{
     crowds::{OPEN, QueueNumber},
     priority::Arrival,
 };
-use crate::block::{BlockLimits, BlockUsage, Demand, WireBlock};
+use crate::{
+    block::BlockLimits,
+    prepare::{BlockUsage, Demand},
+    wire::WireBlock,
+};
 
 /// Candidates of the open queue that may find no room, besides as many as were taken from it.
 const OPEN_MISSES_MAX: u32 = 1_024;

@@ -17,9 +17,8 @@ use std::ops::RangeInclusive;
 use lockstep_interface::{Address, TransactionError};
 use lockstep_scheduler::{Access, AccessTable, TransactionIndex};
 
-use crate::{
-    bank::ProcessedSet, block::BundleRange, limits::ACCOUNT_LOCKS_MAX, sanitize::SanitizedChunk,
-};
+use super::sanitize::SanitizedChunk;
+use crate::{bank::ProcessedSet, limits::ACCOUNT_LOCKS_MAX, wire::BundleRange};
 
 /// The bundles of a block that are whole.
 #[derive(Debug)]
@@ -188,7 +187,7 @@ pub(super) fn refuse_broken(
             let transaction = &chunk.transactions[index];
             let place = place_of(ranges, transaction.position);
             if let Some(error) = place.and_then(|place| errors[place].clone()) {
-                processed.remove(transaction);
+                processed.remove(&transaction.message_key());
                 chunk.refuse(index, error);
             }
         }

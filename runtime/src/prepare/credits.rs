@@ -2,7 +2,7 @@
 //! that is decided.
 //!
 //! A transaction *only credits* an account if every instruction that names it declares so
-//! ([`AccountKey::is_only_credited`](crate::sanitize::AccountKey)). Such transactions need no order
+//! ([`AccountKey::is_only_credited`](crate::rules::AccountKey)). Such transactions need no order
 //! among themselves as long as none of them can tell how much the others added. It could tell by
 //! two rules: the rent-exempt minimum, which a credit must not leave an account below, and the
 //! limit of 64 bits. So an account is shared if

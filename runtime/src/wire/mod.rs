@@ -27,6 +27,7 @@
 //! instructions run, whether keys repeat, what a v1 configuration's values may be.
 #![forbid(unsafe_code)]
 
+mod block;
 mod build;
 mod compile;
 mod config;
@@ -36,6 +37,7 @@ pub mod limits;
 mod parse;
 mod view;
 
+pub use block::{BundleError, BundleRange, WireBlock};
 pub use build::{BuildError, CompiledInstruction, Header, Message, TableLookup};
 pub use compile::{LookupTable, MessageBuilder};
 pub use config::TransactionConfig;

@@ -4,8 +4,8 @@
 //! and none can fail. Reading twice is cheaper here than keeping: instructions and lookups are
 //! decoded again each time somebody walks over them.
 
-use lockstep_interface::context::TransactionInstructions;
-use solana_address::Address;
+use lockstep_interface::{Address, Hash, context::TransactionInstructions};
+use sha2::{Digest, Sha256};
 
 use super::config::TransactionConfig;
 use super::cursor::Cursor;
@@ -88,6 +88,11 @@ impl<'a> TransactionView<'a> {
     pub fn message_bytes(&self) -> &'a [u8] {
         let start = usize::from(self.frame.message_start);
         &self.bytes[start..usize::from(self.frame.message_end)]
+    }
+
+    /// SHA-256 of the signed message: what tells a transaction from others, however it is signed.
+    pub fn message_hash(&self) -> Hash {
+        Hash::new_from_array(Sha256::digest(self.message_bytes()).into())
     }
 
     /// How many of the first static keys sign. At least 1, the fee payer.

@@ -4,7 +4,10 @@
 use std::num::NonZeroU32;
 
 use lockstep_interface::Hash;
-use lockstep_runtime::block::{Block, BlockBody, BlockHeader, WireBlock};
+use lockstep_runtime::{
+    block::{Block, BlockBody, BlockHeader},
+    wire::WireBlock,
+};
 use lockstep_scheduler::{
     Access, AccessTable, AccountIndex, Mode, Plan, PlanRequest, check, strategies,
 };

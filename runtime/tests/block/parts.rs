@@ -1,6 +1,9 @@
 //! What makes a body, and what does not: each rule with its error.
 
-use lockstep_runtime::block::{BlockBody, BodyError, WireBlock};
+use lockstep_runtime::{
+    block::{BlockBody, BodyError},
+    wire::WireBlock,
+};
 use lockstep_scheduler::{AccountIndex, Plan, TransactionIndex, Wait};
 
 const fn t(index: u32) -> TransactionIndex {

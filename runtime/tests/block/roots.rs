@@ -4,7 +4,7 @@ use lockstep_interface::{Hash, InstructionError, TransactionError};
 use lockstep_runtime::block::{
     BlockHeader, InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };
-use lockstep_runtime::execute::{Receipt, encode_error};
+use lockstep_runtime::block::{Receipt, encode_error};
 use lockstep_runtime::threads::Threads;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use rand::Rng;

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use ahash::RandomState;
 use lockstep_interface::Address;
-use lockstep_runtime::block::{
-    BlockLimits, BlockUsage, Demand, LimitExceeded, Resource, WireBlock,
-};
 use lockstep_runtime::prepare::{ParsedBlock, PreparedBlock};
 use lockstep_runtime::threads::Threads;
+use lockstep_runtime::{
+    block::BlockLimits,
+    prepare::{BlockUsage, Demand, LimitExceeded, Resource},
+    wire::WireBlock,
+};
 use lockstep_scheduler::{AccountIndex, Plan, TransactionIndex, Wait};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use rand::Rng;

@@ -3,11 +3,11 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
-    block::{Block, BlockLimits, WireBlock},
+    block::{Block, BlockLimits, Recording},
     chain::{BlockEngine, BuiltBlock, Chain, ChainOptions, VerifiedTransactions},
     engine::{Cancel, Engine},
-    execute::Recording,
     prepare::Refusal,
+    wire::WireBlock,
 };
 use lockstep_scheduler::Mode;
 use rand::SeedableRng;

@@ -3,9 +3,8 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
-    block::{BlockHeader, BlockLimits, receipts_root},
+    block::{BlockHeader, BlockLimits, Receipt, receipts_root},
     chain::{BlockEngine, BuiltBlock, Chain, ChainOptions},
-    execute::Receipt,
     threads::Threads,
 };
 use lockstep_scheduler::{Dag, FirstFit, Lanes, Layered, Mode, Serial, Strategy, Waits};

@@ -20,8 +20,8 @@ use lockstep_interface::{Account, Address, Hash};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
+    block::Receipt,
     chain::{BlockEngine, BuiltBlock, Chain, CommitError},
-    execute::Receipt,
 };
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, Serial, StoreError};
 use rand::{Rng, SeedableRng};

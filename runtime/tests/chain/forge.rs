@@ -11,7 +11,6 @@ use lockstep_runtime::{
     chain::{BlockEngine, BlockError, Chain, InvalidBlock},
     engine::{Cancel, Engine, GivenError},
     prepare::{Refusal, ShareError},
-    sanitize::message_hash,
     threads::Threads,
     wire::TransactionView,
 };
@@ -76,7 +75,7 @@ impl Forgery {
         self.header.transaction_count = u32::try_from(transactions.len()).unwrap();
         let hashes = transactions.iter();
         let hashes: Option<Vec<Hash>> = hashes
-            .map(|bytes| Some(message_hash(&TransactionView::parse(bytes).ok()?)))
+            .map(|bytes| Some(TransactionView::parse(bytes).ok()?.message_hash()))
             .collect();
         if let Some(hashes) = hashes {
             self.header.transaction_root = transaction_root(&hashes, &Threads::new(1).unwrap());

@@ -353,6 +353,10 @@ fn spans_tell_what_is_going_on() {
     let setting = Setting::new(Shape::FEW);
     let (chain, other) = (setting.chain(1), setting.chain(1));
     let mut random = ChaCha8Rng::seed_from_u64(7);
+    // Every span is registered before there is a subscriber, which then hears of all of them:
+    // one that another test registers at that moment could miss it.
+    let bytes = step(&setting, &chain, &mut random);
+    adopt(&other, &bytes);
     let spans = Spans::default();
     tracing::subscriber::with_default(spans.clone(), || {
         let bytes = step(&setting, &chain, &mut random);

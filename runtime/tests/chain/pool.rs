@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_interface::{Hash, TransactionError};
 use lockstep_runtime::{
     bank::FrozenBank,
-    block::{Block, BlockLimits, WireBlock},
+    block::{Block, BlockLimits},
     chain::{
         BlockEngine, BuiltBlock, Chain, ChainOptions, PoolSource, Settled, TransactionSource,
         VerifiedTransactions,
@@ -14,6 +14,7 @@ use lockstep_runtime::{
     limits::BLOCKHASHES_MAX,
     mempool::{Candidate, Mempool, MempoolLimits, Signatures},
     prepare::Refusal,
+    wire::WireBlock,
 };
 use lockstep_store::sync::Shared;
 use rand::SeedableRng;

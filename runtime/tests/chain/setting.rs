@@ -8,14 +8,14 @@ use std::{
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
-    block::{Block, BlockLimits},
+    block::{Block, BlockLimits, Receipt, Recording},
     chain::{
         BlockEngine, BuildError, BuildRequest, BuiltBlock, Chain, ChainOptions, ExecutedBlock,
         VerifiedTransactions, View,
     },
-    commit::{BlockReceipts, Seal, WriteSet},
     engine::{Cancel, Engine},
-    execute::{Receipt, Recording, execute_serial},
+    execute::execute_serial,
+    seal::{BlockReceipts, Seal, WriteSet},
     threads::Threads,
     verify::Verifier,
 };

@@ -3,10 +3,10 @@
 use lockstep_interface::{Account, Hash, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
-    block::WireBlock,
+    block::{Receipt, Recording},
     chain::{BlockEngine, BuildRequest, Chain, SimulateError, Simulation, UnknownBlock},
-    execute::{Receipt, Recording},
     prepare::Refusal,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Mode, Serial};
 use rand::SeedableRng;

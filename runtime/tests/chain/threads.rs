@@ -12,9 +12,9 @@ use std::{
 use lockstep_interface::{Address, Hash};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
+    block::Recording,
     chain::{BlockEngine, BuildError, BuildRequest, Chain, Simulation, View},
     engine::Cancel,
-    execute::Recording,
 };
 use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, Trie};

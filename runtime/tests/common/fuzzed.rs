@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lockstep_runtime::{bank::FrozenBank, block::WireBlock, engine::Engine, execute::Recording};
+use lockstep_runtime::{bank::FrozenBank, block::Recording, engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Dispatch, Mode, Strategy, strategies};
 
 use super::{

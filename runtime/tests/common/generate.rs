@@ -16,8 +16,7 @@ use lockstep_programs::{
 };
 use lockstep_runtime::{
     bank::FrozenBank,
-    block::WireBlock,
-    wire::{LookupTable, MessageBuilder, TransactionConfig},
+    wire::{LookupTable, MessageBuilder, TransactionConfig, WireBlock},
 };
 use lockstep_store::{MemoryStore, Store};
 

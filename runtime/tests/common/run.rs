@@ -6,11 +6,11 @@ use std::sync::Arc;
 use lockstep_interface::{Account, Address, Hash, Instruction, InstructionError, TransactionError};
 use lockstep_runtime::{
     bank::FrozenBank,
-    block::WireBlock,
-    commit::BlockReceipts,
+    block::{Receipt, Recording},
     engine::{BlockOptions, Engine, EngineError},
-    execute::{Receipt, Recording},
     prepare::Refusal,
+    seal::BlockReceipts,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Layered, Mode, Plan, Strategy, TransactionIndex};
 

@@ -12,9 +12,9 @@ use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     audit::{AuditError, FindingKind, audit, costs, relieve, used_costs},
     bank::FrozenBank,
-    block::WireBlock,
+    block::Recording,
     engine::{BlockOptions, Engine, ProcessedBlock},
-    execute::Recording,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, CostModel, Layered, Mode, PlanRequest, TransactionIndex,

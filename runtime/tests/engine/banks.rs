@@ -7,9 +7,9 @@ use lockstep_interface::{Account, Hash, TransactionError};
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     bank::FrozenBank,
-    block::WireBlock,
+    block::Recording,
     engine::{BlockOptions, Engine},
-    execute::Recording,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Lanes, Layered, Mode};
 use rand::SeedableRng;

@@ -3,10 +3,10 @@
 use lockstep_interface::{Account, Address, Hash, TransactionError};
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
-    block::{BundleError, WireBlock},
+    block::Recording,
     engine::Engine,
-    execute::Recording,
     prepare::Refusal,
+    wire::{BundleError, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
 use proptest::prelude::*;

@@ -2,9 +2,9 @@
 
 use lockstep_programs::{compute_budget::instruction as budget, system::instruction as system};
 use lockstep_runtime::{
-    block::WireBlock,
     engine::Engine,
     limits::{INSTRUCTION_COMPUTE_UNITS, TRANSACTION_COST},
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Layered, Mode, TransactionIndex};
 

@@ -3,7 +3,7 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-use lockstep_runtime::{block::WireBlock, engine::Engine, execute::receipts_hash};
+use lockstep_runtime::{block::receipts_hash, engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Mode, strategy};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -7,7 +7,7 @@ use lockstep_interface::{
     limits::{EVENT_SIZE_MAX, RETURN_DATA_SIZE_MAX},
 };
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::{block::WireBlock, engine::Engine};
+use lockstep_runtime::{engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Dispatch, Lanes, Mode, strategies};
 
 use crate::common::{

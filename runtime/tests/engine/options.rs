@@ -4,10 +4,9 @@ use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_interface::{Account, Address, TransactionError};
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
-    block::WireBlock,
+    block::Recording,
     engine::{BlockOptions, Engine, Observer, Stage},
-    execute::Recording,
-    wire::MessageBuilder,
+    wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Lanes, Layered, Mode};
 use rand::SeedableRng;

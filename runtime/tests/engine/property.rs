@@ -6,9 +6,9 @@ use std::sync::Arc;
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     bank::FrozenBank,
-    block::WireBlock,
+    block::Recording,
     engine::{Engine, EngineError},
-    execute::Recording,
+    wire::WireBlock,
 };
 use lockstep_scheduler::{
     Dispatch, Layered, Mode, PlanError, Strategy, TransactionIndex, strategies,

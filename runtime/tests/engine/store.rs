@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use lockstep_runtime::{
-    block::WireBlock,
     engine::{BlockOptions, Engine, EngineError},
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Layered, Mode};
 use rand::SeedableRng;

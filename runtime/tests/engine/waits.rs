@@ -2,7 +2,7 @@
 //! to their end on any number of workers, with the result of the serial run.
 
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::{block::WireBlock, engine::Engine};
+use lockstep_runtime::{engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{
     AccessTable, Dispatch, LANES_WITH_WAITS_MAX, Mode, Plan, PlanBuilder, PlanRequest, Strategy,
     StrategyError, TransactionIndex,

@@ -14,13 +14,11 @@ use lockstep_interface::TransactionError;
 use lockstep_interface::{Rent, RuleSet};
 use lockstep_runtime::{
     bank::Genesis,
-    block::WireBlock,
-    chain::{
-        BlockEngine, Chain, Parameter, Parameters,
-        snapshot::{Fault, ImportError},
-    },
+    chain::snapshot::{Fault, ImportError},
+    chain::{BlockEngine, Chain, Parameter, Parameters},
     engine::Cancel,
     prepare::Refusal,
+    wire::WireBlock,
 };
 
 use setting::{

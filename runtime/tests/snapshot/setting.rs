@@ -7,16 +7,13 @@ use lockstep_interface::{Account, Address, Rent, sysvar::RecentBlockhash};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, WireBlock},
-    chain::{
-        BlockEngine, BuildRequest, BuiltBlock, Chain, ChainOptions, VerifiedTransactions,
-        snapshot::{ImportError, Progress},
-    },
+    block::{BlockLimits, Recording},
+    chain::snapshot::{ImportError, Progress},
+    chain::{BlockEngine, BuildRequest, BuiltBlock, Chain, ChainOptions, VerifiedTransactions},
     engine::Cancel,
-    execute::Recording,
     threads::Threads,
     verify::Verifier,
-    wire::MessageBuilder,
+    wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{Change, MemoryStore, Store, Trie};

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use lockstep_runtime::{
+    block::{Details, Receipt},
     engine::ProcessedBlock,
-    execute::{Details, Receipt},
     prepare::Refusal,
 };
 use lockstep_sdk::{

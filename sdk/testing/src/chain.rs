@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
-    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet, root::delta_root},
-    block::WireBlock,
+    bank::root::delta_root,
+    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet},
+    block::Recording,
     engine::{BlockOptions, Engine},
-    execute::Recording,
     limits::BLOCKHASHES_MAX,
     threads::Threads,
-    wire::MessageBuilder,
+    wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
 use lockstep_sdk::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_runtime::{bank::FrozenBank, commit::BlockReceipts, engine::ProcessedBlock};
+use lockstep_runtime::{bank::FrozenBank, engine::ProcessedBlock, seal::BlockReceipts};
 use lockstep_scheduler::Strategy;
 
 /// What a serial run of a block came to.

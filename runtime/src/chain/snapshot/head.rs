@@ -5,11 +5,10 @@ use lockstep_interface::{Hash, Rent, RuleSet, sysvar::RecentBlockhash};
 
 use super::{BLOCKS_MAX, error::Fault};
 use crate::{
-    bank::Genesis,
+    bank::{CostTable, Genesis},
     chain::parameters::{
         ParameterMismatch, check_blockhashes, check_rent, check_rules, rules_number, rules_of,
     },
-    costs::CostTable,
     limits::BLOCKHASHES_MAX,
 };
 

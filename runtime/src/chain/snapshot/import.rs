@@ -12,10 +12,10 @@ use super::{
     head::Head,
 };
 use crate::{
-    bank::Genesis,
+    bank::{CostTable, Genesis},
     block::{BlockHeader, transaction_root},
-    chain::{log, parameters::Parameters},
-    costs::CostTable,
+    chain::log,
+    chain::parameters::Parameters,
     threads::Threads,
 };
 

@@ -8,7 +8,7 @@ use lockstep_interface::{
     address::program_ids,
 };
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::{block::WireBlock, engine::Engine, execute::Recording};
+use lockstep_runtime::{block::Recording, engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Layered, Mode};
 
 use self::dealer::{Dealer, Deed};

@@ -10,7 +10,7 @@ use lockstep_interface::{
 use lockstep_programs::{
     compute_budget::instruction as budget, system::instruction as system, trace,
 };
-use lockstep_runtime::{bank::FrozenBank, block::WireBlock, engine::Engine};
+use lockstep_runtime::{bank::FrozenBank, engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Mode, Strategy, strategies};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::{collection::vec, prop_oneof, strategy::Just, strategy::Strategy as Generator};

@@ -10,10 +10,9 @@ use lockstep_interface::{Account, Address, Hash, nonce::durable_nonce, sysvar::R
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     bank::{Bank, Genesis},
-    block::WireBlock,
     mempool::{Candidate, Rejection, Signatures},
     threads::Threads,
-    wire::{MessageBuilder, TransactionConfig},
+    wire::{MessageBuilder, TransactionConfig, WireBlock},
 };
 use lockstep_store::MemoryStore;
 

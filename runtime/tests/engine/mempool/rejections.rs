@@ -4,11 +4,11 @@ use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_interface::{Address, Hash, TransactionError, nonce::durable_nonce};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
-    block::{BlockLimits, WireBlock},
+    block::BlockLimits,
     mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection, Signatures},
     threads::Threads,
     verify::Verifier,
-    wire::{MessageBuilder, ParseError},
+    wire::{MessageBuilder, ParseError, WireBlock},
 };
 
 use super::{

@@ -5,7 +5,7 @@ use lockstep_interface::{
     context::LogEntry,
     limits::{EVENT_SIZE_MAX, LOG_SIZE_MAX, RETURN_DATA_SIZE_MAX},
 };
-use lockstep_runtime::execute::Details;
+use lockstep_runtime::block::Details;
 
 use super::{ADDRESS, EMIT, LOG, RETURN, chain, nothing, on, payer};
 use crate::common::run::{Fate, SUCCEEDED, failed_at, verdict};

@@ -11,10 +11,10 @@ use lockstep_scheduler::TransactionIndex;
 use lockstep_store::{Change, StoreError};
 
 use crate::{
-    bank::{Bank, BlockResult, BlockRoots, FrozenBank, root::delta_root},
-    block::{receipts_root, transaction_root},
-    costs::CostKind,
-    execute::{ExecutedBlock, Outcome, Receipt, SerialBlock},
+    bank::root::delta_root,
+    bank::{Bank, BlockResult, BlockRoots, CostKind, FrozenBank},
+    block::{Outcome, Receipt, receipts_root, transaction_root},
+    execute::{ExecutedBlock, SerialBlock},
     prepare::{PreparedBlock, Refusal},
     threads::Threads,
 };
@@ -110,7 +110,7 @@ impl WriteSet {
         let mut processed = block.take_processed();
         for (transaction, outcome) in block.transactions().zip(&self.outcomes) {
             if matches!(outcome, Outcome::Refused(_)) {
-                processed.remove(transaction);
+                processed.remove(&transaction.message_key());
             }
         }
         let result = BlockResult {

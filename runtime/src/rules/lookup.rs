@@ -23,7 +23,7 @@ struct Table<'a> {
 /// `AddressLookupTableNotFound` if there is no such account or the table is deactivated;
 /// `InvalidAddressLookupTableOwner`; `InvalidAddressLookupTableData`;
 /// `InvalidAddressLookupTableIndex`.
-pub(super) fn lookup(
+pub(crate) fn lookup(
     account: Option<&Account>,
     positions: impl Iterator<Item = u8>,
     slot: u64,

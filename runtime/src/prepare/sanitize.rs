@@ -5,25 +5,24 @@
 //! account locks, duplicates. Not judged here: whether the payer can pay and whether the nonce is
 //! the stored one, since both depend on the transactions before.
 
-mod access;
-mod budget;
-mod lookup;
-
 use ahash::RandomState;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, Positions, Program, RuleSet, TransactionError,
-    address::program_ids,
-    nonce::{NonceData, NonceState, durable_nonce},
-    program::TAG_SIZE_MAX,
+    Environment, Hash, Positions, Program, RuleSet, TransactionError, program::TAG_SIZE_MAX,
 };
 use lockstep_store::StoreError;
-use sha2::{Digest, Sha256};
 
-pub use access::AccountKey;
-pub use budget::Budget;
-pub use lookup::TABLE_HEADER_SIZE;
-
-use crate::{bank::Bank, costs::CostKind, limits::INSTRUCTIONS_MAX, wire::TransactionView};
+use super::access;
+use crate::{
+    bank::{Bank, CostKind, MessageKey},
+    limits::INSTRUCTIONS_MAX,
+    rules::{
+        AccountKey, Budget,
+        budget::Requests,
+        locks::{Uses, check_locks},
+        nonce::{advanced_nonce, nonce_account},
+    },
+    wire::TransactionView,
+};
 
 /// What makes a transaction expire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +59,7 @@ pub struct SanitizedTransaction<'b> {
 
 /// Why a transaction does not get through.
 #[derive(Debug)]
-enum Halt {
+pub(super) enum Halt {
     /// It breaks a rule.
     Refused(TransactionError),
     /// What the rules need to know could not be read; no fault of the transaction's.
@@ -81,7 +80,7 @@ impl From<StoreError> for Halt {
 
 /// Sanitized transactions of a stretch of a block, with their access lists one after the other.
 #[derive(Debug)]
-pub struct SanitizedChunk<'b> {
+pub(super) struct SanitizedChunk<'b> {
     /// The transactions in block order.
     pub(crate) transactions: Vec<SanitizedTransaction<'b>>,
     /// What each transaction is expected to cost, in cost units.
@@ -92,6 +91,16 @@ pub struct SanitizedChunk<'b> {
     pub(crate) keys: Vec<AccountKey>,
     /// Positions of refused transactions, and why.
     pub(crate) refused: Vec<(u32, TransactionError)>,
+}
+
+impl SanitizedTransaction<'_> {
+    /// What duplicates are found by.
+    pub fn message_key(&self) -> MessageKey {
+        MessageKey {
+            blockhash: Hash::new_from_array(*self.view.recent_blockhash()),
+            message_hash: self.message_hash,
+        }
+    }
 }
 
 impl<'b> SanitizedChunk<'b> {
@@ -136,8 +145,13 @@ impl<'b> SanitizedChunk<'b> {
 
     /// Refuses the transactions that this bank's ancestors have processed.
     pub(crate) fn refuse_processed(&mut self, bank: &Bank) {
-        let mut flags = vec![false; self.transactions.len()];
-        bank.parent().mark_processed(&self.transactions, &mut flags);
+        let keys: Vec<MessageKey> = self
+            .transactions
+            .iter()
+            .map(SanitizedTransaction::message_key)
+            .collect();
+        let mut flags = vec![false; keys.len()];
+        bank.parent().mark_processed(&keys, &mut flags);
         // A durable transaction is judged by its nonce, which has advanced: final banks remember
         // none, and the answer must not depend on when a bank became final.
         for (flag, transaction) in flags.iter_mut().zip(&self.transactions) {
@@ -180,9 +194,9 @@ impl<'b> SanitizedChunk<'b> {
         let start = self.keys.len();
         let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &mut self.keys[start..];
-        access::check_locks(keys)?;
-        let mut uses = access::Uses::new(keys);
-        let mut requests = budget::Requests::new(*rules, view.version());
+        check_locks(keys)?;
+        let mut uses = Uses::new(keys);
+        let mut requests = Requests::new(*rules, view.version());
         let mut kind = CostKind::NOTHING;
         for instruction in view.instructions() {
             let program = &keys[usize::from(instruction.program_index)].address;
@@ -214,7 +228,7 @@ impl<'b> SanitizedChunk<'b> {
         let transaction = SanitizedTransaction {
             view,
             position,
-            message_hash: message_hash(&view),
+            message_hash: view.message_hash(),
             budget,
             lifetime,
             table_size,
@@ -248,74 +262,8 @@ impl SanitizedChunk<'_> {
     }
 }
 
-/// The state that a nonce account has after a failed transaction, if the account holds the nonce
-/// that the transaction carries and an authority that signed its first instruction.
-///
-/// Source: Agave's `check_nonce_transaction_validity`.
-pub(crate) fn advanced_nonce(
-    account: &Account,
-    view: &TransactionView<'_>,
-    environment: &Environment,
-) -> Option<NonceState> {
-    let newest = environment.sysvars.environment_blockhash?;
-    if account.owner != program_ids::SYSTEM {
-        return None;
-    }
-    let carried = Hash::new_from_array(*view.recent_blockhash());
-    let state = NonceState::decode(&account.data)?;
-    let data = state.verify(&carried)?;
-    let next = durable_nonce(&newest.blockhash);
-    let may_advance =
-        next != carried && first_instruction_signers(view).any(|signer| signer == data.authority);
-    may_advance.then_some(NonceState::initialized(NonceData {
-        authority: data.authority,
-        durable_nonce: next,
-        lamports_per_signature: newest.lamports_per_signature,
-    }))
-}
-
-/// The account whose durable nonce the transaction claims to carry: the first instruction's
-/// first account, if that instruction is a System `AdvanceNonceAccount` and may write it.
-///
-/// Source: Agave's `SVMMessage::get_durable_nonce`.
-fn nonce_account(view: &TransactionView<'_>, keys: &[AccountKey], rules: RuleSet) -> Option<u8> {
-    const ADVANCE_NONCE: [u8; 4] = 4u32.to_le_bytes();
-    let first = view.instructions().next()?;
-    let program = keys.get(usize::from(first.program_index))?;
-    if program.address != program_ids::SYSTEM || !first.data.starts_with(&ADVANCE_NONCE) {
-        return None;
-    }
-    let account = *first.accounts.first()?;
-    let is_static = usize::from(account) < view.static_keys().len();
-    if !is_static && !rules.allows_nonce_from_lookup_table() {
-        return None;
-    }
-    keys.get(usize::from(account))?
-        .is_writable
-        .then_some(account)
-}
-
-/// The addresses that sign the first instruction; the nonce's authority must be among them.
-fn first_instruction_signers<'a>(
-    view: &'a TransactionView<'_>,
-) -> impl Iterator<Item = Address> + 'a {
-    let accounts = view
-        .instructions()
-        .next()
-        .map_or(&[][..], |first| first.accounts);
-    accounts
-        .iter()
-        .filter(|index| view.is_signer(usize::from(**index)))
-        .filter_map(|index| view.static_key(usize::from(*index)))
-}
-
 /// The bytes that say which of its program's instructions this is.
 fn tag<'d>(program: Option<&dyn Program>, data: &'d [u8]) -> &'d [u8] {
     let size = program.map_or(TAG_SIZE_MAX, |program| program.tag_size(data));
     data.get(..size).unwrap_or(data)
-}
-
-/// SHA-256 of a transaction's message: what tells it from others, whoever signed it.
-pub fn message_hash(view: &TransactionView<'_>) -> Hash {
-    Hash::new_from_array(Sha256::digest(view.message_bytes()).into())
 }

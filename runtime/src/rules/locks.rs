@@ -1,20 +1,16 @@
-//! The access list: which accounts a transaction locks, and which of them for writing.
+//! Account locks: how many accounts a transaction may name, and which of them it may write.
+//!
+//! Source: Agave's `validate_account_locks` and `LoadedMessage::is_writable`.
 
-use ahash::RandomState;
 use lockstep_interface::{
-    Address, Positions, Program, RuleSet, TransactionError,
+    Address, Positions, Program, TransactionError,
     address::{RESERVED, program_ids},
 };
 
-use super::{Halt, lookup::lookup};
-use crate::{
-    bank::Bank,
-    limits::{ACCOUNT_LOCKS_MAX, LOADED_TABLE_SIZE},
-    wire::{InstructionView, TransactionView},
-};
+use crate::{limits::ACCOUNT_LOCKS_MAX, wire::InstructionView};
 
 /// The position of the account that pays.
-const PAYER: usize = 0;
+pub(crate) const PAYER: usize = 0;
 
 const _: () = assert!(ACCOUNT_LOCKS_MAX <= Positions::COUNT);
 
@@ -32,79 +28,8 @@ pub struct AccountKey {
     pub is_only_credited: bool,
 }
 
-/// Appends the transaction's accounts in message order: static keys, then writable, then
-/// read-only looked-up ones. Returns the bytes counted for lookup tables. Rights are as the
-/// message asks for them; [`Uses`] settles them.
-///
-/// # Errors
-/// Those of [`lookup`], and if the store fails.
-pub(super) fn collect_keys(
-    keys: &mut Vec<AccountKey>,
-    view: &TransactionView<'_>,
-    bank: &Bank,
-    hasher: &RandomState,
-) -> Result<u32, Halt> {
-    keys.extend(view.static_keys().iter().enumerate().map(|(index, key)| {
-        let is_writable = view.is_writable_static(index);
-        account_key(Address::new_from_array(*key), is_writable, hasher)
-    }));
-    let table_count = view.lookups().len();
-    if table_count == 0 {
-        return Ok(0);
-    }
-    resolve(keys, view, bank, hasher)?;
-    Ok(match bank.environment().rules {
-        RuleSet::December2024 => 0,
-        RuleSet::Current => u32::try_from(table_count)
-            .unwrap_or(u32::MAX)
-            .saturating_mul(LOADED_TABLE_SIZE),
-    })
-}
-
-fn account_key(address: Address, is_writable: bool, hasher: &RandomState) -> AccountKey {
-    AccountKey {
-        address,
-        hash: hasher.hash_one(address.as_array()),
-        is_writable,
-        is_only_credited: false,
-    }
-}
-
-fn resolve(
-    keys: &mut Vec<AccountKey>,
-    view: &TransactionView<'_>,
-    bank: &Bank,
-    hasher: &RandomState,
-) -> Result<(), Halt> {
-    let mut readonly = Vec::new();
-    for table in view.lookups() {
-        let account = bank.get(&Address::new_from_array(*table.table))?;
-        let writable_count = table.writable.len();
-        let positions = table.writable.iter().chain(table.readonly).copied();
-        let mut found = 0usize;
-        lookup(
-            account.as_ref(),
-            positions,
-            bank.slot(),
-            |slot| bank.is_recent(slot),
-            |address| {
-                let is_writable = found < writable_count;
-                found = found.saturating_add(1);
-                let key = account_key(address, is_writable, hasher);
-                if is_writable {
-                    keys.push(key)
-                } else {
-                    readonly.push(key)
-                }
-            },
-        )?;
-    }
-    keys.append(&mut readonly);
-    Ok(())
-}
-
 /// What a transaction's instructions do to its accounts, going by what their programs declare.
-pub(super) struct Uses {
+pub(crate) struct Uses {
     has_upgradeable_loader: bool,
     /// Accounts that instructions only credit.
     credited: Positions,
@@ -114,7 +39,7 @@ pub(super) struct Uses {
 
 impl Uses {
     /// No instruction yet.
-    pub(super) fn new(keys: &[AccountKey]) -> Self {
+    pub(crate) fn new(keys: &[AccountKey]) -> Self {
         Self {
             has_upgradeable_loader: keys
                 .iter()
@@ -124,9 +49,9 @@ impl Uses {
         }
     }
 
-    /// Adds an instruction of `program`, `None` if nobody knows the one that it names. Takes the
+    /// Adds an instruction of `program`, `None` if it names one that is not linked in. Takes the
     /// write lock from the program's account, unless the upgradeable loader is among the accounts.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         keys: &mut [AccountKey],
         instruction: &InstructionView<'_>,
@@ -155,7 +80,7 @@ impl Uses {
     /// instructions together only credit. Returns the accounts that may be written.
     ///
     /// Source of the demotions: Agave's `LoadedMessage::is_writable`.
-    pub(super) fn settle(self, keys: &mut [AccountKey]) -> Positions {
+    pub(crate) fn settle(self, keys: &mut [AccountKey]) -> Positions {
         let only_credited = self.credited.without(self.used);
         let mut writable = Positions::NONE;
         for (position, key) in keys.iter_mut().enumerate() {
@@ -169,7 +94,7 @@ impl Uses {
     }
 }
 
-/// True for addresses that nobody may lock for writing.
+/// True for addresses that no transaction may lock for writing.
 fn is_reserved(address: &Address) -> bool {
     RESERVED_BY_FIRST_BYTE[usize::from(address.as_array()[0])] && RESERVED.contains(address)
 }
@@ -189,7 +114,7 @@ const RESERVED_BY_FIRST_BYTE: [bool; 256] = {
 ///
 /// # Errors
 /// `TooManyAccountLocks` or `AccountLoadedTwice`.
-pub(super) fn check_locks(keys: &[AccountKey]) -> Result<(), TransactionError> {
+pub(crate) fn check_locks(keys: &[AccountKey]) -> Result<(), TransactionError> {
     if keys.len() > ACCOUNT_LOCKS_MAX {
         return Err(TransactionError::TooManyAccountLocks);
     }

@@ -14,8 +14,8 @@ use ahash::RandomState;
 use lockstep_interface::Address;
 use lockstep_scheduler::{AccountIndex, Plan, Wait};
 
-use super::limits::BlockLimits;
-use crate::prepare::PreparedBlock;
+use super::PreparedBlock;
+use crate::block::BlockLimits;
 
 /// What a transaction, or a bundle of them, asks of a block.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +121,8 @@ impl AccountName for Address {
 /// How much of a block's limits its transactions take so far.
 ///
 /// ```
-/// use lockstep_runtime::block::{BlockLimits, BlockUsage, Demand};
+/// use lockstep_runtime::block::BlockLimits;
+/// use lockstep_runtime::prepare::{BlockUsage, Demand};
 /// use lockstep_scheduler::AccountIndex;
 ///
 /// let limits = BlockLimits {

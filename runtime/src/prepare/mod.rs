@@ -14,22 +14,26 @@ use lockstep_interface::{Address, TransactionError};
 use lockstep_scheduler::{Access, AccessMode, AccessTable, CreditSite, Interner, TransactionIndex};
 use lockstep_store::StoreError;
 
+mod access;
 pub(crate) mod bundles;
 mod chunked;
 mod credits;
+mod sanitize;
+mod usage;
 
 use bundles::{Bundles, refuse_broken};
 use chunked::Chunked;
 pub use credits::ShareError;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
+use sanitize::SanitizedChunk;
+pub use sanitize::{Lifetime, SanitizedTransaction};
+pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
 
 use crate::{
     bank::{Bank, ProcessedSet},
-    block::{BundleRange, WireBlock},
-    sanitize::{SanitizedChunk, SanitizedTransaction},
     threads::Threads,
     verify::{BATCH_SIZE, Verifier},
-    wire::{ParseError, TransactionView},
+    wire::{BundleRange, ParseError, TransactionView, WireBlock},
 };
 
 /// Transactions parsed or sanitized by one task.
@@ -283,7 +287,7 @@ fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, 
     let mut duplicates = Vec::new();
     for (chunk_index, chunk) in chunks.iter().enumerate() {
         for (index, transaction) in chunk.transactions.iter().enumerate() {
-            if !processed.insert(transaction) {
+            if !processed.insert(transaction.message_key()) {
                 duplicates.push((chunk_index, index));
             }
         }

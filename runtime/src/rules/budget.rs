@@ -1,5 +1,7 @@
 //! Limits and price of a transaction: from its compute-budget instructions, or from the
 //! configuration inside a v1 message.
+//!
+//! Source: Agave's `process_compute_budget_instructions`.
 
 use lockstep_interface::{
     Address, InstructionError, RuleSet, TransactionError, address::program_ids,
@@ -34,7 +36,7 @@ impl Budget {
 }
 
 /// What compute-budget instructions ask for, and what the others get by default.
-pub(super) struct Requests {
+pub(crate) struct Requests {
     rules: RuleSet,
     version: Version,
     instruction_count: u8,
@@ -49,7 +51,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// No instruction yet.
-    pub(super) fn new(rules: RuleSet, version: Version) -> Self {
+    pub(crate) fn new(rules: RuleSet, version: Version) -> Self {
         Self {
             rules,
             version,
@@ -64,7 +66,7 @@ impl Requests {
     }
 
     /// Adds the next instruction.
-    pub(super) fn add(&mut self, program: &Address, data: &[u8]) {
+    pub(crate) fn add(&mut self, program: &Address, data: &[u8]) {
         let is_budget = *program == program_ids::COMPUTE_BUDGET;
         if is_budget && self.version != Version::V1 && self.failure.is_none() {
             self.failure = self.request(data).err();
@@ -119,7 +121,7 @@ impl Requests {
     /// `DuplicateInstruction` for a second request of a kind; `InstructionError` with
     /// `InvalidInstructionData` for a request that cannot be decoded or granted;
     /// `InvalidLoadedAccountsDataSizeLimit` for a size of zero.
-    pub(super) fn budget(self, view: &TransactionView<'_>) -> Result<Budget, TransactionError> {
+    pub(crate) fn budget(self, view: &TransactionView<'_>) -> Result<Budget, TransactionError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }

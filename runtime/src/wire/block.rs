@@ -55,7 +55,7 @@ pub enum BundleError {
 /// Serialized transactions, back to back in one buffer.
 ///
 /// ```
-/// let mut block = lockstep_runtime::block::WireBlock::default();
+/// let mut block = lockstep_runtime::wire::WireBlock::default();
 /// block.push(b"first");
 /// block.push(b"second");
 /// assert_eq!(block.get(1), Some(b"second".as_slice()));
@@ -88,13 +88,13 @@ impl WireBlock {
     /// Makes `count` transactions from `start` on a bundle. Bundles are declared in block order.
     ///
     /// ```
-    /// use lockstep_runtime::block::{BundleRange, WireBlock};
+    /// use lockstep_runtime::wire::{BundleRange, WireBlock};
     ///
     /// let mut block = WireBlock::from_iter([b"alone", b"first", b"other"]);
     /// block.bundle(1, 2)?;
     /// assert_eq!(block.bundles(), [BundleRange { start: 1, count: 2 }]);
     /// assert!(block.bundle(2, 1).is_err());
-    /// # Ok::<(), lockstep_runtime::block::BundleError>(())
+    /// # Ok::<(), lockstep_runtime::wire::BundleError>(())
     /// ```
     ///
     /// # Errors
@@ -176,13 +176,13 @@ impl WireBlock {
     }
 
     /// All transactions, back to back.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// A block from bytes and from where each transaction ends in them: ascending, the last one
     /// at the end of the bytes.
-    pub(super) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
+    pub(crate) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Self {
         debug_assert!(ends.is_sorted());
         debug_assert_eq!(ends.last().copied().unwrap_or(0), bytes.len());
         Self {

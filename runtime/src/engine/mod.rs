@@ -27,14 +27,13 @@ pub use given::{Given, GivenError};
 
 use crate::{
     bank::{Bank, FrozenBank},
-    block::WireBlock,
-    commit::{BlockReceipts, Seal, WriteSet},
-    execute::{
-        CreditsDependOnOrder, ExecuteError, ExecutedBlock, Recording, execute, execute_serial, load,
-    },
+    block::Recording,
+    execute::{CreditsDependOnOrder, ExecuteError, ExecutedBlock, execute, execute_serial, load},
     prepare::{ParsedBlock, PreparedBlock},
+    seal::{BlockReceipts, Seal, WriteSet},
     threads::{Threads, ThreadsError},
     verify::Verifier,
+    wire::WireBlock,
 };
 
 mod given;
