@@ -1,5 +1,5 @@
 //! Load for the runtime, and what measures it: recorded traces, generated workloads, and the
-//! bookkeeping of the `lockstep` command.
+//! laboratory: comparing and explaining plans, auditing access lists, colouring graphs.
 //!
 //! ```text
 //! trace file -> Trace ------------+--> access lists -> plans and their figures
@@ -11,19 +11,15 @@
 #![forbid(unsafe_code)]
 #![allow(
     clippy::float_arithmetic,
-    clippy::print_stdout,
-    reason = "statistics are floats and the command prints; neither becomes state"
+    reason = "statistics are floats; none of them becomes state"
 )]
 
 pub mod access;
 pub mod audit;
 pub mod chain;
 pub mod compare;
-pub mod conformance;
 pub mod dimacs;
-pub mod durable;
 pub mod explain;
-pub mod ledger;
 pub mod misjudge;
 pub mod planning;
 pub mod store_load;

@@ -203,7 +203,7 @@ fn generated_bytes_declare_what_their_access_lists_say() {
 #[test]
 fn recorded_blocks_become_transactions_that_fit_the_wire() {
     for name in TRACES {
-        let Some(path) = common::trace_file(name) else {
+        let Some(path) = common::data_file(&format!("traces/{name}.jsonl.zst")) else {
             continue;
         };
         let trace = Trace::read(&path, &TraceOptions::default()).unwrap();

@@ -12,6 +12,7 @@
 //! Nothing here knows a case by its name.
 
 mod case;
+pub(crate) mod command;
 mod instruction;
 mod transaction;
 

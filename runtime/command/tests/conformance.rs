@@ -1,29 +1,15 @@
 //! Recorded cases of Solana's own programs, all of which must end as recorded.
 //!
-//! The files are large and not part of this repository. They are looked for in the folder that
-//! `LOCKSTEP_DATA` names, else in `shared` beside the workspace; without them the tests say so
-//! and check nothing.
+//! The files are large and not part of this repository; without them the tests say so and check
+//! nothing.
 
-use std::{env, path::PathBuf};
+#[path = "../../../benches/tests/common/mod.rs"]
+mod common;
 
-use lockstep_benches::conformance::{Report, run_file};
-
-fn path(name: &str) -> PathBuf {
-    let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder =
-        env::var_os("LOCKSTEP_DATA").map_or_else(|| workspace.join("../shared"), PathBuf::from);
-    folder.join("conformance").join(name)
-}
+use lockstep::conformance::{Report, run_file};
 
 fn report(name: &str) -> Option<Report> {
-    let path = path(name);
-    if !path.exists() {
-        eprintln!(
-            "SKIPPED: {} is not there, so nothing was checked",
-            path.display()
-        );
-        return None;
-    }
+    let path = common::data_file(&format!("conformance/{name}"))?;
     Some(run_file(&path).unwrap_or_else(|error| panic!("{error}")))
 }
 
@@ -60,7 +46,8 @@ fn every_confirmed_transaction_case_ends_as_recorded() {
     let Some(report) = report("txn.jsonl.zst") else {
         return;
     };
-    let unconfirmed = std::fs::read_to_string(path("txn_unconfirmed.txt")).unwrap();
+    let unconfirmed = common::data_file("conformance/txn_unconfirmed.txt").unwrap();
+    let unconfirmed = std::fs::read_to_string(unconfirmed).unwrap();
     let unexpected: Vec<_> = report
         .differences
         .iter()

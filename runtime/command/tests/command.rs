@@ -7,6 +7,7 @@
     reason = "a test fails where something is missing or does not fit"
 )]
 
+#[path = "../../../benches/tests/common/mod.rs"]
 mod common;
 #[path = "common/folder.rs"]
 mod folder;
@@ -543,7 +544,7 @@ fn plain_access_lists(path: &Path, slot: u64) -> Vec<(BTreeSet<String>, BTreeSet
 #[test]
 fn a_written_plan_runs_each_transaction_once_and_without_conflict() {
     const SLOT: u64 = 254_170_887;
-    let Some(trace) = common::trace_file("sol-2024-03-254170887") else {
+    let Some(trace) = common::data_file("traces/sol-2024-03-254170887.jsonl.zst") else {
         return;
     };
     let lists = plain_access_lists(&trace, SLOT);

@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lockstep_benches::chain::rate;
-use lockstep_benches::ledger::{VerifyError, VerifyOptions, verify};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, shown, state_root};
+use crate::ledger::{Common, VerifyError, VerifyOptions, base58, shown, state_root, verify};
 use crate::text::{self, rounded, thousands};
 
 /// Execute a ledger's blocks again and compare every root of every block

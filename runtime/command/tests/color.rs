@@ -4,10 +4,7 @@
     reason = "a test fails where something is missing"
 )]
 
-#[expect(
-    dead_code,
-    reason = "graphs are recorded data, and traces another kind of it"
-)]
+#[path = "../../../benches/tests/common/mod.rs"]
 mod common;
 #[path = "common/folder.rs"]
 mod folder;

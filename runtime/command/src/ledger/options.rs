@@ -4,12 +4,12 @@ use std::path::Path;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use lockstep_benches::ledger::LedgerError;
 use lockstep_interface::{Address, Hash};
 use lockstep_runtime::block::BlockHeader;
 use lockstep_runtime::chain::snapshot::Progress;
 use lockstep_runtime::threads::Threads;
 
+use super::LedgerError;
 use crate::failure::Failure;
 use crate::source::all_cores;
 use crate::text;

@@ -11,11 +11,12 @@
 mod bench_store;
 mod color;
 mod compare;
-mod conformance;
+pub mod conformance;
+mod durable;
 mod failure;
 mod idl;
 mod inspect;
-mod ledger;
+pub mod ledger;
 mod new;
 mod plan;
 mod prove;
@@ -32,11 +33,6 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
-
-/// Blocks free megabytes on one thread that another has asked for; this allocator takes that
-/// well.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Lockstep: plans transactions that declare their accounts into batches that cannot conflict,
 /// and runs them in parallel with the result of a serial run.
@@ -58,7 +54,7 @@ enum Command {
     Plan(plan::Arguments),
     Compare(compare::Arguments),
     Color(color::Arguments),
-    Conformance(conformance::Arguments),
+    Conformance(conformance::command::Arguments),
     Workloads(workloads::Arguments),
     New(new::Arguments),
     Idl(idl::Arguments),
@@ -69,7 +65,8 @@ enum Command {
     BenchStore(bench_store::Arguments),
 }
 
-fn main() -> ExitCode {
+/// Does what the command line asks; an error is told on stderr in one line.
+pub fn cli() -> ExitCode {
     match dispatch() {
         Ok(code) => code,
         Err(failure) => failure.report(),
@@ -83,7 +80,7 @@ fn dispatch() -> Result<ExitCode, Failure> {
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Compare(arguments)) => compare::run(&arguments),
         Some(Command::Color(arguments)) => color::run(&arguments),
-        Some(Command::Conformance(arguments)) => conformance::run(&arguments),
+        Some(Command::Conformance(arguments)) => conformance::command::run(&arguments),
         Some(Command::Workloads(arguments)) => workloads::run(&arguments),
         Some(Command::New(arguments)) => new::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),

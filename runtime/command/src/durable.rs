@@ -37,34 +37,34 @@ use lockstep_scheduler::{Mode, Strategy};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError, sync::Shared};
 
 use crate::ledger::{LedgerError, keep_genesis};
-use crate::workload::Workload;
+use lockstep_benches::workload::Workload;
 
 /// Blocks made ahead; fewer than the 150 blocks for which a blockhash is good.
-pub const STRETCH: usize = 64;
+pub(crate) const STRETCH: usize = 64;
 
 /// How a durable ledger is run.
 #[derive(Clone, Copy, Debug)]
-pub struct DurableOptions<'a> {
+pub(crate) struct DurableOptions<'a> {
     /// The ledger's directory.
-    pub path: &'a Path,
+    pub(crate) path: &'a Path,
     /// Who plans.
-    pub strategy: &'a dyn Strategy,
+    pub(crate) strategy: &'a dyn Strategy,
     /// Whether the planner may choose the order.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Worker threads, and as many for signatures.
-    pub threads: NonZeroUsize,
+    pub(crate) threads: NonZeroUsize,
     /// Whether transactions that only credit an account may do so at once.
-    pub credits: bool,
+    pub(crate) credits: bool,
     /// Whether signatures are verified.
-    pub verify: bool,
+    pub(crate) verify: bool,
     /// Bytes of accounts kept in memory.
-    pub cache_size: usize,
+    pub(crate) cache_size: usize,
 }
 
 /// Why a durable ledger does not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DurableError {
+pub(crate) enum DurableError {
     /// It could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -96,30 +96,30 @@ pub enum DurableError {
 
 /// What was measured while the clock ran.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Blocks committed.
-    pub blocks: usize,
+    pub(crate) blocks: usize,
     /// Transactions handed in.
-    pub transactions: usize,
+    pub(crate) transactions: usize,
     /// Those that succeeded.
-    pub succeeded: usize,
+    pub(crate) succeeded: usize,
     /// Those that failed and paid.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Those that are in no block.
-    pub refused: usize,
+    pub(crate) refused: usize,
     /// From signed bytes in memory to the last block, durable.
-    pub total: Duration,
+    pub(crate) total: Duration,
     /// Time that verifying was at work.
-    pub verify: Duration,
+    pub(crate) verify: Duration,
     /// Time that building was at work.
-    pub build: Duration,
+    pub(crate) build: Duration,
     /// Time that committing was at work.
-    pub commit: Duration,
+    pub(crate) commit: Duration,
 }
 
 /// A ledger in a directory, and its load.
 #[derive(Debug)]
-pub struct Durable<'a> {
+pub(crate) struct Durable<'a> {
     options: DurableOptions<'a>,
     chain: Chain,
     store: Arc<CachedStore<DiskStore>>,
@@ -131,7 +131,10 @@ impl<'a> Durable<'a> {
     ///
     /// # Errors
     /// If the directory is no ledger, is in use, is damaged, or holds another workload's accounts.
-    pub fn open(workload: &Workload, options: DurableOptions<'a>) -> Result<Self, DurableError> {
+    pub(crate) fn open(
+        workload: &Workload,
+        options: DurableOptions<'a>,
+    ) -> Result<Self, DurableError> {
         let chain_options = ChainOptions {
             threads: Threads::new(options.threads.get())?,
             reader_threads: Threads::new(1)?,
@@ -165,17 +168,17 @@ impl<'a> Durable<'a> {
     }
 
     /// The chain.
-    pub fn chain(&self) -> &Chain {
+    pub(crate) fn chain(&self) -> &Chain {
         &self.chain
     }
 
     /// Accounts read from memory, and looked for on disk.
-    pub fn cache_counts(&self) -> (u64, u64) {
+    pub(crate) fn cache_counts(&self) -> (u64, u64) {
         self.store.counts()
     }
 
     /// What was measured so far.
-    pub fn measured(&self) -> Measured {
+    pub(crate) fn measured(&self) -> Measured {
         self.measured
     }
 
@@ -184,7 +187,7 @@ impl<'a> Durable<'a> {
     ///
     /// # Errors
     /// See [`DurableError`]; blocks that were committed before stay so.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         workload: &Workload,
         indexes: &[usize],

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use lockstep_benches::ledger::{import_snapshot, open_chain, write_snapshot};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, show, shown};
+use crate::ledger::{Common, base58, import_snapshot, open_chain, show, shown, write_snapshot};
 use crate::text::{self, thousands};
 
 /// Write a ledger's newest state to a file, or make a ledger of such a file

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::conformance::{Report, run_file};
 use clap::Args;
-use lockstep_benches::conformance::{Report, run_file};
 use serde::Serialize;
 
 use crate::failure::Failure;

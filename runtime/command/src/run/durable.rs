@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::durable::{Durable, DurableError, DurableOptions, Measured, STRETCH};
 use lockstep_benches::chain::rate;
-use lockstep_benches::durable::{Durable, DurableError, DurableOptions, Measured, STRETCH};
 use lockstep_benches::workload::Workload;
 use lockstep_runtime::chain::{BlockEngine, OpenError};
 use lockstep_store::StoreError;

@@ -10,6 +10,7 @@
 //! those that it keeps, which for one that is made here are today's; its accounts came with its
 //! genesis or with a snapshot.
 
+mod options;
 mod verify;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
+pub(crate) use options::{Common, base58, parse_address, show, shown, state_root};
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 
 /// The file in a ledger's directory that holds its first state, as a snapshot.

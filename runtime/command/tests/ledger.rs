@@ -16,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockstep_benches::ledger::{GENESIS_FILE, keep_genesis};
+use lockstep::ledger::{GENESIS_FILE, keep_genesis};
 use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_interface::{
     Address, InstructionError, InvokeContext, Program, ProgramTable, Rent, RuleSet,

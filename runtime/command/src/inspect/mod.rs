@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use lockstep_benches::ledger::{GENESIS_FILE, open_chain, open_store};
 use lockstep_interface::Address;
 use lockstep_runtime::chain::BlockEngine;
 use lockstep_store::Store;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, parse_address, shown, state_root};
+use crate::ledger::{
+    Common, GENESIS_FILE, base58, open_chain, open_store, parse_address, shown, state_root,
+};
 use crate::text::{self, BOLD, paint, thousands};
 
 mod account;

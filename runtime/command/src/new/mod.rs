@@ -117,10 +117,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             .replace("{testing}", &testing)
     };
     let mut files = vec![
-        ("Cargo.toml", fill(include_str!("new/manifest.txt"))),
-        ("src/lib.rs", fill(include_str!("new/program.txt"))),
-        ("tests/program.rs", fill(include_str!("new/test.txt"))),
-        ("examples/idl.rs", fill(include_str!("new/idl.txt"))),
+        ("Cargo.toml", fill(include_str!("manifest.txt"))),
+        ("src/lib.rs", fill(include_str!("program.txt"))),
+        ("tests/program.rs", fill(include_str!("test.txt"))),
+        ("examples/idl.rs", fill(include_str!("idl.txt"))),
         (".gitignore", "/target\n".to_owned()),
     ];
     // The versions that the SDK is tested with, which are at hand where it was built.

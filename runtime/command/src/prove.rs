@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
-use lockstep_benches::ledger::open_chain;
 use lockstep_interface::{Account, Address};
 use lockstep_runtime::block::BlockHeader;
 use lockstep_runtime::chain::{BlockEngine, ProvenAccount};
@@ -16,7 +15,7 @@ use lockstep_store::{StateProof, account_hash, verify_proof};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, parse_address, state_root};
+use crate::ledger::{Common, base58, open_chain, parse_address, state_root};
 use crate::text::{self, thousands};
 
 /// Write an account of a ledger with its proof as JSON, or check such a file
