@@ -4,6 +4,8 @@
 //! strategy each cost up to some per cent too high or too low; whoever predicts the plan's
 //! makespan uses the true ones.
 
+use std::sync::Arc;
+
 use lockstep_scheduler::{AccessTable, Plan, PlanRequest, Strategy, StrategyError};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// ```
 /// use std::num::NonZeroU32;
+/// use std::sync::Arc;
 /// use lockstep_benches::misjudge::Misjudged;
 /// use lockstep_scheduler::{AccessTable, Mode, PlanRequest, Strategy, strategy};
 ///
@@ -19,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 /// for _ in 0..8 {
 ///     table.push([], 1_000);
 /// }
-/// let lanes = strategy("lanes").expect("it is built in");
+/// let lanes: Arc<dyn Strategy> = strategy("lanes").expect("it is built in").into();
 /// let request = PlanRequest::new(Mode::Produce, NonZeroU32::MIN);
 /// let right = lanes.plan(&table, &request)?;
 /// let misjudged = Misjudged::new(lanes, 0, 1);
@@ -28,7 +31,7 @@ use rand_chacha::ChaCha8Rng;
 /// ```
 #[derive(Debug)]
 pub struct Misjudged {
-    strategy: Box<dyn Strategy>,
+    strategy: Arc<dyn Strategy>,
     per_cent: u8,
     seed: u64,
 }
@@ -36,7 +39,7 @@ pub struct Misjudged {
 impl Misjudged {
     /// The strategy with every cost wrong by up to `per_cent`, 0 to 100, evenly drawn from `seed`
     /// in block order. More than 100 is taken for 100.
-    pub fn new(strategy: Box<dyn Strategy>, per_cent: u8, seed: u64) -> Self {
+    pub fn new(strategy: Arc<dyn Strategy>, per_cent: u8, seed: u64) -> Self {
         Self {
             strategy,
             per_cent: per_cent.min(100),
@@ -81,7 +84,7 @@ mod tests {
         for _ in 0..1_000 {
             table.push([], 1_000);
         }
-        let strategy = || lockstep_scheduler::strategy("serial").expect("it is built in");
+        let strategy = || Arc::new(lockstep_scheduler::Serial);
         for (per_cent, least, most, wide) in [
             (0, 1_000, 1_000, 0),
             (30, 700, 1_300, 540),

@@ -18,7 +18,7 @@ use ed25519_zebra::{Signature, VerificationKey};
 use lockstep_benches::access::AccessList;
 use lockstep_benches::planning::InternedBlock;
 use lockstep_benches::trace::{Trace, TraceOptions};
-use lockstep_benches::workload::{FAMILIES, StreamShape, Workload};
+use lockstep_benches::workload::{Families, StreamShape, Workload};
 use lockstep_interface::address::program_ids;
 use lockstep_interface::{Account, Address};
 use lockstep_runtime::wire::WireBlock;
@@ -74,7 +74,8 @@ fn small_specs() -> Vec<String> {
     };
     let shapes = ["star", "crown", "giant", "hostile-order"];
     let shapes = shapes.map(|shape| format!("adversarial:shape={shape}:payers=40:twins=24"));
-    let families = FAMILIES.iter().map(|family| small(family.name));
+    let families = Families::new();
+    let families = families.iter().map(|family| small(family.name));
     families.chain(shapes).collect()
 }
 

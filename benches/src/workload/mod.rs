@@ -20,7 +20,9 @@ mod options;
 mod sample;
 
 pub use draft::{Draft, Place};
-pub use families::{FAMILIES, Family, FamilySpec, recorded::RecordedBlocks};
+pub use families::recorded::RecordedBlocks;
+pub use families::transfers::{Wallets, transfers};
+pub use families::{ACCOUNTS, Families, Family, FamilySpec};
 pub use generate::{StreamShape, Workload};
 pub use options::{OptionKind, OptionSpec, SpecError, WorkloadSpec};
 pub use sample::Zipf;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::families::{FAMILIES, FamilySpec};
+use super::families::{Families, FamilySpec};
 
 /// One in the thousandths that decimal options are kept in.
 const THOUSAND: u64 = 1_000;
@@ -103,21 +103,25 @@ fn parse_thousandths(text: &str) -> Option<u64> {
 #[non_exhaustive]
 pub enum SpecError {
     /// There is no such workload.
-    #[error("unknown workload {found:?}, expected one of {}", names(", "))]
+    #[error("unknown workload {found:?}, expected one of {}", known.join(", "))]
     UnknownWorkload {
         /// What was asked for.
         found: String,
+        /// The names there are.
+        known: Vec<&'static str>,
     },
     /// The workload has no such option.
     #[error(
         "workload {workload} has no option {found:?}, it has {}",
-        option_names(workload)
+        known.join(", ")
     )]
     UnknownOption {
         /// The workload.
         workload: &'static str,
         /// What was asked for.
         found: String,
+        /// The options that it has.
+        known: Vec<&'static str>,
     },
     /// An option without a value.
     #[error("option {found:?} of workload {workload} has no value, expected name=value")]
@@ -142,17 +146,6 @@ pub enum SpecError {
     },
 }
 
-fn names(separator: &str) -> String {
-    FAMILIES.map(|family| family.name).join(separator)
-}
-
-fn option_names(workload: &str) -> String {
-    let family = FAMILIES.iter().find(|family| family.name == workload);
-    let options = family.map_or(&[][..], |family| family.options);
-    let names: Vec<&str> = options.iter().map(|option| option.name).collect();
-    names.join(", ")
-}
-
 /// A workload and a value for each of its options.
 ///
 /// ```
@@ -166,19 +159,28 @@ fn option_names(workload: &str) -> String {
 /// ```
 #[derive(Clone, Debug)]
 pub struct WorkloadSpec {
-    family: &'static FamilySpec,
+    family: FamilySpec,
     values: Vec<u64>,
 }
 
 impl WorkloadSpec {
+    /// A kind of load with all its options at their defaults.
+    pub fn new(family: FamilySpec) -> Self {
+        let values = family.options.iter().map(|option| option.default);
+        Self {
+            values: values.collect(),
+            family,
+        }
+    }
+
     /// The workload's name.
     pub fn name(&self) -> &'static str {
         self.family.name
     }
 
     /// The workload's kind.
-    pub fn family(&self) -> &'static FamilySpec {
-        self.family
+    pub fn family(&self) -> &FamilySpec {
+        &self.family
     }
 
     /// Sets an option from text.
@@ -189,8 +191,16 @@ impl WorkloadSpec {
         let workload = self.family.name;
         let mut options = self.family.options.iter().zip(&mut self.values);
         let Some((option, value)) = options.find(|(option, _)| option.name == name) else {
-            let found = name.to_owned();
-            return Err(SpecError::UnknownOption { workload, found });
+            return Err(SpecError::UnknownOption {
+                workload,
+                found: name.to_owned(),
+                known: self
+                    .family
+                    .options
+                    .iter()
+                    .map(|option| option.name)
+                    .collect(),
+            });
         };
         *value = option.parse(text).ok_or_else(|| SpecError::BadValue {
             workload,
@@ -222,30 +232,9 @@ impl WorkloadSpec {
 impl FromStr for WorkloadSpec {
     type Err = SpecError;
 
+    /// A workload of a built-in kind, as [`Families::parse`] reads it.
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default();
-        let family = FAMILIES.iter().find(|family| family.name == name);
-        let Some(family) = family else {
-            let found = name.to_owned();
-            return Err(SpecError::UnknownWorkload { found });
-        };
-        let values = family.options.iter().map(|option| option.default);
-        let mut spec = Self {
-            family,
-            values: values.collect(),
-        };
-        for part in parts {
-            let Some((option, value)) = part.split_once('=') else {
-                let found = part.to_owned();
-                return Err(SpecError::NoValue {
-                    workload: family.name,
-                    found,
-                });
-            };
-            spec.set(option, value)?;
-        }
-        Ok(spec)
+        Families::new().parse(text)
     }
 }
 
@@ -345,7 +334,7 @@ mod tests {
 
     #[test]
     fn defaults_are_in_range() {
-        for family in FAMILIES {
+        for family in Families::new().iter() {
             for option in family.options {
                 assert!((option.min..=option.max).contains(&option.default));
                 assert_eq!(option.parse(&option.show(option.max)), Some(option.max));

@@ -4,6 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::styling::Style;
@@ -12,13 +13,14 @@ use lockstep_benches::compare::{
     Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cells,
 };
 use lockstep_benches::trace::{Trace, TraceOptions};
-use lockstep_benches::workload::{StreamShape, Workload, WorkloadSpec};
+use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_runtime::engine::EngineError;
 use lockstep_scheduler::{Mode, Strategy};
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::source::{all_cores, find_strategies};
+use crate::source::all_cores;
 use crate::text::{self, BAD, GOOD, Table, rounded, thousands};
 
 /// Run strategies on the same load for real and show them side by side
@@ -118,8 +120,8 @@ struct Output<'a> {
     baseline: Option<&'a [Comparison]>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let strategies = find_strategies(&arguments.strategies)?;
+pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    let strategies = catalogue.strategies(&arguments.strategies)?;
     let threads = thread_counts(&arguments.threads);
     let mut report = planned(arguments);
     let baseline = match &arguments.baseline {
@@ -131,7 +133,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Some(baseline)
         }
     };
-    let workloads = open(arguments)?;
+    let workloads = open(arguments, catalogue)?;
     measure(arguments, &workloads, &strategies, &threads, &mut report)?;
     let compared = match &baseline {
         None => None,
@@ -191,7 +193,7 @@ fn planned(arguments: &Arguments) -> Report {
 }
 
 /// All loads at once, so that a mistake in the last one does not cost the time of the others.
-fn open(arguments: &Arguments) -> Result<Vec<Workload>, Failure> {
+fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, Failure> {
     let report = planned(arguments);
     let shape = StreamShape {
         transaction_count: report.txs,
@@ -202,7 +204,7 @@ fn open(arguments: &Arguments) -> Result<Vec<Workload>, Failure> {
     let default = WORKLOADS_DEFAULT.iter().filter(|_| has_none).copied();
     let mut workloads = Vec::new();
     for name in names.chain(default) {
-        let spec: WorkloadSpec = name.parse().map_err(Failure::usage)?;
+        let spec = catalogue.workload(name)?;
         workloads.push(Workload::new(&spec, arguments.seed, shape, all_cores()));
     }
     let options = TraceOptions {
@@ -227,7 +229,7 @@ fn open(arguments: &Arguments) -> Result<Vec<Workload>, Failure> {
 fn measure(
     arguments: &Arguments,
     workloads: &[Workload],
-    strategies: &[Box<dyn Strategy>],
+    strategies: &[Arc<dyn Strategy>],
     threads: &[NonZeroUsize],
     report: &mut Report,
 ) -> Result<(), Failure> {

@@ -1,5 +1,8 @@
 //! The `lockstep` command: one file a subcommand, and what they share.
 //!
+//! [`cli`] is the whole command. A binary that hands it a [`Catalogue`] with a strategy or a kind
+//! of load of its own has every subcommand for them: `examples/own_command.rs`.
+//!
 //! Exit codes: 0, it did what was asked; 2, bad usage or bad input, told in one line on stderr;
 //! 1, anything else.
 #![forbid(unsafe_code)]
@@ -9,6 +12,7 @@
 )]
 
 mod bench_store;
+mod catalogue;
 mod color;
 mod compare;
 pub mod conformance;
@@ -30,7 +34,9 @@ mod workloads;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use catalogue::Catalogue;
 
 use failure::Failure;
 
@@ -65,23 +71,24 @@ enum Command {
     BenchStore(bench_store::Arguments),
 }
 
-/// Does what the command line asks; an error is told on stderr in one line.
-pub fn cli() -> ExitCode {
-    match dispatch() {
+/// Does what the command line of this process asks, with these strategies and kinds of load; an
+/// error is told on stderr in one line.
+pub fn cli(catalogue: &Catalogue) -> ExitCode {
+    match dispatch(catalogue) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-fn dispatch() -> Result<ExitCode, Failure> {
-    match parse()? {
+fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    match parse(catalogue)? {
         None => Ok(ExitCode::SUCCESS),
-        Some(Command::Run(arguments)) => run::run(&arguments),
-        Some(Command::Plan(arguments)) => plan::run(&arguments),
-        Some(Command::Compare(arguments)) => compare::run(&arguments),
+        Some(Command::Run(arguments)) => run::run(&arguments, catalogue),
+        Some(Command::Plan(arguments)) => plan::run(&arguments, catalogue),
+        Some(Command::Compare(arguments)) => compare::run(&arguments, catalogue),
         Some(Command::Color(arguments)) => color::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::command::run(&arguments),
-        Some(Command::Workloads(arguments)) => workloads::run(&arguments),
+        Some(Command::Workloads(arguments)) => workloads::run(&arguments, catalogue),
         Some(Command::New(arguments)) => new::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
@@ -93,8 +100,15 @@ fn dispatch() -> Result<ExitCode, Failure> {
 }
 
 /// The command line; `None` if it asked for help or the version, which is printed then.
-fn parse() -> Result<Option<Command>, Failure> {
-    match Cli::try_parse() {
+fn parse(catalogue: &Catalogue) -> Result<Option<Command>, Failure> {
+    let mut command = Cli::command();
+    for name in ["run", "plan"] {
+        command = command.mut_subcommand(name, |command| {
+            source::with_workload_options(command, &catalogue.families)
+        });
+    }
+    let matches = command.try_get_matches();
+    match matches.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => Ok(Some(cli.command)),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {

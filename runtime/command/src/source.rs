@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
 
-use clap::Args;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use lockstep_benches::trace::{Trace, TraceBlock, TraceOptions};
-use lockstep_benches::workload::{StreamShape, Workload, WorkloadSpec};
-use lockstep_scheduler::{Strategy, strategies, strategy};
+use lockstep_benches::workload::{Families, OptionKind, OptionSpec, StreamShape, Workload};
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
 
 /// Most transactions of a stream and of a block.
@@ -61,83 +61,87 @@ pub(crate) struct Source {
     options: WorkloadOptions,
 }
 
-/// The options of all workloads; each workload takes those it has.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Options of workloads")]
-struct WorkloadOptions {
-    /// Wallets of workloads of transfers; customers, records or items of the others
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    accounts: Option<String>,
-    /// zipf, mainnet-mix, pools, ycsb: steepness of popularity
-    #[arg(long, value_name = "X", conflicts_with = "trace")]
-    exponent: Option<String>,
-    /// hot, crossing, smallbank: number of hot accounts
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    hot: Option<String>,
-    /// hot, crossing, smallbank: per cent of transactions that take hot accounts
-    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
-    share: Option<String>,
-    /// Wallets that pay fees, where they are not the wallets of transfers
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    payers: Option<String>,
-    /// mainnet-mix: groups of accounts that many transactions share
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    markets: Option<String>,
-    /// mainnet-mix: per cent of transactions that fail
-    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
-    failing: Option<String>,
-    /// mainnet-mix: per cent of v0 messages where legacy would do
-    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
-    versioned: Option<String>,
-    /// mainnet-mix: per cent of written accounts that are declared in vain
-    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
-    overdeclared: Option<String>,
-    /// pools, pools-mixed: number of pools
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    pools: Option<String>,
-    /// mint: number of collections
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    collections: Option<String>,
-    /// adversarial: path, star, crown, giant or hostile-order
-    #[arg(long, value_name = "NAME", conflicts_with = "trace")]
-    shape: Option<String>,
-    /// adversarial: nodes on each side of a crown
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    twins: Option<String>,
-    /// smallbank, ycsb: per cent that only read
-    #[arg(long, value_name = "PERCENT", conflicts_with = "trace")]
-    reads: Option<String>,
-    /// ycsb: records of a transaction
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    operations: Option<String>,
-    /// Compute units of a transaction of pools, mint, crossing, adversarial, smallbank and ycsb
-    #[arg(long, value_name = "N", conflicts_with = "trace")]
-    cost: Option<String>,
+/// Options of the workload, by name.
+#[derive(Clone, Debug, Default)]
+struct WorkloadOptions(Vec<(String, String)>);
+
+/// What the ids of their arguments begin with.
+const OPTION_ID: &str = "workload option ";
+
+impl FromArgMatches for WorkloadOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = matches.ids().filter_map(|id| {
+            let name = id.as_str().strip_prefix(OPTION_ID)?;
+            let value = matches.get_one::<String>(id.as_str())?;
+            Some((name.to_owned(), value.clone()))
+        });
+        Ok(Self(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
-impl WorkloadOptions {
-    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [
-            ("accounts", &self.accounts),
-            ("exponent", &self.exponent),
-            ("hot", &self.hot),
-            ("share", &self.share),
-            ("payers", &self.payers),
-            ("markets", &self.markets),
-            ("failing", &self.failing),
-            ("versioned", &self.versioned),
-            ("overdeclared", &self.overdeclared),
-            ("pools", &self.pools),
-            ("collections", &self.collections),
-            ("shape", &self.shape),
-            ("twins", &self.twins),
-            ("reads", &self.reads),
-            ("operations", &self.operations),
-            ("cost", &self.cost),
-        ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+/// The arguments depend on the kinds of load that there are: [`with_workload_options`] adds them.
+impl Args for WorkloadOptions {
+    fn augment_args(command: Command) -> Command {
+        command
     }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        command
+    }
+}
+
+/// Gives a command an argument for each option that some kind of load has. An option whose name
+/// the command uses otherwise goes into the workload's name alone.
+pub(crate) fn with_workload_options(command: Command, families: &Families) -> Command {
+    let taken: Vec<String> = command
+        .get_arguments()
+        .filter_map(|argument| Some(argument.get_long()?.to_owned()))
+        .collect();
+    let mut options: Vec<&OptionSpec> = Vec::new();
+    for option in families.iter().flat_map(|family| family.options) {
+        let is_new = options.iter().all(|known| known.name != option.name);
+        if is_new && !taken.iter().any(|name| name == option.name) {
+            options.push(option);
+        }
+    }
+    let arguments = options.into_iter().map(|option| {
+        let value_name = match option.kind {
+            OptionKind::Count => "N",
+            OptionKind::Decimal => "X",
+            OptionKind::Percent => "PERCENT",
+            OptionKind::Choice(_) => "NAME",
+        };
+        Arg::new(format!("{OPTION_ID}{}", option.name))
+            .long(option.name)
+            .value_name(value_name)
+            .conflicts_with("trace")
+            .help_heading("Options of workloads")
+            .help(option_help(option.name, families))
+    });
+    command.args(arguments)
+}
+
+/// What an option does, with the workloads that have it.
+fn option_help(name: &str, families: &Families) -> String {
+    let mut meanings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for family in families.iter() {
+        let options = family.options.iter().filter(|option| option.name == name);
+        for option in options {
+            match meanings.iter_mut().find(|known| known.0 == option.about) {
+                Some((_, names)) => names.push(family.name),
+                None => meanings.push((option.about, vec![family.name])),
+            }
+        }
+    }
+    let meanings = meanings
+        .into_iter()
+        .map(|(about, names)| format!("{}: {about}", names.join(", ")));
+    meanings.collect::<Vec<_>>().join("; ")
 }
 
 /// Blocks to work on.
@@ -157,9 +161,9 @@ pub(crate) enum Load {
 impl Source {
     /// Reads the trace or prepares the workload; `default_count` transactions if none are asked
     /// for.
-    pub(crate) fn open(&self, default_count: u64) -> Result<Load, Failure> {
+    pub(crate) fn open(&self, catalogue: &Catalogue, default_count: u64) -> Result<Load, Failure> {
         let Some(path) = &self.trace else {
-            return self.generate(default_count).map(Load::Generated);
+            return self.generate(catalogue, default_count).map(Load::Generated);
         };
         let options = TraceOptions {
             keeps_votes: self.votes,
@@ -186,9 +190,9 @@ impl Source {
         })
     }
 
-    fn generate(&self, default_count: u64) -> Result<Workload, Failure> {
-        let mut spec: WorkloadSpec = self.workload.parse().map_err(Failure::usage)?;
-        for (name, value) in self.options.given() {
+    fn generate(&self, catalogue: &Catalogue, default_count: u64) -> Result<Workload, Failure> {
+        let mut spec = catalogue.workload(&self.workload)?;
+        for (name, value) in &self.options.0 {
             spec.set(name, value).map_err(Failure::usage)?;
         }
         let count = |number: u64| usize::try_from(number).map_err(Failure::usage);
@@ -253,33 +257,4 @@ impl Load {
 /// One thread for each core.
 pub(crate) fn all_cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-/// The built-in strategies of a list of names; `all` stands for every one.
-pub(crate) fn find_strategies(names: &[String]) -> Result<Vec<Box<dyn Strategy>>, Failure> {
-    let mut found: Vec<Box<dyn Strategy>> = Vec::new();
-    for name in names {
-        let more = match name.as_str() {
-            "all" => strategies(),
-            name => vec![find_strategy(name)?],
-        };
-        for strategy in more {
-            if found.iter().all(|known| known.name() != strategy.name()) {
-                found.push(strategy);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The built-in strategy of this name.
-pub(crate) fn find_strategy(name: &str) -> Result<Box<dyn Strategy>, Failure> {
-    strategy(name).ok_or_else(|| {
-        let known = strategies();
-        let names: Vec<&str> = known.iter().map(|strategy| strategy.name()).collect();
-        Failure::usage(format!(
-            "unknown strategy {name:?}, expected one of {}",
-            names.join(", ")
-        ))
-    })
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use lockstep_benches::workload::{FAMILIES, OptionKind, OptionSpec};
+use lockstep_benches::workload::{Families, OptionKind, OptionSpec};
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
 use crate::text::{self, BOLD, DIM, paint};
 
@@ -44,18 +45,18 @@ struct WorkloadOption {
     choices: Option<&'static [&'static str]>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
     if arguments.json {
-        let workloads = FAMILIES.map(|family| Workload {
+        let workloads = catalogue.families.iter().map(|family| Workload {
             name: family.name,
             about: family.about,
             options: family.options.iter().map(json_option).collect(),
         });
         text::print_json(&Listing {
-            workloads: workloads.into(),
+            workloads: workloads.collect(),
         })?;
     } else {
-        text::print(&listing())?;
+        text::print(&listing(&catalogue.families))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,9 +84,9 @@ fn json_option(option: &OptionSpec) -> WorkloadOption {
     }
 }
 
-fn listing() -> String {
+fn listing(families: &Families) -> String {
     let mut out = String::new();
-    for family in FAMILIES {
+    for family in families.iter() {
         let _ = writeln!(out, "{}: {}", paint(BOLD, family.name), family.about);
         let mut table = text::Table::new(2, &[]);
         for option in family.options {

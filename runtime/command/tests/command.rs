@@ -470,7 +470,7 @@ fn run_prints_exactly_the_promised_fields() {
 
 #[test]
 fn every_workload_and_strategy_matches_the_serial_run() {
-    for workload in lockstep_benches::workload::FAMILIES {
+    for workload in lockstep_benches::workload::Families::new().iter() {
         let has_accounts = workload.options.iter().any(|o| o.name == "accounts");
         let few = if has_accounts {
             "--accounts"

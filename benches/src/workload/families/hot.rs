@@ -1,14 +1,10 @@
 //! `hot`: a share of all transfers goes to a few wallets, the rest is uniform.
 
-use lockstep_interface::{Account, Address};
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 
-use super::transfers::Wallets;
-use super::{ACCOUNTS, Family, FamilySpec};
-use crate::workload::draft::{Draft, Place};
-use crate::workload::keys::Keyring;
-use crate::workload::options::{OptionKind, OptionSpec, WorkloadSpec};
+use super::transfers::transfers;
+use super::{ACCOUNTS, FamilySpec};
+use crate::workload::options::{OptionKind, OptionSpec};
 
 pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "hot",
@@ -32,46 +28,14 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
             about: "transfers that go to one of them",
         },
     ],
-    build: |spec, seed| Box::new(HotTransfers::new(spec, seed)),
+    build: |spec, seed| {
+        let (hot, share) = (spec.count("hot"), spec.value("share"));
+        transfers(spec, seed, move |wallets, _, rng| {
+            if rng.random_range(0..100) < share {
+                let target = rng.random_range(0..hot.min(wallets.len()));
+                return (wallets.other(target, rng), target);
+            }
+            wallets.pair(rng)
+        })
+    },
 };
-
-#[derive(Debug)]
-struct HotTransfers {
-    wallets: Wallets,
-    hot: usize,
-    share: u64,
-}
-
-impl HotTransfers {
-    fn new(spec: &WorkloadSpec, seed: u64) -> Self {
-        let wallets = Wallets::new(spec, seed);
-        let hot = spec.count("hot").min(wallets.len());
-        let share = spec.value("share");
-        Self {
-            wallets,
-            hot,
-            share,
-        }
-    }
-}
-
-impl Family for HotTransfers {
-    fn keys(&self) -> &Keyring {
-        self.wallets.keys()
-    }
-
-    fn genesis(&self) -> Box<dyn Iterator<Item = (Address, Account)> + '_> {
-        self.wallets.genesis()
-    }
-
-    fn draft(&self, place: Place, rng: &mut ChaCha8Rng) -> Draft {
-        if rng.random_range(0..100) < self.share {
-            let target = rng.random_range(0..self.hot);
-            let source = self.wallets.other(target, rng);
-            return self.wallets.transfer(place, source, target);
-        }
-        let source = rng.random_range(0..self.wallets.len());
-        let target = self.wallets.other(source, rng);
-        self.wallets.transfer(place, source, target)
-    }
-}

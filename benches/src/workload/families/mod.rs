@@ -13,7 +13,7 @@ pub(super) mod recorded;
 mod replay;
 mod smallbank;
 mod token;
-mod transfers;
+pub(super) mod transfers;
 mod ycsb;
 mod zipf;
 
@@ -25,10 +25,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::draft::{Draft, Place};
 use super::keys::Keyring;
-use super::options::{OptionKind, OptionSpec, WorkloadSpec};
+use super::options::{OptionKind, OptionSpec, SpecError, WorkloadSpec};
 use crate::access::AccessList;
 
-/// A kind of load.
+/// A kind of load: a place in the stream, and a random stream of the place's own, into a
+/// transaction. The same place and random stream always give the same transaction.
 pub trait Family: fmt::Debug + Send + Sync {
     /// The key pairs of all fee payers.
     fn keys(&self) -> &Keyring;
@@ -60,11 +61,79 @@ pub struct FamilySpec {
     /// Its options.
     pub options: &'static [OptionSpec],
     /// Makes it from options and seed, on the current rayon pool.
-    pub(super) build: fn(&WorkloadSpec, u64) -> Box<dyn Family>,
+    pub build: fn(&WorkloadSpec, u64) -> Box<dyn Family>,
 }
 
-/// All kinds of generated load.
-pub const FAMILIES: [FamilySpec; 14] = [
+/// The built-in kinds of load and those that a user adds, looked up by name.
+///
+/// ```
+/// use lockstep_benches::workload::Families;
+///
+/// let families = Families::new();
+/// let spec = families.parse("zipf:exponent=0.80")?;
+/// assert_eq!((spec.name(), spec.value("exponent")), ("zipf", 800));
+/// assert!(families.parse("zip").is_err());
+/// # Ok::<(), lockstep_benches::workload::SpecError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Families(Vec<FamilySpec>);
+
+impl Families {
+    /// The built-in kinds.
+    pub fn new() -> Self {
+        Self(BUILT_IN.to_vec())
+    }
+
+    /// Adds a kind; it replaces one of the same name, which is returned.
+    pub fn register(&mut self, family: FamilySpec) -> Option<FamilySpec> {
+        match self.0.iter_mut().find(|known| known.name == family.name) {
+            Some(known) => Some(std::mem::replace(known, family)),
+            None => {
+                self.0.push(family);
+                None
+            }
+        }
+    }
+
+    /// All kinds, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &FamilySpec> {
+        self.0.iter()
+    }
+
+    /// The workload that a text names: a kind, then `:option=value` for each option that is not
+    /// to have its default.
+    ///
+    /// # Errors
+    /// [`SpecError`] if there is no such kind, or the kind has no such option or value.
+    pub fn parse(&self, text: &str) -> Result<WorkloadSpec, SpecError> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        let family = self.iter().find(|family| family.name == name);
+        let family = family.ok_or_else(|| SpecError::UnknownWorkload {
+            found: name.to_owned(),
+            known: self.iter().map(|family| family.name).collect(),
+        })?;
+        let mut spec = WorkloadSpec::new(*family);
+        for part in parts {
+            let Some((option, value)) = part.split_once('=') else {
+                return Err(SpecError::NoValue {
+                    workload: family.name,
+                    found: part.to_owned(),
+                });
+            };
+            spec.set(option, value)?;
+        }
+        Ok(spec)
+    }
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const BUILT_IN: [FamilySpec; 14] = [
     transfers::SPEC,
     zipf::SPEC,
     hot::SPEC,
@@ -81,8 +150,8 @@ pub const FAMILIES: [FamilySpec; 14] = [
     token::SPEC,
 ];
 
-/// The option that all workloads of transfers have.
-const ACCOUNTS: OptionSpec = OptionSpec {
+/// The option that all workloads of transfers have: how many wallets there are.
+pub const ACCOUNTS: OptionSpec = OptionSpec {
     name: "accounts",
     kind: OptionKind::Count,
     default: 100_000,

@@ -1,4 +1,9 @@
 //! `transfers`: lamports from one wallet to another, both drawn uniformly. Next to no conflicts.
+//!
+//! Every kind of load that consists of transfers between wallets is made here, from a function
+//! that draws source and target.
+
+use std::fmt;
 
 use lockstep_interface::{Account, Address};
 use lockstep_programs::system;
@@ -16,12 +21,12 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "transfers",
     about: "transfers between wallets drawn uniformly: hardly any conflict",
     options: &[ACCOUNTS],
-    build: |spec, seed| Box::new(Transfers(Wallets::new(spec, seed))),
+    build: |spec, seed| transfers(spec, seed, |wallets, _, rng| wallets.pair(rng)),
 };
 
 /// Wallets that can all pay and receive.
 #[derive(Debug)]
-pub(super) struct Wallets(Keyring);
+pub struct Wallets(Keyring);
 
 impl Wallets {
     /// As many as the `accounts` option says.
@@ -29,21 +34,14 @@ impl Wallets {
         Self(Keyring::generate(seed, spec.count("accounts")))
     }
 
-    pub(super) fn keys(&self) -> &Keyring {
-        &self.0
-    }
-
-    pub(super) fn len(&self) -> usize {
+    /// The number of wallets, at least 2.
+    #[expect(clippy::len_without_is_empty, reason = "there are always wallets")]
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn genesis(&self) -> Box<dyn Iterator<Item = (Address, Account)> + '_> {
-        let wallets = self.0.addresses().iter();
-        Box::new(wallets.map(|&address| (address, Account::wallet(PAYER_BALANCE))))
-    }
-
     /// A wallet other than `taken`, each alike.
-    pub(super) fn other(&self, taken: usize, rng: &mut ChaCha8Rng) -> usize {
+    pub fn other(&self, taken: usize, rng: &mut ChaCha8Rng) -> usize {
         let ticket = rng.random_range(1..self.len());
         // Counted on from the one that is taken, so that it cannot come up.
         match taken.checked_add(ticket) {
@@ -53,34 +51,71 @@ impl Wallets {
         }
     }
 
+    /// Two different wallets, each pair alike.
+    pub fn pair(&self, rng: &mut ChaCha8Rng) -> (usize, usize) {
+        let source = rng.random_range(0..self.len());
+        (source, self.other(source, rng))
+    }
+
+    pub(super) fn keys(&self) -> &Keyring {
+        &self.0
+    }
+
+    pub(super) fn genesis(&self) -> Box<dyn Iterator<Item = (Address, Account)> + '_> {
+        let wallets = self.0.addresses().iter();
+        Box::new(wallets.map(|&address| (address, Account::wallet(PAYER_BALANCE))))
+    }
+}
+
+/// A kind of load of transfers: `pick` draws the numbers of source and target, which must differ,
+/// of as many wallets as the option [`ACCOUNTS`] says.
+pub fn transfers(
+    spec: &WorkloadSpec,
+    seed: u64,
+    pick: impl Fn(&Wallets, Place, &mut ChaCha8Rng) -> (usize, usize) + Send + Sync + 'static,
+) -> Box<dyn Family> {
+    Box::new(Transfers {
+        wallets: Wallets::new(spec, seed),
+        pick,
+    })
+}
+
+struct Transfers<P> {
+    wallets: Wallets,
+    pick: P,
+}
+
+impl<P> fmt::Debug for Transfers<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("Transfers")
+            .field(&self.wallets)
+            .finish()
+    }
+}
+
+impl<P> Family for Transfers<P>
+where
+    P: Fn(&Wallets, Place, &mut ChaCha8Rng) -> (usize, usize) + Send + Sync,
+{
+    fn keys(&self) -> &Keyring {
+        self.wallets.keys()
+    }
+
+    fn genesis(&self) -> Box<dyn Iterator<Item = (Address, Account)> + '_> {
+        self.wallets.genesis()
+    }
+
     /// A transfer whose amount tells it apart from all others of its block.
-    pub(super) fn transfer(&self, place: Place, source: usize, target: usize) -> Draft {
+    fn draft(&self, place: Place, rng: &mut ChaCha8Rng) -> Draft {
+        let (source, target) = (self.pick)(&self.wallets, place, rng);
+        let [from, to] = [source, target].map(|number| self.keys().address(number));
         let lamports = u64::from(place.tag()).saturating_add(1);
-        let (from, to) = (self.0.address(source), self.0.address(target));
         Draft {
             payer: source,
             instructions: vec![system::instruction::transfer(&from, &to, lamports)],
             tables: None,
             cost: COST_DEFAULT,
         }
-    }
-}
-
-#[derive(Debug)]
-struct Transfers(Wallets);
-
-impl Family for Transfers {
-    fn keys(&self) -> &Keyring {
-        self.0.keys()
-    }
-
-    fn genesis(&self) -> Box<dyn Iterator<Item = (Address, Account)> + '_> {
-        self.0.genesis()
-    }
-
-    fn draft(&self, place: Place, rng: &mut ChaCha8Rng) -> Draft {
-        let source = rng.random_range(0..self.0.len());
-        let target = self.0.other(source, rng);
-        self.0.transfer(place, source, target)
     }
 }

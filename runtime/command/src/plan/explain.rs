@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use lockstep_benches::explain::{
@@ -79,9 +80,9 @@ impl Options {
 }
 
 /// The strategy that is explained.
-pub(super) fn choose_strategy(strategies: &[Box<dyn Strategy>]) -> Option<&dyn Strategy> {
+pub(super) fn choose_strategy(strategies: &[Arc<dyn Strategy>]) -> Option<&dyn Strategy> {
     let auto = strategies.iter().find(|strategy| strategy.name() == "auto");
-    auto.or(strategies.first()).map(Box::as_ref)
+    auto.or(strategies.first()).map(Arc::as_ref)
 }
 
 /// The worker count that is explained.

@@ -8,6 +8,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::styling::Style;
@@ -21,8 +22,9 @@ use lockstep_benches::trace::TraceTransaction;
 use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy, heavy_clique};
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::source::{Load, Source, find_strategies};
+use crate::source::{Load, Source};
 use crate::text::{self, BAD, BOLD, DIM, Table, paint, thousands};
 
 /// Transactions planned where nobody says how many: one block.
@@ -119,7 +121,7 @@ struct PlanFileWait {
     after: u32,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
     if arguments.policy == Policy::Priority && arguments.mode == Mode::Replay {
         return Err(Failure::usage(
             "--policy priority needs --mode produce, as a replay keeps the order of the block",
@@ -130,8 +132,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "--audit takes --policy throughput, under which it prices what it finds",
         ));
     }
-    let strategies = misjudge(find_strategies(&arguments.strategy)?, arguments);
-    let load = arguments.source.open(TRANSACTIONS_DEFAULT)?;
+    let strategies = misjudge(catalogue.strategies(&arguments.strategy)?, arguments);
+    let load = arguments.source.open(catalogue, TRANSACTIONS_DEFAULT)?;
     let indexes = arguments.source.indexes(&load);
     if arguments.explain.is_given() && indexes.len() > 1 {
         return Err(Failure::usage(format!(
@@ -190,13 +192,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// The strategies as `--cost-error` has them see costs.
-fn misjudge(found: Vec<Box<dyn Strategy>>, arguments: &Arguments) -> Vec<Box<dyn Strategy>> {
+fn misjudge(found: Vec<Arc<dyn Strategy>>, arguments: &Arguments) -> Vec<Arc<dyn Strategy>> {
     let Some(per_cent) = arguments.cost_error else {
         return found;
     };
     let seed = arguments.source.seed;
     let misjudged =
-        |strategy| -> Box<dyn Strategy> { Box::new(Misjudged::new(strategy, per_cent, seed)) };
+        |strategy| -> Arc<dyn Strategy> { Arc::new(Misjudged::new(strategy, per_cent, seed)) };
     found.into_iter().map(misjudged).collect()
 }
 
@@ -206,7 +208,7 @@ fn explain_block(
     arguments: &Arguments,
     load: &Load,
     indexes: &[usize],
-    strategies: &[Box<dyn Strategy>],
+    strategies: &[Arc<dyn Strategy>],
 ) -> Result<Option<Explanation>, Failure> {
     let Some(strategy) = explain::choose_strategy(strategies) else {
         return Ok(None);
@@ -232,7 +234,7 @@ fn audit_blocks(
     arguments: &Arguments,
     load: Load,
     indexes: &[usize],
-    strategies: &[Box<dyn Strategy>],
+    strategies: &[Arc<dyn Strategy>],
 ) -> Result<Option<AuditFigures>, Failure> {
     let Some(strategy) = explain::choose_strategy(strategies) else {
         return Ok(None);
@@ -272,7 +274,7 @@ impl Survey {
         arguments: &Arguments,
         load: &Load,
         indexes: &[usize],
-        strategies: &[Box<dyn Strategy>],
+        strategies: &[Arc<dyn Strategy>],
         bar: &ProgressBar,
     ) -> Result<Self, Failure> {
         let cells = strategies.iter().flat_map(|strategy| {

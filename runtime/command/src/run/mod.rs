@@ -12,8 +12,9 @@ use lockstep_runtime::engine::EngineError;
 use lockstep_scheduler::Mode;
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::source::{Source, all_cores, find_strategy};
+use crate::source::{Source, all_cores};
 use crate::text;
 
 mod durable;
@@ -96,9 +97,9 @@ struct Report {
     peak_rss_mib: Option<f64>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let strategy = find_strategy(&arguments.strategy)?;
-    let load = arguments.source.open(TRANSACTIONS_DEFAULT)?;
+pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    let strategy = catalogue.strategy(&arguments.strategy)?;
+    let load = arguments.source.open(catalogue, TRANSACTIONS_DEFAULT)?;
     let indexes = arguments.source.indexes(&load);
     let workload = load.into_workload()?;
     let threads = match arguments.threads {
