@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use crate::ids::{AccountIndex, TransactionIndex, narrow};
+use crate::dependencies::LastUses;
+use crate::ids::{AccountIndex, narrow};
 use crate::request::Mode;
 use crate::table::AccessTable;
 
@@ -31,10 +32,6 @@ pub struct Bounds {
 
 #[derive(Clone, Copy, Default)]
 struct Account {
-    /// Where the heaviest chain to a writer of the account ends.
-    written: u64,
-    /// Where the heaviest chain to any user of the account ends.
-    used: u64,
     writers: u64,
     heaviest_reader: u64,
     is_written: bool,
@@ -60,18 +57,25 @@ impl Bounds {
     /// ```
     pub fn of(table: &AccessTable) -> Self {
         let mut accounts = vec![Account::default(); table.account_count()];
+        let mut uses = LastUses::new(table.account_count());
+        // By transaction: where the heaviest chain to it ends.
+        let mut ends: Vec<u64> = Vec::with_capacity(table.transaction_count());
         let mut bounds = Self {
             work: table.total_cost(),
             ..Self::default()
         };
         for transaction in table.transactions() {
             let cost = table.cost(transaction);
-            let end = chain_end(table, transaction, &accounts);
-            for access in table.accesses(transaction) {
+            let accesses = table.accesses(transaction);
+            let mut start = 0;
+            uses.visit(transaction, accesses, |before, _| {
+                start = ends[before.index()].max(start);
+            });
+            let end = start.saturating_add(cost);
+            ends.push(end);
+            for access in accesses {
                 let account = &mut accounts[access.account().index()];
-                account.used = account.used.max(end);
                 if access.is_write() {
-                    account.written = end;
                     account.writers = account.writers.saturating_add(cost);
                     account.is_written = true;
                 } else {
@@ -105,23 +109,6 @@ impl Bounds {
                 .max(self.heaviest_clique),
         })
     }
-}
-
-/// Where the heaviest chain to this transaction ends, its own cost included.
-fn chain_end(table: &AccessTable, transaction: TransactionIndex, accounts: &[Account]) -> u64 {
-    let accesses = table.accesses(transaction).iter();
-    let start = accesses.map(|access| {
-        let account = &accounts[access.account().index()];
-        if access.is_write() {
-            account.used
-        } else {
-            account.written
-        }
-    });
-    start
-        .max()
-        .unwrap_or(0)
-        .saturating_add(table.cost(transaction))
 }
 
 /// How much of the possible a makespan reaches: `bound / makespan`, in thousandths, rounded down;

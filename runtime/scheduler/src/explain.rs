@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 
 use crate::access::{Access, AccessMode};
 use crate::bounds::Bounds;
+use crate::dependencies::LastUses;
 use crate::ids::{AccountIndex, TransactionIndex, narrow};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -30,46 +31,36 @@ pub struct CriticalStep {
 /// The heaviest chain of transactions in block order, each of which conflicts with the one
 /// before. Its last `end` is [`Bounds::critical_path`]. O(accesses + accounts).
 pub fn critical_path(table: &AccessTable) -> Vec<CriticalStep> {
-    // By account: the end of the heaviest chain to a writer and to any user, and who that is.
-    type Tip = (u64, Option<TransactionIndex>);
-    let mut accounts: Vec<(Tip, Tip)> = vec![((0, None), (0, None)); table.account_count()];
-    let mut before = Vec::with_capacity(table.transaction_count());
+    let mut uses = LastUses::new(table.account_count());
+    let mut steps: Vec<(Option<TransactionIndex>, CriticalStep)> =
+        Vec::with_capacity(table.transaction_count());
     let mut last: Option<CriticalStep> = None;
     for transaction in table.transactions() {
-        let mut tip: Tip = (0, None);
-        let mut through = None;
-        for access in table.accesses(transaction) {
-            let (writer, user) = accounts[access.account().index()];
-            let candidate = if access.is_write() { user } else { writer };
-            if candidate.1.is_some() && (tip.1.is_none() || candidate.0 > tip.0) {
-                tip = candidate;
-                through = Some(access.account());
-            }
-        }
-        let end = tip.0.saturating_add(table.cost(transaction));
-        for access in table.accesses(transaction) {
-            let (writer, user) = &mut accounts[access.account().index()];
-            if access.is_write() {
-                *writer = (end, Some(transaction));
-            }
-            if user.1.is_none() || end >= user.0 {
-                *user = (end, Some(transaction));
-            }
-        }
+        let (mut previous, mut through, mut start) = (None, None, 0);
+        uses.visit(
+            transaction,
+            table.accesses(transaction),
+            |before, account| {
+                let end = steps[before.index()].1.end;
+                if previous.is_none() || end > start {
+                    (previous, through, start) = (Some(before), Some(account), end);
+                }
+            },
+        );
         let step = CriticalStep {
             transaction,
             through,
-            end,
+            end: start.saturating_add(table.cost(transaction)),
         };
-        before.push((tip.1, step));
-        if last.is_none_or(|last| end > last.end) {
+        steps.push((previous, step));
+        if last.is_none_or(|last| step.end > last.end) {
             last = Some(step);
         }
     }
     let mut path = Vec::new();
     let mut next = last.map(|last| last.transaction);
     while let Some(transaction) = next {
-        let (previous, step) = before[transaction.index()];
+        let (previous, step) = steps[transaction.index()];
         path.push(step);
         next = previous;
     }

@@ -58,6 +58,6 @@ pub(crate) fn narrow(count: usize) -> u32 {
 }
 
 /// All transactions of a block of `count`, in block order.
-pub(crate) fn block_order(count: usize) -> impl Iterator<Item = TransactionIndex> + Clone {
+pub(crate) fn block_order(count: usize) -> impl ExactSizeIterator<Item = TransactionIndex> + Clone {
     (0..narrow(count)).map(TransactionIndex)
 }

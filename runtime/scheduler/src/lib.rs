@@ -49,6 +49,7 @@ mod clique;
 mod colouring;
 mod conflict;
 mod credit;
+mod dependencies;
 mod explain;
 mod ids;
 mod intern;
@@ -66,6 +67,7 @@ pub use clique::{Clique, heavy_clique};
 pub use colouring::{colour_count, dsatur, first_fit, improve, smallest_last, welsh_powell};
 pub use conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
 pub use credit::CreditSite;
+pub use dependencies::{Dependencies, LastUses};
 pub use explain::{
     AccountHeat, CriticalStep, Occupancy, Relief, blocking_accounts, critical_path, occupancy,
     what_if,

@@ -113,10 +113,9 @@ pub fn plan_by_priority(
     let mut builder = PlanBuilder::with_capacity(order.len());
     for batch in plan.batches() {
         for lane in batch.lanes_with_waits() {
-            let mut waits = lane.waits.iter().peekable();
-            for &transaction in lane.transactions {
+            for (transaction, waits) in lane.steps() {
                 builder.push(original(transaction));
-                while let Some(wait) = waits.next_if(|wait| wait.transaction == transaction) {
+                for wait in waits {
                     builder.wait(original(wait.after));
                 }
             }

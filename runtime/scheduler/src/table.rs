@@ -236,7 +236,7 @@ impl AccessTable {
     }
 
     /// All transactions in block order.
-    pub fn transactions(&self) -> impl Iterator<Item = TransactionIndex> + Clone + use<> {
+    pub fn transactions(&self) -> impl ExactSizeIterator<Item = TransactionIndex> + Clone + use<> {
         block_order(self.transaction_count())
     }
 

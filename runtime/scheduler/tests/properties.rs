@@ -12,8 +12,8 @@ use std::num::NonZeroU32;
 
 use common::{load, oracle};
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, Bounds, CostModel, Dag, Dispatch, Mode, Plan, PlanError,
-    PlanRequest, Strategy, StrategyError, TransactionIndex, Wait, check, critical_path,
+    Access, AccessTable, AccountIndex, Bounds, CostModel, Dag, Dependencies, Dispatch, Mode, Plan,
+    PlanError, PlanRequest, Strategy, StrategyError, TransactionIndex, Wait, check, critical_path,
     heavy_clique, occupancy, plan_by_priority, predict, strategies,
 };
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
@@ -303,6 +303,34 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    /// Dependencies lead from every transaction to each earlier one that it conflicts with, and to
+    /// no other kind.
+    #[test]
+    fn dependencies_order_what_conflicts(mut shape in shapes(40)) {
+        shape.account_count %= 20;
+        shape.account_count += 1;
+        let table = block(shape);
+        let dependencies = Dependencies::of(&table);
+        // By transaction: what it depends on, directly or through others.
+        let mut reached: Vec<Vec<bool>> = Vec::new();
+        for after in table.transactions() {
+            let mut reach = vec![false; after.index()];
+            let befores = dependencies.of_transaction(after);
+            prop_assert!(befores.is_sorted_by(|one, next| one < next));
+            for &before in befores {
+                prop_assert!(before < after && table.conflict(before, after));
+                reach[before.index()] = true;
+                for (place, further) in reached[before.index()].iter().enumerate() {
+                    reach[place] |= further;
+                }
+            }
+            for before in table.transactions().take(after.index()) {
+                prop_assert!(reach[before.index()] || !table.conflict(before, after));
+            }
+            reached.push(reach);
         }
     }
 

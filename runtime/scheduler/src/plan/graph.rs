@@ -62,12 +62,13 @@ impl DependencyGraph {
         Self::from_edges(transactions.len(), &edges)
     }
 
-    /// Sorts the edges by where they begin, keeping their order.
+    /// The graph of `count` positions with edges `(before, after)` between them. The successors of a
+    /// position keep the order in which the edges name them. O(count + edges).
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "counts are bounded by the number of edges, which narrow has checked"
     )]
-    fn from_edges(count: usize, edges: &[(u32, u32)]) -> Self {
+    pub(crate) fn from_edges(count: usize, edges: &[(u32, u32)]) -> Self {
         let mut predecessor_counts = vec![0; count];
         let mut starts = vec![0_u32; count + 1];
         for &(before, after) in edges {

@@ -21,17 +21,21 @@
     reason = "positions and counts are bounded by the length of the plan's own vectors"
 )]
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
-use crate::ids::{TransactionIndex, narrow};
-pub use error::{LANES_WITH_WAITS_MAX, PlanError};
-pub use graph::DependencyGraph;
-use order::canonical_order;
+use crate::ids::TransactionIndex;
 
+mod batch;
+mod builder;
 mod error;
 mod graph;
 mod order;
 mod relabel;
+
+pub use batch::{Batch, Lane};
+pub use builder::PlanBuilder;
+pub use error::{LANES_WITH_WAITS_MAX, PlanError};
+pub use graph::DependencyGraph;
 
 /// `transaction` may not start before `after` has finished.
 ///
@@ -98,23 +102,6 @@ pub struct Plan {
     /// The canonical order; empty without waits, where `items` is it.
     order: Vec<TransactionIndex>,
     dispatch: Dispatch,
-}
-
-/// One batch of a [`Plan`].
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    plan: &'a Plan,
-    lane_start: usize,
-    lane_end: usize,
-}
-
-/// One lane of a [`Batch`]: an ordered run of transactions for one worker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Lane<'a> {
-    /// The transactions in the order in which they run; never empty.
-    pub transactions: &'a [TransactionIndex],
-    /// What they wait for, in the order of the waiting transactions.
-    pub waits: &'a [Wait],
 }
 
 impl Plan {
@@ -322,194 +309,6 @@ fn end_before(ends: &[u32], index: usize) -> usize {
         .map_or(0, |before| ends[before] as usize)
 }
 
-impl<'a> Batch<'a> {
-    /// The lanes in order, each a non-empty run of transactions.
-    #[inline]
-    pub fn lanes(self) -> impl ExactSizeIterator<Item = &'a [TransactionIndex]> + Clone + use<'a> {
-        self.lanes_with_waits().map(|lane| lane.transactions)
-    }
-
-    /// The lanes in order, each with what its transactions wait for.
-    #[inline]
-    pub fn lanes_with_waits(self) -> impl ExactSizeIterator<Item = Lane<'a>> + Clone + use<'a> {
-        (self.lane_start..self.lane_end).map(move |lane| self.plan.lane(lane))
-    }
-
-    /// One lane, from 0 within the batch.
-    ///
-    /// # Panics
-    /// If there is no such lane.
-    #[inline]
-    pub fn lane(self, index: usize) -> Lane<'a> {
-        assert!(
-            index < self.lane_count(),
-            "a batch of {} lanes has no {index}",
-            self.lane_count()
-        );
-        self.plan.lane(self.lane_start + index)
-    }
-
-    /// The transactions of neighbouring lanes, lane by lane.
-    ///
-    /// # Panics
-    /// If there are no such lanes.
-    #[inline]
-    pub fn transactions_of(self, lanes: Range<usize>) -> &'a [TransactionIndex] {
-        let count = self.lane_count();
-        assert!(
-            lanes.start <= lanes.end && lanes.end <= count,
-            "a batch of {count} lanes has no {lanes:?}"
-        );
-        let ends = &self.plan.lane_ends;
-        let start = end_before(ends, self.lane_start + lanes.start);
-        &self.plan.items[start..end_before(ends, self.lane_start + lanes.end)]
-    }
-
-    /// The number of lanes, at least 1.
-    #[inline]
-    pub fn lane_count(self) -> usize {
-        self.lane_end - self.lane_start
-    }
-
-    /// The batch's transactions, lane by lane.
-    #[inline]
-    pub fn transactions(self) -> &'a [TransactionIndex] {
-        let (start, end) = self.span();
-        &self.plan.items[start..end]
-    }
-
-    /// The batch's transactions in canonical order.
-    #[inline]
-    pub fn order(self) -> &'a [TransactionIndex] {
-        let (start, end) = self.span();
-        &self.plan.order()[start..end]
-    }
-
-    /// Who decides which worker runs what; the same in all batches of a plan.
-    #[inline]
-    pub fn dispatch(self) -> Dispatch {
-        self.plan.dispatch
-    }
-
-    /// The batch's waits, lane by lane.
-    #[inline]
-    pub fn waits(self) -> &'a [Wait] {
-        let ends = &self.plan.wait_ends;
-        let end = ends.get(self.lane_end - 1).map_or(0, |&end| end as usize);
-        let start = if ends.is_empty() {
-            0
-        } else {
-            end_before(ends, self.lane_start)
-        };
-        &self.plan.waits[start..end]
-    }
-
-    /// Where the batch begins and ends among the plan's transactions.
-    fn span(self) -> (usize, usize) {
-        let ends = &self.plan.lane_ends;
-        (
-            end_before(ends, self.lane_start),
-            ends[self.lane_end - 1] as usize,
-        )
-    }
-}
-
-/// Builds a [`Plan`] from left to right.
-///
-/// ```
-/// use lockstep_scheduler::{PlanBuilder, TransactionIndex};
-///
-/// let t = TransactionIndex;
-/// let mut builder = PlanBuilder::new();
-/// builder.push(t(0));
-/// builder.end_lane();
-/// builder.push(t(1));
-/// builder.wait(t(0)); // the transaction pushed last waits
-/// builder.end_batch(); // ends the lane, too
-/// assert_eq!(builder.finish().to_string(), "batch 0: [0] [1 after 0]\n");
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct PlanBuilder {
-    plan: Plan,
-    strangers: Vec<Wait>,
-    /// Where the waits of the transaction pushed last begin.
-    item_waits: usize,
-}
-
-impl PlanBuilder {
-    /// A builder without transactions.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A builder with memory for as many transactions.
-    pub fn with_capacity(transaction_count: usize) -> Self {
-        let mut builder = Self::default();
-        builder.plan.items.reserve_exact(transaction_count);
-        builder
-    }
-
-    /// Appends a transaction to the current lane.
-    #[inline]
-    pub fn push(&mut self, transaction: TransactionIndex) {
-        self.plan.items.push(transaction);
-        self.item_waits = self.plan.waits.len();
-    }
-
-    /// Makes the transaction pushed last wait for another one.
-    ///
-    /// # Panics
-    /// If nothing was pushed yet.
-    pub fn wait(&mut self, after: TransactionIndex) {
-        let transaction = *self
-            .plan
-            .items
-            .last()
-            .expect("a wait follows its transaction");
-        let wait = Wait { transaction, after };
-        let own = &self.plan.waits[self.item_waits..];
-        if own.last().is_none_or(|last| *last < wait) {
-            self.plan.waits.push(wait);
-        } else if let Err(place) = own.binary_search(&wait) {
-            self.plan.waits.insert(self.item_waits + place, wait);
-        }
-    }
-
-    /// Ends the current lane; does nothing if it is empty.
-    #[inline]
-    pub fn end_lane(&mut self) {
-        let end = narrow(self.plan.items.len());
-        if end > self.plan.lane_ends.last().copied().unwrap_or(0) {
-            self.plan.lane_ends.push(end);
-            self.plan.wait_ends.push(narrow(self.plan.waits.len()));
-        }
-    }
-
-    /// Ends the current lane and the current batch; does nothing if both are empty.
-    #[inline]
-    pub fn end_batch(&mut self) {
-        self.end_lane();
-        let end = narrow(self.plan.lane_ends.len());
-        if end > self.plan.batch_ends.last().copied().unwrap_or(0) {
-            self.plan.batch_ends.push(end);
-        }
-    }
-
-    /// Ends the current lane and batch and gives the plan. With waits this computes the
-    /// canonical order, in O((n + waits) log lanes).
-    pub fn finish(mut self) -> Plan {
-        self.end_batch();
-        let mut plan = self.plan;
-        plan.waits.append(&mut self.strangers);
-        if plan.waits.is_empty() {
-            plan.wait_ends.clear();
-        } else {
-            plan.order = canonical_order(&plan);
-        }
-        plan
-    }
-}
-
 impl fmt::Display for Plan {
     /// One line a batch: `batch 0: [0 2] [1 after 0]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -517,12 +316,11 @@ impl fmt::Display for Plan {
             write!(f, "batch {number}:")?;
             for lane in batch.lanes_with_waits() {
                 write!(f, " [")?;
-                let mut waits = lane.waits.iter().peekable();
-                for (place, transaction) in lane.transactions.iter().enumerate() {
+                for (place, (transaction, waits)) in lane.steps().enumerate() {
                     let space = if place == 0 { "" } else { " " };
                     write!(f, "{space}{transaction}")?;
                     let mut word = " after ";
-                    while let Some(wait) = waits.next_if(|wait| wait.transaction == *transaction) {
+                    for wait in waits {
                         write!(f, "{word}{}", wait.after)?;
                         word = ",";
                     }

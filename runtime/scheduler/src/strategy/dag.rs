@@ -10,10 +10,11 @@
 //! to wait for, and those that have none left go through a queue that all workers share. It is
 //! here so that plans are compared with such a dispatcher by running both.
 
-use super::dependencies::Dependencies;
 use super::serial::serial;
 use super::{Strategy, StrategyError};
-use crate::plan::{Dispatch, Plan};
+use crate::dependencies::Dependencies;
+use crate::ids::TransactionIndex;
+use crate::plan::{Dispatch, Plan, PlanBuilder};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
@@ -34,7 +35,24 @@ impl Strategy for Dag {
         if request.workers.get() == 1 {
             return Ok(serial(table));
         }
-        let plan = Dependencies::of(table).dispatched(table.transactions());
+        let plan = dispatched(&Dependencies::of(table), table.transactions());
         Ok(plan.with_dispatch(Dispatch::Queued))
     }
+}
+
+/// One batch in which each transaction is a lane, in the order given, and waits for all that it
+/// directly depends on. O(transactions + dependencies).
+pub(super) fn dispatched(
+    dependencies: &Dependencies,
+    order: impl ExactSizeIterator<Item = TransactionIndex>,
+) -> Plan {
+    let mut builder = PlanBuilder::with_capacity(order.len());
+    for transaction in order {
+        builder.push(transaction);
+        for &before in dependencies.of_transaction(transaction) {
+            builder.wait(before);
+        }
+        builder.end_lane();
+    }
+    builder.finish()
 }

@@ -1,7 +1,7 @@
 //! Plans the fewest batches that keep block order, with one transaction a lane.
 //!
 //! A transaction's batch is the length of the longest chain of conflicting transactions before
-//! it. This walks the sparse dependency graph (last writer, readers since) without building it:
+//! it, found by walking the sparse dependency graph without building it:
 //!
 //! ```text
 //! block   0:W(a)   1:R(a) W(b)   2:R(a)   3:W(a)   4:W(c)
@@ -13,6 +13,7 @@
 )]
 
 use super::{Strategy, StrategyError};
+use crate::dependencies::LastUses;
 use crate::plan::Plan;
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
@@ -34,42 +35,18 @@ impl Strategy for Layered {
     }
 }
 
-/// The first batches that come after an account's uses so far.
-#[derive(Clone, Copy, Default)]
-struct Next {
-    after_writers: u32,
-    /// At least `after_writers`.
-    after_all: u32,
-}
-
 /// The batch of each transaction.
 pub(super) fn levels(table: &AccessTable) -> Vec<u32> {
-    let mut accounts = vec![Next::default(); table.account_count()];
-    let level_of = |transaction| {
-        let accesses = table.accesses(transaction);
+    let mut uses = LastUses::new(table.account_count());
+    let mut levels: Vec<u32> = Vec::with_capacity(table.transaction_count());
+    for transaction in table.transactions() {
         let mut level = 0;
-        for access in accesses {
-            let next = &accounts[access.account().index()];
-            level = level.max(if access.is_write() {
-                next.after_all
-            } else {
-                next.after_writers
-            });
-        }
-        for access in accesses {
-            let next = &mut accounts[access.account().index()];
-            if access.is_write() {
-                *next = Next {
-                    after_writers: level + 1,
-                    after_all: level + 1,
-                };
-            } else {
-                next.after_all = next.after_all.max(level + 1);
-            }
-        }
-        level
-    };
-    table.transactions().map(level_of).collect()
+        uses.visit(transaction, table.accesses(transaction), |before, _| {
+            level = level.max(levels[before.index()] + 1);
+        });
+        levels.push(level);
+    }
+    levels
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::table::AccessTable;
 mod auto;
 mod coloured;
 mod dag;
-mod dependencies;
 mod first_fit;
 mod lanes;
 mod layered;

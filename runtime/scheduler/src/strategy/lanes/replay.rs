@@ -10,7 +10,7 @@
 )]
 
 use super::LaneLengths;
-use crate::access::Access;
+use crate::dependencies::LastUses;
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::{Plan, PlanBuilder};
 use crate::request::PlanRequest;
@@ -19,8 +19,8 @@ use crate::table::AccessTable;
 /// In several lanes.
 const SEVERAL: u32 = u32::MAX;
 
-/// The latest batch that holds certain uses of an account, and the lane in which all uses of
-/// that batch are. Batches count from 1 here, 0 is before the first.
+/// The latest batch that holds certain transactions, and the lane in which all those of that batch
+/// are. Batches count from 1 here, 0 is before the first.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Spot {
     batch: u32,
@@ -42,13 +42,6 @@ impl Spot {
     }
 }
 
-#[derive(Clone, Copy, Default)]
-struct Account {
-    writer: Spot,
-    /// Readers since the last writer.
-    readers: Spot,
-}
-
 struct OpenBatch {
     lengths: LaneLengths,
     lanes: Vec<Vec<TransactionIndex>>,
@@ -56,12 +49,13 @@ struct OpenBatch {
 
 /// The plan.
 pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> Plan {
-    let mut accounts = vec![Account::default(); table.account_count()];
+    let mut uses = LastUses::new(table.account_count());
+    let mut spots: Vec<Spot> = Vec::with_capacity(table.transaction_count());
     let mut batches: Vec<OpenBatch> = Vec::new();
     for transaction in table.transactions() {
-        let accesses = table.accesses(transaction);
-        let after = accesses.iter().fold(Spot::default(), |spot, access| {
-            spot.join(spot_before(&accounts, access))
+        let mut after = Spot::default();
+        uses.visit(transaction, table.accesses(transaction), |before, _| {
+            after = after.join(spots[before.index()]);
         });
         let goes_behind = after.batch > 0 && after.lane != SEVERAL;
         let batch = if goes_behind {
@@ -87,29 +81,9 @@ pub(super) fn plan(table: &AccessTable, request: &PlanRequest) -> Plan {
             open.lanes.push(Vec::new());
         }
         open.lanes[lane as usize].push(transaction);
-        let spot = Spot { batch, lane };
-        for access in accesses {
-            let account = &mut accounts[access.account().index()];
-            if access.is_write() {
-                *account = Account {
-                    writer: spot,
-                    readers: Spot::default(),
-                };
-            } else {
-                account.readers = account.readers.join(spot);
-            }
-        }
+        spots.push(Spot { batch, lane });
     }
     build(table, batches)
-}
-
-fn spot_before(accounts: &[Account], access: &Access) -> Spot {
-    let account = &accounts[access.account().index()];
-    if access.is_write() {
-        account.writer.join(account.readers)
-    } else {
-        account.writer
-    }
 }
 
 /// The plan with each batch's longest lane first.

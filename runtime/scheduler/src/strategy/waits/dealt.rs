@@ -1,7 +1,7 @@
 //! Deals a block's transactions to lanes in their own order, in one pass.
 //!
 //! Each transaction goes behind the one that ends last of those that it
-//! [depends on](each_dependency), where it needs no wait for that one, or to the lane that is free
+//! [depends on](LastUses), where it needs no wait for that one, or to the lane that is free
 //! first, if it would start there earlier in spite of the wait:
 //!
 //! ```text
@@ -19,10 +19,10 @@
     reason = "positions are bounded by the table and the number of lanes"
 )]
 
-use super::super::dependencies::each_dependency;
+use super::{LaneInWork, build};
+use crate::dependencies::LastUses;
 use crate::ids::{TransactionIndex, narrow};
-use crate::plan::LANES_WITH_WAITS_MAX;
-use crate::plan::{Plan, PlanBuilder, Wait};
+use crate::plan::{LANES_WITH_WAITS_MAX, Plan, Wait};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
@@ -42,8 +42,7 @@ struct Placed {
 
 struct Lane {
     end: u64,
-    transactions: Vec<TransactionIndex>,
-    waits: Vec<Wait>,
+    content: LaneInWork,
     /// By lane: how many of its transactions have surely finished when this one goes on.
     known: Vec<u32>,
 }
@@ -67,8 +66,7 @@ pub(in super::super) fn dealt(table: &AccessTable, request: &PlanRequest) -> (Pl
     let count = table.transaction_count();
     let lanes = (0..lane_count).map(|_| Lane {
         end: 0,
-        transactions: Vec::with_capacity(count.div_ceil(lane_count)),
-        waits: Vec::new(),
+        content: LaneInWork::default(),
         known: vec![0; lane_count],
     });
     let mut deal = Deal {
@@ -79,36 +77,32 @@ pub(in super::super) fn dealt(table: &AccessTable, request: &PlanRequest) -> (Pl
         placed: Vec::with_capacity(count),
         before: Vec::new(),
     };
-    each_dependency(table, |before, after| {
-        deal.place_up_to(after.index());
-        deal.before.push(before);
-    });
-    deal.place_up_to(count);
+    let mut uses = LastUses::new(table.account_count());
+    for transaction in table.transactions() {
+        deal.before.clear();
+        uses.visit(transaction, table.accesses(transaction), |before, _| {
+            deal.before.push(before);
+        });
+        deal.place(transaction);
+    }
     let makespan = deal.lanes.iter().map(|lane| lane.end).max();
-    (deal.build(), makespan.unwrap_or(0))
+    let plan = build(deal.lanes.into_iter().map(|lane| lane.content));
+    (plan, makespan.unwrap_or(0))
 }
 
 impl Deal<'_> {
-    /// Places the transactions in front of `end`; what is known to precede one precedes the first.
-    fn place_up_to(&mut self, end: usize) {
-        while self.placed.len() < end {
-            self.place(TransactionIndex(narrow(self.placed.len())));
-            self.before.clear();
-        }
-    }
-
     fn place(&mut self, transaction: TransactionIndex) {
         let cost = self.table.cost(transaction);
         self.work_left = self.work_left.saturating_sub(cost);
         let number = self.lane();
         let start = self.wait(transaction, number);
         let lane = &mut self.lanes[number];
-        lane.transactions.push(transaction);
+        lane.content.transactions.push(transaction);
         lane.end = start.saturating_add(cost);
         self.placed.push(Placed {
             end: lane.end,
             lane: narrow(number),
-            finished: narrow(lane.transactions.len()),
+            finished: narrow(lane.content.transactions.len()),
         });
     }
 
@@ -138,8 +132,11 @@ impl Deal<'_> {
     /// on, unless that one is known to have finished. Returns when the waits are over.
     fn wait(&mut self, transaction: TransactionIndex, number: usize) -> u64 {
         let Lane {
-            end, waits, known, ..
+            end,
+            content,
+            known,
         } = &mut self.lanes[number];
+        let waits = &mut content.waits;
         let first = waits.len();
         let lane_of = |wait: &Wait| self.placed[wait.after.index()].lane as usize;
         for &after in &self.before {
@@ -159,21 +156,6 @@ impl Deal<'_> {
             now.max(self.placed[wait.after.index()].end)
                 .saturating_add(self.wait)
         })
-    }
-
-    fn build(self) -> Plan {
-        let mut builder = PlanBuilder::with_capacity(self.placed.len());
-        for lane in self.lanes {
-            let mut waits = lane.waits.iter().peekable();
-            for transaction in lane.transactions {
-                builder.push(transaction);
-                while let Some(wait) = waits.next_if(|wait| wait.transaction == transaction) {
-                    builder.wait(wait.after);
-                }
-            }
-            builder.end_lane();
-        }
-        builder.finish()
     }
 }
 

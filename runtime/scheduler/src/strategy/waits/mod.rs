@@ -20,8 +20,7 @@ use super::serial::serial;
 use super::{Strategy, StrategyError};
 use crate::bounds::Bounds;
 use crate::ids::{TransactionIndex, narrow};
-use crate::plan::LANES_WITH_WAITS_MAX;
-use crate::plan::{Dispatch, Plan};
+use crate::plan::{Dispatch, LANES_WITH_WAITS_MAX, Lane, Plan, PlanBuilder, Wait};
 use crate::predict::predict;
 use crate::request::{Mode, PlanRequest};
 use crate::table::AccessTable;
@@ -187,4 +186,23 @@ fn link(
 struct Slot {
     transaction: TransactionIndex,
     lane: u32,
+}
+
+/// A lane as it grows; its waits in the order of the waiting transactions.
+#[derive(Clone, Default)]
+struct LaneInWork {
+    transactions: Vec<TransactionIndex>,
+    waits: Vec<Wait>,
+}
+
+/// One batch of lanes.
+fn build(lanes: impl IntoIterator<Item = LaneInWork>) -> Plan {
+    let mut builder = PlanBuilder::new();
+    for lane in lanes {
+        builder.lane(Lane {
+            transactions: &lane.transactions,
+            waits: &lane.waits,
+        });
+    }
+    builder.finish()
 }

@@ -1,7 +1,7 @@
 //! Plays a block through in its own order: whenever a worker is idle, it starts the runnable
 //! transaction at the head of the heaviest chain of conflicting transactions.
 //!
-//! A transaction is runnable when all that it [depends on](each_dependency) have ended.
+//! A transaction is runnable when all that it [depends on](Dependencies) have ended.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "counts and positions are bounded by the number of accesses"
@@ -10,12 +10,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::dependencies::Dependencies;
+use super::super::dag::dispatched;
 use super::super::rank::sort_by_falling_class;
 use super::Slot;
-use crate::ids::{TransactionIndex, narrow};
-use crate::plan::LANES_WITH_WAITS_MAX;
-use crate::plan::Plan;
+use crate::dependencies::Dependencies;
+use crate::ids::TransactionIndex;
+use crate::plan::{DependencyGraph, LANES_WITH_WAITS_MAX, Plan};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
@@ -24,12 +24,12 @@ const NOBODY: u32 = u32::MAX;
 /// The schedule. O(accesses + accounts + n log n).
 pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: usize) -> Vec<Slot> {
     let dependencies = Dependencies::of(table);
-    let graph = Graph::of(&dependencies, table);
+    let graph = graph(&dependencies, table);
     let mut play = Play {
         table,
         wait: request.costs.wait,
         chains: dependencies.chains(table),
-        missing: graph.predecessor_counts.clone(),
+        missing: graph.predecessor_counts().to_vec(),
         graph,
         ready: BinaryHeap::new(),
         busy: BinaryHeap::with_capacity(lane_count),
@@ -75,40 +75,16 @@ pub(super) fn schedule(table: &AccessTable, request: &PlanRequest, lane_count: u
 pub(super) fn ranked(table: &AccessTable) -> Plan {
     let dependencies = Dependencies::of(table);
     let order = sort_by_falling_class(&dependencies.chains(table));
-    dependencies.dispatched(order)
+    dispatched(&dependencies, order.into_iter())
 }
 
-/// The sparse dependency graph.
-struct Graph {
-    predecessor_counts: Vec<u32>,
-    /// By transaction: the head of its list of successors.
-    successors: Vec<u32>,
-    /// Links of (successor, next).
-    links: Vec<(u32, u32)>,
-}
-
-impl Graph {
-    fn of(dependencies: &Dependencies, table: &AccessTable) -> Self {
-        let count = table.transaction_count();
-        let mut graph = Self {
-            predecessor_counts: vec![0; count],
-            successors: vec![NOBODY; count],
-            links: Vec::with_capacity(table.access_count()),
-        };
-        for after in table.transactions() {
-            for &before in dependencies.of_transaction(after) {
-                graph.add(before, after);
-            }
-        }
-        graph
-    }
-
-    fn add(&mut self, before: TransactionIndex, after: TransactionIndex) {
-        let head = &mut self.successors[before.index()];
-        self.links.push((after.0, *head));
-        *head = narrow(self.links.len()) - 1;
-        self.predecessor_counts[after.index()] += 1;
-    }
+fn graph(dependencies: &Dependencies, table: &AccessTable) -> DependencyGraph {
+    let edges = table.transactions().flat_map(|after| {
+        let befores = dependencies.of_transaction(after).iter();
+        befores.map(move |before| (before.0, after.0))
+    });
+    let edges: Vec<(u32, u32)> = edges.collect();
+    DependencyGraph::from_edges(table.transaction_count(), &edges)
 }
 
 struct Play<'a> {
@@ -117,7 +93,7 @@ struct Play<'a> {
     chains: Vec<u64>,
     /// By transaction: how many predecessors have not ended.
     missing: Vec<u32>,
-    graph: Graph,
+    graph: DependencyGraph,
     /// The heaviest chain first, then the lowest number.
     ready: BinaryHeap<(u64, Reverse<TransactionIndex>)>,
     /// When each busy lane ends, and what it runs.
@@ -158,15 +134,15 @@ impl Play<'_> {
 
     fn end(&mut self, lane: u32, transaction: TransactionIndex) {
         self.idle |= 1 << lane;
-        let mut next = self.graph.successors[transaction.index()];
-        while next != NOBODY {
-            let (successor, behind) = self.graph.links[next as usize];
+        for &successor in self.graph.successors(transaction.0) {
             self.lanes[successor as usize] = lane;
-            self.missing[successor as usize] -= 1;
-            if self.missing[successor as usize] == 0 {
-                self.push_ready(TransactionIndex(successor));
+            let missing = &mut self.missing[successor as usize];
+            *missing -= 1;
+            if *missing == 0 {
+                let transaction = TransactionIndex(successor);
+                let chain = self.chains[transaction.index()];
+                self.ready.push((chain, Reverse(transaction)));
             }
-            next = behind;
         }
     }
 }
