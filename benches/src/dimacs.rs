@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(graph.node_count(), 4);
         assert!(graph.edges().eq([(0, 1), (1, 3)]));
         assert_eq!(parse("p edge 0 0").unwrap().unwrap().node_count(), 0);
-        assert_eq!(parse("c nothing\n"), Ok(None));
+        assert!(matches!(parse("c nothing\n"), Ok(None)));
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
             ("p edge 3 3\ne 1 4", 2, missing(4)),
             ("p edge 3 3\ne 5000000000 1", 2, missing(5_000_000_000)),
         ] {
-            assert_eq!(parse(text), Err((line, cause)), "{text}");
+            assert_eq!(parse(text).unwrap_err(), (line, cause), "{text}");
         }
     }
 }

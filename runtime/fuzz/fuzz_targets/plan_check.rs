@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use libfuzzer_sys::fuzz_target;
 use lockstep_scheduler::{
-    Access, AccessTable, AccountIndex, Bounds, CostModel, Iterated, Mode, Plan, PlanRequest,
+    Access, AccessTable, AccountIndex, Bounds, Colouring, CostModel, Mode, Plan, PlanRequest,
     TransactionIndex, Wait, check, predict, strategies,
 };
 
@@ -91,7 +91,7 @@ fuzz_target!(|data: &[u8]| {
         // The tabu search takes the same steps however small the block is: a few must do.
         let mut all = strategies();
         all.retain(|strategy| strategy.name() != "iterated");
-        all.push(Box::new(Iterated { step_count_max: 50 }));
+        all.push(Box::new(Colouring::Iterated { step_count_max: 50 }));
         for strategy in all {
             let request = PlanRequest::new(mode, workers);
             let plan = strategy.plan(&table, &request).expect("the block is small");

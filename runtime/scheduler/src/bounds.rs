@@ -26,7 +26,7 @@ pub struct Bounds {
     /// The cost of the heaviest transaction.
     pub longest_transaction: u64,
     /// What transactions that all conflict with each other need in any order; 0 unless
-    /// [`Bounds::with_clique`] was called, as finding them takes a search.
+    /// `Bounds::with_clique` (feature `graph`) was called, as finding them takes a search.
     pub heaviest_clique: u64,
 }
 

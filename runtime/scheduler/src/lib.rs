@@ -10,6 +10,9 @@
 //! no clock, and it computes without floating-point numbers: the same table and request give the
 //! same plan everywhere.
 //!
+//! Modules stand in the order in which the data meets them, and each imports only from those above
+//! it. The feature `graph` adds the explicit conflict graph and what colours it.
+//!
 //! Two transactions *conflict* when one writes what the other reads or writes; two that only
 //! credit an account do not. A
 //! [`Plan`] is a list of *batches*, separated by barriers; a batch is a set of *lanes* that run in
@@ -42,35 +45,52 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod access;
-mod bounds;
-mod check;
-mod clique;
-mod colouring;
-mod conflict;
-mod credit;
-mod dependencies;
-mod explain;
 mod ids;
+
+mod access;
+
 mod intern;
-mod plan;
-mod policy;
-mod predict;
-mod request;
-mod strategy;
+
 mod table;
+
+mod credit;
+
+mod dependencies;
+
+mod request;
+
+mod bounds;
+
+mod plan;
+
+mod check;
+
+mod predict;
+
+mod strategy;
+
+#[cfg(feature = "graph")]
+mod graph;
+
+mod registry;
+
+mod policy;
+
+mod explain;
 
 pub use access::{Access, AccessMode};
 pub use bounds::{Bounds, efficiency_per_mille};
 pub use check::{CheckedPlan, Refused, check};
-pub use clique::{Clique, heavy_clique};
-pub use colouring::{colour_count, dsatur, first_fit, improve, smallest_last, welsh_powell};
-pub use conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
 pub use credit::CreditSite;
 pub use dependencies::{Dependencies, LastUses};
 pub use explain::{
     AccountHeat, CriticalStep, Occupancy, Relief, blocking_accounts, critical_path, occupancy,
     what_if,
+};
+#[cfg(feature = "graph")]
+pub use graph::{
+    CONFLICT_COUNT_MAX, Clique, Colouring, ConflictGraph, colour_count, dsatur, first_fit,
+    heavy_clique, improve, smallest_last, welsh_powell,
 };
 pub use ids::{AccountIndex, TransactionIndex};
 pub use intern::Interner;
@@ -80,9 +100,7 @@ pub use plan::{
 };
 pub use policy::{ParsePolicyError, Policy, plan_by_priority};
 pub use predict::{Run, dispatch_runs, predict};
+pub use registry::{Registry, strategies, strategy};
 pub use request::{CostModel, Mode, ParseModeError, PlanRequest};
-pub use strategy::{
-    Auto, Dag, Dsatur, FirstFit, Iterated, Lanes, Layered, Registry, Serial, SmallestLast,
-    Strategy, StrategyError, Waits, WelshPowell, strategies, strategy,
-};
+pub use strategy::{Auto, Dag, FirstFit, Lanes, Layered, Serial, Strategy, StrategyError, Waits};
 pub use table::AccessTable;

@@ -143,7 +143,7 @@ fn check_strategies(table: &AccessTable, worker_count: u32) -> Vec<(String, Mode
             let request = PlanRequest::new(mode, workers(worker_count));
             let plan = match strategy.plan(table, &request) {
                 Ok(plan) => plan,
-                Err(StrategyError::TooManyConflicts { .. }) => continue,
+                Err(StrategyError::Unsupported { .. }) => continue,
                 Err(error) => panic!("{error}"),
             };
             let name = strategy.name().to_owned();

@@ -14,7 +14,7 @@
 )]
 
 use super::colour_count;
-use crate::conflict::ConflictGraph;
+use crate::graph::conflict::ConflictGraph;
 use crate::ids::narrow;
 
 /// Improves a colouring until `stop` says so, or two colours are left.

@@ -18,7 +18,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::conflict::ConflictGraph;
+use super::conflict::ConflictGraph;
 use crate::ids::narrow;
 
 mod tabu;
@@ -84,13 +84,9 @@ pub fn smallest_last(graph: &ConflictGraph) -> Vec<u32> {
 /// Source: D. Brelaz, New methods to color the vertices of a graph, Communications of the ACM 22
 /// (1979).
 pub fn dsatur(graph: &ConflictGraph) -> Vec<u32> {
-    let graph = graph.to_petgraph();
-    let (by_node, _) = petgraph::algo::dsatur_coloring(&graph);
+    let (by_node, _) = petgraph::algo::dsatur_coloring(graph.as_petgraph());
     // Only looked up in, node by node, so that no order of hashing shows.
-    graph
-        .node_indices()
-        .map(|node| narrow(by_node[&node]))
-        .collect()
+    graph.nodes().map(|node| narrow(by_node[&node])).collect()
 }
 
 /// Gives each node the first colour that no neighbour has.

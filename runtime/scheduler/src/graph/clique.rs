@@ -3,14 +3,15 @@
 //!
 //! The writers of one account are such a set, but a heavier one may be made of several accounts.
 //! Finding the heaviest is hard; this is a greedy search from every transaction, with exchanges,
-//! within a number of steps.
+//! within a number of steps. petgraph lists all maximal cliques, of which dense blocks have more than
+//! can be listed.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "counts are bounded by the number of nodes; costs are added with saturation"
 )]
 
+use super::conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
 use crate::bounds::Bounds;
-use crate::conflict::{CONFLICT_COUNT_MAX, ConflictGraph};
 use crate::ids::{TransactionIndex, narrow};
 use crate::table::AccessTable;
 
