@@ -27,15 +27,14 @@ use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::root::delta_root;
 use lockstep_runtime::bank::{Bank, FrozenBank, Genesis};
-use lockstep_runtime::engine::{BlockOptions, Engine};
-use lockstep_runtime::prepare::{ParsedBlock, PreparedBlock};
-use lockstep_runtime::seal::WriteSet;
+use lockstep_runtime::block::{BlockLimits, Recording};
+use lockstep_runtime::engine::{Cancel, Engine, How, SealedBlock};
+use lockstep_runtime::execute::{ExecutedBlock, execute, execute_serial, load};
+use lockstep_runtime::prepare::PreparedBlock;
+use lockstep_runtime::seal::Seal;
 use lockstep_runtime::threads::Threads;
+use lockstep_runtime::verify::{ParsedBlock, Signatures};
 use lockstep_runtime::wire::WireBlock;
-use lockstep_runtime::{
-    block::Recording,
-    execute::{ExecutedBlock, execute, execute_serial, load},
-};
 use lockstep_scheduler::{CheckedPlan, Lanes, Mode, PlanRequest, Strategy, check};
 use lockstep_store::MemoryStore;
 
@@ -57,6 +56,7 @@ struct Case {
     name: String,
     parent: Arc<FrozenBank>,
     wire: WireBlock,
+    parsed: ParsedBlock,
     hasher: RandomState,
 }
 
@@ -71,9 +71,11 @@ impl Case {
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
         let parent = genesis.open(Arc::new(MemoryStore::new())).expect(REASON);
         let wire = workload.block(0, parent.block_hash().to_bytes());
+        let one = Threads::new(1).expect(REASON);
         let case = Self {
             name: spec.to_owned(),
             parent,
+            parsed: ParsedBlock::new(wire.clone(), Signatures::Trusted, &one),
             wire,
             hasher: RandomState::with_seed(1),
         };
@@ -85,32 +87,42 @@ impl Case {
         self.parent.child(1, 1)
     }
 
-    fn options() -> BlockOptions<'static> {
-        BlockOptions {
-            strategy: &Lanes,
-            mode: Mode::Produce,
-            verify: false,
-            recording: Recording::NONE,
-            finalize: None,
-        }
-    }
-
     /// Right before fast.
     fn prove(&self) {
         let mut engine = Engine::new(2).expect(REASON);
-        let done = engine.process(self.bank(), &self.wire, &Self::options(), &mut ());
-        let done = done.expect(REASON);
-        let order = Some(done.plan.order());
-        let serial = engine.process_serial(self.bank(), &self.wire, order, false, Recording::NONE);
-        let (bank, receipts) = serial.expect(REASON);
-        assert_eq!(bank.delta_root(), done.bank.delta_root(), "{}", self.name);
-        assert_eq!(receipts, done.receipts, "{}", self.name);
+        let sealed = self.produce(&mut engine, &self.parsed);
+        let done = &sealed.frozen;
+        let bank = self.bank();
+        let prepared = engine.prepare(&bank, &self.parsed).expect(REASON);
+        let (order, none) = (Some(done.plan.order()), Recording::NONE);
+        let serial = engine.execute_serial(bank, prepared, order, none);
+        let seal = Seal {
+            order: sealed.order.clone(),
+            plan_digest: done.bank.header().plan_digest,
+        };
+        let serial = serial.expect(REASON).freeze(&seal, engine.threads());
+        assert_eq!(serial.bank.header(), done.bank.header(), "{}", self.name);
+        assert_eq!(serial.receipts, done.receipts, "{}", self.name);
+    }
+
+    /// From a parsed block to a sealed one.
+    fn produce<'b>(&self, engine: &mut Engine, parsed: &'b ParsedBlock) -> SealedBlock<'b> {
+        let bank = self.bank();
+        let how = How::Planned {
+            strategy: &Lanes,
+            mode: Mode::Produce,
+        };
+        let prepared = engine.prepare(&bank, parsed).expect(REASON);
+        let (none, cancel) = (Recording::NONE, Cancel::default());
+        let unsealed = engine.execute(bank, prepared, how, none, &cancel);
+        let sealed = unsealed
+            .expect(REASON)
+            .seal(engine, &Lanes, &BlockLimits::UNLIMITED);
+        sealed.expect(REASON)
     }
 
     fn prepare(&self, bank: &Bank, threads: &Threads) -> PreparedBlock<'_> {
-        ParsedBlock::parse(&self.wire, threads)
-            .prepare(bank, threads, &self.hasher)
-            .expect(REASON)
+        PreparedBlock::new(&self.parsed, bank, threads, &self.hasher).expect(REASON)
     }
 
     fn id(&self, threads: usize) -> String {
@@ -155,14 +167,12 @@ fn reading(group: &mut Group<'_>, case: &Case, stage: &str) {
         } else {
             case.id(count)
         };
-        let parse = || ParsedBlock::parse(&case.wire, &threads);
+        let parse = |wire| ParsedBlock::new(wire, Signatures::Trusted, &threads);
         group.bench_function(id, |bencher| match stage {
-            "parse" => bencher.iter(|| black_box(parse())),
-            "sanitize" => bencher.iter_batched(
-                parse,
-                |parsed| parsed.prepare(&bank, &threads, &case.hasher).expect(REASON),
-                BatchSize::LargeInput,
-            ),
+            "parse" => {
+                bencher.iter_batched(|| case.wire.clone(), parse, BatchSize::LargeInput);
+            }
+            "sanitize" => bencher.iter(|| black_box(case.prepare(&bank, &threads))),
             _ => {
                 let prepared = case.prepare(&bank, &threads);
                 bencher.iter(|| black_box(load(&bank, &prepared, &threads).expect(REASON)));
@@ -198,25 +208,20 @@ fn executing(group: &mut Group<'_>, case: &Case) {
     }
 }
 
-fn committing(group: &mut Group<'_>, case: &Case, stage: &str) {
+fn rooting(group: &mut Group<'_>, case: &Case) {
     let bank = case.bank();
     for count in THREADS {
         let threads = Threads::new(count).expect(REASON);
         let prepared = case.prepare(&bank, &threads);
         let plan = plan(&prepared, &Lanes, count);
-        let executed = || run(&bank, &prepared, &plan, &threads);
-        let collect = |executed| WriteSet::new(&bank, &prepared, executed, &threads).expect(REASON);
+        let executed = run(&bank, &prepared, &plan, &threads);
         let id = if count == 1 {
             case.serial_id()
         } else {
             case.id(count)
         };
-        group.bench_function(id, |bencher| match stage {
-            "commit" => bencher.iter_batched(executed, collect, BatchSize::LargeInput),
-            _ => {
-                let write_set = collect(executed());
-                bencher.iter(|| black_box(delta_root(write_set.changes(), &threads)));
-            }
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| black_box(delta_root(executed.changes(), &threads)));
         });
     }
 }
@@ -224,20 +229,28 @@ fn committing(group: &mut Group<'_>, case: &Case, stage: &str) {
 fn whole(group: &mut Group<'_>, case: &Case) {
     for count in THREADS {
         let mut engine = Engine::new(count).expect(REASON);
+        let parse = |engine: &Engine| {
+            ParsedBlock::new(case.wire.clone(), Signatures::Trusted, engine.threads())
+        };
         if count == 1 {
             group.bench_function(case.serial_id(), |bencher| {
                 bencher.iter(|| {
-                    let (bank, none) = (case.bank(), Recording::NONE);
-                    engine
-                        .process_serial(bank, &case.wire, None, false, none)
-                        .expect(REASON)
+                    let (bank, parsed) = (case.bank(), parse(&engine));
+                    let prepared = engine.prepare(&bank, &parsed).expect(REASON);
+                    let seal = Seal {
+                        order: prepared.table().transactions().collect(),
+                        plan_digest: Default::default(),
+                    };
+                    let none = Recording::NONE;
+                    let ran = engine.execute_serial(bank, prepared, None, none);
+                    ran.expect(REASON).freeze(&seal, engine.threads()).bank
                 });
             });
         }
         group.bench_function(case.id(count), |bencher| {
             bencher.iter(|| {
-                let done = engine.process(case.bank(), &case.wire, &Case::options(), &mut ());
-                done.expect(REASON).bank
+                let parsed = parse(&engine);
+                case.produce(&mut engine, &parsed).frozen.bank
             });
         });
     }
@@ -245,16 +258,14 @@ fn whole(group: &mut Group<'_>, case: &Case) {
 
 fn stages(criterion: &mut Criterion) {
     let cases = LOADS.map(|(spec, size)| Case::new(spec, size));
-    for stage in [
-        "parse", "sanitize", "load", "execute", "commit", "root", "whole",
-    ] {
+    for stage in ["parse", "sanitize", "load", "execute", "root", "whole"] {
         let mut group = criterion.benchmark_group(format!("block::{stage}"));
         for case in &cases {
             let count = u64::try_from(case.wire.len()).expect(REASON);
             group.throughput(Throughput::Elements(count));
             match stage {
                 "execute" => executing(&mut group, case),
-                "commit" | "root" => committing(&mut group, case, stage),
+                "root" => rooting(&mut group, case),
                 "whole" => whole(&mut group, case),
                 _ => reading(&mut group, case, stage),
             }

@@ -23,13 +23,10 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
     block::{Block, BlockBody, BlockLimits, Recording, plan_digest},
-    chain::{
-        BlockEngine, BlockError, BuildRequest, Chain, ChainOptions, InvalidBlock, Root,
-        VerifiedTransactions,
-    },
-    engine::{Cancel, Engine, GivenError},
+    chain::{BlockError, BuildRequest, Chain, ChainOptions, InvalidBlock, Root},
+    engine::{Cancel, Engine, EngineError},
     threads::Threads,
-    verify::Verifier,
+    verify::{ParsedBlock, Signatures},
     wire::WireBlock,
 };
 use lockstep_scheduler::{Lanes, Mode, Plan, TransactionIndex};
@@ -58,14 +55,7 @@ impl Case {
         let workload = Workload::new(&spec, SEED, shape, workers);
         let genesis = || Genesis::new(workload.genesis().collect(), builtin_programs());
         let threads = Threads::new(THREADS).expect(REASON);
-        let options = ChainOptions {
-            reader_threads: threads.clone(),
-            threads,
-            verifier: Verifier::default(),
-            limits: BlockLimits::UNLIMITED,
-            verifies_signatures: true,
-            shares_credits: true,
-        };
+        let options = ChainOptions::new(threads, BlockLimits::UNLIMITED);
         let open = || {
             let store = Arc::new(MemoryStore::new());
             Chain::open(store, Trie::default(), genesis(), options.clone()).expect(REASON)
@@ -81,7 +71,7 @@ impl Case {
             mode: Mode::Produce,
             recording: Recording::NONE,
         };
-        let mut source = VerifiedTransactions::trusted(wire);
+        let mut source = ParsedBlock::new(wire, Signatures::Trusted, &options.threads);
         let built = producer.build(&request, &mut source, &Cancel::default());
         let built = built.expect(REASON);
         assert_eq!(built.receipts.len(), SIZE);
@@ -164,7 +154,7 @@ fn is_refused_for(rule: &str, error: &InvalidBlock) -> bool {
         InvalidBlock::Encoding(_) => rule == "encoding",
         InvalidBlock::Signature { .. } => rule == "signature",
         InvalidBlock::Slot { .. } => rule == "slot",
-        InvalidBlock::Content(GivenError::Plan(_)) => rule == "plan",
+        InvalidBlock::Content(EngineError::Given(_)) => rule == "plan",
         InvalidBlock::Root { root, .. } => match root {
             Root::Plan => rule == "plan-digest",
             Root::Transactions => rule == "transaction-root",
@@ -193,8 +183,12 @@ fn verify(criterion: &mut Criterion) {
         let transactions = case.block.body.transactions();
         bencher.iter(|| {
             let bank = parent.child(1, 1);
-            let done = engine.process_serial(bank, transactions, None, false, Recording::NONE);
-            done.expect(REASON)
+            let wire = transactions.clone();
+            let parsed = ParsedBlock::new(wire, Signatures::Trusted, engine.threads());
+            let prepared = engine.prepare(&bank, &parsed).expect(REASON);
+            let none = Recording::NONE;
+            let done = engine.execute_serial(bank, prepared, None, none);
+            done.expect(REASON).executed
         });
     });
     group.bench_function("rule=none", |bencher| {

@@ -19,8 +19,9 @@ use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::{Bank, Genesis},
     block::BlockLimits,
-    mempool::{BlockRoom, Candidate, Mempool, MempoolLimits, Signatures},
+    mempool::{BlockRoom, Candidate, Mempool, MempoolLimits},
     threads::Threads,
+    verify::Signatures,
     wire::{MessageBuilder, TransactionConfig, WireBlock},
 };
 use lockstep_store::MemoryStore;

@@ -11,17 +11,19 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lockstep_interface::{Address, ProgramTable, context::AccountUse};
+use lockstep_interface::{Address, Hash, ProgramTable, context::AccountUse};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::audit::{AuditError, Costs, FindingKind, Report, audit, costs, used_costs};
-use lockstep_runtime::bank::{FrozenBank, Genesis};
+use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::Recording;
-use lockstep_runtime::engine::{BlockOptions, Engine};
-use lockstep_scheduler::{AccessMode, Mode, PlanRequest, Serial, Strategy, StrategyError};
-use lockstep_store::MemoryStore;
+use lockstep_runtime::engine::Engine;
+use lockstep_runtime::seal::Seal;
+use lockstep_runtime::threads::ThreadsError;
+use lockstep_runtime::verify::{ParsedBlock, Signatures};
+use lockstep_scheduler::{AccessMode, PlanRequest, Strategy, StrategyError};
+use lockstep_store::{MemoryStore, StoreError};
 use serde::Serialize;
 
-use crate::chain::ChainError;
 use crate::workload::Workload;
 
 /// Accounts that a finding names.
@@ -31,9 +33,12 @@ pub const ACCOUNTS_MAX: usize = 5;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkloadAuditError {
-    /// The blocks could not be processed.
+    /// The store failed.
     #[error(transparent)]
-    Chain(#[from] ChainError),
+    Store(#[from] StoreError),
+    /// The system refused a thread.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// The receipts do not fit the block.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -128,10 +133,12 @@ pub fn audit_workload(
 ) -> Result<AuditFigures, WorkloadAuditError> {
     let programs = builtin_programs();
     let genesis = Genesis::new(workload.genesis().collect(), programs.clone());
-    let mut tip = genesis
-        .open(Arc::new(MemoryStore::new()))
-        .map_err(ChainError::from)?;
-    let mut engine = Engine::new(1).map_err(ChainError::from)?;
+    let mut tip = genesis.open(Arc::new(MemoryStore::new()))?;
+    let engine = Engine::new(1)?;
+    let recording = Recording {
+        uses: true,
+        ..Recording::NONE
+    };
     let mut sums: BTreeMap<FindingKind, Sum> = BTreeMap::new();
     let mut figures = AuditFigures {
         strategy: strategy.name().to_owned(),
@@ -146,12 +153,14 @@ pub fn audit_workload(
     };
     for &index in indexes {
         let wire = workload.block(index, tip.block_hash().to_bytes());
+        let parsed = ParsedBlock::new(wire, Signatures::Trusted, engine.threads());
         let bank = tip.child(tip.slot().saturating_add(1), 0);
-        let processed = engine.process(bank, &wire, &options(&tip), &mut ());
-        let processed = processed.map_err(ChainError::from)?;
-        let prepared = &processed.prepared;
-        let report = audit(&programs, prepared, &processed.receipts)?;
-        let table = used_costs(prepared, &processed.receipts);
+        let prepared = engine.prepare(&bank, &parsed)?;
+        let ran = engine.execute_serial(bank, prepared, None, recording)?;
+        let receipts = ran.receipts();
+        let prepared = &ran.prepared;
+        let report = audit(&programs, prepared, &receipts)?;
+        let table = used_costs(prepared, &receipts);
         let costs = costs(&report, &table, strategy, request)?;
         figures.add(&report, &costs);
         for (finding, &without) in report.findings.iter().zip(&costs.without_each) {
@@ -167,7 +176,15 @@ pub fn audit_workload(
                 *count = count.saturating_add(1);
             }
         }
-        tip = processed.bank;
+        let outcomes = ran.executed.outcomes();
+        let included = prepared.table().transactions();
+        let included = included.filter(|index| outcomes[index.index()].receipt().is_some());
+        let seal = Seal {
+            order: included.collect(),
+            plan_digest: Hash::default(),
+        };
+        tip = ran.freeze(&seal, engine.threads()).bank;
+        tip.finalize()?;
     }
     let findings = sums.iter();
     figures.findings = findings
@@ -176,20 +193,6 @@ pub fn audit_workload(
     let findings = &mut figures.findings;
     findings.sort_by_key(|finding| Reverse(finding.uses));
     Ok(figures)
-}
-
-/// The serial plan, with uses recorded; the bank before becomes final.
-fn options(tip: &FrozenBank) -> BlockOptions<'_> {
-    BlockOptions {
-        strategy: &Serial,
-        mode: Mode::Replay,
-        verify: false,
-        recording: Recording {
-            uses: true,
-            ..Recording::NONE
-        },
-        finalize: Some(tip),
-    }
 }
 
 /// What the shorter time saves; negative if it is the longer one.

@@ -16,12 +16,13 @@
 
 pub mod access;
 pub mod audit;
-pub mod chain;
 pub mod compare;
 pub mod dimacs;
 pub mod explain;
 pub mod misjudge;
 pub mod planning;
+pub mod runner;
+pub mod stages;
 pub mod store_load;
 pub mod trace;
 pub mod workload;

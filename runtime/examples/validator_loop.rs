@@ -12,10 +12,10 @@ use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
     block::{BlockLimits, Recording},
-    chain::{BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions},
+    chain::{BuildRequest, Chain, ChainOptions},
     engine::Cancel,
     threads::Threads,
-    verify::Verifier,
+    verify::ParsedBlock,
     wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Auto, Mode};
@@ -34,14 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|wallet| (*wallet, Account::wallet(1_000_000_000)));
     let accounts: Vec<_> = funded.collect();
     let genesis = || Genesis::new(accounts.clone(), builtin_programs());
-    let options = ChainOptions {
-        threads: Threads::new(2)?,
-        reader_threads: Threads::new(2)?,
-        verifier: Verifier::default(),
-        limits: BlockLimits::MAINNET,
-        verifies_signatures: true,
-        shares_credits: true,
-    };
+    let options = ChainOptions::new(Threads::new(2)?, BlockLimits::MAINNET);
 
     let folder = std::env::temp_dir().join(format!("lockstep-example-{}", std::process::id()));
     let open_producer = || -> Result<Chain, Box<dyn Error>> {
@@ -64,8 +57,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let message = MessageBuilder::new(*payer, parent.to_bytes(), &pay);
             pool.push(&message.compile()?.sign(&[key])?);
         }
-        let (mut pool, _) =
-            VerifiedTransactions::verify(pool, &options.verifier, &options.reader_threads);
+        let signatures = options.signatures();
+        let mut pool = ParsedBlock::new(pool, signatures, &options.reader_threads);
 
         let request = BuildRequest {
             parent,

@@ -118,9 +118,9 @@ pub struct Costs {
 /// use lockstep_runtime::audit::audit;
 /// use lockstep_runtime::bank::Genesis;
 /// use lockstep_runtime::block::Recording;
-/// use lockstep_runtime::engine::{BlockOptions, Engine};
+/// use lockstep_runtime::engine::Engine;
+/// use lockstep_runtime::verify::{ParsedBlock, Signatures};
 /// use lockstep_runtime::wire::{MessageBuilder, WireBlock};
-/// use lockstep_scheduler::{Mode, Serial};
 /// use lockstep_store::MemoryStore;
 ///
 /// /// Looks into its first account and never changes it.
@@ -158,16 +158,13 @@ pub struct Costs {
 /// let mut block = WireBlock::default();
 /// block.push(&message.sign(&[&key])?);
 ///
-/// let options = BlockOptions {
-///     strategy: &Serial,
-///     mode: Mode::Replay,
-///     verify: false,
-///     recording: Recording { uses: true, ..Recording::NONE },
-///     finalize: None,
-/// };
 /// let mut engine = Engine::new(1)?;
-/// let processed = engine.process(tip.child(1, 0), &block, &options, &mut ())?;
-/// let report = audit(&programs, &processed.prepared, &processed.receipts)?;
+/// let parsed = ParsedBlock::new(block, Signatures::Trusted, engine.threads());
+/// let bank = tip.child(1, 0);
+/// let prepared = engine.prepare(&bank, &parsed)?;
+/// let recording = Recording { uses: true, ..Recording::NONE };
+/// let ran = engine.execute_serial(bank, prepared, None, recording)?;
+/// let report = audit(&programs, &ran.prepared, &ran.receipts())?;
 /// let finding = &report.findings[0];
 /// let kind = finding.kind;
 /// assert_eq!((kind.program, finding.positions[&0]), (Some(Peek.address()), 1));

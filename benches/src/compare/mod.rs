@@ -12,6 +12,7 @@ mod baseline;
 mod csv;
 mod html;
 
+use lockstep_runtime::chain::{BuildError, ProduceError};
 use lockstep_runtime::engine::EngineError;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ pub use baseline::{Baseline, BaselineError, Comparison};
 pub use csv::csv;
 pub use html::html;
 
-use crate::chain::{Chain, ChainError, ChainOptions, Measured, rate};
+use crate::runner::{Measured, RunError, RunOptions, Runner, rate};
 use crate::workload::Workload;
 
 /// The median and the extremes of repeated measurements.
@@ -177,27 +178,26 @@ impl Report {
 /// blocks.
 ///
 /// # Errors
-/// See [`ChainError`].
+/// See [`RunError`].
 pub fn measure_cells(
     workload: &Workload,
-    options: &[ChainOptions<'_>],
+    options: &[RunOptions<'_>],
     reps: usize,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Vec<Result<Cell, Skipped>>, ChainError> {
-    let mut run = |options: &ChainOptions<'_>, checks: bool| {
-        let mut chain = Chain::open(workload, ChainOptions { checks, ..*options })?;
-        for index in 0..workload.block_count() {
-            chain.step(workload, index)?;
-            progress(options.strategy.name());
-        }
-        chain.finish()?;
-        Ok(chain.measured())
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Vec<Result<Cell, Skipped>>, RunError> {
+    let run = |options: &RunOptions<'_>, checks: bool| {
+        let mut runner = Runner::open(workload, RunOptions { checks, ..*options })?;
+        let indexes: Vec<usize> = (0..workload.block_count()).collect();
+        runner.run(workload, &indexes, &|| progress(options.strategy.name()))?;
+        Ok(runner.measured())
     };
     let mut cells = Vec::new();
     for options in options {
         cells.push(match run(options, true) {
             Ok(checked) => Ok((checked, Vec::with_capacity(reps))),
-            Err(ChainError::Engine(error @ EngineError::Strategy { .. })) => Err(Skipped {
+            Err(RunError::Produce(ProduceError::Build(BuildError::Engine(
+                error @ EngineError::Strategy { .. },
+            )))) => Err(Skipped {
                 workload: workload.name().to_owned(),
                 strategy: options.strategy.name().to_owned(),
                 threads: options.threads.get(),
@@ -221,7 +221,7 @@ pub fn measure_cells(
 
 fn cell(
     workload: &Workload,
-    options: ChainOptions<'_>,
+    options: RunOptions<'_>,
     checked: &Measured,
     timed: &[Measured],
 ) -> Cell {

@@ -9,7 +9,7 @@ use lockstep_programs::compute_budget::instruction::{
     SET_COMPUTE_UNIT_LIMIT, SET_COMPUTE_UNIT_PRICE,
 };
 use lockstep_runtime::limits::{COMPUTE_UNITS_MAX, INSTRUCTION_COMPUTE_UNITS};
-use lockstep_runtime::wire::{BuildError, LookupTable, Message, MessageBuilder};
+use lockstep_runtime::wire::{LookupTable, Message, MessageBuilder, MessageError};
 
 use super::keys::Keyring;
 use crate::access::AccessList;
@@ -25,11 +25,15 @@ pub struct Place {
     pub number: usize,
 }
 
+/// Tags; more than one stretch of blocks with one blockhash has transactions.
+const TAG_COUNT: usize = 1 << 21;
+
 impl Place {
-    /// The index in the block as a number that makes a transaction differ from all others with
-    /// the same blockhash.
+    /// A number that tells a transaction apart from the [`TAG_COUNT`] before and after it, among
+    /// which are all with the same blockhash.
     pub fn tag(&self) -> u32 {
-        u32::try_from(self.index).expect("a block has less than 2^32 transactions")
+        let tag = self.number.checked_rem(TAG_COUNT).unwrap_or(0);
+        u32::try_from(tag).expect("there are fewer tags than 2^32")
     }
 }
 
@@ -54,7 +58,7 @@ impl Draft {
         keys: &Keyring,
         tables: &[LookupTable],
         blockhash: [u8; 32],
-    ) -> Result<Message, BuildError> {
+    ) -> Result<Message, MessageError> {
         let payer = keys.address(self.payer);
         let builder = MessageBuilder::new(payer, blockhash, &self.instructions);
         let Some(numbers) = &self.tables else {

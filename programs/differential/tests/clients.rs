@@ -8,8 +8,14 @@ use lockstep_programs::{
     builtin_programs,
     token::{Mint, TokenAccount, TokenState},
 };
-use lockstep_runtime::{bank::{FrozenBank, Genesis}, block::Recording, engine::{BlockOptions, Engine}, wire::WireBlock};
-use lockstep_scheduler::{Mode, strategy};
+use lockstep_runtime::{
+    bank::{FrozenBank, Genesis},
+    block::{BlockLimits, Recording},
+    engine::{Cancel, Engine, How},
+    verify::{ParsedBlock, Signatures, Verifier},
+    wire::WireBlock,
+};
+use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::MemoryStore;
 use solana_address_lookup_table_interface::{
     instruction::{create_lookup_table, extend_lookup_table},
@@ -67,19 +73,25 @@ impl Client {
             Transaction::new_signed_with_payer(instructions, Some(&payer), &signers, blockhash);
         let wire = bincode::serialize(&transaction).unwrap();
         let block: WireBlock = [wire].into_iter().collect();
-        let layered = strategy("layered").unwrap();
-        let options = BlockOptions {
-            strategy: &*layered,
-            mode: Mode::Replay,
-            verify: true,
-            recording: Recording::ALL,
-            finalize: None,
-        };
+        let verifier = Verifier::default();
+        let signatures = Signatures::Verify(&verifier);
+        let parsed = ParsedBlock::new(block, signatures, self.engine.threads());
         let bank = self.tip.child(self.tip.slot() + 1, 0);
-        let processed = self
+        let prepared = self.engine.prepare(&bank, &parsed).unwrap();
+        let how = How::Planned {
+            strategy: &Layered,
+            mode: Mode::Replay,
+        };
+        let cancel = Cancel::default();
+        let unsealed = self
             .engine
-            .process(bank, &block, &options, &mut ())
+            .execute(bank, prepared, how, Recording::ALL, &cancel)
             .unwrap();
+        let limits = BlockLimits::UNLIMITED;
+        let processed = unsealed
+            .seal(&self.engine, &Layered, &limits)
+            .unwrap()
+            .frozen;
         let receipt = processed.receipts.iter().next().unwrap().clone().unwrap();
         assert_eq!(receipt.status, Ok(()), "{receipt:?}");
         self.tip = processed.bank.clone();

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::styling::Style;
-use lockstep_benches::chain::{ChainError, ChainOptions};
 use lockstep_benches::compare::{
     Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cells,
 };
+use lockstep_benches::runner::{RunError, RunOptions};
 use lockstep_benches::trace::{Trace, TraceOptions};
 use lockstep_benches::workload::{StreamShape, Workload};
+use lockstep_runtime::chain::{BuildError, ProduceError};
 use lockstep_runtime::engine::EngineError;
 use lockstep_scheduler::{Mode, Strategy};
 use serde::Serialize;
@@ -239,22 +240,23 @@ fn measure(
     let steps = blocks.saturating_mul(runs).saturating_mul(runs_of_cell);
     let bar = text::progress(steps, arguments.quiet, "blocks");
     let options = threads.iter().flat_map(|&threads| {
-        strategies.iter().map(move |strategy| ChainOptions {
+        strategies.iter().map(move |strategy| RunOptions {
             strategy: strategy.as_ref(),
             mode: arguments.mode,
             threads,
             credits: !arguments.no_credits,
             verify: arguments.verify,
+            state_root: true,
             checks: true,
         })
     });
     let options: Vec<_> = options.collect();
     for workload in workloads {
-        let mut progress = |strategy: &str| {
+        let progress = |strategy: &str| {
             bar.set_message(strategy.to_owned());
             bar.inc(1);
         };
-        let measured = measure_cells(workload, &options, report.reps, &mut progress);
+        let measured = measure_cells(workload, &options, report.reps, &progress);
         let mut cells = Vec::new();
         for cell in measured.map_err(failure)? {
             match cell {
@@ -272,9 +274,11 @@ fn measure(
     Ok(())
 }
 
-fn failure(error: ChainError) -> Failure {
+fn failure(error: RunError) -> Failure {
     match error {
-        ChainError::Engine(EngineError::Plan { .. }) => Failure::other(error),
+        RunError::Produce(ProduceError::Build(BuildError::Engine(EngineError::Plan {
+            ..
+        }))) => Failure::other(error),
         error => Failure::other(format!("cannot go on measuring: {error}")),
     }
 }

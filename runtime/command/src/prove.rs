@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use lockstep_interface::{Account, Address};
 use lockstep_runtime::block::BlockHeader;
-use lockstep_runtime::chain::{BlockEngine, ProvenAccount};
+use lockstep_runtime::chain::ProvenAccount;
 use lockstep_store::{StateProof, account_hash, verify_proof};
 use serde::{Deserialize, Serialize};
 

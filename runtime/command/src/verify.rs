@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use lockstep_benches::chain::rate;
+use lockstep_benches::runner::rate;
 use serde::Serialize;
 
 use crate::failure::Failure;

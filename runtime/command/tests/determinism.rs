@@ -24,7 +24,8 @@ use lockstep_benches::workload::{StreamShape, Workload};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::Recording;
-use lockstep_runtime::engine::{BlockOptions, Engine};
+use lockstep_runtime::engine::{Cancel, Engine, How};
+use lockstep_runtime::verify::{ParsedBlock, Signatures};
 use lockstep_scheduler::{
     AccessTable, Mode, Plan, PlanRequest, Strategy, StrategyError, strategies,
 };
@@ -158,15 +159,17 @@ fn an_engine_plans_alike_on_any_number_of_threads() {
         let tip = genesis.open(Arc::new(MemoryStore::new())).unwrap();
         let wire = workload.block(0, tip.block_hash().to_bytes());
         let plans = strategies().into_iter().map(|strategy| {
-            let options = BlockOptions {
-                strategy: &ForEight(strategy),
-                mode: Mode::Produce,
-                verify: false,
-                recording: Recording::NONE,
-                finalize: None,
-            };
-            let processed = engine.process(tip.child(1, 0), &wire, &options, &mut ());
-            processed.unwrap().plan
+            let parsed = ParsedBlock::new(wire.clone(), Signatures::Trusted, engine.threads());
+            let bank = tip.child(1, 0);
+            let prepared = engine.prepare(&bank, &parsed).unwrap();
+            let strategy = &ForEight(strategy);
+            let mode = Mode::Produce;
+            let how = How::Planned { strategy, mode };
+            let (none, cancel) = (Recording::NONE, Cancel::default());
+            engine
+                .execute(bank, prepared, how, none, &cancel)
+                .unwrap()
+                .plan
         });
         plans.collect()
     };

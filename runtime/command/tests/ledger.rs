@@ -25,12 +25,10 @@ use lockstep_programs::{SystemProgram, builtin_programs};
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
 use lockstep_runtime::block::Recording;
-use lockstep_runtime::chain::{
-    BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions,
-};
+use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions};
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::threads::Threads;
-use lockstep_runtime::verify::Verifier;
+use lockstep_runtime::verify::{ParsedBlock, Signatures};
 use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::{DiskOptions, DiskStore};
 use serde_json::Value;
@@ -86,14 +84,7 @@ fn genesis(programs: ProgramTable) -> Genesis {
 /// Opens the ledger in a directory, or makes it.
 fn open(path: &str, genesis: Genesis) -> Chain {
     let threads = Threads::new(1).unwrap();
-    let options = ChainOptions {
-        threads: threads.clone(),
-        reader_threads: threads.clone(),
-        verifier: Verifier::default(),
-        limits: BlockLimits::UNLIMITED,
-        verifies_signatures: true,
-        shares_credits: true,
-    };
+    let options = ChainOptions::new(threads.clone(), BlockLimits::UNLIMITED);
     let (store, trie) = DiskStore::open(path, DiskOptions::default(), &threads).unwrap();
     let chain = Chain::open(Arc::new(store), trie, genesis, options).unwrap();
     keep_genesis(&chain, Path::new(path)).unwrap();
@@ -120,7 +111,7 @@ fn grow_from(path: &str, count: u64, genesis: Genesis) {
             mode: Mode::Produce,
             recording: Recording::NONE,
         };
-        let mut source = VerifiedTransactions::trusted(block);
+        let mut source = ParsedBlock::new(block, Signatures::Trusted, &chain.options().threads);
         let built = chain.build(&request, &mut source, &Cancel::default());
         chain.commit(&built.unwrap().id).unwrap();
     }

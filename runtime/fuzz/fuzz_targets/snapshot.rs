@@ -7,7 +7,15 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use lockstep_interface::{Account, Address};
 use lockstep_programs::builtin_programs;
-use lockstep_runtime::{bank::Genesis, block::{BlockLimits, Recording}, chain::{BlockEngine, BuildRequest, Chain, ChainOptions, VerifiedTransactions}, chain::snapshot::import, engine::Cancel, threads::Threads, verify::Verifier};
+use lockstep_runtime::{
+    bank::Genesis,
+    block::{BlockLimits, Recording},
+    chain::snapshot::import,
+    chain::{BuildRequest, Chain, ChainOptions},
+    engine::Cancel,
+    threads::Threads,
+    verify::ParsedBlock,
+};
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{MemoryStore, Trie};
 use sha2::{Digest, Sha256};
@@ -25,14 +33,7 @@ fn genesis() -> Genesis {
 
 fn options() -> ChainOptions {
     let threads = Threads::new(1).expect("one thread needs no pool");
-    ChainOptions {
-        threads: threads.clone(),
-        reader_threads: threads,
-        verifier: Verifier::default(),
-        limits: BlockLimits::MAINNET,
-        verifies_signatures: true,
-        shares_credits: true,
-    }
+    ChainOptions::new(threads, BlockLimits::MAINNET)
 }
 
 /// A snapshot of a genesis and two blocks without transactions.
@@ -49,7 +50,7 @@ static HONEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
             mode: Mode::Replay,
             recording: Recording::NONE,
         };
-        let mut source = VerifiedTransactions::default();
+        let mut source = ParsedBlock::default();
         let built = chain.build(&request, &mut source, &Cancel::default());
         let id = built.expect("an empty block can be built").id;
         chain.commit(&id).expect("memory does not fail");

@@ -74,7 +74,7 @@ impl Genesis {
         self.open_with(store, Some(trie), threads)
     }
 
-    fn open_with(
+    pub(crate) fn open_with(
         self,
         store: Arc<dyn Store>,
         trie: Option<&Trie>,

@@ -394,9 +394,19 @@ impl Bank {
         }
     }
 
-    /// The sysvar accounts as this block shows them, in ascending order of addresses.
-    pub(crate) fn sysvar_accounts(&self) -> &[Change] {
-        &self.sysvar_accounts
+    /// The sysvar accounts that this block shows differently from its parent, in ascending order of
+    /// addresses. No transaction can have written them.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) fn changed_sysvars(&self) -> Result<Vec<Change>, StoreError> {
+        let mut changed = Vec::new();
+        for (address, account) in &self.sysvar_accounts {
+            if self.parent.get(address)?.as_ref() != Some(account) {
+                changed.push((*address, account.clone()));
+            }
+        }
+        Ok(changed)
     }
 
     fn sysvar_account(&self, address: &Address) -> Option<&Account> {

@@ -3,7 +3,14 @@
 use lockstep_interface::{Account, Hash};
 use lockstep_store::{Change, StoreError};
 
-use super::{Chain, error::CommitError, forks::Node};
+use tracing::debug_span;
+
+use super::{
+    Chain,
+    error::CommitError,
+    forks::Node,
+    observe::{Timed, count_blocks},
+};
 
 /// What a commit did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -15,32 +22,56 @@ pub struct Committed {
     pub dropped_count: usize,
 }
 
-pub(super) fn commit(chain: &Chain, id: &Hash) -> Result<Committed, CommitError> {
-    let _committing = chain.commits.write();
-    let path = {
-        let forks = chain.forks.read();
-        if forks.is_stopped() {
-            return Err(CommitError::Stopped);
-        }
-        if forks.is_committed(id) {
-            return Ok(Committed::default());
-        }
-        forks.path(id)?
-    };
-    let mut committed = Committed::default();
-    for node in path {
-        let id = node.bank.block_hash();
-        let dropped_count = chain.forks.write().elect(&id);
-        if let Err(source) = commit_one(chain, &node) {
-            chain.forks.write().stop();
-            return Err(CommitError::Store { id, source });
-        }
-        chain.forks.write().advance(&id);
-        chain.subscribers.tell(id, *node.bank.header(), &node.entry);
-        committed.block_count = committed.block_count.saturating_add(1);
-        committed.dropped_count = committed.dropped_count.saturating_add(dropped_count);
+impl Chain {
+    /// Makes a known block final and durable, its ancestors first, and forgets every block
+    /// that does not descend from it. What is committed already stays so: to commit it again
+    /// does nothing, as long as its id is among the blockhashes of the head; an older one is not
+    /// known any more.
+    ///
+    /// # Errors
+    /// If the block is not known, or the store fails. After a failure of the store nothing is
+    /// built, executed or committed any more, and whether the store has the block is unknown until
+    /// the chain is opened again. Views go on, each with the state after its own block: older ones
+    /// of the head, and those of the blocks behind it, show all of it. A new view of the head shows
+    /// what the store still has of it, which its state root proves, and refuses the rest with
+    /// [`ViewError::Unsettled`](super::ViewError); on the head nothing is simulated or exported.
+    pub fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
+        let _span = debug_span!("commit").entered();
+        let _timed = Timed::start("commit");
+        let committed = self.commit_path(id)?;
+        count_blocks("committed", committed.block_count);
+        count_blocks("dropped", committed.dropped_count);
+        self.show_forks();
+        Ok(committed)
     }
-    Ok(committed)
+
+    fn commit_path(&self, id: &Hash) -> Result<Committed, CommitError> {
+        let _committing = self.commits.write();
+        let path = {
+            let forks = self.forks.read();
+            if forks.is_stopped() {
+                return Err(CommitError::Stopped);
+            }
+            if forks.is_committed(id) {
+                return Ok(Committed::default());
+            }
+            forks.path(id)?
+        };
+        let mut committed = Committed::default();
+        for node in path {
+            let id = node.bank.block_hash();
+            let dropped_count = self.forks.write().elect(&id);
+            if let Err(source) = commit_one(self, &node) {
+                self.forks.write().stop();
+                return Err(CommitError::Store { id, source });
+            }
+            self.forks.write().advance(&id);
+            self.subscribers.tell(id, *node.bank.header(), &node.entry);
+            committed.block_count = committed.block_count.saturating_add(1);
+            committed.dropped_count = committed.dropped_count.saturating_add(dropped_count);
+        }
+        Ok(committed)
+    }
 }
 
 /// Commits a child of the head.

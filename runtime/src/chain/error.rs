@@ -7,10 +7,7 @@ use thiserror::Error;
 
 use super::parameters::{ParameterMismatch, ParametersError};
 use crate::{
-    block::{BlockDecodeError, BodyError},
-    engine::{EngineError, GivenError},
-    prepare::LimitExceeded,
-    threads::ThreadsError,
+    block::BlockDecodeError, engine::EngineError, prepare::LimitExceeded, threads::ThreadsError,
 };
 
 /// Hashes are shown in base58, as addresses are.
@@ -42,6 +39,18 @@ pub enum OpenError {
     /// The ledger was made with another genesis.
     #[error("the ledger was made with another genesis: {0}")]
     OtherGenesis(#[from] ParameterMismatch),
+    /// The ledger has state roots and the trie of its accounts is missing, or the other way round.
+    #[error(
+        "{}", if *has_root {
+            "the ledger has state roots, and no trie of its accounts was given"
+        } else {
+            "the ledger has no state roots, and a trie of its accounts was given"
+        }
+    )]
+    StateRoot {
+        /// Whether the newest block has a state root.
+        has_root: bool,
+    },
     /// The parameters of the ledger's genesis cannot be read, or are too many to be kept.
     #[error("the parameters of the ledger's genesis: {0}")]
     Parameters(#[source] ParametersError),
@@ -71,10 +80,7 @@ pub enum BuildError {
     /// A commit failed before, or a worker panicked; the engine has to be opened again.
     #[error("the engine has stopped after a failure")]
     Stopped,
-    /// The block cannot be written.
-    #[error("cannot build: {0}")]
-    Body(#[from] BodyError),
-    /// Strategy or store failed.
+    /// Strategy or store failed, or the block cannot be written.
     #[error("cannot build: {0}")]
     Engine(EngineError),
 }
@@ -145,7 +151,7 @@ pub enum InvalidBlock {
     },
     /// A transaction, the plan or a limit.
     #[error("{0}")]
-    Content(#[source] GivenError),
+    Content(#[source] EngineError),
 }
 
 /// What a header commits to.

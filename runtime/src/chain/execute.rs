@@ -10,34 +10,40 @@
 use std::sync::Arc;
 
 use lockstep_interface::Hash;
-use lockstep_scheduler::Mode;
+use lockstep_scheduler::{AccountIndex, Mode, Plan};
+use tracing::debug_span;
 
 use super::{
-    Chain, ChainOptions,
+    Chain, ChainOptions, Executor,
     error::{BlockError, InvalidBlock, Root},
     forks::Node,
     log,
-    observe::show_efficiency,
+    observe::{Timed, count_blocks, count_run, show_efficiency},
 };
 use crate::{
     bank::FrozenBank,
     block::{Block, BlockHeader, Receipt, Recording, plan_digest, transaction_root},
-    engine::{Cancel, Engine, EngineError, Given, GivenError, ProcessedBlock, UnsealedBlock},
-    prepare::{BlockUsage, ParsedBlock, PreparedBlock, Refusal},
+    engine::{Cancel, EngineError, How, UnsealedBlock},
+    prepare::{BlockUsage, PreparedBlock},
     seal::Seal,
+    verify::{ParsedBlock, Refusal},
+    wire::WireBlock,
 };
 
 /// A block whose bytes are well-formed and whose signatures are right.
 #[derive(Clone, Debug)]
 pub struct ReadBlock {
     id: Hash,
-    block: Block,
+    header: BlockHeader,
+    parsed: ParsedBlock,
+    plan: Plan,
+    shared_accounts: Vec<AccountIndex>,
     bytes: Arc<[u8]>,
 }
 
-/// A block that has been executed, and is known.
+/// A block that has been executed, came to what its header says, and is known.
 #[derive(Clone, Debug)]
-pub struct ExecutedBlock {
+pub struct AcceptedBlock {
     /// Its id.
     pub id: Hash,
     /// What became of its transactions, in its order; `None` if it was known before.
@@ -47,7 +53,7 @@ pub struct ExecutedBlock {
 impl ReadBlock {
     pub(super) fn read(bytes: Arc<[u8]>, options: &ChainOptions) -> Result<Self, InvalidBlock> {
         let block = Block::decode(&bytes, &options.limits)?;
-        let Block { header, body } = &block;
+        let (header, body) = (block.header, &block.body);
         let found = body.transactions().len();
         if header.transaction_count as usize != found {
             let stated = header.transaction_count;
@@ -56,25 +62,25 @@ impl ReadBlock {
         options.limits.check_waits(body.plan())?;
         let digest = plan_digest(body.plan(), body.shared_accounts());
         expect(Root::Plan, header.plan_digest, digest)?;
-        let threads = &options.reader_threads;
-        let mut refused = threads.enter(|| {
-            let mut parsed = ParsedBlock::parse(body.transactions(), threads);
-            if options.verifies_signatures {
-                parsed.verify(&options.verifier, threads);
-            }
-            parsed.into_refused()
-        });
-        refused.sort_unstable_by_key(|(position, _)| *position);
-        match refused.into_iter().next() {
+        let (transactions, plan, shared_accounts) = block.body.into_parts();
+        let signatures = options.signatures();
+        let parsed = ParsedBlock::new(transactions, signatures, &options.reader_threads);
+        match parsed.refused().first() {
             None => Ok(Self {
                 id: header.id(),
-                block,
+                header,
+                parsed,
+                plan,
+                shared_accounts,
                 bytes,
             }),
-            Some((position, Refusal::Malformed(error))) => {
-                Err(InvalidBlock::Malformed { position, error })
-            }
-            Some((position, Refusal::Rule(_))) => Err(InvalidBlock::Signature { position }),
+            Some((position, Refusal::Malformed(error))) => Err(InvalidBlock::Malformed {
+                position: *position,
+                error: *error,
+            }),
+            Some((position, Refusal::Rule(_))) => Err(InvalidBlock::Signature {
+                position: *position,
+            }),
         }
     }
 
@@ -85,12 +91,22 @@ impl ReadBlock {
 
     /// The block's header.
     pub fn header(&self) -> &BlockHeader {
-        &self.block.header
+        &self.header
     }
 
-    /// The block.
-    pub fn block(&self) -> &Block {
-        &self.block
+    /// Its transactions in canonical order.
+    pub fn transactions(&self) -> &WireBlock {
+        self.parsed.wire()
+    }
+
+    /// The plan that it came with.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The accounts that the plan lets several transactions credit at once, in ascending order.
+    pub fn shared_accounts(&self) -> &[AccountIndex] {
+        &self.shared_accounts
     }
 
     /// Its bytes.
@@ -99,46 +115,84 @@ impl ReadBlock {
     }
 }
 
-pub(super) fn execute(
-    chain: &Chain,
-    block: &ReadBlock,
-    cancel: &Cancel,
-) -> Result<ExecutedBlock, BlockError> {
-    let id = block.id;
-    let missing = |parent| BlockError::ParentMissing { id, parent };
-    let parent = {
-        let forks = chain.forks.read();
-        if forks.is_stopped() {
-            return Err(BlockError::Stopped);
+impl Chain {
+    /// Reads the bytes of a block and verifies what needs no parent: its encoding, its sizes, its
+    /// plan's digest, all signatures. May be called ahead, from any thread.
+    ///
+    /// # Errors
+    /// If the block is invalid.
+    pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
+        let _span = debug_span!("read", size = bytes.len()).entered();
+        let _timed = Timed::start("read");
+        let read = ReadBlock::read(bytes, &self.options);
+        if read.is_err() {
+            count_blocks("invalid", 1);
         }
-        if forks.is_known(&id) {
-            return Ok(ExecutedBlock { id, receipts: None });
-        }
-        forks.parent(&block.header().parent_id).map_err(missing)?
-    };
-    let executed = run(chain, block, &parent, cancel);
-    // A parent that lost meanwhile does not show its state any more, so that nothing that came
-    // of it says anything about the block.
-    {
-        let forks = chain.forks.read();
-        match forks.parent(&parent.block_hash()) {
-            Ok(_) => {}
-            // Another call was faster, and the block is what made its parent the past.
-            Err(_) if forks.is_known(&id) => return Ok(ExecutedBlock { id, receipts: None }),
-            Err(parent) => return Err(missing(parent)),
-        }
+        read
     }
-    let (bank, receipts) = executed.map_err(|failure| match failure {
-        Failure::Invalid(reason) => BlockError::Invalid { id, reason },
-        Failure::Engine(error) => error.into(),
-    })?;
-    let entry = log::encode(block.bytes.to_vec(), bank.costs());
-    let inserted = chain.forks.write().insert(Node { bank, entry });
-    inserted.map_err(missing)?;
-    Ok(ExecutedBlock {
-        id,
-        receipts: Some(receipts),
-    })
+
+    /// Executes a block on its parent, by its own plan, and holds every root of its header against
+    /// the outcome. A block that is known already is not executed again, nor one that is committed
+    /// and whose id is still among the blockhashes.
+    ///
+    /// # Errors
+    /// Tells a block that is invalid for ever from one whose parent is missing, and both from
+    /// what is no fault of the block.
+    pub fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<AcceptedBlock, BlockError> {
+        let _span = debug_span!("execute", slot = block.header.slot).entered();
+        let _timed = Timed::start("execute");
+        let accepted = self.accept(block, cancel);
+        match &accepted {
+            Ok(accepted) => {
+                if let Some(receipts) = &accepted.receipts {
+                    count_blocks("executed", 1);
+                    count_run(&block.plan, receipts, &[]);
+                }
+            }
+            Err(BlockError::Invalid { .. }) => count_blocks("invalid", 1),
+            Err(_) => {}
+        }
+        self.show_forks();
+        accepted
+    }
+
+    fn accept(&self, block: &ReadBlock, cancel: &Cancel) -> Result<AcceptedBlock, BlockError> {
+        let id = block.id;
+        let missing = |parent| BlockError::ParentMissing { id, parent };
+        let parent = {
+            let forks = self.forks.read();
+            if forks.is_stopped() {
+                return Err(BlockError::Stopped);
+            }
+            if forks.is_known(&id) {
+                return Ok(AcceptedBlock { id, receipts: None });
+            }
+            forks.parent(&block.header.parent_id).map_err(missing)?
+        };
+        let executed = run(self, block, &parent, cancel);
+        // A parent that lost meanwhile does not show its state any more, so that nothing that came
+        // of it says anything about the block.
+        {
+            let forks = self.forks.read();
+            match forks.parent(&parent.block_hash()) {
+                Ok(_) => {}
+                // Another call was faster, and the block is what made its parent the past.
+                Err(_) if forks.is_known(&id) => return Ok(AcceptedBlock { id, receipts: None }),
+                Err(parent) => return Err(missing(parent)),
+            }
+        }
+        let (bank, receipts) = executed.map_err(|failure| match failure {
+            Failure::Invalid(reason) => BlockError::Invalid { id, reason },
+            Failure::Engine(error) => error.into(),
+        })?;
+        let entry = log::encode(block.bytes.to_vec(), bank.costs());
+        let inserted = self.forks.write().insert(Node { bank, entry });
+        inserted.map_err(missing)?;
+        Ok(AcceptedBlock {
+            id,
+            receipts: Some(receipts),
+        })
+    }
 }
 
 /// Why executing came to nothing.
@@ -167,14 +221,14 @@ fn run(
     parent: &Arc<FrozenBank>,
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
-    let Block { header, body } = &block.block;
+    let header = &block.header;
     if header.slot <= parent.slot() {
         let (slot, parent) = (header.slot, parent.slot());
         return Err(InvalidBlock::Slot { slot, parent }.into());
     }
     let bank = parent.child(header.slot, header.unix_timestamp);
     let mut engine = chain.engine.write();
-    let prepared = engine.prepare(&bank, body.transactions())?;
+    let prepared = engine.prepare(&bank, &block.parsed)?;
     let hashes = message_hashes(&prepared);
     let found = transaction_root(&hashes, engine.threads());
     // A refused transaction is named as such by the engine, and not as another root.
@@ -182,42 +236,55 @@ fn run(
         BlockUsage::of(&prepared, chain.options.limits).map_err(InvalidBlock::from)?;
         expect(Root::Transactions, header.transaction_root, found)?;
     }
-    let given = Given {
-        plan: body.plan(),
-        shared_accounts: body.shared_accounts(),
-        recording: Recording::NONE,
+    let unsealed = match chain.options.executor {
+        Executor::Lockstep => {
+            let how = How::Given {
+                plan: &block.plan,
+                shared_accounts: &block.shared_accounts,
+            };
+            engine.execute(bank, prepared, how, Recording::NONE, cancel)
+        }
+        Executor::Serial => {
+            let unsealed = engine.execute_serial(bank, prepared, None, Recording::NONE);
+            unsealed.map_err(EngineError::from).and_then(included)
+        }
     };
-    let unsealed = match engine.execute_given(bank, prepared, given, cancel) {
-        Ok(unsealed) => unsealed,
-        Err(GivenError::Engine(error)) => return Err(Failure::Engine(error)),
-        Err(error) => return Err(InvalidBlock::Content(error).into()),
+    let unsealed = match unsealed {
+        Err(error) if error.is_fault_of_given_block() => {
+            return Err(InvalidBlock::Content(error).into());
+        }
+        unsealed => unsealed?,
     };
-    show_efficiency(&unsealed, Mode::Replay, engine.threads());
-    let processed = freeze(unsealed, header, &engine);
+    if chain.options.predicts_efficiency {
+        show_efficiency(&unsealed, Mode::Replay, engine.threads());
+    }
+    let seal = Seal {
+        order: unsealed.prepared.table().transactions().collect(),
+        plan_digest: header.plan_digest,
+    };
+    let frozen = unsealed.freeze(&seal, engine.threads());
     drop(engine);
-    let found = processed.bank.header();
+    let found = frozen.bank.header();
     expect(Root::Receipts, header.receipts_root, found.receipts_root)?;
     expect(Root::Delta, header.delta_root, found.delta_root)?;
     let state_root = |header: &BlockHeader| header.state_root.unwrap_or_default();
     expect(Root::State, state_root(header), state_root(found))?;
     // All else of the header went into the bank; equal ids leave nothing unchecked.
     assert_eq!(found.id(), block.id, "every field was compared");
-    let positions = 0..body.transactions().len();
-    let (receipts, _) = processed.receipts.in_order(positions);
-    Ok((processed.bank, receipts))
+    let positions = 0..block.parsed.wire_count();
+    let (receipts, _) = frozen.receipts.in_order(positions);
+    Ok((frozen.bank, receipts))
 }
 
-fn freeze<'b>(
-    unsealed: UnsealedBlock<'b>,
-    header: &BlockHeader,
-    engine: &Engine,
-) -> ProcessedBlock<'b> {
-    let seal = Seal {
-        order: unsealed.prepared.table().transactions().collect(),
-        plan_digest: header.plan_digest,
-    };
-    let threads = engine.threads();
-    threads.enter(|| unsealed.freeze(threads, Some(&seal)))
+/// Fails if a transaction of a block that was run serially is refused.
+fn included(unsealed: UnsealedBlock<'_>) -> Result<UnsealedBlock<'_>, EngineError> {
+    let receipts = unsealed.receipts();
+    let mut refused = (0..).zip(receipts.iter());
+    let refused = refused.find_map(|(position, receipt)| Some((position, receipt.err()?.clone())));
+    match refused {
+        Some((position, refusal)) => Err(EngineError::Refused { position, refusal }),
+        None => Ok(unsealed),
+    }
 }
 
 fn message_hashes(prepared: &PreparedBlock<'_>) -> Vec<Hash> {

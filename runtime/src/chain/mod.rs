@@ -6,11 +6,10 @@
 //! bytes -> read -> execute-+          |-> discard
 //! ```
 //!
-//! [`BlockEngine`] is what a node's consensus calls; it knows nothing of consensus itself. Building
-//! and executing touch memory only; [`BlockEngine::commit`] is the one step that touches the
-//! store, atomically, durably, and as often as one likes. [`Chain`] is the engine that owns its
-//! [`Store`]. Who keeps accounts and blocks elsewhere works one level lower,
-//! with [`engine`](crate::engine) over a [`HostStore`](lockstep_store::HostStore).
+//! [`Chain`] is what a node's consensus calls; it knows nothing of consensus itself. Building and
+//! executing touch memory only; [`Chain::commit`] is the one step that touches the store,
+//! atomically, durably, and as often as one likes. An embedder with storage of its own implements
+//! [`Store`].
 //!
 //! All calls take `&self` and may come from several threads. Blocks are built and executed one
 //! at a time, on the engine's threads; meanwhile others may be read and committed, so that
@@ -23,8 +22,10 @@
 //! next to nothing if that is nothing. No result depends on either.
 //!
 //! ```text
-//! read, build, execute, commit   span, debug  one call of the engine
-//!   batch                        span, trace  within build and execute: what the workers run
+//! read, build, execute, commit   span, debug  one call of the chain
+//!   prepare, plan, check, load,  span, debug  the stages of build and execute, each on the thread
+//!   run, seal, root                             that works on it; planning and loading overlap
+//!   batch                        span, trace  within run: what the workers run
 //!                                             between two barriers, from the one to the other, on
 //!                                             the first worker's thread; neighbouring batches of
 //!                                             one lane share it. Fields: number (from 0 in the
@@ -37,8 +38,9 @@
 //! lockstep_batches_total         counter    of the plans of built and executed blocks;
 //! lockstep_lanes_total           counter      their lanes
 //! lockstep_waits_total           counter      and waits
-//! lockstep_plan_efficiency       histogram  of the same plans, predicted for the engine's threads:
-//!                                             lower bound over makespan, in thousandths
+//! lockstep_plan_efficiency       histogram  of the same plans if the chain's options ask for it,
+//!                                             predicted for the engine's threads: lower bound over
+//!                                             makespan, in thousandths
 //! lockstep_seconds               histogram  by stage: read, build, execute, commit; whether the
 //!                                             call came to something or not
 //! lockstep_forks                 gauge      known blocks that are not final and have no child
@@ -58,6 +60,7 @@ mod log;
 mod observe;
 mod open;
 mod parameters;
+pub mod pipeline;
 mod pool;
 mod simulate;
 pub mod snapshot;
@@ -65,7 +68,6 @@ mod source;
 mod view;
 
 use std::{
-    fmt,
     io::{Read, Write},
     ops::Deref,
     sync::Arc,
@@ -73,135 +75,36 @@ use std::{
 
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_store::{StateProof, Store, sync::Shared};
-use tracing::debug_span;
 
-pub use build::{BuildRequest, BuiltBlock};
+pub use build::{BuildRequest, BuiltBlock, Schedule};
 pub use commit::Committed;
 pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
-pub use execute::{ExecutedBlock, ReadBlock};
+pub use execute::{AcceptedBlock, ReadBlock};
 pub use log::logged_block;
 pub use observe::{CommittedBlock, Subscription};
 pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
+pub use pipeline::{ProduceError, ProduceOptions, Proposal};
 pub use pool::{PoolSource, Settled};
 pub use simulate::{SimulateError, Simulation};
-pub use source::{TransactionSource, VerifiedTransactions};
+pub use source::TransactionSource;
 pub use view::{View, ViewError};
 
 use self::{
     forks::Forks,
-    observe::{Subscribers, Timed, count_blocks, count_run},
+    observe::Subscribers,
     snapshot::{ExportError, Exported, ImportError, Progress},
 };
 use crate::{
     bank::{FrozenBank, Genesis},
-    block::{BlockHeader, BlockLimits, Receipt},
-    engine::{Cancel, Engine},
-    prepare::Refusal,
+    block::{BlockHeader, BlockLimits},
+    engine::Engine,
     threads::Threads,
-    verify::Verifier,
+    verify::{Signatures, Verifier},
 };
 
 /// Blocks whose records are kept in the log whatever is pruned: those that a lookup table may
 /// have been deactivated in, the blockhashes of transactions among them.
 pub const LOG_LENGTH_MIN: usize = lockstep_interface::sysvar::RECENT_SLOTS_MAX;
-
-/// What a validator's consensus asks of its ledger.
-///
-/// Blocks go by their id, the hash of their header. A block is *known* from the time it was built
-/// or executed until it is discarded, or loses to a block that is committed.
-pub trait BlockEngine: fmt::Debug + Send + Sync {
-    /// Id and header of the newest committed block.
-    fn head(&self) -> (Hash, BlockHeader);
-
-    /// Builds a block on a known one, of what a source gives.
-    ///
-    /// # Errors
-    /// If the parent is not known, the caller cancelled, or the engine has stopped.
-    fn build(
-        &self,
-        request: &BuildRequest<'_>,
-        source: &mut dyn TransactionSource,
-        cancel: &Cancel,
-    ) -> Result<BuiltBlock, BuildError>;
-
-    /// Reads the bytes of a block and verifies what needs no parent: its encoding, its sizes, its
-    /// plan's digest, all signatures. May be called ahead, from any thread.
-    ///
-    /// # Errors
-    /// If the block is invalid.
-    fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock>;
-
-    /// Executes a block on its parent, by its own plan, and holds every root of its header against
-    /// the outcome. A block that is known already is not executed again, nor one that is committed
-    /// and whose id is still among the blockhashes.
-    ///
-    /// # Errors
-    /// Tells a block that is invalid for ever from one whose parent is missing, and both from
-    /// what is no fault of the block.
-    fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<ExecutedBlock, BlockError>;
-
-    /// Makes a known block final and durable, its ancestors first, and forgets every block
-    /// that does not descend from it. What is committed already stays so: to commit it again
-    /// does nothing, as long as its id is among the blockhashes of the head; an older one is not
-    /// known any more.
-    ///
-    /// # Errors
-    /// If the block is not known, or the store fails. After a failure of the store nothing is
-    /// built, executed or committed any more, and whether the store has the block is unknown until
-    /// the chain is opened again. Views go on, each with the state after its own block: older ones
-    /// of the head, and those of the blocks behind it, show all of it. A new view of the head shows
-    /// what the store still has of it, which its state root proves, and refuses the rest with
-    /// [`ViewError::Unsettled`]; on the head nothing is simulated or exported.
-    fn commit(&self, id: &Hash) -> Result<Committed, CommitError>;
-
-    /// Forgets a block that is not committed, and all its descendants.
-    ///
-    /// # Errors
-    /// If there is no such block.
-    fn discard(&self, id: &Hash) -> Result<(), UnknownBlock>;
-
-    /// The state after a block: the newest committed one, or a known one. It stays what it is
-    /// while other blocks are committed.
-    ///
-    /// # Errors
-    /// If there is no such block.
-    fn view(&self, at: &Hash) -> Result<View, UnknownBlock>;
-
-    /// Runs transactions, one after the other as far as they depend on each other, on the state
-    /// after a block with some accounts replaced. Nothing of it stays.
-    ///
-    /// # Errors
-    /// If the block is not known, a commit failed on it, or the engine fails.
-    fn simulate(
-        &self,
-        at: &Hash,
-        simulation: &Simulation,
-    ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError>;
-
-    /// The account at an address after the newest committed block, if there is one, with a proof
-    /// against that block's state root: [`verify_proof`](lockstep_store::verify_proof).
-    ///
-    /// # Errors
-    /// If the store fails.
-    fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError>;
-
-    /// Writes a [snapshot] of the state after the newest committed block, from which
-    /// [`Chain::import`] makes a chain that goes on there. Other blocks may be committed meanwhile:
-    /// they wait for a page of some megabytes to be read at most.
-    ///
-    /// The same chain gives the same bytes, whatever its store and its history in memory. Memory
-    /// grows by a few megabytes, by the accounts that are replaced meanwhile, and while the log is
-    /// read by one block. `out` is given large pieces and is not flushed.
-    ///
-    /// # Errors
-    /// If the store or `out` fails, or if a commit failed before; what was written is then of no
-    /// use.
-    fn export(
-        &self,
-        out: &mut dyn Write,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Exported, ExportError>;
-}
 
 /// An account and its proof.
 #[derive(Clone, Debug)]
@@ -224,18 +127,58 @@ pub struct ChainOptions {
     /// Threads that verify signatures. Others than those that execute let the system overlap
     /// the two.
     pub reader_threads: Threads,
-    /// Verifies the signatures of blocks.
-    pub verifier: Verifier,
+    /// Verifies the signatures of blocks and simulations. None only if that was done before they
+    /// came here, as for the own log, or if signatures do not matter.
+    pub verifier: Option<Verifier>,
     /// What blocks may hold.
     pub limits: BlockLimits,
-    /// Whether the signatures of blocks are verified when they are read. False only for bytes
-    /// that were verified before they came here, such as one's own log.
-    pub verifies_signatures: bool,
     /// Whether transactions that only credit an account may do so at once in blocks built here.
     pub shares_credits: bool,
+    /// What executes the blocks of others.
+    pub executor: Executor,
+    /// Whether `lockstep_plan_efficiency` is recorded, which costs about as much as planning does.
+    pub predicts_efficiency: bool,
 }
 
-/// A [`BlockEngine`] that owns its store.
+impl ChainOptions {
+    /// Executes, and verifies signatures, on these threads, under limits that all nodes of the
+    /// network share. What else there is to choose has its usual value.
+    pub fn new(threads: Threads, limits: BlockLimits) -> Self {
+        Self {
+            reader_threads: threads.clone(),
+            threads,
+            verifier: Some(Verifier::default()),
+            limits,
+            shares_credits: true,
+            executor: Executor::Lockstep,
+            predicts_efficiency: false,
+        }
+    }
+
+    /// What is done about signatures.
+    pub fn signatures(&self) -> Signatures<'_> {
+        self.verifier
+            .as_ref()
+            .map_or(Signatures::Trusted, Signatures::Verify)
+    }
+}
+
+/// What executes a block that came from elsewhere.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Executor {
+    /// All threads, by the block's plan.
+    #[default]
+    Lockstep,
+    /// The serial twin, one transaction after the other on the caller's thread: the oracle that
+    /// every block's header can be held against.
+    Serial,
+}
+
+/// What a validator's consensus asks of its ledger: blocks built, read, executed, committed and
+/// discarded, on a store that the chain owns.
+///
+/// Blocks go by their id, the hash of their header. A block is *known* from the time it was built
+/// or executed until it is discarded, or loses to a block that is committed.
 #[derive(Debug)]
 pub struct Chain {
     options: ChainOptions,
@@ -268,7 +211,7 @@ impl Chain {
 
     /// The bank of a known block, for who makes transactions or looks at blockhashes. Its accounts
     /// are those of the block only while it is the head or descends from it, and those of the head
-    /// only until a commit fails; a [view](BlockEngine::view) shows them for longer, and tells.
+    /// only until a commit fails; a [view](Chain::view) shows them for longer, and tells.
     ///
     /// # Errors
     /// If there is no such block.
@@ -297,7 +240,7 @@ impl Chain {
     /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; of it
     /// count what counts for [`Chain::open`].
     ///
-    /// Who trusts in a block compares its id with the [head](BlockEngine::head)'s: whatever the
+    /// Who trusts in a block compares its id with the [head](Chain::head)'s: whatever the
     /// next blocks depend on is then proved, as [`snapshot`] explains.
     ///
     /// # Errors
@@ -313,77 +256,18 @@ impl Chain {
         Ok(Self::open(store, trie, genesis, options)?)
     }
 
-    fn show_forks(&self) {
-        observe::show_forks(&self.forks.read());
-    }
-
-    /// Waits until no block becomes final.
-    fn settled(&self) -> impl Deref<Target = ()> + '_ {
-        self.commits.read()
-    }
-}
-
-impl BlockEngine for Chain {
-    fn head(&self) -> (Hash, BlockHeader) {
+    /// Id and header of the newest committed block.
+    pub fn head(&self) -> (Hash, BlockHeader) {
         let forks = self.forks.read();
         let head = forks.head();
         (head.block_hash(), *head.header())
     }
 
-    fn build(
-        &self,
-        request: &BuildRequest<'_>,
-        source: &mut dyn TransactionSource,
-        cancel: &Cancel,
-    ) -> Result<BuiltBlock, BuildError> {
-        let _span = debug_span!("build", slot = request.slot).entered();
-        let _timed = Timed::start("build");
-        let built = build::build(self, request, source, cancel)?;
-        count_blocks("built", 1);
-        count_run(&built.plan, &built.receipts, &built.refused);
-        self.show_forks();
-        Ok(built)
-    }
-
-    fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
-        let _span = debug_span!("read", size = bytes.len()).entered();
-        let _timed = Timed::start("read");
-        let read = ReadBlock::read(bytes, &self.options);
-        if read.is_err() {
-            count_blocks("invalid", 1);
-        }
-        read
-    }
-
-    fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<ExecutedBlock, BlockError> {
-        let _span = debug_span!("execute", slot = block.header().slot).entered();
-        let _timed = Timed::start("execute");
-        let executed = execute::execute(self, block, cancel);
-        match &executed {
-            Ok(executed) => {
-                if let Some(receipts) = &executed.receipts {
-                    count_blocks("executed", 1);
-                    count_run(block.block().body.plan(), receipts, &[]);
-                }
-            }
-            Err(BlockError::Invalid { .. }) => count_blocks("invalid", 1),
-            Err(_) => {}
-        }
-        self.show_forks();
-        executed
-    }
-
-    fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
-        let _span = debug_span!("commit").entered();
-        let _timed = Timed::start("commit");
-        let committed = commit::commit(self, id)?;
-        count_blocks("committed", committed.block_count);
-        count_blocks("dropped", committed.dropped_count);
-        self.show_forks();
-        Ok(committed)
-    }
-
-    fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
+    /// Forgets a block that is not committed, and all its descendants.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    pub fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
         // A block that is becoming final can not be dropped any more.
         let settled = self.settled();
         self.forks.write().discard(id)?;
@@ -392,7 +276,12 @@ impl BlockEngine for Chain {
         Ok(())
     }
 
-    fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
+    /// The state after a block: the newest committed one, or a known one. It stays what it is
+    /// while other blocks are committed.
+    ///
+    /// # Errors
+    /// If there is no such block.
+    pub fn view(&self, at: &Hash) -> Result<View, UnknownBlock> {
         {
             let mut forks = self.forks.write();
             if forks.parent(at).is_ok() {
@@ -404,15 +293,12 @@ impl BlockEngine for Chain {
         self.forks.write().view(at)
     }
 
-    fn simulate(
-        &self,
-        at: &Hash,
-        simulation: &Simulation,
-    ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
-        simulate::simulate(self, at, simulation)
-    }
-
-    fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
+    /// The account at an address after the newest committed block, if there is one, with a proof
+    /// against that block's state root: [`verify_proof`](lockstep_store::verify_proof).
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn prove(&self, address: &Address) -> Result<ProvenAccount, ViewError> {
         let view = {
             let _settled = self.settled();
             self.forks.write().head_view()
@@ -420,11 +306,31 @@ impl BlockEngine for Chain {
         view.prove(address)
     }
 
-    fn export(
+    /// Writes a [snapshot] of the state after the newest committed block, from which
+    /// [`Chain::import`] makes a chain that goes on there. Other blocks may be committed meanwhile:
+    /// they wait for a page of some megabytes to be read at most.
+    ///
+    /// The same chain gives the same bytes, whatever its store and its history in memory. Memory
+    /// grows by a few megabytes, by the accounts that are replaced meanwhile, and while the log is
+    /// read by one block. `out` is given large pieces and is not flushed.
+    ///
+    /// # Errors
+    /// If the store or `out` fails, or if a commit failed before; what was written is then of no
+    /// use.
+    pub fn export(
         &self,
         out: &mut dyn Write,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Exported, ExportError> {
         snapshot::export(self, out, progress)
+    }
+
+    fn show_forks(&self) {
+        observe::show_forks(&self.forks.read());
+    }
+
+    /// Waits until no block becomes final.
+    fn settled(&self) -> impl Deref<Target = ()> + '_ {
+        self.commits.read()
     }
 }

@@ -28,8 +28,8 @@ use super::{
 use crate::{
     block::{BlockHeader, Receipt},
     engine::UnsealedBlock,
-    prepare::Refusal,
     threads::Threads,
+    verify::Refusal,
 };
 
 /// A block that has become final and durable.

@@ -21,7 +21,8 @@ use crate::{
 };
 
 impl Chain {
-    /// Opens the chain in a store, of which `trie` is the trie of all accounts. An empty store
+    /// Opens the chain in a store, of which `trie` is the trie of all accounts; none
+    /// for a chain that computes no state root. An empty store
     /// gets the genesis; of a store with blocks only programs, rules, rent, first blockhashes and
     /// slot of the genesis count, which must be those that it was made with: the store keeps them
     /// as [`Parameters`], or gets them now if it is from before they were kept.
@@ -33,14 +34,20 @@ impl Chain {
     /// If the store fails or its log does not fit, or if it was made with another genesis.
     pub fn open(
         store: Arc<dyn Store>,
-        trie: Trie,
+        trie: impl Into<Option<Trie>>,
         genesis: Genesis,
         options: ChainOptions,
     ) -> Result<Self, OpenError> {
+        let trie = trie.into();
         let parameters = Parameters::of(&genesis);
         let head = match store.tip() {
-            None => genesis.open_rooted(Arc::clone(&store), &trie, &options.threads)?,
+            None => genesis.open_with(Arc::clone(&store), trie.as_ref(), &options.threads)?,
             Some(tip) => {
+                if tip.state_root.is_some() != trie.is_some() {
+                    return Err(OpenError::StateRoot {
+                        has_root: tip.state_root.is_some(),
+                    });
+                }
                 if let Some(kept) = Parameters::kept(&*store)? {
                     kept.check(&genesis)?;
                 }
@@ -70,7 +77,7 @@ impl Chain {
 fn resume(
     store: &Arc<dyn Store>,
     tip: BlockRecord,
-    trie: Trie,
+    trie: Option<Trie>,
     genesis: &Genesis,
     threads: &Threads,
 ) -> Result<Arc<FrozenBank>, OpenError> {
@@ -97,7 +104,7 @@ fn resume(
     let resumed = Resumed {
         genesis,
         store: Arc::clone(store),
-        trie: Some(trie),
+        trie,
         records,
         header,
         costs,

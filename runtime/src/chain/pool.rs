@@ -11,22 +11,19 @@ use std::sync::Arc;
 use lockstep_interface::TransactionError;
 use lockstep_store::sync::Shared;
 
-use super::{
-    build::BuiltBlock,
-    source::{TransactionSource, VerifiedTransactions},
-};
+use super::{build::BuiltBlock, source::TransactionSource};
 use crate::{
     bank::FrozenBank,
     block::BlockLimits,
     mempool::{BlockRoom, Candidate, Mempool, Selection},
-    prepare::Refusal,
+    verify::{ParsedBlock, Refusal},
 };
 
 /// Fills one block from a pool. The pool is locked while transactions are chosen and while it
 /// learns what became of them, not while the block is built.
 ///
 /// The pool must hold transactions with verified signatures only
-/// ([`Signatures::Verify`](crate::mempool::Signatures)): they are not verified again, and other
+/// ([`Signatures::Verify`](crate::verify::Signatures)): they are not verified again, and other
 /// nodes refuse a block with a wrong one.
 ///
 /// ```
@@ -35,22 +32,14 @@ use crate::{
 /// # use lockstep_runtime::bank::Genesis;
 /// # use lockstep_runtime::block::Recording;
 /// # use lockstep_runtime::engine::Cancel;
-/// # use lockstep_runtime::{block::BlockLimits, threads::Threads, verify::Verifier};
-/// # use lockstep_runtime::chain::{BlockEngine, BuildRequest, Chain, ChainOptions, PoolSource};
+/// # use lockstep_runtime::{block::BlockLimits, threads::Threads};
+/// # use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions, PoolSource};
 /// # use lockstep_scheduler::{Auto, Mode};
 /// # use lockstep_store::{MemoryStore, Trie};
 /// use lockstep_runtime::mempool::{Mempool, MempoolLimits};
 /// use lockstep_store::sync::Shared;
 ///
-/// # let threads = Threads::new(1)?;
-/// # let options = ChainOptions {
-/// #     reader_threads: threads.clone(),
-/// #     threads,
-/// #     verifier: Verifier::default(),
-/// #     limits: BlockLimits::MAINNET,
-/// #     verifies_signatures: true,
-/// #     shares_credits: true,
-/// # };
+/// # let options = ChainOptions::new(Threads::new(1)?, BlockLimits::MAINNET);
 /// # let genesis = Genesis::new(Vec::new(), builtin_programs());
 /// # let store = Arc::new(MemoryStore::new());
 /// # let chain = Chain::open(store, Trie::default(), genesis, options)?;
@@ -177,14 +166,14 @@ impl<'r> Fate<'r> {
 impl TransactionSource for PoolSource<'_> {
     /// Drops what is too old for a child of the parent, and takes what the limits leave room for,
     /// by the rules of the pool. What it gave before is given back first.
-    fn select(&mut self, parent: &FrozenBank, limits: &BlockLimits) -> VerifiedTransactions {
+    fn select(&mut self, parent: &FrozenBank, limits: &BlockLimits) -> ParsedBlock {
         let mut pool = self.pool.write();
         pool.give_back(&self.selection.taken);
         self.expired.append(&mut pool.expire(parent.blockhashes()));
         let mut selection = pool.select(&mut BlockRoom::new(*limits));
         selection.unfit.append(&mut self.selection.unfit);
         self.selection = selection;
-        VerifiedTransactions::trusted(self.selection.to_block())
+        self.selection.to_block()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Trying transactions out.
 
 use lockstep_interface::Hash;
-use lockstep_scheduler::{Auto, Mode};
+use lockstep_scheduler::{Mode, Serial};
 use lockstep_store::Change;
 use thiserror::Error;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     block::{Receipt, Recording},
-    engine::{BlockOptions, EngineError},
-    prepare::Refusal,
+    engine::{Cancel, Engine, EngineError, How},
+    verify::{ParsedBlock, Refusal, Signatures, Verifier},
     wire::WireBlock,
 };
 
@@ -71,41 +71,57 @@ pub enum SimulateError {
     Engine(#[from] EngineError),
 }
 
-pub(super) fn simulate(
-    chain: &Chain,
-    at: &Hash,
-    simulation: &Simulation,
-) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
-    // The engine first: commits need not wait until it is free.
-    let mut engine = chain.engine.write();
-    // The state below the block stays as it is meanwhile.
-    let _settled = chain.settled();
-    let block = {
-        let forks = chain.forks.read();
-        if forks.is_unsettled(at) {
-            return Err(SimulateError::Unsettled(*at));
+impl Chain {
+    /// Runs transactions, one after the other as far as they depend on each other, on the state
+    /// after a block with some accounts replaced. Nothing of it stays. Runs on the caller's thread,
+    /// and holds up no other call but commits.
+    ///
+    /// # Errors
+    /// If the block is not known, a commit failed on it, or the engine fails.
+    pub fn simulate(
+        &self,
+        at: &Hash,
+        simulation: &Simulation,
+    ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
+        // The state below the block stays as it is meanwhile.
+        let _settled = self.settled();
+        let block = {
+            let forks = self.forks.read();
+            if forks.is_unsettled(at) {
+                return Err(SimulateError::Unsettled(*at));
+            }
+            forks.bank(at)?
+        };
+        let slot = simulation.slot.unwrap_or(block.slot().saturating_add(1));
+        if slot <= block.slot() {
+            let block = block.slot();
+            return Err(SimulateError::Slot { slot, block });
         }
-        forks.bank(at)?
-    };
-    let slot = simulation.slot.unwrap_or(block.slot().saturating_add(1));
-    if slot <= block.slot() {
-        let block = block.slot();
-        return Err(SimulateError::Slot { slot, block });
+        let time = simulation.unix_timestamp;
+        let time = time.unwrap_or(block.header().unix_timestamp);
+        let own = Verifier::new(0);
+        let signatures = if simulation.verify {
+            Signatures::Verify(self.options.verifier.as_ref().unwrap_or(&own))
+        } else {
+            Signatures::Trusted
+        };
+        // An engine of its own can neither stall nor poison the one that makes blocks.
+        let mut engine = Engine::new(1).expect("one thread needs no pool");
+        let transactions = simulation.transactions.clone();
+        let parsed = ParsedBlock::new(transactions, signatures, engine.threads());
+        let bank = block.overridden(simulation.overrides.clone());
+        let bank = bank.child(slot, time);
+        let prepared = engine.prepare(&bank, &parsed).map_err(EngineError::from)?;
+        let how = How::Planned {
+            strategy: &Serial,
+            mode: Mode::Replay,
+        };
+        let cancel = Cancel::default();
+        let unsealed = engine.execute(bank, prepared, how, simulation.recording, &cancel)?;
+        let results = unsealed.receipts();
+        let results = results.iter();
+        Ok(results
+            .map(|result| result.cloned().map_err(Clone::clone))
+            .collect())
     }
-    let time = simulation.unix_timestamp;
-    let time = time.unwrap_or(block.header().unix_timestamp);
-    let options = BlockOptions {
-        strategy: &Auto,
-        mode: Mode::Replay,
-        verify: simulation.verify,
-        recording: simulation.recording,
-        finalize: None,
-    };
-    let bank = block.overridden(simulation.overrides.clone());
-    let bank = bank.child(slot, time);
-    let processed = engine.process(bank, &simulation.transactions, &options, &mut ())?;
-    let results = processed.receipts.iter();
-    Ok(results
-        .map(|result| result.cloned().map_err(Clone::clone))
-        .collect())
 }

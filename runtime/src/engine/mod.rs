@@ -1,88 +1,41 @@
-//! The whole way of a block, stage after stage, for embedders that want one call and keep the
-//! accounts and blocks themselves. [`chain`](crate::chain) keeps them for you.
+//! A block's way through the stages, from a parsed block to a sealed one.
 //!
-//! Each stage is a function of its own in its module; this one only calls them in order, overlaps
-//! planning with loading, and tells an observer when each is done. `examples/embed.rs` shows a
-//! ledger with a block from genesis to receipts.
+//! ```text
+//! ParsedBlock -> prepare -> execute (How: Planned or Given) -> UnsealedBlock -> seal -> SealedBlock
+//!                                                                           `-> freeze
+//! ```
+//!
+//! Each stage is a function of its own in its module; the engine calls them in order, overlaps
+//! planning with loading, and keeps what blocks share: threads, the hash key of addresses.
+//! [`chain`](crate::chain) keeps accounts and blocks besides.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+mod error;
+mod plan;
+mod seal;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use ahash::RandomState;
+pub use error::EngineError;
 use lockstep_scheduler::{
-    AccessTable, CheckedPlan, Mode, Plan, PlanError, PlanRequest, Strategy, StrategyError,
-    TransactionIndex, check,
+    AccessTable, AccountIndex, CheckedPlan, Mode, Plan, Strategy, TransactionIndex, check,
 };
 use lockstep_store::StoreError;
-use thiserror::Error;
-use tracing::Span;
-
-pub use given::{Given, GivenError};
+pub use seal::{FrozenBlock, SealedBlock};
+use tracing::{Span, debug_span};
 
 use crate::{
-    bank::{Bank, FrozenBank},
-    block::Recording,
-    execute::{CreditsDependOnOrder, ExecuteError, ExecutedBlock, execute, execute_serial, load},
-    prepare::{ParsedBlock, PreparedBlock},
-    seal::{BlockReceipts, Seal, WriteSet},
+    bank::Bank,
+    block::{Outcome, Recording},
+    execute::{ExecuteError, ExecutedBlock, execute, execute_serial, load},
+    prepare::PreparedBlock,
+    seal::BlockReceipts,
     threads::{Threads, ThreadsError},
-    verify::Verifier,
-    wire::WireBlock,
+    verify::{ParsedBlock, Refusal},
 };
-
-mod given;
-
-/// A stretch of the way that an observer can time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stage {
-    /// Bytes to transactions that keep every rule, accounts numbered, signatures left out.
-    Parse,
-    /// Signatures.
-    Verify,
-    /// Batches and lanes.
-    Plan,
-    /// The plan's proof.
-    Check,
-    /// Loading accounts, as far as planning did not hide it, and running transactions.
-    Execute,
-    /// Collecting what changed; the store's work on the block before, as far as reading this one
-    /// did not hide it.
-    Commit,
-    /// Delta root, receipts hash, block hash.
-    Root,
-}
-
-/// Told when a stage is done; a stage may report in several stretches.
-pub trait Observer: Send {
-    /// The time since the last call, or since the block began, belongs to `stage`.
-    fn finished(&mut self, stage: Stage);
-}
-
-impl Observer for () {
-    fn finished(&mut self, _: Stage) {}
-}
-
-/// How a block is to be processed.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockOptions<'s> {
-    /// Who plans.
-    pub strategy: &'s dyn Strategy,
-    /// Whether the planner may choose the order.
-    pub mode: Mode,
-    /// Whether signatures are verified.
-    pub verify: bool,
-    /// What receipts carry.
-    pub recording: Recording,
-    /// A bank, usually the parent, to make final while this block is being read. Reading hides
-    /// the store's work.
-    pub finalize: Option<&'s FrozenBank>,
-}
 
 /// Tells a block on its way that its result is not wanted any more. Clones are one and the same.
 ///
@@ -96,15 +49,43 @@ pub struct BlockOptions<'s> {
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Asks to stop, at the end of the stage that is under way.
+    /// Asks to stop at the end of the stage that is under way: preparing, planning and loading, or
+    /// running all transactions. A stage takes as long as its block is large; none is cut short.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has asked.
+    /// Whether a clone has asked.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn check(&self) -> Result<(), EngineError> {
+        if self.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        Ok(())
+    }
+}
+
+/// Where the plan of a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum How<'h> {
+    /// A strategy makes it. Transactions that break a rule are refused, the others run.
+    Planned {
+        /// The planner.
+        strategy: &'h dyn Strategy,
+        /// Whether the planner may choose the order.
+        mode: Mode,
+    },
+    /// The block's producer made it, over transactions in its canonical order. It is checked like
+    /// any other, and a block with a transaction that is refused is none.
+    Given {
+        /// The plan.
+        plan: &'h Plan,
+        /// The accounts that the plan lets several transactions credit at once, in ascending order.
+        shared_accounts: &'h [AccountIndex],
+    },
 }
 
 /// A block that has been executed, and is in no bank yet.
@@ -114,87 +95,25 @@ pub struct UnsealedBlock<'b> {
     pub bank: Bank,
     /// The transactions and their access table.
     pub prepared: PreparedBlock<'b>,
-    /// The plan that was executed.
+    /// The plan that was executed; empty after a serial run.
     pub plan: Plan,
     /// What it changed, and what became of its transactions.
-    pub write_set: WriteSet,
+    pub executed: ExecutedBlock,
 }
 
-impl<'b> UnsealedBlock<'b> {
-    /// Computes the roots and closes the bank. `seal` is what the header of a block that is to
-    /// be published says besides.
-    pub fn freeze(mut self, threads: &Threads, seal: Option<&Seal>) -> ProcessedBlock<'b> {
-        let (bank, receipts) = self
-            .write_set
-            .freeze(self.bank, &mut self.prepared, threads, seal);
-        ProcessedBlock {
-            bank,
-            receipts,
-            plan: self.plan,
-            prepared: self.prepared,
-        }
+impl UnsealedBlock<'_> {
+    /// What became of every transaction, by its place in the wire block.
+    pub fn receipts(&self) -> BlockReceipts {
+        BlockReceipts::new(&self.prepared, self.executed.outcomes().to_vec())
     }
 }
 
-/// A processed block.
-#[derive(Debug)]
-pub struct ProcessedBlock<'b> {
-    /// The bank it led to; not final yet.
-    pub bank: Arc<FrozenBank>,
-    /// What became of each transaction.
-    pub receipts: BlockReceipts,
-    /// The plan that was executed.
-    pub plan: Plan,
-    /// The transactions and their access table.
-    pub prepared: PreparedBlock<'b>,
-}
-
-/// Why a block could not be processed. None of these is a transaction's fault.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// The strategy gave up.
-    #[error("strategy {name}: {source}")]
-    Strategy {
-        /// Its name.
-        name: String,
-        /// Why.
-        source: StrategyError,
-    },
-    /// The strategy panicked. The engine goes on.
-    #[error("strategy {name} panicked: {message}")]
-    StrategyPanicked {
-        /// Its name; empty if it panicked while it was asked.
-        name: String,
-        /// What it said, or that it was no text.
-        message: String,
-    },
-    /// The strategy's plan breaks a rule.
-    #[error("the plan of strategy {name} is wrong: {source}")]
-    Plan {
-        /// Its name.
-        name: String,
-        /// The rule.
-        source: PlanError,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The caller did not want the result any more.
-    #[error("cancelled")]
-    Cancelled,
-    /// A worker panicked outside of any program; the engine accepts no further block.
-    #[error("a worker panicked outside of any program; the engine is poisoned")]
-    Poisoned,
-}
-
-/// Processes blocks on its threads.
+/// Executes blocks on its threads, one at a time.
 #[derive(Debug)]
 pub struct Engine {
     threads: Threads,
     /// One key for all blocks, so that addresses hash alike in all stages.
     hasher: RandomState,
-    verifier: Verifier,
     /// Whether transactions that only credit an account may do so at once.
     shares_credits: bool,
     is_poisoned: bool,
@@ -214,7 +133,6 @@ impl Engine {
         Self {
             threads,
             hasher: RandomState::new(),
-            verifier: Verifier::default(),
             shares_credits: true,
             is_poisoned: false,
         }
@@ -235,43 +153,21 @@ impl Engine {
         &self.threads
     }
 
-    /// Processes a block as the next of `bank`'s parent.
-    ///
-    /// # Errors
-    /// See [`EngineError`]. The parent is untouched by an error.
-    pub fn process<'b>(
-        &mut self,
-        bank: Bank,
-        block: &'b WireBlock,
-        options: &BlockOptions<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<ProcessedBlock<'b>, EngineError> {
-        self.in_turn(|engine| {
-            let run = engine.run(options, None);
-            let unsealed = run.execute_all(bank, block, observer)?;
-            let processed = unsealed.freeze(run.threads, None);
-            observer.finished(Stage::Root);
-            Ok(processed)
-        })
-    }
-
-    /// The first stages alone: parses a block, applies the rules that need no execution, and
-    /// numbers its accounts. Signatures are the caller's business.
+    /// Applies the rules that need no execution, and numbers the block's accounts.
     ///
     /// # Errors
     /// If the store fails.
     pub fn prepare<'b>(
         &self,
         bank: &Bank,
-        block: &'b WireBlock,
+        block: &'b ParsedBlock,
     ) -> Result<PreparedBlock<'b>, StoreError> {
-        self.threads.enter(|| {
-            let parsed = ParsedBlock::parse(block, &self.threads);
-            parsed.prepare(bank, &self.threads, &self.hasher)
-        })
+        let _span = debug_span!("prepare").entered();
+        let prepare = || PreparedBlock::new(block, bank, &self.threads, &self.hasher);
+        self.threads.enter(prepare)
     }
 
-    /// Plans and executes a prepared block, without closing its bank.
+    /// Plans if need be, and executes a prepared block, without closing its bank.
     ///
     /// # Errors
     /// See [`EngineError`]. The parent is untouched by an error.
@@ -279,30 +175,68 @@ impl Engine {
         &mut self,
         bank: Bank,
         mut prepared: PreparedBlock<'b>,
-        options: &BlockOptions<'_>,
+        how: How<'_>,
+        recording: Recording,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, EngineError> {
         self.in_turn(|engine| {
-            let run = engine.run(options, Some(cancel));
-            if run.shares_credits {
-                prepared.share_credits(&bank)?;
-            }
-            run.execute_prepared(bank, prepared, &mut ())
+            let run = Run {
+                threads: &engine.threads,
+                recording,
+                cancel,
+            };
+            let (plan, executed) = match how {
+                How::Planned { strategy, mode } => {
+                    // Recording balances needs exclusive access, so credits are not shared.
+                    if engine.shares_credits && !recording.balances {
+                        prepared.share_credits(&bank)?;
+                    }
+                    run.planned(&bank, &mut prepared, strategy, mode)?
+                }
+                How::Given {
+                    plan,
+                    shared_accounts,
+                } => {
+                    refuse_none(&prepared)?;
+                    prepared.share_given(&bank, shared_accounts)?;
+                    run.given(&bank, &prepared, plan)?
+                }
+            };
+            cancel.check()?;
+            Ok(UnsealedBlock {
+                bank,
+                prepared,
+                plan,
+                executed,
+            })
         })
     }
 
-    /// Executes a prepared block by the plan it came with, without closing its bank.
+    /// Executes a prepared block with the serial executor, in wire order or the order given, on the
+    /// caller's thread.
     ///
     /// # Errors
-    /// See [`GivenError`]. The parent is untouched by an error.
-    pub fn execute_given<'b>(
-        &mut self,
+    /// If the store fails.
+    pub fn execute_serial<'b>(
+        &self,
         bank: Bank,
         prepared: PreparedBlock<'b>,
-        given: Given<'_>,
-        cancel: &Cancel,
-    ) -> Result<UnsealedBlock<'b>, GivenError> {
-        self.in_turn(|engine| given.execute(&engine.threads, bank, prepared, cancel))
+        order: Option<&[TransactionIndex]>,
+        recording: Recording,
+    ) -> Result<UnsealedBlock<'b>, StoreError> {
+        let executed = match order {
+            Some(order) => execute_serial(&bank, &prepared, order.iter().copied(), recording)?,
+            None => {
+                let order = prepared.table().transactions();
+                execute_serial(&bank, &prepared, order, recording)?
+            }
+        };
+        Ok(UnsealedBlock {
+            bank,
+            prepared,
+            plan: Plan::new(),
+            executed,
+        })
     }
 
     /// Plans for as many workers as there are threads, and checks the plan.
@@ -315,235 +249,121 @@ impl Engine {
         strategy: &dyn Strategy,
         mode: Mode,
     ) -> Result<CheckedPlan<'t>, EngineError> {
-        plan(table, strategy, mode, &self.threads, &mut ())
+        plan::plan(table, strategy, mode, &self.threads)
     }
 
     /// Runs one block's stages on the threads, while no other block does.
-    fn in_turn<R: Send, E: Send + IsPoisoned>(
+    fn in_turn<R: Send>(
         &mut self,
-        work: impl FnOnce(&Self) -> Result<R, E> + Send,
-    ) -> Result<R, E> {
+        work: impl FnOnce(&Self) -> Result<R, EngineError> + Send,
+    ) -> Result<R, EngineError> {
         if self.is_poisoned {
-            return Err(E::POISONED);
+            return Err(EngineError::Poisoned);
         }
         // What the stages tell of belongs to the caller's span, on whatever thread they run.
         let span = Span::current();
         let result = self.threads.enter_alone(|| span.in_scope(|| work(self)));
-        self.is_poisoned = matches!(&result, Err(error) if error.is_poisoned());
+        self.is_poisoned = matches!(result, Err(EngineError::Poisoned));
         result
     }
+}
 
-    fn run<'e>(&'e self, options: &'e BlockOptions<'e>, cancel: Option<&'e Cancel>) -> Run<'e> {
-        Run {
-            threads: &self.threads,
-            hasher: &self.hasher,
-            verifier: &self.verifier,
-            // Balances are known only to who has the account for himself.
-            shares_credits: self.shares_credits && !options.recording.balances,
-            options,
-            cancel,
-        }
-    }
-
-    /// Processes a block with the serial executor, in wire order or the order given.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn process_serial(
-        &self,
-        bank: Bank,
-        block: &WireBlock,
-        order: Option<&[TransactionIndex]>,
-        verify: bool,
-        recording: Recording,
-    ) -> Result<(Arc<FrozenBank>, BlockReceipts), EngineError> {
-        let threads = Threads::new(1).expect("one thread needs no pool");
-        let mut parsed = ParsedBlock::parse(block, &threads);
-        if verify {
-            parsed.verify(&self.verifier, &threads);
-        }
-        let mut prepared = parsed.prepare(&bank, &threads, &self.hasher)?;
-        let wire_order: Vec<TransactionIndex>;
-        let order = match order {
-            Some(order) => order,
-            None => {
-                wire_order = prepared.table().transactions().collect();
-                &wire_order
-            }
-        };
-        let executed = execute_serial(&bank, &prepared, order.iter().copied(), recording)?;
-        let write_set = WriteSet::from_serial(&bank, executed)?;
-        Ok(write_set.freeze(bank, &mut prepared, &threads, None))
+/// Fails if a transaction of a given block is refused before it runs.
+fn refuse_none(prepared: &PreparedBlock<'_>) -> Result<(), EngineError> {
+    match prepared.refused().first() {
+        Some((position, refusal)) => Err(EngineError::Refused {
+            position: *position,
+            refusal: refusal.clone(),
+        }),
+        None => Ok(()),
     }
 }
 
-/// An error that may mean that the engine is broken.
-trait IsPoisoned {
-    const POISONED: Self;
-    fn is_poisoned(&self) -> bool;
-}
-
-impl IsPoisoned for EngineError {
-    const POISONED: Self = Self::Poisoned;
-
-    fn is_poisoned(&self) -> bool {
-        matches!(self, Self::Poisoned)
-    }
-}
-
-impl IsPoisoned for GivenError {
-    const POISONED: Self = Self::Engine(EngineError::Poisoned);
-
-    fn is_poisoned(&self) -> bool {
-        matches!(self, Self::Engine(EngineError::Poisoned))
-    }
-}
-
-/// One block's way through the stages.
+/// What all runs of one block share.
 struct Run<'e> {
     threads: &'e Threads,
-    hasher: &'e RandomState,
-    verifier: &'e Verifier,
-    shares_credits: bool,
-    options: &'e BlockOptions<'e>,
-    cancel: Option<&'e Cancel>,
+    recording: Recording,
+    cancel: &'e Cancel,
 }
 
 impl Run<'_> {
-    fn execute_all<'b>(
-        &self,
-        bank: Bank,
-        block: &'b WireBlock,
-        observer: &mut dyn Observer,
-    ) -> Result<UnsealedBlock<'b>, EngineError> {
-        let (prepared, finalized) = self.threads.join(
-            || self.prepare(&bank, block, observer),
-            || self.options.finalize.map_or(Ok(()), FrozenBank::finalize),
-        );
-        finalized?;
-        let prepared = prepared?;
-        observer.finished(Stage::Commit);
-        self.execute_prepared(bank, prepared, observer)
-    }
-
-    fn execute_prepared<'b>(
-        &self,
-        bank: Bank,
-        mut prepared: PreparedBlock<'b>,
-        observer: &mut dyn Observer,
-    ) -> Result<UnsealedBlock<'b>, EngineError> {
-        let (plan, executed) = loop {
-            self.check_cancelled()?;
-            match self.execute(&bank, &prepared, observer)? {
-                Ok(done) => break done,
-                // Fewer each time, and without any nothing can depend on their order.
-                Err(CreditsDependOnOrder) => {
-                    assert!(prepared.withdraw_credits(), "credits were shared");
-                }
-            }
-        };
-        self.check_cancelled()?;
-        let write_set = WriteSet::new(&bank, &prepared, executed, self.threads)?;
-        observer.finished(Stage::Commit);
-        Ok(UnsealedBlock {
-            bank,
-            prepared,
-            plan,
-            write_set,
-        })
-    }
-
-    fn check_cancelled(&self) -> Result<(), EngineError> {
-        if self.cancel.is_some_and(Cancel::is_cancelled) {
-            return Err(EngineError::Cancelled);
-        }
-        Ok(())
-    }
-
-    fn prepare<'b>(
+    /// Executes by a plan that is made here; plans again, with fewer credits, where a result would
+    /// depend on their order.
+    fn planned(
         &self,
         bank: &Bank,
-        block: &'b WireBlock,
-        observer: &mut dyn Observer,
-    ) -> Result<PreparedBlock<'b>, EngineError> {
-        let mut parsed = ParsedBlock::parse(block, self.threads);
-        observer.finished(Stage::Parse);
-        if self.options.verify {
-            parsed.verify(self.verifier, self.threads);
-            observer.finished(Stage::Verify);
+        prepared: &mut PreparedBlock<'_>,
+        strategy: &dyn Strategy,
+        mode: Mode,
+    ) -> Result<(Plan, ExecutedBlock), EngineError> {
+        loop {
+            let plan = |table| plan::plan(table, strategy, mode, self.threads);
+            match self.execute(bank, prepared, plan) {
+                // Fewer each time, and without any nothing can depend on their order.
+                Err(EngineError::CreditsDependOnOrder) => {
+                    assert!(prepared.withdraw_credits(), "credits were shared");
+                }
+                result => return result,
+            }
         }
-        self.check_cancelled()?;
-        let mut prepared = parsed.prepare(bank, self.threads, self.hasher)?;
-        if self.shares_credits {
-            prepared.share_credits(bank)?;
-        }
-        observer.finished(Stage::Parse);
-        Ok(prepared)
     }
 
-    /// Plans, checks, loads and executes the block.
-    fn execute(
+    /// Executes by the producer's plan.
+    fn given(
         &self,
         bank: &Bank,
         prepared: &PreparedBlock<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<Result<(Plan, ExecutedBlock), CreditsDependOnOrder>, EngineError> {
-        let (plan, accounts) = self.threads.join(
-            || {
-                let BlockOptions { strategy, mode, .. } = *self.options;
-                plan(prepared.table(), strategy, mode, self.threads, observer)
-            },
-            || load(bank, prepared, self.threads),
-        );
-        let (plan, accounts) = (plan?, accounts?);
-        let (threads, recording) = (self.threads, self.options.recording);
-        let executed = execute(bank, prepared, accounts, &plan, threads, recording);
-        observer.finished(Stage::Execute);
-        match executed {
-            Ok(executed) => Ok(Ok((plan.into_plan(), executed))),
-            Err(ExecuteError::CreditsDependOnOrder(again)) => Ok(Err(again)),
-            Err(ExecuteError::WorkerPanicked) => Err(EngineError::Poisoned),
+        given: &Plan,
+    ) -> Result<(Plan, ExecutedBlock), EngineError> {
+        // The checker is far cheaper than executing, so a wrong plan costs little.
+        let (plan, executed) = self.execute(bank, prepared, |table| {
+            let _span = debug_span!("check").entered();
+            let checked = check(given.clone(), table, Mode::Replay);
+            checked.map_err(|refused| EngineError::Given(refused.error))
+        })?;
+        let mut outcomes = (0..).zip(executed.outcomes());
+        let refused = outcomes.find_map(|(position, outcome)| match outcome {
+            Outcome::Refused(error) => Some((position, Refusal::Rule(error.clone()))),
+            Outcome::Included(_) => None,
+        });
+        match refused {
+            Some((position, refusal)) => Err(EngineError::Refused { position, refusal }),
+            None => Ok((plan, executed)),
         }
     }
-}
 
-fn plan<'t>(
-    table: &'t AccessTable,
-    strategy: &dyn Strategy,
-    mode: Mode,
-    threads: &Threads,
-    observer: &mut dyn Observer,
-) -> Result<CheckedPlan<'t>, EngineError> {
-    let mut name = String::new();
-    // A strategy is handed nothing that it could leave half done.
-    let planned = catch_unwind(AssertUnwindSafe(|| {
-        name.push_str(strategy.name());
-        strategy.plan(table, &PlanRequest::new(mode, threads.worker_count()))
-    }));
-    let plan = match planned {
-        Ok(Ok(plan)) => plan,
-        Ok(Err(source)) => return Err(EngineError::Strategy { name, source }),
-        Err(payload) => {
-            let message = panic_message(payload);
-            return Err(EngineError::StrategyPanicked { name, message });
-        }
-    };
-    observer.finished(Stage::Plan);
-    let plan = check(plan, table, mode);
-    let plan = plan.map_err(|refused| EngineError::Plan {
-        name,
-        source: refused.error,
-    })?;
-    observer.finished(Stage::Check);
-    Ok(plan)
-}
-
-/// What a panic said.
-fn panic_message(payload: Box<dyn Any + Send>) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let message = text.unwrap_or("without a text").to_owned();
-    // Dropping the payload may panic in turn; leaking it cannot.
-    std::mem::forget(payload);
-    message
+    /// Makes the plan while accounts are loaded, and runs it.
+    fn execute<'t>(
+        &self,
+        bank: &Bank,
+        prepared: &'t PreparedBlock<'_>,
+        plan: impl FnOnce(&'t AccessTable) -> Result<CheckedPlan<'t>, EngineError> + Send,
+    ) -> Result<(Plan, ExecutedBlock), EngineError> {
+        self.cancel.check()?;
+        let (plan, accounts) = self.threads.join(
+            || plan(prepared.table()),
+            || {
+                let _span = debug_span!("load").entered();
+                load(bank, prepared, self.threads)
+            },
+        );
+        let (plan, accounts) = (plan?, accounts?);
+        self.cancel.check()?;
+        let executed = {
+            let _span = debug_span!("run").entered();
+            execute(
+                bank,
+                prepared,
+                accounts,
+                &plan,
+                self.threads,
+                self.recording,
+            )
+        };
+        let executed = executed.map_err(|error| match error {
+            ExecuteError::CreditsDependOnOrder(_) => EngineError::CreditsDependOnOrder,
+            ExecuteError::WorkerPanicked => EngineError::Poisoned,
+        })?;
+        Ok((plan.into_plan(), executed))
+    }
 }

@@ -12,6 +12,7 @@ use lockstep_scheduler::{Access, TransactionIndex};
 
 use super::{
     lockstep::Surroundings,
+    transaction::{cancelled, failure},
     workers::{Lent, TransactionCells},
 };
 use crate::{
@@ -72,22 +73,6 @@ impl<'b> BundleRuns<'b> {
                 *place = outcome;
             }
         }
-    }
-}
-
-/// The outcomes of a bundle of `count` whose transaction number `culprit` failed or was refused:
-/// it keeps its reason, and the others are cancelled.
-pub(super) fn cancelled(count: usize, culprit: usize, error: TransactionError) -> Vec<Outcome> {
-    let mut outcomes = vec![Outcome::Refused(TransactionError::CommitCancelled); count];
-    outcomes[culprit] = Outcome::Refused(error);
-    outcomes
-}
-
-/// Why a bundle with this outcome in it has no effect.
-pub(super) fn failure(outcome: &Outcome) -> Option<TransactionError> {
-    match outcome {
-        Outcome::Refused(error) => Some(error.clone()),
-        Outcome::Included(receipt) => receipt.status.clone().err(),
     }
 }
 

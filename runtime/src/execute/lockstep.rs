@@ -10,7 +10,7 @@ use lockstep_scheduler::{Access, AccessMode, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
 
 use super::{
-    ExecuteError,
+    ExecuteError, ExecutedBlock,
     bundle::BundleRuns,
     changes::collect,
     credits::{Credits, Share},
@@ -27,9 +27,14 @@ use crate::{
 /// Accounts loaded by one task.
 const ACCOUNTS_PER_TASK: usize = 1_024;
 
-/// The accounts of a block by account index, as its first transaction sees them.
+/// What a block's transactions find.
 #[derive(Debug)]
-pub struct LoadedAccounts(Vec<BlockAccount>);
+pub struct LoadedAccounts {
+    /// By account index, as the block's first transaction sees them.
+    accounts: Vec<BlockAccount>,
+    /// The sysvars that the block itself changes.
+    sysvars: Vec<Change>,
+}
 
 /// Reads every account of the block once.
 ///
@@ -54,14 +59,11 @@ pub fn load(
             failure
         },
     );
-    failure.map_or(Ok(LoadedAccounts(accounts)), Err)
-}
-
-/// A block whose transactions have run.
-#[derive(Debug)]
-pub struct ExecutedBlock {
-    accounts: Vec<BlockAccount>,
-    outcomes: Vec<Outcome>,
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let sysvars = bank.changed_sysvars()?;
+    Ok(LoadedAccounts { accounts, sysvars })
 }
 
 /// Runs all transactions of a plan.
@@ -76,6 +78,7 @@ pub fn execute(
     threads: &Threads,
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
+    let LoadedAccounts { accounts, sysvars } = accounts;
     let credits = Credits::new(plan.table(), threads.count(), bank.environment().rent());
     let alone = |surroundings: Surroundings<'_>,
                  index: TransactionIndex,
@@ -106,14 +109,15 @@ pub fn execute(
         (accounts, outcomes)
     };
     credits.settle(&mut accounts)?;
-    Ok(ExecutedBlock { accounts, outcomes })
+    let changes = collect(accounts, block.addresses(), sysvars, threads);
+    Ok(ExecutedBlock { changes, outcomes })
 }
 
 /// Calls `step` for each transaction of the plan, on the worker that it belongs to.
 fn run_each<S>(
     bank: &Bank,
     block: &PreparedBlock<'_>,
-    accounts: LoadedAccounts,
+    accounts: Vec<BlockAccount>,
     plan: &CheckedPlan<'_>,
     threads: &Threads,
     credits: &Credits,
@@ -130,7 +134,7 @@ where
         step: &step,
         scratch: Scratch::default(),
     };
-    run(plan, accounts.0, threads, make_worker)
+    run(plan, accounts, threads, make_worker)
 }
 
 /// Runs the transactions of one thread.
@@ -223,19 +227,5 @@ impl Surroundings<'_> {
             }
         }
         (outcome, context.into_scratch())
-    }
-}
-
-impl ExecutedBlock {
-    /// The accounts that differ from before, and `others`, in ascending order of addresses; and the
-    /// outcomes by transaction index.
-    pub(crate) fn into_changes(
-        self,
-        addresses: &[Address],
-        others: Vec<Change>,
-        threads: &Threads,
-    ) -> (Vec<Change>, Vec<Outcome>) {
-        let changes = collect(self.accounts, addresses, others, threads);
-        (changes, self.outcomes)
     }
 }

@@ -1,4 +1,5 @@
-//! From a checked plan to executed transactions.
+//! From a checked plan to executed transactions: the parallel executor, and the serial twin that says
+//! what its result must be. Both take a prepared block and give an [`ExecutedBlock`].
 //!
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
@@ -10,7 +11,7 @@
 //!   the crate.
 //! - `progress`: lanes that wait for each other, each run by the worker that owns it, or while that
 //!   one has not come by one that would stand still.
-//! - `dispatch`: transactions handed to whoever is idle; `ready`: those that can run.
+//! - `dispatch`: transactions handed to idle workers; `ready`: those that can run.
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
 mod barrier;
@@ -27,12 +28,38 @@ mod transaction;
 mod wait;
 mod workers;
 
-use thiserror::Error;
-
 pub use credits::CreditsDependOnOrder;
-pub use lockstep::{ExecutedBlock, LoadedAccounts, execute, load};
-pub use serial::{SerialBlock, execute_serial};
+pub use lockstep::{LoadedAccounts, execute, load};
+use lockstep_store::Change;
+pub use serial::execute_serial;
+use thiserror::Error;
 pub use workers::WorkerPanicked;
+
+use crate::block::Outcome;
+
+/// A block whose transactions have run: what they changed, and what became of each. Nothing of it
+/// is in a bank yet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExecutedBlock {
+    /// Accounts that differ from before, sysvar accounts included, in strictly ascending order of
+    /// addresses.
+    pub(crate) changes: Vec<Change>,
+    /// By transaction index.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl ExecutedBlock {
+    /// The changed accounts in strictly ascending order of addresses; one without lamports is one
+    /// that is gone.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// What became of the transactions, by transaction index.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+}
 
 /// Why a plan could not be executed to its end. Nothing has changed but time.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

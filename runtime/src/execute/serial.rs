@@ -1,32 +1,25 @@
 //! The oracle: transactions one after the other on an ordered map, written to be obviously right.
 //!
 //! It shares with the lockstep executor what a transaction does to its accounts, and nothing of
-//! interning, planning, loading, lanes or threads.
+//! interning, planning, loading, lanes or threads: which accounts a transaction names is read from
+//! its message and from lookup tables once more.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use lockstep_interface::{Account, Address, TransactionContext, context::AccountSlot};
 use lockstep_scheduler::TransactionIndex;
-use lockstep_store::{Change, StoreError};
+use lockstep_store::StoreError;
 
 use super::{
-    bundle::{cancelled, failure},
-    transaction::{forget_empty, process},
+    ExecutedBlock,
+    transaction::{cancelled, failure, forget_empty, process},
 };
 use crate::{
     bank::Bank,
     block::{Outcome, Recording},
-    prepare::{PreparedBlock, bundles::Turn},
+    prepare::{PreparedBlock, SanitizedTransaction, bundles::Turn},
+    rules::lookup::lookup,
 };
-
-/// A block whose transactions have run one after the other.
-#[derive(Debug)]
-pub struct SerialBlock {
-    /// Accounts that differ from before, in ascending order of addresses.
-    pub(crate) changes: Vec<Change>,
-    /// By transaction index.
-    pub(crate) outcomes: Vec<Outcome>,
-}
 
 /// Runs the block's transactions in the given order, which names each once. A bundle runs where
 /// its last transaction stands.
@@ -38,7 +31,7 @@ pub fn execute_serial(
     block: &PreparedBlock<'_>,
     order: impl IntoIterator<Item = TransactionIndex>,
     recording: Recording,
-) -> Result<SerialBlock, StoreError> {
+) -> Result<ExecutedBlock, StoreError> {
     let mut state: State = BTreeMap::new();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; block.table().transaction_count()];
     for index in order {
@@ -57,16 +50,17 @@ pub fn execute_serial(
             Turn::Void => {}
         }
     }
-    let mut changes = Vec::new();
+    let mut changes = bank.changed_sysvars()?;
     for (address, account) in state {
         if bank.get(&address)?.unwrap_or_default() != account {
             changes.push((address, account));
         }
     }
+    changes.sort_unstable_by_key(|(address, _)| *address);
     let outcomes = outcomes
         .into_iter()
         .map(|outcome| outcome.expect("the order names it"));
-    Ok(SerialBlock {
+    Ok(ExecutedBlock {
         changes,
         outcomes: outcomes.collect(),
     })
@@ -83,10 +77,11 @@ fn run_bundle(
     recording: Recording,
 ) -> Result<Vec<Outcome>, StoreError> {
     let count = members.clone().count();
-    let touched = members.clone().map(TransactionIndex);
-    let touched = touched.flat_map(|index| block.access_list(index));
-    let touched = touched.map(|(address, _)| (address, state.get(&address).cloned()));
-    let before: Vec<(Address, Option<Account>)> = touched.collect();
+    let mut before: Vec<(Address, Option<Account>)> = Vec::new();
+    for index in members.clone().map(TransactionIndex) {
+        let keys = named_accounts(bank, block.transaction(index))?;
+        before.extend(keys.into_iter().map(|key| (key, state.get(&key).cloned())));
+    }
     let mut outcomes = Vec::new();
     for index in members.map(TransactionIndex) {
         let outcome = run_one(bank, block, index, state, recording)?;
@@ -112,9 +107,9 @@ fn run_one(
     recording: Recording,
 ) -> Result<Outcome, StoreError> {
     let transaction = block.transaction(index);
-    let keys: Vec<(Address, bool)> = block.access_list(index).collect();
+    let keys = named_accounts(bank, transaction)?;
     let mut accounts = Vec::with_capacity(keys.len());
-    for (address, _) in &keys {
+    for address in &keys {
         let account = match state.get(address) {
             Some(account) => account.clone(),
             None => bank.get(address)?.unwrap_or_default(),
@@ -128,10 +123,9 @@ fn run_one(
         recording.logs,
     );
     context.set_instructions(&transaction.view);
-    let held = keys.iter().zip(&mut accounts).enumerate();
-    for (position, ((address, is_writable), account)) in held {
+    for (position, (address, account)) in keys.iter().zip(&mut accounts).enumerate() {
         let is_signer = transaction.view.is_signer(position);
-        context.push(if *is_writable {
+        context.push(if transaction.writable.contains(position) {
             AccountSlot::owned(address, account, is_signer)
         } else {
             AccountSlot::shared(address, account, is_signer)
@@ -139,10 +133,37 @@ fn run_one(
     }
     let outcome = process(&mut context, transaction, recording);
     drop(context);
-    let left = keys.into_iter().zip(accounts);
-    for ((address, _), mut account) in left.filter(|((_, is_writable), _)| *is_writable) {
-        forget_empty(&mut account);
-        state.insert(address, account);
+    for (position, (address, mut account)) in keys.into_iter().zip(accounts).enumerate() {
+        if transaction.writable.contains(position) {
+            forget_empty(&mut account);
+            state.insert(address, account);
+        }
     }
     Ok(outcome)
+}
+
+/// The accounts that a transaction names, in message order: those written out in its message, then
+/// the writable, then the read-only ones out of lookup tables.
+fn named_accounts(
+    bank: &Bank,
+    transaction: &SanitizedTransaction<'_>,
+) -> Result<Vec<Address>, StoreError> {
+    let keys = transaction.view.static_keys().iter();
+    let mut keys: Vec<Address> = keys.copied().map(Address::new_from_array).collect();
+    let mut readonly = Vec::new();
+    for table in transaction.view.lookups() {
+        let account = bank.get(&Address::new_from_array(*table.table))?;
+        for (positions, found) in [(table.writable, &mut keys), (table.readonly, &mut readonly)] {
+            lookup(
+                account.as_ref(),
+                positions.iter().copied(),
+                bank.slot(),
+                |slot| bank.is_recent(slot),
+                |address| found.push(address),
+            )
+            .expect("the transaction was sanitized against the same bank");
+        }
+    }
+    keys.append(&mut readonly);
+    Ok(keys)
 }

@@ -21,27 +21,18 @@ use super::{
 };
 use crate::{
     bank::Bank,
-    prepare::{Lifetime, ParsedBlock, PreparedBlock},
-    rules::fee::check_payer,
-    rules::nonce::advanced_nonce,
+    prepare::{Lifetime, PreparedBlock},
+    rules::{fee::check_payer, nonce::advanced_nonce},
     threads::Threads,
-    verify::Verifier,
-    wire::WireBlock,
+    verify::{ParsedBlock, Signatures},
+    wire::{Frame, WireBlock},
 };
-
-/// What is done about the signatures of a batch.
-#[derive(Clone, Copy, Debug)]
-pub enum Signatures<'v> {
-    /// They are verified; blocks of these transactions need not do so again.
-    Verify(&'v Verifier),
-    /// Somebody has seen to them.
-    Trusted,
-}
 
 /// A transaction of a candidate.
 #[derive(Clone, Debug)]
 struct Member {
     bytes: Box<[u8]>,
+    frame: Frame,
     message_hash: Hash,
 }
 
@@ -74,11 +65,8 @@ impl Candidate {
         signatures: Signatures<'_>,
         threads: &Threads,
     ) -> Result<Vec<Result<Self, Rejection>>, StoreError> {
-        let mut parsed = ParsedBlock::parse(batch, threads);
-        if let Signatures::Verify(verifier) = signatures {
-            parsed.verify(verifier, threads);
-        }
-        let prepared = parsed.prepare(bank, threads, &RandomState::new())?;
+        let parsed = ParsedBlock::new(batch.clone(), signatures, threads);
+        let prepared = PreparedBlock::new(&parsed, bank, threads, &RandomState::new())?;
         let mut accounts = vec![Account::default(); prepared.addresses().len()];
         bank.load(prepared.addresses(), &mut accounts)?;
         let reader = Reader {
@@ -157,6 +145,16 @@ impl Candidate {
     /// The transactions as they came, more than one if they are a bundle.
     pub fn transactions(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.members.iter().map(|member| &*member.bytes)
+    }
+
+    /// Appends the transactions to a block, as they were parsed when they came.
+    pub(crate) fn push_to(&self, block: &mut ParsedBlock) {
+        for member in &self.members {
+            block.push(&member.bytes, member.frame, member.message_hash);
+        }
+        if self.members.len() > 1 {
+            block.bundle_last(self.members.len());
+        }
     }
 
     /// SHA-256 of each signed message, in the order of the transactions.
@@ -253,6 +251,7 @@ impl Reader<'_> {
         let written = written.filter_map(|(address, is_written)| is_written.then_some(address));
         let member = Member {
             bytes: view.bytes().into(),
+            frame: view.frame(),
             message_hash: transaction.message_hash,
         };
         Ok(Candidate {

@@ -48,7 +48,7 @@ use std::{
 };
 
 use ahash::RandomState;
-pub use candidate::{Candidate, Signatures};
+pub use candidate::Candidate;
 use crowds::{Crowds, OPEN, QueueNumber};
 use index::Index;
 use lockstep_interface::{Address, Hash};
@@ -63,6 +63,7 @@ use crate::{
     bank::{Bank, BlockhashQueue},
     limits::{BUNDLE_COUNT_MAX, COMPUTE_UNITS_MAX, TRANSACTION_COST},
     threads::Threads,
+    verify::Signatures,
     wire::WireBlock,
 };
 
@@ -149,7 +150,7 @@ pub struct Accepted {
 /// # use lockstep_runtime::{bank::Genesis, threads::Threads};
 /// # use lockstep_runtime::block::BlockLimits;
 /// # use lockstep_runtime::wire::WireBlock;
-/// # use lockstep_runtime::{verify::Verifier, wire::MessageBuilder, mempool::*};
+/// # use lockstep_runtime::{verify::*, wire::MessageBuilder, mempool::*};
 /// # let key = SigningKey::from([1; 32]);
 /// # let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());
 /// # let genesis = Genesis::new(vec![(payer, Account::wallet(1_000_000_000))], builtin_programs());
@@ -170,8 +171,8 @@ pub struct Accepted {
 /// assert!(matches!(results[2], Err(Rejection::Malformed(_))));
 ///
 /// let selection = pool.select(&mut BlockRoom::new(BlockLimits::MAINNET));
-/// let wire = selection.to_block();
-/// assert_eq!(wire.get(0), Some(&bytes[..]));
+/// let block = selection.to_block();
+/// assert_eq!(block.wire().get(0), Some(&bytes[..]));
 /// pool.forget(selection.taken.iter().flat_map(|candidate| candidate.message_hashes()));
 /// assert_eq!((pool.len(), pool.bytes()), (0, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -4,7 +4,7 @@ use lockstep_interface::{Address, TransactionError};
 use thiserror::Error;
 
 use super::Priority;
-use crate::{prepare::Refusal, wire::ParseError};
+use crate::{verify::Refusal, wire::ParseError};
 
 /// Why a pool does not take a transaction. The pool has not changed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     block::BlockLimits,
     prepare::{BlockUsage, Demand},
-    wire::WireBlock,
+    verify::ParsedBlock,
 };
 
 /// Candidates of the open queue that may find no room, besides as many as were taken from it.
@@ -107,19 +107,10 @@ pub struct Selection {
 
 impl Selection {
     /// The transactions of those taken, in their order, with bundles declared.
-    pub fn to_block(&self) -> WireBlock {
-        let mut block = WireBlock::default();
+    pub fn to_block(&self) -> ParsedBlock {
+        let mut block = ParsedBlock::default();
         for candidate in &self.taken {
-            let start = block.len();
-            for transaction in candidate.transactions() {
-                block.push(transaction);
-            }
-            let count = candidate.transactions().len();
-            if count > 1 {
-                let number = |number| u32::try_from(number).expect("a block has fewer than 2^32");
-                let declared = block.bundle(number(start), number(count));
-                declared.expect("candidates keep the limits of bundles");
-            }
+            candidate.push_to(&mut block);
         }
         block
     }

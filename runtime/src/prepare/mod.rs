@@ -1,9 +1,8 @@
-//! From wire bytes to a prepared block: transactions parsed, verified if asked for, sanitized,
-//! duplicates refused, accounts numbered.
+//! From a parsed block to a prepared one: transactions sanitized against a bank, duplicates
+//! refused, accounts numbered.
 //!
 //! ```text
-//! WireBlock -> ParsedBlock -> (verify) -> PreparedBlock { transactions, access table }
-//!                                      -> (share credits) -> PreparedBlock
+//! ParsedBlock -> PreparedBlock { transactions, access table } -> (share credits) -> PreparedBlock
 //! ```
 //!
 //! A refused transaction is out of the block and has no transaction index; the others are numbered
@@ -32,127 +31,12 @@ pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
 use crate::{
     bank::{Bank, ProcessedSet},
     threads::Threads,
-    verify::{BATCH_SIZE, Verifier},
-    wire::{BundleRange, ParseError, TransactionView, WireBlock},
+    verify::{ParsedBlock, Refusal},
+    wire::{BundleRange, WireBlock},
 };
 
-/// Transactions parsed or sanitized by one task.
+/// Transactions sanitized by one task.
 const TRANSACTIONS_PER_TASK: usize = 256;
-/// The most of such chunks whose signatures are verified by one task: what makes one sum, as sums
-/// get cheaper with their length.
-const CHUNKS_PER_VERIFICATION: usize = BATCH_SIZE / TRANSACTIONS_PER_TASK;
-
-/// Why a transaction is not part of the block.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    /// Its bytes are no transaction.
-    #[error("malformed: {0}")]
-    Malformed(ParseError),
-    /// It breaks a rule; also a wrong signature (`SignatureFailure`).
-    #[error("{0}")]
-    Rule(TransactionError),
-}
-
-/// A block whose bytes have been read.
-#[derive(Debug)]
-pub struct ParsedBlock<'b> {
-    /// What each task parsed, with positions in the wire block.
-    chunks: Vec<Vec<(u32, TransactionView<'b>)>>,
-    refused: Vec<(u32, Refusal)>,
-    transaction_count: usize,
-    bundles: &'b [BundleRange],
-}
-
-impl<'b> ParsedBlock<'b> {
-    /// Parses every transaction of the block.
-    pub fn parse(block: &'b WireBlock, threads: &Threads) -> Self {
-        let task_count = block.len().div_ceil(TRANSACTIONS_PER_TASK);
-        let parts = threads.map_indices(task_count, |task| {
-            let start = task.saturating_mul(TRANSACTIONS_PER_TASK);
-            let end = start.saturating_add(TRANSACTIONS_PER_TASK).min(block.len());
-            let mut views = Vec::with_capacity(end.saturating_sub(start));
-            let mut refused = Vec::new();
-            for index in start..end {
-                let position = u32::try_from(index).expect("a block has fewer than 2^32");
-                let bytes = block.get(index).expect("index is below the length");
-                match TransactionView::parse(bytes) {
-                    Ok(view) => views.push((position, view)),
-                    Err(error) => refused.push((position, Refusal::Malformed(error))),
-                }
-            }
-            (views, refused)
-        });
-        let (chunks, refused): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        Self {
-            chunks,
-            refused: refused.concat(),
-            transaction_count: block.len(),
-            bundles: block.bundles(),
-        }
-    }
-
-    /// Refuses the transactions with a wrong signature (ZIP 215).
-    pub fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
-        // Each thread does as many tasks as the others, so that none is left with the last.
-        let count = self.chunks.len();
-        let at_once = threads.count().saturating_mul(CHUNKS_PER_VERIFICATION);
-        let tasks = count.div_ceil(at_once).saturating_mul(threads.count());
-        let size = count.div_ceil(tasks.max(1)).max(1);
-        let verdicts = threads.map_chunks(&self.chunks, size, |chunks| {
-            let views: Vec<TransactionView<'_>> =
-                chunks.iter().flatten().map(|(_, view)| *view).collect();
-            verifier.verify(&views)
-        });
-        let mut verdicts = verdicts.into_iter().flatten();
-        let refused = &mut self.refused;
-        for chunk in &mut self.chunks {
-            chunk.retain(|(position, _)| {
-                let is_right = verdicts.next().expect("one verdict for each view");
-                if !is_right {
-                    let refusal = Refusal::Rule(TransactionError::SignatureFailure);
-                    refused.push((*position, refusal));
-                }
-                is_right
-            });
-        }
-    }
-
-    /// What was refused so far, by position, and why.
-    pub fn into_refused(self) -> Vec<(u32, Refusal)> {
-        self.refused
-    }
-
-    /// Sanitizes the transactions against a bank and numbers their accounts.
-    ///
-    /// # Errors
-    /// If the store fails while lookup tables are read.
-    pub fn prepare(
-        self,
-        bank: &Bank,
-        threads: &Threads,
-        hasher: &RandomState,
-    ) -> Result<PreparedBlock<'b>, StoreError> {
-        let chunks = threads.map_indices(self.chunks.len(), |task| {
-            let views = &self.chunks[task];
-            let key_count = views.iter().map(|(_, view)| view.account_count()).sum();
-            let mut chunk = SanitizedChunk::with_capacity(views.len(), key_count);
-            for (position, view) in views {
-                chunk.push(*view, *position, bank, hasher)?;
-            }
-            chunk.refuse_processed(bank);
-            Ok(chunk)
-        });
-        let chunks = chunks.into_iter().collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(PreparedBlock::new(
-            chunks,
-            self.refused,
-            self.transaction_count,
-            self.bundles,
-            threads,
-            hasher,
-        ))
-    }
-}
 
 /// A block ready to be planned: sanitized transactions and their accesses by account index.
 #[derive(Debug)]
@@ -164,21 +48,44 @@ pub struct PreparedBlock<'b> {
     addresses: Vec<Address>,
     /// In ascending order of positions.
     refused: Vec<(u32, Refusal)>,
-    wire_count: usize,
+    wire: &'b WireBlock,
     bundles: Bundles,
     /// The transactions, for refusing them in later blocks.
     processed: ProcessedSet,
 }
 
 impl<'b> PreparedBlock<'b> {
-    fn new(
+    /// Sanitizes a block's transactions against the bank that is to execute them, and numbers
+    /// their accounts. `hasher` is the caller's, so that addresses hash alike in all blocks.
+    ///
+    /// # Errors
+    /// If the store fails while lookup tables are read.
+    pub fn new(
+        parsed: &'b ParsedBlock,
+        bank: &Bank,
+        threads: &Threads,
+        hasher: &RandomState,
+    ) -> Result<Self, StoreError> {
+        let chunks = threads.map_chunks(parsed.transactions(), TRANSACTIONS_PER_TASK, |chunk| {
+            let mut sanitized = SanitizedChunk::with_capacity(chunk.len());
+            for transaction in chunk {
+                sanitized.push(parsed.view(transaction), transaction, bank, hasher)?;
+            }
+            sanitized.refuse_processed(bank);
+            Ok(sanitized)
+        });
+        let chunks = chunks.into_iter().collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(Self::of_chunks(chunks, parsed, threads, hasher))
+    }
+
+    fn of_chunks(
         mut chunks: Vec<SanitizedChunk<'b>>,
-        mut refused: Vec<(u32, Refusal)>,
-        wire_count: usize,
-        ranges: &[BundleRange],
+        parsed: &'b ParsedBlock,
         threads: &Threads,
         hasher: &RandomState,
     ) -> Self {
+        let ranges = parsed.bundles();
+        let mut refused = parsed.refused().to_vec();
         // Duplicates are rare, so accounts are numbered as if there were none; with bundles it is
         // not known yet which are whole.
         let ((mut processed, duplicates), numbered) = threads.join(
@@ -208,7 +115,7 @@ impl<'b> PreparedBlock<'b> {
             credits: numbered.credits,
             addresses: numbered.addresses,
             refused,
-            wire_count,
+            wire: parsed.wire(),
             bundles: numbered.bundles,
             processed,
         }
@@ -226,6 +133,17 @@ impl<'b> PreparedBlock<'b> {
     pub fn transaction(&self, index: TransactionIndex) -> &SanitizedTransaction<'b> {
         let transaction = self.transactions.get(index.0 as usize);
         transaction.expect("the block has a transaction of this index")
+    }
+
+    /// Some of the transactions in another order, as a block of their own, without bundles.
+    pub(crate) fn reordered(&self, order: &[TransactionIndex]) -> ParsedBlock {
+        let mut parsed = ParsedBlock::default();
+        for index in order {
+            let transaction = self.transaction(*index);
+            let view = &transaction.view;
+            parsed.push(view.bytes(), view.frame(), transaction.message_hash);
+        }
+        parsed
     }
 
     /// The accesses; what planners and the checker work on. The last transaction of a bundle has
@@ -246,7 +164,12 @@ impl<'b> PreparedBlock<'b> {
 
     /// How many transactions came over the wire.
     pub fn wire_count(&self) -> usize {
-        self.wire_count
+        self.wire.len()
+    }
+
+    /// The bytes that the block was parsed from.
+    pub fn wire(&self) -> &'b WireBlock {
+        self.wire
     }
 
     /// The accounts of a transaction in message order, and whether it may write each.
@@ -272,6 +195,11 @@ impl<'b> PreparedBlock<'b> {
     /// The bundles that all transactions of are still there.
     pub(crate) fn bundles(&self) -> &Bundles {
         &self.bundles
+    }
+
+    /// The accesses and the accounts by account index, given away.
+    pub(crate) fn into_accesses(self) -> (AccessTable, Vec<Address>) {
+        (self.table, self.addresses)
     }
 
     /// Gives away the set of transactions; asked for once, when the block is frozen.

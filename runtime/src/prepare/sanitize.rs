@@ -21,6 +21,7 @@ use crate::{
         locks::{Uses, check_locks},
         nonce::{advanced_nonce, nonce_account},
     },
+    verify::ParsedTransaction,
     wire::TransactionView,
 };
 
@@ -104,8 +105,10 @@ impl SanitizedTransaction<'_> {
 }
 
 impl<'b> SanitizedChunk<'b> {
-    /// An empty chunk with memory for as many transactions and accounts.
-    pub(crate) fn with_capacity(transaction_count: usize, key_count: usize) -> Self {
+    /// An empty chunk with memory for as many transactions.
+    pub(crate) fn with_capacity(transaction_count: usize) -> Self {
+        // Most transactions name three or four accounts.
+        let key_count = transaction_count.saturating_mul(4);
         Self {
             transactions: Vec::with_capacity(transaction_count),
             costs: Vec::with_capacity(transaction_count),
@@ -122,12 +125,13 @@ impl<'b> SanitizedChunk<'b> {
     pub(crate) fn push(
         &mut self,
         view: TransactionView<'b>,
-        position: u32,
+        parsed: &ParsedTransaction,
         bank: &Bank,
         hasher: &RandomState,
     ) -> Result<(), StoreError> {
         let keys_before = self.keys.len();
-        match self.sanitize(view, position, bank, hasher) {
+        let position = parsed.position;
+        match self.sanitize(view, parsed, bank, hasher) {
             Ok((transaction, cost)) => {
                 self.transactions.push(transaction);
                 self.costs.push(cost);
@@ -181,7 +185,7 @@ impl<'b> SanitizedChunk<'b> {
     fn sanitize(
         &mut self,
         view: TransactionView<'b>,
-        position: u32,
+        parsed: &ParsedTransaction,
         bank: &Bank,
         hasher: &RandomState,
     ) -> Result<(SanitizedTransaction<'b>, u64), Halt> {
@@ -227,8 +231,8 @@ impl<'b> SanitizedChunk<'b> {
         let cost = cost.estimate(kind, budget.compute_unit_limit);
         let transaction = SanitizedTransaction {
             view,
-            position,
-            message_hash: view.message_hash(),
+            position: parsed.position,
+            message_hash: parsed.message_hash,
             budget,
             lifetime,
             table_size,

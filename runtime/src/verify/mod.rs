@@ -31,11 +31,14 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use sha2::{Digest, Sha256, Sha512};
 
+mod block;
 mod keys;
 
 use self::keys::KeyCache;
 use crate::wire::TransactionView;
 use crate::wire::limits::{ADDRESS_SIZE, SIGNATURE_SIZE};
+pub(crate) use block::ParsedTransaction;
+pub use block::{ParsedBlock, Refusal, Signatures};
 
 /// Signatures in one sum. From 95 signatures with as many keys on, sums are done in buckets, which
 /// is what makes them cheap; the more signatures share the buckets, the cheaper, up to about 2,048,
@@ -75,7 +78,7 @@ const PROBE_SIZES: [usize; 2] = [128, 8];
 ///
 /// let views = [&right, &wrong].map(|bytes| TransactionView::parse(bytes).unwrap());
 /// assert_eq!(verify(&views), [true, false]);
-/// # Ok::<(), lockstep_runtime::wire::BuildError>(())
+/// # Ok::<(), lockstep_runtime::wire::MessageError>(())
 /// ```
 pub fn verify(views: &[TransactionView<'_>]) -> Vec<bool> {
     Verifier::new(0).verify(views)

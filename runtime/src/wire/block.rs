@@ -149,32 +149,6 @@ impl WireBlock {
         self.bytes.len()
     }
 
-    /// The transactions whose positions are kept, and these positions. Of a bundle that is not
-    /// kept whole nothing is.
-    pub(crate) fn retain(&self, keeps: impl Fn(u32) -> bool) -> (Self, Vec<u32>) {
-        let mut kept = Self::default();
-        let mut positions = Vec::new();
-        let mut bundles = self.bundles.iter().peekable();
-        let mut next = 0u32;
-        while (next as usize) < self.len() {
-            let bundle = bundles.next_if(|range| range.start == next);
-            let end = bundle.map_or(next.saturating_add(1), BundleRange::end);
-            if (next..end).all(&keeps) {
-                if let Some(range) = bundle {
-                    let start = u32::try_from(kept.len()).expect("it is no longer than this");
-                    let count = range.count;
-                    kept.bundles.push(BundleRange { start, count });
-                }
-                for position in next..end {
-                    kept.push(self.get(position as usize).expect("it is below the length"));
-                    positions.push(position);
-                }
-            }
-            next = end;
-        }
-        (kept, positions)
-    }
-
     /// All transactions, back to back.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -16,7 +16,7 @@ use super::view::{TransactionView, Version};
 /// Why a message cannot be compiled, encoded or signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BuildError {
+pub enum MessageError {
     /// A list has more entries than the format can count.
     #[error("{what}: {found} are more than the {limit} that the format can count")]
     TooMany {
@@ -106,7 +106,7 @@ pub struct TableLookup {
 /// let bytes = message.with_signatures(&[[0; 64]])?;
 /// let refused = TransactionView::parse(&bytes);
 /// assert!(matches!(refused, Err(ParseError::HeaderExceedsKeys { .. })));
-/// # Ok::<(), lockstep_runtime::wire::BuildError>(())
+/// # Ok::<(), lockstep_runtime::wire::MessageError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -144,10 +144,10 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`BuildError::TooMany`] for a list longer than its count field; [`BuildError::Unsupported`]
+    /// [`MessageError::TooMany`] for a list longer than its count field; [`MessageError::Unsupported`]
     /// for lookups outside v0, a configuration outside v1, and a legacy message with 128 signers
     /// or more, which would read as a version prefix.
-    pub fn encode(&self) -> Result<Vec<u8>, BuildError> {
+    pub fn encode(&self) -> Result<Vec<u8>, MessageError> {
         let mut out = Vec::new();
         self.encode_into(&mut out)?;
         Ok(out)
@@ -158,12 +158,12 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`BuildError::MissingSigner`], [`BuildError::SignersExceedKeys`], and those of
+    /// [`MessageError::MissingSigner`], [`MessageError::SignersExceedKeys`], and those of
     /// [`encode`](Self::encode).
-    pub fn sign(&self, keys: &[&SigningKey]) -> Result<Vec<u8>, BuildError> {
+    pub fn sign(&self, keys: &[&SigningKey]) -> Result<Vec<u8>, MessageError> {
         let required = usize::from(self.header.required_signatures);
         let Some(signers) = self.static_keys.get(..required) else {
-            return Err(BuildError::SignersExceedKeys {
+            return Err(MessageError::SignersExceedKeys {
                 found: required,
                 limit: self.static_keys.len(),
             });
@@ -176,7 +176,7 @@ impl Message {
                 address == *signer.as_array()
             };
             let Some(key) = keys.iter().find(is_signer) else {
-                return Err(BuildError::MissingSigner { address: *signer });
+                return Err(MessageError::MissingSigner { address: *signer });
             };
             signatures.push(key.sign(&message).to_bytes());
         }
@@ -187,11 +187,11 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Self::encode), and [`BuildError::TooMany`] signatures to count.
+    /// Those of [`encode`](Self::encode), and [`MessageError::TooMany`] signatures to count.
     pub fn with_signatures(
         &self,
         signatures: &[[u8; SIGNATURE_SIZE]],
-    ) -> Result<Vec<u8>, BuildError> {
+    ) -> Result<Vec<u8>, MessageError> {
         self.join(signatures, &self.encode()?)
     }
 
@@ -199,7 +199,7 @@ impl Message {
         &self,
         signatures: &[[u8; SIGNATURE_SIZE]],
         message: &[u8],
-    ) -> Result<Vec<u8>, BuildError> {
+    ) -> Result<Vec<u8>, MessageError> {
         let signatures_flat = signatures.as_flattened();
         let size = signatures_flat.len().saturating_add(message.len());
         let mut out = Vec::with_capacity(size.saturating_add(3));
@@ -217,7 +217,7 @@ impl Message {
         Ok(out)
     }
 
-    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
+    fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), MessageError> {
         self.check_version()?;
         out.reserve(self.size_hint());
         match self.version {
@@ -237,9 +237,9 @@ impl Message {
         }
     }
 
-    fn check_version(&self) -> Result<(), BuildError> {
+    fn check_version(&self) -> Result<(), MessageError> {
         let version = self.version;
-        let unsupported = |what| Err(BuildError::Unsupported { what, version });
+        let unsupported = |what| Err(MessageError::Unsupported { what, version });
         if version != Version::V0 && !self.lookups.is_empty() {
             return unsupported("table lookups");
         }
@@ -253,7 +253,7 @@ impl Message {
     }
 
     /// What legacy and v0 messages have in common.
-    fn push_compact(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
+    fn push_compact(&self, out: &mut Vec<u8>) -> Result<(), MessageError> {
         self.push_header(out);
         push_compact_u16(count_u16("static keys", &self.static_keys)?, out);
         self.push_keys(out);
@@ -267,7 +267,7 @@ impl Message {
         Ok(())
     }
 
-    fn push_v1(&self, out: &mut Vec<u8>) -> Result<(), BuildError> {
+    fn push_v1(&self, out: &mut Vec<u8>) -> Result<(), MessageError> {
         out.push(V1_PREFIX);
         self.push_header(out);
         out.extend_from_slice(&self.config.mask().to_le_bytes());
@@ -355,24 +355,24 @@ impl From<&TransactionView<'_>> for Message {
     }
 }
 
-fn push_list(what: &'static str, list: &[u8], out: &mut Vec<u8>) -> Result<(), BuildError> {
+fn push_list(what: &'static str, list: &[u8], out: &mut Vec<u8>) -> Result<(), MessageError> {
     push_compact_u16(count_u16(what, list)?, out);
     out.extend_from_slice(list);
     Ok(())
 }
 
-fn count_u16<T>(what: &'static str, list: &[T]) -> Result<u16, BuildError> {
+fn count_u16<T>(what: &'static str, list: &[T]) -> Result<u16, MessageError> {
     let found = list.len();
-    u16::try_from(found).map_err(|_| BuildError::TooMany {
+    u16::try_from(found).map_err(|_| MessageError::TooMany {
         what,
         found,
         limit: usize::from(u16::MAX),
     })
 }
 
-fn count_u8<T>(what: &'static str, list: &[T]) -> Result<u8, BuildError> {
+fn count_u8<T>(what: &'static str, list: &[T]) -> Result<u8, MessageError> {
     let found = list.len();
-    u8::try_from(found).map_err(|_| BuildError::TooMany {
+    u8::try_from(found).map_err(|_| MessageError::TooMany {
         what,
         found,
         limit: usize::from(u8::MAX),

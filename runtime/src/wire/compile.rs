@@ -9,7 +9,7 @@
 use lockstep_interface::instruction::Instruction;
 use solana_address::Address;
 
-use super::build::{BuildError, CompiledInstruction, Header, Message, TableLookup};
+use super::build::{CompiledInstruction, Header, Message, MessageError, TableLookup};
 use super::config::TransactionConfig;
 use super::limits::{ACCOUNT_COUNT_MAX, ADDRESS_SIZE};
 use super::view::Version;
@@ -50,7 +50,7 @@ pub struct LookupTable {
 /// let bytes = MessageBuilder::new(payer, [1; 32], &[pay]).compile()?.sign(&[&key])?;
 /// let view = TransactionView::parse(&bytes).expect("a compiled message is well formed");
 /// assert!(view.is_writable_static(1) && !view.is_signer(1));
-/// # Ok::<(), lockstep_runtime::wire::BuildError>(())
+/// # Ok::<(), lockstep_runtime::wire::MessageError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MessageBuilder<'a> {
@@ -105,13 +105,13 @@ impl<'a> MessageBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::TooMany`] if more than 256 accounts or more than 255 signers or read-only
-    /// accounts are named; [`BuildError::LookupPosition`].
+    /// [`MessageError::TooMany`] if more than 256 accounts or more than 255 signers or read-only
+    /// accounts are named; [`MessageError::LookupPosition`].
     ///
     /// # Complexity
     ///
     /// O(a log a) for a account metas, and O(a) more for each lookup table entry.
-    pub fn compile(&self) -> Result<Message, BuildError> {
+    pub fn compile(&self) -> Result<Message, MessageError> {
         let mut entries = self.entries();
         let lookups = self.take_lookups(&mut entries)?;
         let (header, static_keys) = self.number_static(&mut entries)?;
@@ -189,7 +189,7 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Moves accounts that a lookup table has out of the static keys, table by table.
-    fn take_lookups(&self, entries: &mut [Entry]) -> Result<Vec<TableLookup>, BuildError> {
+    fn take_lookups(&self, entries: &mut [Entry]) -> Result<Vec<TableLookup>, MessageError> {
         let mut lookups: Vec<TableLookup> = Vec::new();
         for table in self.tables {
             let table_index = lookups.len();
@@ -208,7 +208,7 @@ impl<'a> MessageBuilder<'a> {
                     continue;
                 };
                 let position = u8::try_from(position)
-                    .map_err(|_| BuildError::LookupPosition { address, position })?;
+                    .map_err(|_| MessageError::LookupPosition { address, position })?;
                 let list = match entry.is_writable {
                     true => &mut lookup.writable,
                     false => &mut lookup.readonly,
@@ -224,7 +224,7 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Gives every account its index: static keys, then writable and then read-only lookups.
-    fn number_static(&self, entries: &mut [Entry]) -> Result<(Header, Vec<Address>), BuildError> {
+    fn number_static(&self, entries: &mut [Entry]) -> Result<(Header, Vec<Address>), MessageError> {
         // The order of the groups is the order of these keys; the sort keeps addresses sorted.
         let group = |entry: &Entry| {
             let is_payer = entry.address == self.payer;
@@ -241,7 +241,7 @@ impl<'a> MessageBuilder<'a> {
         let mut counts = [0_usize; 3];
         for (index, &position) in order.iter().enumerate() {
             let entry = &mut entries[position];
-            entry.index = u8::try_from(index).map_err(|_| BuildError::TooMany {
+            entry.index = u8::try_from(index).map_err(|_| MessageError::TooMany {
                 what: "accounts",
                 found: order.len(),
                 limit: ACCOUNT_COUNT_MAX,
@@ -310,7 +310,7 @@ fn index_of(entries: &[Entry], address: &Address) -> u8 {
     entries[position.expect("entries hold every address that is named")].index
 }
 
-fn header_count(what: &'static str, found: usize) -> Result<u8, BuildError> {
+fn header_count(what: &'static str, found: usize) -> Result<u8, MessageError> {
     let limit = usize::from(u8::MAX);
-    u8::try_from(found).map_err(|_| BuildError::TooMany { what, found, limit })
+    u8::try_from(found).map_err(|_| MessageError::TooMany { what, found, limit })
 }

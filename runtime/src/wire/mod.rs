@@ -38,8 +38,9 @@ mod parse;
 mod view;
 
 pub use block::{BundleError, BundleRange, WireBlock};
-pub use build::{BuildError, CompiledInstruction, Header, Message, TableLookup};
+pub use build::{CompiledInstruction, Header, Message, MessageError, TableLookup};
 pub use compile::{LookupTable, MessageBuilder};
 pub use config::TransactionConfig;
 pub use error::ParseError;
+pub(crate) use view::Frame;
 pub use view::{InstructionView, Instructions, LookupView, Lookups, TransactionView, Version};

@@ -28,7 +28,7 @@ pub enum Version {
 
 /// Where the parts of a transaction start, in bytes from its start, and how many each has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     pub(super) version: Version,
     /// Equal to the number of signatures.
     pub(super) required_signatures: u8,
@@ -63,7 +63,20 @@ pub struct TransactionView<'a> {
     pub(super) frame: Frame,
 }
 
+impl Frame {
+    /// The parsed transaction of this frame, which the parser made over exactly these bytes.
+    #[inline]
+    pub(crate) fn over(self, bytes: &[u8]) -> TransactionView<'_> {
+        TransactionView { bytes, frame: self }
+    }
+}
+
 impl<'a> TransactionView<'a> {
+    /// Where its parts are, for a parsed transaction that has to outlive its borrowed bytes.
+    pub(crate) fn frame(&self) -> Frame {
+        self.frame
+    }
+
     /// The whole transaction as it was given.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {

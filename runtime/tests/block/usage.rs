@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use ahash::RandomState;
 use lockstep_interface::Address;
-use lockstep_runtime::prepare::{ParsedBlock, PreparedBlock};
+use lockstep_runtime::prepare::PreparedBlock;
 use lockstep_runtime::threads::Threads;
+use lockstep_runtime::verify::{ParsedBlock, Signatures};
 use lockstep_runtime::{
     block::BlockLimits,
     prepare::{BlockUsage, Demand, LimitExceeded, Resource},
@@ -219,8 +220,8 @@ fn check_block(block: impl Fn(&[Vec<u8>]) -> WireBlock) {
     let (world, parent) = World::new(Shape::FEW);
     let bank = parent.child(parent.slot() + 1, 7);
     let block = block(&world.block(&mut rng(11), &parent, 200));
-    let parsed = ParsedBlock::parse(&block, &threads);
-    let prepared = parsed.prepare(&bank, &threads, &RandomState::new());
+    let parsed = ParsedBlock::new(block, Signatures::Trusted, &threads);
+    let prepared = PreparedBlock::new(&parsed, &bank, &threads, &RandomState::new());
     let mut prepared = prepared.unwrap();
     // A credit is a use for writing, too.
     prepared.share_credits(&bank).unwrap();

@@ -4,9 +4,9 @@
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     block::{Block, BlockLimits, Recording},
-    chain::{BlockEngine, BuiltBlock, Chain, ChainOptions, VerifiedTransactions},
+    chain::{BuiltBlock, Chain, ChainOptions},
     engine::{Cancel, Engine},
-    prepare::Refusal,
+    verify::Refusal,
     wire::WireBlock,
 };
 use lockstep_scheduler::Mode;
@@ -19,7 +19,7 @@ use crate::{
         plans::all_strategies,
         run::timestamp,
     },
-    setting::{Setting, adopt, build, head, open, options, planned},
+    setting::{Setting, adopt, build, head, open, options, planned, trusted},
 };
 
 /// Runs what a source gave, refused transactions and all, in its order, one after the other, and
@@ -28,8 +28,10 @@ fn check_fates(chain: &Chain, parent: &Hash, given: &WireBlock, built: &BuiltBlo
     let engine = Engine::new(1).unwrap();
     let slot = built.header.slot;
     let bank = chain.bank(parent).unwrap().child(slot, timestamp(slot));
-    let serial = engine.process_serial(bank, given, None, false, Recording::NONE);
-    let (_, receipts) = serial.unwrap();
+    let parsed = trusted(given.clone());
+    let prepared = engine.prepare(&bank, &parsed).unwrap();
+    let serial = engine.execute_serial(bank, prepared, None, Recording::NONE);
+    let receipts = serial.unwrap().receipts();
     let body = Block::decode(built.bytes(), &BlockLimits::UNLIMITED).unwrap();
     let mut included = Vec::new();
     let mut refused: Vec<(u32, Refusal)> = Vec::new();
@@ -164,7 +166,7 @@ fn bundles_are_built_whole_or_not_at_all() {
                 let given = setting.world.block(&mut random, &bank, 40);
                 let wire = bundled(&given, &mut random);
                 let request = planned(producer, parent, &*strategy, mode);
-                let mut source = VerifiedTransactions::trusted(wire.clone());
+                let mut source = trusted(wire.clone());
                 let built = producer.build(&request, &mut source, &Cancel::default());
                 let built = built.unwrap();
                 assert_eq!(reference.replay(built.bytes()), built.receipts);

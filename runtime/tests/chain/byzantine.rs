@@ -4,7 +4,7 @@
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     block::{BlockHeader, BlockLimits, Receipt, receipts_root},
-    chain::{BlockEngine, BuiltBlock, Chain, ChainOptions},
+    chain::{BuiltBlock, Chain, ChainOptions},
     threads::Threads,
 };
 use lockstep_scheduler::{Dag, FirstFit, Lanes, Layered, Mode, Serial, Strategy, Waits};
@@ -470,7 +470,8 @@ impl Scene {
         let engine = lockstep_runtime::engine::Engine::new(1).unwrap();
         let bank = parent.child(genuine.header.slot, 0);
         let body = genuine.decode().unwrap();
-        let prepared = engine.prepare(&bank, body.transactions()).unwrap();
+        let parsed = crate::setting::trusted(body.transactions().clone());
+        let prepared = engine.prepare(&bank, &parsed).unwrap();
         let mut addresses = prepared.addresses().iter();
         let program = addresses.position(|address| *address == crate::common::program::ADDRESS);
         let mut accounts = shared.to_vec();

@@ -21,7 +21,7 @@ use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
     block::Receipt,
-    chain::{BlockEngine, BuiltBlock, Chain, CommitError},
+    chain::{BuiltBlock, Chain, CommitError},
 };
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, Serial, StoreError};
 use rand::{Rng, SeedableRng};

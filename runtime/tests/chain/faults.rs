@@ -10,8 +10,8 @@ use std::{
 use lockstep_interface::{Account, Address, Hash};
 use lockstep_runtime::{
     chain::{
-        BlockEngine, BlockError, BuildError, Chain, CommitError, OpenError, SimulateError,
-        Simulation, UnknownBlock, ViewError, snapshot::ExportError,
+        BlockError, BuildError, Chain, CommitError, OpenError, SimulateError, Simulation,
+        UnknownBlock, ViewError, snapshot::ExportError,
     },
     engine::{Cancel, EngineError},
 };
@@ -300,7 +300,7 @@ fn a_store_that_fails_to_read_is_named_as_such() {
         let built = build_on(&producer, genesis, &given);
         reference.replay(built.bytes());
         let block = chain.read(built.bytes().into()).unwrap();
-        assert!(!block.block().body.shared_accounts().is_empty());
+        assert!(!block.shared_accounts().is_empty());
         let (calls, executed) = fail_each(
             &store,
             || chain.execute(&block, &Cancel::default()),

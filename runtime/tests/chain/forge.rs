@@ -8,10 +8,11 @@ use lockstep_runtime::{
         Block, BlockBody, BlockDecodeError, BlockHeader, BlockLimits, BodyError, plan_digest,
         transaction_root,
     },
-    chain::{BlockEngine, BlockError, Chain, InvalidBlock},
-    engine::{Cancel, Engine, GivenError},
-    prepare::{Refusal, ShareError},
+    chain::{BlockError, Chain, InvalidBlock},
+    engine::{Cancel, Engine, EngineError},
+    prepare::ShareError,
     threads::Threads,
+    verify::Refusal,
     wire::TransactionView,
 };
 use lockstep_scheduler::PlanError;
@@ -100,7 +101,8 @@ impl Conflicts {
         let parent = chain.bank(&forgery.header.parent_id).unwrap();
         let bank = parent.child(forgery.header.slot, 0);
         let body = forgery.decode().unwrap();
-        let prepared = engine.prepare(&bank, body.transactions()).unwrap();
+        let parsed = crate::setting::trusted(body.transactions().clone());
+        let prepared = engine.prepare(&bank, &parsed).unwrap();
         let shared = body.shared_accounts().iter();
         let shared: BTreeSet<Address> = shared
             .map(|account| prepared.addresses()[account.0 as usize])
@@ -186,13 +188,13 @@ fn name_of_encoding(error: &BlockDecodeError) -> &'static str {
     }
 }
 
-fn name_of_content(error: &GivenError) -> String {
+fn name_of_content(error: &EngineError) -> String {
     match error {
-        GivenError::Refused { refusal, .. } => match refusal {
+        EngineError::Refused { refusal, .. } => match refusal {
             Refusal::Rule(error) => format!("Refused.{error:?}"),
             Refusal::Malformed(error) => panic!("it was read: {error}"),
         },
-        GivenError::Plan(error) => {
+        EngineError::Given(error) => {
             let name = match error {
                 PlanError::Conflict { .. } => "Conflict",
                 PlanError::WaitInsideLane { .. } => "WaitInsideLane",
@@ -202,9 +204,9 @@ fn name_of_content(error: &GivenError) -> String {
             };
             format!("Plan.{name}")
         }
-        GivenError::Share(ShareError::Order { .. }) => "Share.Order".to_owned(),
-        GivenError::Share(ShareError::NotCreditable { .. }) => "Share.NotCreditable".to_owned(),
-        GivenError::CreditsDependOnOrder => "CreditsDependOnOrder".to_owned(),
+        EngineError::Share(ShareError::Order { .. }) => "Share.Order".to_owned(),
+        EngineError::Share(ShareError::NotCreditable { .. }) => "Share.NotCreditable".to_owned(),
+        EngineError::CreditsDependOnOrder => "CreditsDependOnOrder".to_owned(),
         error => panic!("no fault of the block's: {error}"),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     bank::FrozenBank,
-    chain::{BlockEngine, BuildRequest, Chain},
+    chain::{BuildRequest, Chain},
 };
 use lockstep_scheduler::Mode;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};

@@ -69,7 +69,7 @@ impl Market {
     /// Options with signatures verified.
     pub(crate) fn options(threads: usize) -> ChainOptions {
         ChainOptions {
-            verifies_signatures: true,
+            verifier: Some(lockstep_runtime::verify::Verifier::default()),
             ..options(threads)
         }
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lockstep_programs::system::instruction::transfer;
-use lockstep_runtime::chain::{BlockEngine, Chain};
+use lockstep_runtime::chain::Chain;
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{CachedStore, MemoryStore, sync::Shared};
 use metrics::{
@@ -353,10 +353,9 @@ fn spans_tell_what_is_going_on() {
     let setting = Setting::new(Shape::FEW);
     let (chain, other) = (setting.chain(1), setting.chain(1));
     let mut random = ChaCha8Rng::seed_from_u64(7);
-    // Every span is registered before there is a subscriber, which then hears of all of them:
-    // one that another test registers at that moment could miss it.
-    let bytes = step(&setting, &chain, &mut random);
-    adopt(&other, &bytes);
+    // While there is but one subscriber, a span that another test registers at this moment asks
+    // that test's thread alone, which has none, and stays silent for good.
+    let _other = tracing::Dispatch::new(Spans::default());
     let spans = Spans::default();
     tracing::subscriber::with_default(spans.clone(), || {
         let bytes = step(&setting, &chain, &mut random);
@@ -375,19 +374,34 @@ fn spans_tell_what_is_going_on() {
         assert_eq!(spans[usize::try_from(id).unwrap() - 1].parent, None);
         id
     });
-    // Batches belong to the call that runs them, and nothing is left open.
+    // Stages and batches belong to the call that runs them, and nothing is left open.
     let [build, _, _, execute] = calls;
-    let batches = spans.iter().filter(|span| span.metadata.name() == "batch");
-    for parent in [build, execute] {
-        let mut batches = batches.clone();
-        assert!(
-            batches.any(|batch| batch.parent == Some(parent)),
-            "{parent}"
-        );
-    }
-    for batch in batches {
-        assert!(batch.parent == Some(build) || batch.parent == Some(execute));
-        assert_eq!((batch.entered, batch.left), (1, 1));
+    let call_of = |span: &Seen| {
+        let parents = std::iter::successors(span.parent, |id| {
+            spans[usize::try_from(*id).unwrap() - 1].parent
+        });
+        parents.last()
+    };
+    for name in ["prepare", "plan", "check", "load", "run", "root", "batch"] {
+        let stages: Vec<&Seen> = spans
+            .iter()
+            .filter(|span| span.metadata.name() == name)
+            .collect();
+        for parent in [build, execute] {
+            let has_one = stages.iter().any(|stage| call_of(stage) == Some(parent));
+            // A block from elsewhere brings its plan.
+            assert!(
+                has_one || (name, parent) == ("plan", execute),
+                "{name} {parent}"
+            );
+        }
+        for stage in stages {
+            assert!(
+                [Some(build), Some(execute)].contains(&call_of(stage)),
+                "{name}"
+            );
+            assert_eq!((stage.entered, stage.left), (1, 1));
+        }
     }
     assert!(!spans.iter().any(Seen::is_open));
 }

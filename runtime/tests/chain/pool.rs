@@ -6,14 +6,11 @@ use lockstep_interface::{Hash, TransactionError};
 use lockstep_runtime::{
     bank::FrozenBank,
     block::{Block, BlockLimits},
-    chain::{
-        BlockEngine, BuiltBlock, Chain, ChainOptions, PoolSource, Settled, TransactionSource,
-        VerifiedTransactions,
-    },
+    chain::{BuiltBlock, Chain, ChainOptions, PoolSource, Settled, TransactionSource},
     engine::Cancel,
     limits::BLOCKHASHES_MAX,
-    mempool::{Candidate, Mempool, MempoolLimits, Signatures},
-    prepare::Refusal,
+    mempool::{Candidate, Mempool, MempoolLimits},
+    verify::{ParsedBlock, Refusal, Signatures},
     wire::WireBlock,
 };
 use lockstep_store::sync::Shared;
@@ -157,7 +154,7 @@ fn every_transaction_of_a_pool_has_one_fate() {
 struct Greedy<'p>(PoolSource<'p>);
 
 impl TransactionSource for Greedy<'_> {
-    fn select(&mut self, parent: &FrozenBank, _limits: &BlockLimits) -> VerifiedTransactions {
+    fn select(&mut self, parent: &FrozenBank, _limits: &BlockLimits) -> ParsedBlock {
         self.0.select(parent, &BlockLimits::UNLIMITED)
     }
 }
@@ -232,7 +229,7 @@ fn a_source_without_a_block_gives_back() {
     // Asked again, it gives the same.
     let bank = chain.bank(&head(&chain)).unwrap();
     let given = source.select(&bank, &chain.options().limits);
-    assert_eq!((given.block().len(), given.block().bundles().len()), (3, 1));
+    assert_eq!((given.wire_count(), given.wire().bundles().len()), (3, 1));
     drop(source);
     let pool = pool.read();
     assert_eq!((pool.len(), pool.waiting_count()), (5, 5));
@@ -243,7 +240,7 @@ fn what_is_too_old_is_dropped() {
     let (chain, pool) = crowded(4);
     let mut parent: Hash = head(&chain);
     for _ in 0..BLOCKHASHES_MAX {
-        let mut nothing = VerifiedTransactions::default();
+        let mut nothing = ParsedBlock::default();
         let wanted = request(&chain, parent);
         let built = chain.build(&wanted, &mut nothing, &Cancel::default());
         parent = built.unwrap().id;

@@ -8,12 +8,9 @@ use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
     block::BlockHeader,
-    chain::{
-        BlockEngine, BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError, Parameter,
-        Parameters,
-    },
+    chain::{BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError, Parameter, Parameters},
     limits::BLOCKHASHES_MAX,
-    prepare::Refusal,
+    verify::Refusal,
 };
 use lockstep_store::{
     BlockBatch, CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, Trie, load_trie,

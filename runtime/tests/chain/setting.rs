@@ -9,15 +9,12 @@ use lockstep_interface::{Account, Address, Hash};
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
     block::{Block, BlockLimits, Receipt, Recording},
-    chain::{
-        BlockEngine, BuildError, BuildRequest, BuiltBlock, Chain, ChainOptions, ExecutedBlock,
-        VerifiedTransactions, View,
-    },
+    chain::{AcceptedBlock, BuildError, BuildRequest, BuiltBlock, Chain, ChainOptions, View},
     engine::{Cancel, Engine},
-    execute::execute_serial,
-    seal::{BlockReceipts, Seal, WriteSet},
+    seal::{BlockReceipts, Seal},
     threads::Threads,
-    verify::Verifier,
+    verify::{ParsedBlock, Signatures},
+    wire::WireBlock,
 };
 use lockstep_scheduler::{Auto, Mode, Strategy};
 use lockstep_store::{Change, MemoryStore, Serial, Store, Trie};
@@ -69,13 +66,15 @@ impl Setting {
 pub(crate) fn options(threads: usize) -> ChainOptions {
     let threads = Threads::new(threads).unwrap();
     ChainOptions {
-        reader_threads: threads.clone(),
-        threads,
-        verifier: Verifier::default(),
-        limits: BlockLimits::UNLIMITED,
-        verifies_signatures: false,
-        shares_credits: true,
+        verifier: None,
+        ..ChainOptions::new(threads, BlockLimits::UNLIMITED)
     }
+}
+
+/// A block whose signatures do not matter, as a source of transactions.
+pub(crate) fn trusted(block: WireBlock) -> ParsedBlock {
+    let threads = Threads::new(1).expect("one thread needs no pool");
+    ParsedBlock::new(block, Signatures::Trusted, &threads)
 }
 
 /// A chain at its genesis, in memory.
@@ -125,7 +124,7 @@ pub(crate) fn try_build(
     request: &BuildRequest<'_>,
     transactions: &[Vec<u8>],
 ) -> Result<BuiltBlock, BuildError> {
-    let mut source = VerifiedTransactions::trusted(transactions.iter().collect());
+    let mut source = trusted(transactions.iter().collect());
     chain.build(request, &mut source, &Cancel::default())
 }
 
@@ -144,7 +143,7 @@ pub(crate) fn build_on(chain: &Chain, parent: Hash, transactions: &[Vec<u8>]) ->
 }
 
 /// Reads a block and executes it.
-pub(crate) fn adopt(chain: &Chain, bytes: &[u8]) -> ExecutedBlock {
+pub(crate) fn adopt(chain: &Chain, bytes: &[u8]) -> AcceptedBlock {
     let block = chain.read(bytes.into()).unwrap();
     chain.execute(&block, &Cancel::default()).unwrap()
 }
@@ -185,16 +184,17 @@ impl Reference {
         let Block { header, body } = Block::decode(bytes, &BlockLimits::UNLIMITED).unwrap();
         let parent = &self.banks[&header.parent_id];
         let bank = parent.child(header.slot, header.unix_timestamp);
-        let prepared = self.engine.prepare(&bank, body.transactions());
-        let mut prepared = prepared.unwrap();
+        let parsed = trusted(body.transactions().clone());
+        let prepared = self.engine.prepare(&bank, &parsed).unwrap();
         assert_eq!(prepared.refused(), []);
-        let order: Vec<_> = prepared.table().transactions().collect();
-        let executed = execute_serial(&bank, &prepared, order.iter().copied(), Recording::NONE);
-        let write_set = WriteSet::from_serial(&bank, executed.unwrap()).unwrap();
-        let plan_digest = header.plan_digest;
-        let seal = Seal { order, plan_digest };
-        let threads = self.engine.threads();
-        let (bank, receipts) = write_set.freeze(bank, &mut prepared, threads, Some(&seal));
+        let seal = Seal {
+            order: prepared.table().transactions().collect(),
+            plan_digest: header.plan_digest,
+        };
+        let none = Recording::NONE;
+        let unsealed = self.engine.execute_serial(bank, prepared, None, none);
+        let frozen = unsealed.unwrap().freeze(&seal, self.engine.threads());
+        let (bank, receipts) = (frozen.bank, frozen.receipts);
         assert_eq!(*bank.header(), header);
 
         let mut accounts = self.accounts[&header.parent_id].clone();

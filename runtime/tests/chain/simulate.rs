@@ -4,8 +4,8 @@ use lockstep_interface::{Account, Hash, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     block::{Receipt, Recording},
-    chain::{BlockEngine, BuildRequest, Chain, SimulateError, Simulation, UnknownBlock},
-    prepare::Refusal,
+    chain::{BuildRequest, Chain, SimulateError, Simulation, UnknownBlock},
+    verify::Refusal,
     wire::WireBlock,
 };
 use lockstep_scheduler::{Mode, Serial};

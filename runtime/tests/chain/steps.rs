@@ -3,8 +3,7 @@
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     chain::{
-        BlockEngine, BlockError, BuildError, BuildRequest, CommitError, InvalidBlock, UnknownBlock,
-        VerifiedTransactions, ViewError,
+        BlockError, BuildError, BuildRequest, CommitError, InvalidBlock, UnknownBlock, ViewError,
     },
     engine::Cancel,
 };
@@ -14,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     common::generate::Shape,
-    setting::{Setting, adopt, build, build_on, head, request, try_build},
+    setting::{Setting, adopt, build, build_on, head, request, trusted, try_build},
 };
 
 fn setting() -> (Setting, ChaCha8Rng) {
@@ -246,7 +245,7 @@ fn what_is_cancelled_leaves_nothing_behind() {
     let transactions = setting.world.block(&mut random, &bank, 20);
     let cancel = Cancel::default();
     cancel.cancel();
-    let mut source = VerifiedTransactions::trusted(transactions.iter().collect());
+    let mut source = trusted(transactions.iter().collect());
     let cancelled = producer.build(&request(&producer, genesis), &mut source, &cancel);
     assert!(matches!(cancelled.unwrap_err(), BuildError::Cancelled));
     let built = build_on(&producer, genesis, &transactions);

@@ -13,7 +13,7 @@ use lockstep_interface::{Address, Hash};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     block::Recording,
-    chain::{BlockEngine, BuildError, BuildRequest, Chain, Simulation, View},
+    chain::{BuildError, BuildRequest, Chain, Simulation, View},
     engine::Cancel,
 };
 use lockstep_scheduler::{Auto, Mode};

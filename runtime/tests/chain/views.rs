@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use lockstep_runtime::chain::{BlockEngine, Chain, ViewError};
+use lockstep_runtime::chain::{Chain, ViewError};
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, Trie};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use lockstep_interface::{Account, Address, Hash, Instruction, InstructionError, TransactionError};
 use lockstep_runtime::{
-    bank::FrozenBank,
+    bank::{Bank, FrozenBank},
     block::{Receipt, Recording},
-    engine::{BlockOptions, Engine, EngineError},
-    prepare::Refusal,
-    seal::BlockReceipts,
+    engine::{Cancel, Engine, EngineError, FrozenBlock, How, UnsealedBlock},
+    seal::{BlockReceipts, Seal},
+    verify::{ParsedBlock, Refusal, Signatures, Verifier},
     wire::WireBlock,
 };
 use lockstep_scheduler::{Layered, Mode, Plan, Strategy, TransactionIndex};
@@ -39,24 +39,112 @@ pub(crate) const LOGS: Recording = Recording {
     uses: true,
 };
 
+/// How a block is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options<'s> {
+    pub(crate) strategy: &'s dyn Strategy,
+    pub(crate) mode: Mode,
+    /// Whether signatures are verified.
+    pub(crate) verify: bool,
+    pub(crate) recording: Recording,
+}
+
 /// Options with everything recorded.
-pub(crate) fn options(strategy: &dyn Strategy, mode: Mode) -> BlockOptions<'_> {
+pub(crate) fn options(strategy: &dyn Strategy, mode: Mode) -> Options<'_> {
     recorded(strategy, mode, Recording::ALL)
 }
 
 /// Options with this recorded.
-pub(crate) fn recorded(
-    strategy: &dyn Strategy,
-    mode: Mode,
-    recording: Recording,
-) -> BlockOptions<'_> {
-    BlockOptions {
+pub(crate) fn recorded(strategy: &dyn Strategy, mode: Mode, recording: Recording) -> Options<'_> {
+    Options {
         strategy,
         mode,
         verify: false,
         recording,
-        finalize: None,
     }
+}
+
+/// A block, parsed on the engine's threads.
+pub(crate) fn parse(engine: &Engine, block: &WireBlock, verify: bool) -> ParsedBlock {
+    let verifier = Verifier::default();
+    let signatures = if verify {
+        Signatures::Verify(&verifier)
+    } else {
+        Signatures::Trusted
+    };
+    ParsedBlock::new(block.clone(), signatures, engine.threads())
+}
+
+/// Closes a bank as if its transactions stood in the order in which they came, without a plan: the
+/// same for every plan, so that whole headers can be compared.
+pub(crate) fn freeze<'b>(engine: &Engine, unsealed: UnsealedBlock<'b>) -> FrozenBlock<'b> {
+    let outcomes = unsealed.executed.outcomes();
+    let transactions = unsealed.prepared.table().transactions();
+    let included = transactions.filter(|index| outcomes[index.index()].receipt().is_some());
+    let seal = Seal {
+        order: included.collect(),
+        plan_digest: Hash::default(),
+    };
+    unsealed.freeze(&seal, engine.threads())
+}
+
+/// Runs a parsed block in a bank.
+pub(crate) fn run_parsed<'b>(
+    engine: &mut Engine,
+    bank: Bank,
+    parsed: &'b ParsedBlock,
+    options: &Options<'_>,
+) -> Result<FrozenBlock<'b>, EngineError> {
+    let prepared = engine.prepare(&bank, parsed)?;
+    let how = How::Planned {
+        strategy: options.strategy,
+        mode: options.mode,
+    };
+    let cancel = Cancel::default();
+    let unsealed = engine.execute(bank, prepared, how, options.recording, &cancel)?;
+    Ok(freeze(engine, unsealed))
+}
+
+/// Runs a block in a bank.
+pub(crate) fn run(
+    engine: &mut Engine,
+    bank: Bank,
+    block: &WireBlock,
+    options: &Options<'_>,
+) -> Result<Outcome, EngineError> {
+    let parsed = parse(engine, block, options.verify);
+    let frozen = run_parsed(engine, bank, &parsed, options)?;
+    Ok(Outcome {
+        bank: frozen.bank,
+        receipts: frozen.receipts,
+        plan: frozen.plan,
+    })
+}
+
+/// Runs a block in a bank with the serial executor.
+pub(crate) fn run_serially(
+    engine: &Engine,
+    bank: Bank,
+    block: &WireBlock,
+    order: Option<&[TransactionIndex]>,
+    (verify, recording): (bool, Recording),
+) -> Outcome {
+    const REASON: &str = "a store in memory does not fail";
+    let parsed = parse(engine, block, verify);
+    let prepared = engine.prepare(&bank, &parsed).expect(REASON);
+    let unsealed = engine.execute_serial(bank, prepared, order, recording);
+    let frozen = freeze(engine, unsealed.expect(REASON));
+    Outcome {
+        bank: frozen.bank,
+        receipts: frozen.receipts,
+        plan: Plan::new(),
+    }
+}
+
+/// The open child of a bank in the next slot.
+pub(crate) fn next(parent: &Arc<FrozenBank>) -> Bank {
+    let slot = parent.slot() + 1;
+    parent.child(slot, timestamp(slot))
 }
 
 /// Processes a block as the next of `parent`.
@@ -64,16 +152,9 @@ pub(crate) fn process(
     engine: &mut Engine,
     parent: &Arc<FrozenBank>,
     block: &WireBlock,
-    options: &BlockOptions<'_>,
+    options: &Options<'_>,
 ) -> Result<Outcome, EngineError> {
-    let slot = parent.slot() + 1;
-    let bank = parent.child(slot, timestamp(slot));
-    let processed = engine.process(bank, block, options, &mut ())?;
-    Ok(Outcome {
-        bank: processed.bank,
-        receipts: processed.receipts,
-        plan: processed.plan,
-    })
+    run(engine, next(parent), block, options)
 }
 
 /// Processes a block with the serial executor.
@@ -94,16 +175,7 @@ pub(crate) fn serial_recorded(
     order: Option<&[TransactionIndex]>,
     recording: Recording,
 ) -> Outcome {
-    let slot = parent.slot() + 1;
-    let bank = parent.child(slot, timestamp(slot));
-    let processed = engine.process_serial(bank, block, order, false, recording);
-    let (bank, receipts) = processed.expect("a store in memory does not fail");
-    let plan = Plan::new();
-    Outcome {
-        bank,
-        receipts,
-        plan,
-    }
+    run_serially(engine, next(parent), block, order, (false, recording))
 }
 
 /// The first difference between two outcomes, if any.
@@ -140,7 +212,7 @@ pub(crate) fn assert_serial(
     engine: &mut Engine,
     parent: &Arc<FrozenBank>,
     block: &WireBlock,
-    options: &BlockOptions<'_>,
+    options: &Options<'_>,
     in_wire_order: &Outcome,
     seed: u64,
 ) -> Plan {

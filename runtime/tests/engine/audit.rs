@@ -13,7 +13,8 @@ use lockstep_runtime::{
     audit::{AuditError, FindingKind, audit, costs, relieve, used_costs},
     bank::FrozenBank,
     block::Recording,
-    engine::{BlockOptions, Engine, ProcessedBlock},
+    engine::{Engine, FrozenBlock},
+    verify::ParsedBlock,
     wire::WireBlock,
 };
 use lockstep_scheduler::{
@@ -26,7 +27,7 @@ use crate::common::{
     generate::{Shape, World},
     ledger::{Ledger, address, data_account, transaction},
     program::{ADDRESS, Behaviour, TestProgram, call},
-    run::{Chain, options, process, serial, timestamp},
+    run::{Chain, Options, options, parse, process, run_parsed, serial, timestamp},
 };
 
 const OWNED: u64 = 100;
@@ -138,7 +139,8 @@ fn changed_accounts_were_written() {
         let mut engine = Engine::new(2).expect("threads can be started");
         let options = options(&Layered, Mode::Replay);
         let bank = parent.child(1, timestamp(1));
-        let processed = engine.process(bank, &block, &options, &mut ());
+        let parsed = parse(&engine, &block, false);
+        let processed = run_parsed(&mut engine, bank, &parsed, &options);
         let processed = processed.expect("nothing fails");
         let prepared = &processed.prepared;
         let receipts: Vec<_> = processed.receipts.iter().collect();
@@ -183,10 +185,11 @@ fn changed_accounts_were_written() {
 fn run<'b>(
     engine: &mut Engine,
     tip: &Arc<FrozenBank>,
-    block: &'b mut WireBlock,
+    parsed: &'b mut ParsedBlock,
     calls: &[Instruction],
     recording: Recording,
-) -> ProcessedBlock<'b> {
+) -> FrozenBlock<'b> {
+    let mut block = WireBlock::default();
     for (payer, instruction) in (0..).zip(calls) {
         block.push(&transaction(
             address(payer),
@@ -194,11 +197,12 @@ fn run<'b>(
             std::slice::from_ref(instruction),
         ));
     }
-    let options = BlockOptions {
+    let options = Options {
         recording,
         ..options(&Layered, Mode::Replay)
     };
-    let processed = engine.process(tip.child(1, timestamp(1)), block, &options, &mut ());
+    *parsed = parse(engine, &block, false);
+    let processed = run_parsed(engine, tip.child(1, timestamp(1)), parsed, &options);
     processed.expect("nothing fails")
 }
 
@@ -216,7 +220,7 @@ fn findings_name_program_position_and_use_and_have_a_price() {
         uses: true,
         ..Recording::NONE
     };
-    let mut block = WireBlock::default();
+    let mut block = ParsedBlock::default();
     let behaviours = [READ, READ, IGNORE, SAME_BYTES, WRITE_AND_FAIL].map(on_owned);
     let processed = run(&mut engine, &tip, &mut block, &behaviours, uses);
     let (prepared, receipts) = (&processed.prepared, &processed.receipts);
@@ -288,7 +292,7 @@ fn receipts_without_uses_and_those_of_another_block_are_refused() {
         ledger().open(),
     );
     let calls = [READ, READ].map(on_owned);
-    let [mut one, mut two, mut three] = [(); 3].map(|()| WireBlock::default());
+    let [mut one, mut two, mut three] = [(); 3].map(|()| ParsedBlock::default());
     let silent = run(&mut engine, &tip, &mut one, &calls, Recording::NONE).receipts;
     let shorter = run(&mut engine, &tip, &mut two, &calls[..1], Recording::ALL).receipts;
     let processed = run(&mut engine, &tip, &mut three, &calls, Recording::ALL);

@@ -1,16 +1,11 @@
 //! Blocks in a row: when a bank becomes final does not show; forks; transactions that come again;
 //! blockhashes that age.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use lockstep_interface::{Account, Hash, TransactionError};
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::{
-    bank::FrozenBank,
-    block::Recording,
-    engine::{BlockOptions, Engine},
-    wire::WireBlock,
-};
+use lockstep_runtime::{bank::FrozenBank, block::Recording, engine::Engine, wire::WireBlock};
 use lockstep_scheduler::{Lanes, Layered, Mode};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::common::{
     generate::{Shape, World},
     ledger::{FEE, Ledger, RICH, address, nonce_account, rent_exempt, transaction},
-    run::{Chain, SUCCEEDED, options, process, refused, timestamp, verdict},
+    run::{Chain, SUCCEEDED, options, process, refused, run, run_serially, timestamp, verdict},
 };
 
 /// When banks of a chain are made final.
@@ -45,12 +40,13 @@ fn run_chain(
     let mut results = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         let parent = Arc::clone(&tip);
-        let overlapped = matches!(finality, Finality::Overlapped).then_some(&*parent);
-        let options = BlockOptions {
-            finalize: overlapped,
-            ..options(&Lanes, Mode::Replay)
-        };
-        let outcome = process(&mut engine, &tip, block, &options);
+        let options = options(&Lanes, Mode::Replay);
+        let outcome = thread::scope(|scope| {
+            if matches!(finality, Finality::Overlapped) {
+                scope.spawn(|| parent.finalize().expect("a store in memory does not fail"));
+            }
+            process(&mut engine, &parent, block, &options)
+        });
         let outcome = outcome.expect("a store in memory does not fail");
         tip = outcome.bank;
         let is_due = match finality {
@@ -179,10 +175,9 @@ fn siblings_with_the_same_block_have_the_same_hash() {
 
     let later = first.child(first.slot() + 2, timestamp(first.slot() + 2));
     let wire: WireBlock = block.iter().collect();
-    let later = engine.process_serial(later, &wire, None, false, Recording::NONE);
-    let (later, _) = later.expect("a store in memory does not fail");
+    let later = run_serially(&engine, later, &wire, None, (false, Recording::NONE));
     assert_ne!(
-        later.block_hash(),
+        later.bank.block_hash(),
         one.block_hash(),
         "the slot is part of the hash"
     );
@@ -300,8 +295,8 @@ fn a_bank_knows_the_last_512_slots_with_a_block() {
         let block = WireBlock::default();
         // Every other slot is skipped.
         let bank = tip.child(tip.slot() + 2, 0);
-        let processed = engine.process(bank, &block, &options, &mut ());
-        tip = Arc::clone(&processed.expect("a store in memory does not fail").bank);
+        let outcome = run(&mut engine, bank, &block, &options);
+        tip = outcome.expect("a store in memory does not fail").bank;
     }
     let bank = tip.child(tip.slot() + 1, 0);
     let slots = bank.environment().sysvars.recent_slots();

@@ -5,7 +5,7 @@ use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     block::Recording,
     engine::Engine,
-    prepare::Refusal,
+    verify::Refusal,
     wire::{BundleError, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};

@@ -10,7 +10,7 @@ use lockstep_scheduler::{Layered, Mode, TransactionIndex};
 
 use crate::common::{
     ledger::{Ledger, address, transaction},
-    run::{assert_serial, options, serial, timestamp},
+    run::{assert_serial, options, parse, run_parsed, serial, timestamp},
 };
 
 /// Payments with a compute-unit limit, each from a wallet of its own.
@@ -36,7 +36,8 @@ fn the_next_block_is_planned_with_what_this_one_used() {
         let slot = parent.slot() + 1;
         let block = payments(parent.block_hash(), first, limit);
         let bank = parent.child(slot, timestamp(slot));
-        let processed = engine.process(bank, &block, &options, &mut ());
+        let parsed = parse(&engine, &block, false);
+        let processed = run_parsed(&mut engine, bank, &parsed, &options);
         let processed = processed.expect("strategy and store do not fail");
         assert_eq!(processed.receipts.counts(), (10, 0, 0));
         let used = processed

@@ -1,11 +1,11 @@
-//! What can be asked of the engine besides a plan: signatures, less recording, an observer.
+//! What can be asked of the engine besides a plan: signatures, less recording.
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_interface::{Account, Address, TransactionError};
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     block::Recording,
-    engine::{BlockOptions, Engine, Observer, Stage},
+    engine::Engine,
     wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Lanes, Layered, Mode};
@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::common::{
     generate::{Shape, World},
     ledger::{Ledger, RICH, address},
-    run::{difference, options, process, refused, serial, timestamp, verdict},
+    run::{Options, difference, next, options, process, refused, run_serially, serial, verdict},
 };
 
 fn key(number: u8) -> (SigningKey, Address) {
@@ -48,7 +48,7 @@ fn wrong_signatures_are_refused_where_they_are_verified() {
     for threads in [1, 2, 4] {
         let mut engine = Engine::new(threads).expect("threads can be started");
         for verify in [false, true] {
-            let options = BlockOptions {
+            let options = Options {
                 verify,
                 ..options(&Lanes, Mode::Replay)
             };
@@ -61,11 +61,10 @@ fn wrong_signatures_are_refused_where_they_are_verified() {
                 assert_eq!(verdict(&fate) == wrong, is_wrong, "{number} {verify}");
                 assert_eq!(fate.is_ok(), !is_wrong, "{number} {verify}");
             }
-            let bank = parent.child(1, timestamp(1));
-            let expected = engine.process_serial(bank, &block, None, verify, Recording::ALL);
-            let (expected, receipts) = expected.expect("a store in memory does not fail");
-            assert_eq!(found.bank.block_hash(), expected.block_hash());
-            assert_eq!(found.receipts, receipts);
+            let recording = (verify, Recording::ALL);
+            let expected = run_serially(&engine, next(&parent), &block, None, recording);
+            assert_eq!(found.bank.block_hash(), expected.bank.block_hash());
+            assert_eq!(found.receipts, expected.receipts);
         }
     }
 }
@@ -91,7 +90,7 @@ fn recording_changes_no_root() {
             balances,
             uses,
         };
-        let options = BlockOptions {
+        let options = Options {
             recording,
             ..options(&Layered, Mode::Replay)
         };
@@ -110,44 +109,5 @@ fn recording_changes_no_root() {
         }
         let is_equal = difference(&found, &expected).is_none();
         assert_eq!(is_equal, recording == Recording::ALL);
-    }
-}
-
-#[test]
-fn an_observer_hears_of_every_stage() {
-    #[derive(Default)]
-    struct Heard(Vec<Stage>);
-    impl Observer for Heard {
-        fn finished(&mut self, stage: Stage) {
-            self.0.push(stage);
-        }
-    }
-    let parent = Ledger::new().open();
-    let stages = [
-        Stage::Parse,
-        Stage::Plan,
-        Stage::Check,
-        Stage::Execute,
-        Stage::Commit,
-        Stage::Root,
-    ];
-    for threads in [1, 2] {
-        for verify in [false, true] {
-            let mut engine = Engine::new(threads).expect("threads can be started");
-            let mut heard = Heard::default();
-            let options = BlockOptions {
-                verify,
-                ..options(&Layered, Mode::Replay)
-            };
-            let bank = parent.child(1, timestamp(1));
-            let block = WireBlock::default();
-            let processed = engine.process(bank, &block, &options, &mut heard);
-            assert!(processed.is_ok());
-            for stage in stages {
-                assert!(heard.0.contains(&stage), "{stage:?}");
-            }
-            assert_eq!(heard.0.contains(&Stage::Verify), verify);
-            assert_eq!(heard.0.last(), Some(&Stage::Root));
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lockstep_runtime::{
-    engine::{BlockOptions, Engine, EngineError},
+    engine::{Engine, EngineError},
     wire::WireBlock,
 };
 use lockstep_scheduler::{Layered, Mode};
@@ -18,7 +18,7 @@ use crate::common::{
 };
 
 /// Fails each call in turn while a block is processed; returns how many there are.
-fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
+fn check(threads: usize, seed: u64) -> u32 {
     let store = Arc::new(FailingStore::new());
     let (world, first) = World::on(Shape::FEW, Arc::<FailingStore>::clone(&store));
     let mut engine = Engine::new(threads).expect("threads can be started");
@@ -33,15 +33,8 @@ fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
     let parent = parent.expect("nothing fails yet").bank;
     let block: WireBlock = world.block(&mut random, &parent, 120).iter().collect();
 
-    let options = BlockOptions {
-        finalize: None,
-        ..options(&Layered, Mode::Replay)
-    };
+    let options = options(&Layered, Mode::Replay);
     let expected = process(&mut engine, &parent, &block, &options).expect("nothing fails yet");
-    let options = BlockOptions {
-        finalize: finalizes.then_some(&*parent),
-        ..options
-    };
     for call in 0.. {
         store.fail_at(call);
         let result = process(&mut engine, &parent, &block, &options);
@@ -62,15 +55,7 @@ fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
             }
             Err(error) => panic!("SEED={seed} call {call}: {error}"),
         }
-        let again = process(
-            &mut engine,
-            &parent,
-            &block,
-            &BlockOptions {
-                finalize: None,
-                ..options
-            },
-        );
+        let again = process(&mut engine, &parent, &block, &options);
         let again = again.expect("the store works again");
         assert_eq!(
             again.bank.block_hash(),
@@ -86,10 +71,8 @@ fn check(threads: usize, finalizes: bool, seed: u64) -> u32 {
 fn every_failure_surfaces_and_a_retry_succeeds() {
     for threads in [1, 2] {
         for seed in 0..3 {
-            let calls = check(threads, false, seed);
+            let calls = check(threads, seed);
             assert!(calls > 3, "the block made {calls} calls");
-            let calls = check(threads, true, seed);
-            assert!(calls > 4, "the block made {calls} calls");
         }
     }
 }

@@ -10,7 +10,7 @@ use lockstep_scheduler::{
 
 use crate::common::{
     ledger::{Ledger, address, transaction},
-    run::{assert_serial, options, serial},
+    run::{assert_serial, options, process, serial},
 };
 
 /// Deals the block to lanes in turn; each transaction waits for the one before it. So exactly one
@@ -183,8 +183,12 @@ fn a_wait_that_is_missing_is_refused() {
     });
     let block: WireBlock = payments.collect();
     let mut engine = Engine::new(2).expect("threads can be started");
-    let bank = first.child(1, 0);
-    let result = engine.process(bank, &block, &options(&Dropped, Mode::Replay), &mut ());
+    let result = process(
+        &mut engine,
+        &first,
+        &block,
+        &options(&Dropped, Mode::Replay),
+    );
     match result {
         Err(EngineError::Plan { source, .. }) => {
             assert!(matches!(source, PlanError::Conflict { .. }), "{source}");

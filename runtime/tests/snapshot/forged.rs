@@ -1,10 +1,7 @@
 //! Snapshots in which every hash of a frame is right, and something else is not.
 
 use lockstep_interface::{Account, Hash};
-use lockstep_runtime::chain::{
-    BlockEngine,
-    snapshot::{Fault, ImportError},
-};
+use lockstep_runtime::chain::snapshot::{Fault, ImportError};
 use lockstep_store::encode_account;
 
 use super::setting::{Frames, export, extend, forge, frames, genesis, import, open, stranger};

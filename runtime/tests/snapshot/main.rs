@@ -15,9 +15,9 @@ use lockstep_interface::{Rent, RuleSet};
 use lockstep_runtime::{
     bank::Genesis,
     chain::snapshot::{Fault, ImportError},
-    chain::{BlockEngine, Chain, Parameter, Parameters},
+    chain::{Chain, Parameter, Parameters},
     engine::Cancel,
-    prepare::Refusal,
+    verify::Refusal,
     wire::WireBlock,
 };
 

@@ -9,10 +9,10 @@ use lockstep_runtime::{
     bank::Genesis,
     block::{BlockLimits, Recording},
     chain::snapshot::{ImportError, Progress},
-    chain::{BlockEngine, BuildRequest, BuiltBlock, Chain, ChainOptions, VerifiedTransactions},
+    chain::{BuildRequest, BuiltBlock, Chain, ChainOptions},
     engine::Cancel,
     threads::Threads,
-    verify::Verifier,
+    verify::{ParsedBlock, Signatures},
     wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
@@ -39,14 +39,7 @@ pub(crate) fn stranger(number: u8) -> Address {
 
 pub(crate) fn options() -> ChainOptions {
     let threads = Threads::new(1).unwrap();
-    ChainOptions {
-        threads: threads.clone(),
-        reader_threads: threads,
-        verifier: Verifier::default(),
-        limits: BlockLimits::MAINNET,
-        verifies_signatures: true,
-        shares_credits: true,
-    }
+    ChainOptions::new(threads, BlockLimits::MAINNET)
 }
 
 /// Wallets, and accounts of this many bytes.
@@ -103,7 +96,8 @@ pub(crate) fn build(chain: &Chain, slot: u64, transactions: WireBlock) -> BuiltB
         mode: Mode::Replay,
         recording: Recording::NONE,
     };
-    let mut source = VerifiedTransactions::trusted(transactions);
+    let threads = Threads::new(1).unwrap();
+    let mut source = ParsedBlock::new(transactions, Signatures::Trusted, &threads);
     let built = chain.build(&request, &mut source, &Cancel::default());
     built.unwrap()
 }

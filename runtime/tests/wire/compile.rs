@@ -3,7 +3,7 @@
 use ed25519_zebra::{SigningKey, VerificationKey, VerificationKeyBytes};
 use lockstep_interface::instruction::{AccountMeta, Instruction};
 use lockstep_runtime::wire::{
-    BuildError, LookupTable, Message, MessageBuilder, TransactionView, Version,
+    LookupTable, Message, MessageBuilder, MessageError, TransactionView, Version,
 };
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -150,7 +150,7 @@ fn signs_for_every_signer_in_key_order() {
             key.verify(&(*signature).into(), view.message_bytes())
                 .expect("it signed this");
         }
-        let missing = Err(BuildError::MissingSigner { address: other });
+        let missing = Err(MessageError::MissingSigner { address: other });
         assert_eq!(message.sign(&[&payer_key]), missing);
     }
 }
@@ -170,14 +170,14 @@ fn what_a_format_cannot_say_is_an_error() {
         let what = "table lookups";
         assert_eq!(
             message.encode(),
-            Err(BuildError::Unsupported { what, version })
+            Err(MessageError::Unsupported { what, version })
         );
     }
     let mut message = Message::new(Version::V0);
     message.config.heap_size = Some(1);
     assert!(matches!(
         message.encode(),
-        Err(BuildError::Unsupported { .. })
+        Err(MessageError::Unsupported { .. })
     ));
     let mut message = Message::new(Version::Legacy);
     message.header.required_signatures = 127;
@@ -185,11 +185,11 @@ fn what_a_format_cannot_say_is_an_error() {
     message.header.required_signatures = 128;
     assert!(matches!(
         message.encode(),
-        Err(BuildError::Unsupported { .. })
+        Err(MessageError::Unsupported { .. })
     ));
     let mut message = Message::new(Version::V1);
     message.static_keys = vec![Address::default(); 256];
-    let too_many = BuildError::TooMany {
+    let too_many = MessageError::TooMany {
         what: "static keys",
         found: 256,
         limit: 255,
@@ -224,7 +224,7 @@ fn more_accounts_than_a_byte_can_name() {
     let limit = 256;
     assert_eq!(
         compile(255),
-        Err(BuildError::TooMany { what, found, limit })
+        Err(MessageError::TooMany { what, found, limit })
     );
 }
 
@@ -250,7 +250,7 @@ fn accounts_beyond_a_tables_last_position() {
     let message = compile(&tables).expect("255 fits a byte");
     assert_eq!(message.lookups[0].writable, [255]);
     tables[0].addresses.insert(0, Address::default());
-    let expected = BuildError::LookupPosition {
+    let expected = MessageError::LookupPosition {
         address: wanted,
         position: 256,
     };

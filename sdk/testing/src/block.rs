@@ -4,8 +4,8 @@ use std::fmt;
 
 use lockstep_runtime::{
     block::{Details, Receipt},
-    engine::ProcessedBlock,
-    prepare::Refusal,
+    engine::FrozenBlock,
+    verify::Refusal,
 };
 use lockstep_sdk::{
     event::Event,
@@ -98,7 +98,7 @@ pub struct Block {
 impl Block {
     pub(crate) fn new(
         calls: Vec<Call>,
-        processed: ProcessedBlock<'_>,
+        processed: FrozenBlock<'_>,
         programs: ProgramTable,
     ) -> Self {
         let prepared = &processed.prepared;

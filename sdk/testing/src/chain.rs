@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
-    bank::root::delta_root,
-    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet},
-    block::Recording,
-    engine::{BlockOptions, Engine},
+    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet, root::delta_root},
+    block::{BlockLimits, Recording},
+    engine::{Cancel, Engine, How, UnsealedBlock},
+    execute::ExecutedBlock,
     limits::BLOCKHASHES_MAX,
     threads::Threads,
+    verify::{ParsedBlock, Signatures, Verifier},
     wire::{MessageBuilder, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
@@ -100,6 +101,7 @@ impl Builder {
             engine: engine.unwrap_or_else(|error| panic!("{error}")),
             strategy: self.strategy,
             has_signatures: self.has_signatures,
+            verifier: Verifier::default(),
             moment: Moment {
                 tip: tip.expect("a store in memory does not fail"),
                 slot: 1,
@@ -144,6 +146,7 @@ pub struct Chain {
     engine: Engine,
     strategy: Arc<dyn Strategy>,
     has_signatures: bool,
+    verifier: Verifier,
     moment: Moment,
     /// Shared with the snapshots, so that the chain knows whether there are any.
     snapshots: Arc<()>,
@@ -337,16 +340,20 @@ impl Chain {
     #[track_caller]
     pub fn run_block<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) -> Block {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
-        let wire = self.sign(&calls);
-        let child = self.child();
-        let options = self.options(&*self.strategy);
-        let processed = self.engine.process(child, &wire, &options, &mut ());
-        let processed = processed.unwrap_or_else(|error| panic!("{error}"));
-        let serial = self.serial(&wire);
+        let parsed = self.sign(&calls);
+        let (child, strategy) = (self.child(), Arc::clone(&self.strategy));
+        let unsealed = run(&mut self.engine, child, &parsed, &*strategy);
         let threads = self.engine.threads().count();
-        oracle::assert_same(&*self.strategy, threads, &processed, &serial);
-        let bank = Arc::clone(&processed.bank);
-        let block = Block::new(calls, processed, self.programs());
+        oracle::assert_same(
+            &*strategy,
+            threads,
+            &unsealed.executed,
+            &self.serial(&parsed),
+        );
+        let sealed = unsealed.seal(&self.engine, &*strategy, &BlockLimits::UNLIMITED);
+        let sealed = sealed.unwrap_or_else(|error| panic!("{error}"));
+        let bank = Arc::clone(&sealed.frozen.bank);
+        let block = Block::new(calls, sealed.frozen, self.programs());
         self.advance(bank);
         block
     }
@@ -359,16 +366,14 @@ impl Chain {
     #[track_caller]
     pub fn parallel_equals_serial<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
-        let wire = self.sign(&calls);
-        let serial = self.serial(&wire);
+        let parsed = self.sign(&calls);
+        let serial = self.serial(&parsed);
         for threads in [1, 2, 4] {
             let engine = Engine::new(threads);
             let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
             for strategy in strategies() {
-                let options = self.options(&*strategy);
-                let processed = engine.process(self.child(), &wire, &options, &mut ());
-                let processed = processed.unwrap_or_else(|error| panic!("{error}"));
-                oracle::assert_same(&*strategy, threads, &processed, &serial);
+                let unsealed = run(&mut engine, self.child(), &parsed, &*strategy);
+                oracle::assert_same(&*strategy, threads, &unsealed.executed, &serial);
             }
         }
     }
@@ -409,16 +414,6 @@ impl Chain {
         self.child().environment().programs.clone()
     }
 
-    fn options<'s>(&self, strategy: &'s dyn Strategy) -> BlockOptions<'s> {
-        BlockOptions {
-            strategy,
-            mode: Mode::Replay,
-            verify: self.has_signatures,
-            recording: Recording::ALL,
-            finalize: None,
-        }
-    }
-
     fn child(&self) -> Bank {
         let Moment { slot, time, .. } = self.moment;
         self.moment.tip.child(slot, time)
@@ -434,18 +429,19 @@ impl Chain {
         }
     }
 
-    fn serial(&self, wire: &WireBlock) -> oracle::Serial {
+    fn serial(&self, block: &ParsedBlock) -> ExecutedBlock {
+        const REASON: &str = "a store in memory does not fail";
         let child = self.child();
-        let verify = self.has_signatures;
-        let processed = self
+        let prepared = self.engine.prepare(&child, block).expect(REASON);
+        let ran = self
             .engine
-            .process_serial(child, wire, None, verify, Recording::ALL);
-        processed.expect("a store in memory does not fail")
+            .execute_serial(child, prepared, None, Recording::ALL);
+        ran.expect(REASON).executed
     }
 
-    /// The wire bytes of calls, of which each without a payer gets one.
+    /// The transactions of calls, of which each without a payer gets one, parsed and verified.
     #[track_caller]
-    fn sign(&mut self, calls: &[Call]) -> WireBlock {
+    fn sign(&mut self, calls: &[Call]) -> ParsedBlock {
         self.fund_payers(calls.len());
         let blockhash = self.blockhash();
         let mut block = WireBlock::default();
@@ -475,7 +471,12 @@ impl Chain {
             };
             block.push(&bytes.unwrap_or_else(|error| panic!("call {index}: {error}")));
         }
-        block
+        let signatures = if self.has_signatures {
+            Signatures::Verify(&self.verifier)
+        } else {
+            Signatures::Trusted
+        };
+        ParsedBlock::new(block, signatures, self.engine.threads())
     }
 
     /// Makes sure that there are so many wallets that pay fees.
@@ -491,4 +492,22 @@ impl Chain {
         self.set_accounts(wallets.collect::<Vec<_>>());
         self.moment.payers = [&self.moment.payers[..], &more[..]].concat().into();
     }
+}
+
+/// Runs a block in its order on the engine's threads.
+#[track_caller]
+fn run<'b>(
+    engine: &mut Engine,
+    bank: Bank,
+    block: &'b ParsedBlock,
+    strategy: &dyn Strategy,
+) -> UnsealedBlock<'b> {
+    let how = How::Planned {
+        strategy,
+        mode: Mode::Replay,
+    };
+    let prepared = engine.prepare(&bank, block);
+    let prepared = prepared.expect("a store in memory does not fail");
+    let unsealed = engine.execute(bank, prepared, how, Recording::ALL, &Cancel::default());
+    unsealed.unwrap_or_else(|error| panic!("{error}"))
 }

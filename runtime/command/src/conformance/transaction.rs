@@ -12,9 +12,10 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::{Bank, FrozenBank, Genesis, program_account},
     block::{Receipt, Recording, encode_error},
-    engine::{BlockOptions, Engine},
+    engine::{Cancel, Engine, How, UnsealedBlock},
     limits::LAMPORTS_PER_SIGNATURE,
-    prepare::Refusal,
+    seal::Seal,
+    verify::{ParsedBlock, Refusal, Signatures},
     wire::{CompiledInstruction, Header, Message, TableLookup, Version, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
@@ -24,6 +25,9 @@ use super::{
     Outcome, RecordedAccount,
     case::{TransactionCase, TransactionExpectation},
 };
+
+/// Why reading accounts of a case cannot fail.
+const MEMORY: &str = "a store in memory does not fail";
 
 /// Runs transaction cases under the rules they were recorded with.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ impl TransactionRunner {
             Err(error) => return Some(format!("cannot be written as bytes: {error}")),
         };
         let block: WireBlock = [wire].into_iter().collect();
+        let block = ParsedBlock::new(block, Signatures::Trusted, self.engine.threads());
         let serial = self.run_serial(case, &block);
         let lockstep = self.run_lockstep(case, &block);
         if serial.bank.block_hash() != lockstep.bank.block_hash()
@@ -71,32 +76,43 @@ impl TransactionRunner {
         first_difference(case, &serial)
     }
 
-    fn run_serial(&self, case: &TransactionCase, block: &WireBlock) -> Left {
-        let processed = self
+    fn run_serial(&self, case: &TransactionCase, block: &ParsedBlock) -> Left {
+        let bank = bank(case);
+        let prepared = self.engine.prepare(&bank, block).expect(MEMORY);
+        let ran = self
             .engine
-            .process_serial(bank(case), block, None, false, Recording::ALL);
-        let (bank, receipts) = processed.expect("a store in memory does not fail");
-        let result = receipts.iter().next().expect("one transaction");
-        Left {
-            result: result.cloned().map_err(Clone::clone),
-            bank,
-        }
+            .execute_serial(bank, prepared, None, Recording::ALL);
+        self.left(ran.expect(MEMORY))
     }
 
-    fn run_lockstep(&mut self, case: &TransactionCase, block: &WireBlock) -> Left {
-        let options = BlockOptions {
+    fn run_lockstep(&mut self, case: &TransactionCase, block: &ParsedBlock) -> Left {
+        let how = How::Planned {
             strategy: &Layered,
             mode: Mode::Replay,
-            verify: false,
-            recording: Recording::ALL,
-            finalize: None,
         };
-        let processed = self.engine.process(bank(case), block, &options, &mut ());
-        let processed = processed.expect("a store in memory does not fail");
-        let result = processed.receipts.iter().next().expect("one transaction");
+        let bank = bank(case);
+        let prepared = self.engine.prepare(&bank, block).expect(MEMORY);
+        let cancel = Cancel::default();
+        let ran = self
+            .engine
+            .execute(bank, prepared, how, Recording::ALL, &cancel);
+        self.left(ran.expect(MEMORY))
+    }
+
+    /// Closes the bank under a seal that does not depend on the plan.
+    fn left(&self, ran: UnsealedBlock<'_>) -> Left {
+        let outcomes = ran.executed.outcomes();
+        let transactions = ran.prepared.table().transactions();
+        let included = transactions.filter(|index| outcomes[index.index()].receipt().is_some());
+        let seal = Seal {
+            order: included.collect(),
+            plan_digest: Hash::default(),
+        };
+        let frozen = ran.freeze(&seal, self.engine.threads());
+        let result = frozen.receipts.iter().next().expect("one transaction");
         Left {
             result: result.cloned().map_err(Clone::clone),
-            bank: processed.bank.clone(),
+            bank: frozen.bank,
         }
     }
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lockstep_interface::Address;
-use lockstep_runtime::chain::BlockEngine;
 use lockstep_store::Store;
 use serde::Serialize;
 

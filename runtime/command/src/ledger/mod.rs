@@ -23,7 +23,7 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
 use lockstep_runtime::chain::{
-    BlockEngine, Chain, ChainOptions, OpenError, Parameters,
+    Chain, ChainOptions, OpenError, Parameters,
     snapshot::{self, ExportError, Exported, ImportError, Progress},
 };
 use lockstep_runtime::threads::{Threads, ThreadsError};
@@ -150,12 +150,8 @@ fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
 
 fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
     ChainOptions {
-        threads: threads.clone(),
-        reader_threads: threads.clone(),
-        verifier: Verifier::default(),
-        limits: BlockLimits::UNLIMITED,
-        verifies_signatures,
-        shares_credits: true,
+        verifier: verifies_signatures.then(Verifier::default),
+        ..ChainOptions::new(threads.clone(), BlockLimits::UNLIMITED)
     }
 }
 

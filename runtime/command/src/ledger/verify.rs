@@ -3,15 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::Instant;
 
 use lockstep_interface::{Address, Hash};
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockHeader;
 use lockstep_runtime::chain::{
-    BlockEngine, BlockError, Chain, ChainOptions, CommitError, ReadBlock, logged_block,
+    BlockError, Chain, ChainOptions, CommitError, ReadBlock, logged_block, pipeline,
 };
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::threads::Threads;
@@ -195,12 +193,6 @@ fn import(file: &Path, genesis: Genesis, options: &VerifyOptions) -> Result<Chai
 }
 
 /// A log, and a chain in memory that it is executed on.
-///
-/// ```text
-/// block n + 2   read from the log, signatures verified   one thread for each of some blocks
-/// block n + 1   executed, its roots compared             the engine's threads
-/// block n       made final in memory                     one thread
-/// ```
 struct Replay<'r> {
     path: &'r Path,
     store: &'r dyn Store,
@@ -212,41 +204,33 @@ struct Replay<'r> {
 impl Replay<'_> {
     /// Gives the number of transactions, or says what is wrong with the first block that is.
     fn run(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<u64, VerifyError> {
-        let reader_count = self.chain.options().threads.count();
-        let (to_commit, executed) = mpsc::sync_channel(1);
-        thread::scope(|scope| {
-            let spawn_reader = |first| {
-                let (to_execute, read) = mpsc::sync_channel(1);
-                scope.spawn(move || {
-                    let mut records = self.records.iter().skip(first).step_by(reader_count);
-                    // Nobody receives any more after a failure.
-                    records.all(|record| to_execute.send(self.read(record)).is_ok())
-                });
-                read
-            };
-            let readers: Vec<_> = (0..reader_count).map(spawn_reader).collect();
-            let committer = scope.spawn(move || self.commit(executed));
-            let in_order = readers.iter().cycle();
-            let mut transaction_count = 0u64;
-            let mut failure = None;
-            for ((place, record), reader) in self.records.iter().enumerate().zip(in_order) {
-                let read = reader.recv().expect("each reader reads all of its blocks");
-                match read.and_then(|block| self.execute(record, &block)) {
-                    Ok(count) => transaction_count = transaction_count.saturating_add(count.into()),
-                    Err(error) => {
-                        failure = Some(error);
-                        break;
-                    }
+        let mut transaction_count = 0u64;
+        let mut executed = 0usize..;
+        let mut committed = 1usize..;
+        pipeline::run(
+            self.records.iter(),
+            self.chain.overlap(),
+            |record| (record, self.read(record)),
+            |(record, block)| -> Result<Hash, VerifyError> {
+                let count = self.execute(record, &block?)?;
+                transaction_count = transaction_count.saturating_add(count.into());
+                let done = executed.next().unwrap_or_default().saturating_add(1);
+                progress(done, self.records.len());
+                Ok(record.block_id)
+            },
+            |id| {
+                self.chain.commit(&id)?;
+                // The log in memory is cut off from time to time.
+                if committed
+                    .next()
+                    .is_some_and(|count| count.is_multiple_of(PRUNE_INTERVAL))
+                {
+                    self.chain.prune(u64::MAX)?;
                 }
-                if to_commit.send(record.block_id).is_err() {
-                    break;
-                }
-                progress(place.saturating_add(1), self.records.len());
-            }
-            drop((to_commit, readers));
-            committer.join().expect("committing does not panic")?;
-            failure.map_or(Ok(transaction_count), Err)
-        })
+                Ok(())
+            },
+        )?;
+        Ok(transaction_count)
     }
 
     /// Reads the block of a record from the log, and verifies what needs no parent.
@@ -283,17 +267,6 @@ impl Replay<'_> {
             return Err(differs(record, "the log's record of it is another"));
         }
         Ok(header.transaction_count)
-    }
-
-    /// Makes blocks final in memory as they come, and cuts the log there off.
-    fn commit(&self, executed: Receiver<Hash>) -> Result<(), VerifyError> {
-        for (id, count) in executed.into_iter().zip(1usize..) {
-            self.chain.commit(&id)?;
-            if count.is_multiple_of(PRUNE_INTERVAL) {
-                self.chain.prune(u64::MAX)?;
-            }
-        }
-        Ok(())
     }
 }
 

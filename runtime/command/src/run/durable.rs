@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::durable::{Durable, DurableError, DurableOptions, Measured, STRETCH};
-use lockstep_benches::chain::rate;
+use crate::durable::{Durable, DurableError};
+use lockstep_benches::runner::{Measured, RunOptions, rate};
 use lockstep_benches::workload::Workload;
-use lockstep_runtime::chain::{BlockEngine, OpenError};
+use lockstep_runtime::chain::OpenError;
 use lockstep_store::StoreError;
 use serde::Serialize;
 
@@ -55,16 +55,18 @@ pub(super) fn run(
     arguments: &Arguments,
     workload: &Workload,
     indexes: &[usize],
-    options: DurableOptions<'_>,
+    path: &Path,
+    options: RunOptions<'_>,
 ) -> Result<ExitCode, Failure> {
-    let mut ledger = Durable::open(workload, options).map_err(failure)?;
+    let cache_size = arguments.cache_mib.checked_mul(1 << 20);
+    let cache_size = cache_size.and_then(|size| usize::try_from(size).ok());
+    let cache_size = cache_size.ok_or_else(|| Failure::usage("--cache-mib is out of range"))?;
+    let mut ledger = Durable::open(workload, path, cache_size, options).map_err(failure)?;
     let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
-    for stretch in indexes.chunks(STRETCH) {
-        let ran = ledger.run(workload, stretch, &|| bar.inc(1));
-        ran.map_err(failure)?;
-    }
+    let ran = ledger.runner.run(workload, indexes, &|| bar.inc(1));
+    ran.map_err(super::failure)?;
     bar.finish_and_clear();
-    let report = Report::of(&ledger, workload, &options, arguments.source.seed);
+    let report = Report::of(&ledger, workload, path, &options, arguments.source.seed);
     if arguments.json {
         text::print_json(&report)?;
     } else {
@@ -77,43 +79,36 @@ impl Report {
     fn of(
         ledger: &Durable<'_>,
         workload: &Workload,
-        options: &DurableOptions<'_>,
+        path: &Path,
+        options: &RunOptions<'_>,
         seed: u64,
     ) -> Self {
         let Measured {
-            blocks,
-            transactions,
-            succeeded,
-            failed,
-            refused,
-            total,
-            verify,
-            build,
-            commit,
-        } = ledger.measured();
-        let (block, header) = ledger.chain().head();
+            counts, seconds, ..
+        } = ledger.runner.measured();
+        let (block, header) = ledger.runner.chain().head();
         let (hits, misses) = ledger.cache_counts();
         let base58 = |bytes: [u8; 32]| bs58::encode(bytes).into_string();
         Self {
             workload: workload.name().to_owned(),
-            store: options.path.display().to_string(),
+            store: path.display().to_string(),
             strategy: options.strategy.name().to_owned(),
             mode: options.mode.name(),
             threads: options.threads.get(),
             seed,
             verify: options.verify,
-            transactions,
-            succeeded,
-            failed,
-            refused,
-            blocks,
+            transactions: counts.transactions,
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+            refused: counts.refused,
+            blocks: counts.blocks,
             seconds: Seconds {
-                verify: verify.as_secs_f64(),
-                build: build.as_secs_f64(),
-                commit: commit.as_secs_f64(),
-                total: total.as_secs_f64(),
+                verify: seconds.verify,
+                build: seconds.build(),
+                commit: seconds.commit,
+                total: seconds.total,
             },
-            tps: rate(transactions, total.as_secs_f64()),
+            tps: rate(counts.transactions, seconds.total),
             slot: header.slot,
             block: base58(block.to_bytes()),
             state_root: base58(header.state_root.unwrap_or_default().to_bytes()),
@@ -202,22 +197,3 @@ fn failure(error: DurableError) -> Failure {
 
 /// Bytes of accounts in memory where nobody says how many.
 pub(super) const CACHE_MIB_DEFAULT: u64 = 512;
-
-/// The directory and the cache of a ledger.
-pub(super) fn options<'a>(
-    path: &'a Path,
-    cache_mib: u64,
-    run: &lockstep_benches::chain::ChainOptions<'a>,
-) -> Result<DurableOptions<'a>, Failure> {
-    let cache_size = cache_mib.checked_mul(1 << 20);
-    let cache_size = cache_size.and_then(|size| usize::try_from(size).ok());
-    Ok(DurableOptions {
-        path,
-        strategy: run.strategy,
-        mode: run.mode,
-        threads: run.threads,
-        credits: run.credits,
-        verify: run.verify,
-        cache_size: cache_size.ok_or_else(|| Failure::usage("--cache-mib is out of range"))?,
-    })
-}

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use lockstep_benches::chain::{Chain, ChainError, ChainOptions, Measured, Seconds, rate};
+use lockstep_benches::runner::{Measured, RunError, RunOptions, Runner, Seconds, rate};
 use lockstep_benches::workload::Workload;
+use lockstep_runtime::chain::{BuildError, ProduceError};
 use lockstep_runtime::engine::EngineError;
 use lockstep_scheduler::Mode;
 use serde::Serialize;
@@ -45,6 +46,12 @@ pub(crate) struct Arguments {
     /// Verify signatures
     #[arg(long)]
     verify: bool,
+    /// Verify no signatures, as is the default for a workload
+    #[arg(long, conflicts_with = "verify")]
+    no_verify: bool,
+    /// Leave out the root over all accounts
+    #[arg(long, conflicts_with = "store")]
+    no_state_root: bool,
     /// Keep transactions that only credit an account in an order
     #[arg(long)]
     no_credits: bool,
@@ -92,8 +99,12 @@ struct Report {
     matches_serial: Option<bool>,
     /// Lower bound / predicted makespan of the plans, by the compute units used.
     efficiency: f64,
-    /// Hash of the last block, which stands for the changes of all blocks.
-    state_root: String,
+    /// Root over all accounts after the last block; `None` without it.
+    state_root: Option<String>,
+    /// Id of the last block, which stands for all blocks.
+    block: String,
+    /// What was asked not to be done.
+    without: Vec<&'static str>,
     peak_rss_mib: Option<f64>,
 }
 
@@ -109,48 +120,47 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
             .and_then(NonZeroUsize::new)
             .ok_or_else(|| Failure::usage("--threads is out of range"))?,
     };
-    let options = ChainOptions {
+    let options = RunOptions {
         strategy: strategy.as_ref(),
         mode: arguments.mode,
         threads,
         credits: !arguments.no_credits,
         verify: arguments.verify,
+        state_root: !arguments.no_state_root,
         checks: !arguments.no_check,
     };
     if let Some(path) = &arguments.store {
-        let options = durable::options(path, arguments.cache_mib, &options)?;
-        return durable::run(arguments, &workload, &indexes, options);
+        return durable::run(arguments, &workload, &indexes, path, options);
     }
-    let mut chain = Chain::open(&workload, options).map_err(failure)?;
+    let mut runner = Runner::open(&workload, options).map_err(failure)?;
     let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
-    for &index in &indexes {
-        chain.step(&workload, index).map_err(failure)?;
-        bar.inc(1);
-    }
-    chain.finish().map_err(failure)?;
+    let ran = runner.run(&workload, &indexes, &|| bar.inc(1));
+    ran.map_err(failure)?;
     bar.finish_and_clear();
-    let report = Report::of(&chain, &workload, &options, arguments.source.seed);
+    let report = Report::of(&runner, &workload, &options, arguments.source.seed);
     if arguments.json {
         text::print_json(&report)?;
     } else {
         text::print(&show::summary(&report))?;
     }
-    match chain.measured().mismatch {
+    match runner.measured().mismatch {
         None => Ok(ExitCode::SUCCESS),
         Some(cause) => Err(Failure::other(cause)),
     }
 }
 
 impl Report {
-    fn of(chain: &Chain<'_>, workload: &Workload, options: &ChainOptions<'_>, seed: u64) -> Self {
+    fn of(runner: &Runner<'_>, workload: &Workload, options: &RunOptions<'_>, seed: u64) -> Self {
         let Measured {
             counts,
             seconds,
             serial_seconds,
             efficiency,
             mismatch,
-        } = chain.measured();
+        } = runner.measured();
         let checks = options.checks;
+        let (id, header) = runner.chain().head();
+        let base58 = |bytes: [u8; 32]| bs58::encode(bytes).into_string();
         Self {
             workload: workload.name().to_owned(),
             strategy: options.strategy.name().to_owned(),
@@ -170,19 +180,34 @@ impl Report {
             serial_tps: checks.then(|| rate(counts.transactions, serial_seconds)),
             matches_serial: checks.then_some(mismatch.is_none()),
             efficiency,
-            state_root: bs58::encode(chain.tip().block_hash().to_bytes()).into_string(),
+            state_root: header.state_root.map(|root| base58(root.to_bytes())),
+            block: base58(id.to_bytes()),
+            without: without(options),
             peak_rss_mib: peak_rss_mib(),
         }
     }
 }
 
 /// Who is to blame that a chain does not go on.
-fn failure(error: ChainError) -> Failure {
+fn failure(error: RunError) -> Failure {
     match error {
         // The block is too much for the strategy that was asked for.
-        ChainError::Engine(EngineError::Strategy { .. }) => Failure::usage(error),
+        RunError::Produce(ProduceError::Build(BuildError::Engine(EngineError::Strategy {
+            ..
+        }))) => Failure::usage(error),
         error => Failure::other(error),
     }
+}
+
+/// The work that the options leave out.
+fn without(options: &RunOptions<'_>) -> Vec<&'static str> {
+    let work = [
+        (options.verify, "signatures"),
+        (options.state_root, "state root"),
+        (options.checks, "serial check"),
+    ];
+    let without = work.into_iter().filter(|(is_done, _)| !is_done);
+    without.map(|(_, name)| name).collect()
 }
 
 /// The most memory this process has used, in MiB; `None` where the system does not tell.

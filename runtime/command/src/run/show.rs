@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::builder::styling::Style;
 
-use lockstep_benches::chain::Seconds;
+use lockstep_benches::runner::Seconds;
 
 use super::Report;
 use crate::text::{self, BAD, BOLD, DIM, GOOD, Table, paint, rounded, thousands};
@@ -140,7 +140,12 @@ fn results(report: &Report) -> String {
             Some(false) => paint(BAD, "DIFFERENT"),
         },
     ));
-    lines.push(("state root", report.state_root.clone()));
+    let root = report.state_root.clone();
+    lines.push(("state root", root.unwrap_or_else(|| paint(DIM, "left out"))));
+    lines.push(("last block", report.block.clone()));
+    if !report.without.is_empty() {
+        lines.push(("without", report.without.join(", ")));
+    }
     if let Some(peak) = report.peak_rss_mib {
         lines.push(("peak memory", format!("{} MiB", rounded(peak))));
     }

@@ -16,8 +16,8 @@ use crate::common::{
     ledger::{FEE, Ledger, RICH, address, data_account, rent_exempt, transaction},
     program::hush_panics_on_purpose,
     run::{
-        LOGS, Outcome, SUCCEEDED, Verdict, difference, failed_at, options, recorded,
-        serial_recorded, timestamp, verdict,
+        LOGS, Outcome, SUCCEEDED, Verdict, difference, failed_at, options, parse, recorded,
+        run_parsed, serial_recorded, timestamp, verdict,
     },
 };
 
@@ -100,7 +100,8 @@ fn run_with(
     let slot = bank.slot() + 1;
     let options = recorded(&Layered, Mode::Replay, recording);
     let child = bank.child(slot, timestamp(slot));
-    let processed = engine.process(child, &block, &options, &mut ());
+    let parsed = parse(&engine, &block, false);
+    let processed = run_parsed(&mut engine, child, &parsed, &options);
     let processed = processed.expect("strategy and store do not fail");
     let outcome = Outcome {
         bank: processed.bank,

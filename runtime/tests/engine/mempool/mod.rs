@@ -10,8 +10,9 @@ use lockstep_interface::{Account, Address, Hash, nonce::durable_nonce, sysvar::R
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
     bank::{Bank, Genesis},
-    mempool::{Candidate, Rejection, Signatures},
+    mempool::{Candidate, Rejection},
     threads::Threads,
+    verify::Signatures,
     wire::{MessageBuilder, TransactionConfig, WireBlock},
 };
 use lockstep_store::MemoryStore;

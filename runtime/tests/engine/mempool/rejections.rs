@@ -5,9 +5,9 @@ use lockstep_interface::{Address, Hash, TransactionError, nonce::durable_nonce};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     block::BlockLimits,
-    mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection, Signatures},
+    mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection},
     threads::Threads,
-    verify::Verifier,
+    verify::{Signatures, Verifier},
     wire::{MessageBuilder, ParseError, WireBlock},
 };
 
@@ -190,7 +190,7 @@ fn a_bundle_is_one_candidate() {
     let selection = room(2);
     assert_eq!(names(&selection.taken), [name(&alone)]);
     let block = room(3).to_block();
-    assert_eq!((block.len(), block.bundles().len()), (3, 1));
+    assert_eq!((block.wire_count(), block.wire().bundles().len()), (3, 1));
     pool.forget(good(&bank, &payments[2]).message_hashes());
     assert_eq!(pool.len(), 1);
 

@@ -17,7 +17,7 @@ use crate::common::{
     run::{Chain, SUCCEEDED, Verdict, failed, failed_at, refused, verdict},
 };
 
-const TOO_MANY: Verdict = Err(lockstep_runtime::prepare::Refusal::Rule(
+const TOO_MANY: Verdict = Err(lockstep_runtime::verify::Refusal::Rule(
     TransactionError::TooManyAccountLocks,
 ));
 const TABLE: u64 = 900;
