@@ -81,11 +81,11 @@ pub(super) fn process(
         } => transfer_with_seed(context, seed, &owner, lamports),
         SystemInstruction::AdvanceNonceAccount => nonce::advance(context),
         SystemInstruction::WithdrawNonceAccount { lamports } => nonce::withdraw(context, lamports),
-        SystemInstruction::InitializeNonceAccount { authority } => {
-            nonce::initialize(context, &authority)
+        SystemInstruction::InitializeNonceAccount { authority: of } => {
+            nonce::initialize(context, &of)
         }
-        SystemInstruction::AuthorizeNonceAccount { authority } => {
-            nonce::authorize(context, &authority)
+        SystemInstruction::AuthorizeNonceAccount { authority: to } => {
+            nonce::authorize(context, &to)
         }
         SystemInstruction::UpgradeNonceAccount => nonce::upgrade(context),
     }

@@ -1,8 +1,7 @@
 //! A block's way through the stages, from a parsed block to a sealed one.
 //!
 //! ```text
-//! ParsedBlock -> prepare -> execute (How: Planned or Given) -> UnsealedBlock -> seal -> SealedBlock
-//!                                                                           `-> freeze
+//! ParsedBlock -> prepare -> execute (How: Planned or Given) -> UnsealedBlock -> seal, freeze
 //! ```
 //!
 //! Each stage is a function of its own in its module; the engine calls them in order, overlaps

@@ -1,5 +1,5 @@
-//! From a checked plan to executed transactions: the parallel executor, and the serial twin that says
-//! what its result must be. Both take a prepared block and give an [`ExecutedBlock`].
+//! From a checked plan to executed transactions: the parallel executor, and the serial twin that
+//! says what its result must be. Both take a prepared block and give an [`ExecutedBlock`].
 //!
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
@@ -80,6 +80,8 @@ impl From<WorkerPanicked> for ExecuteError {
     }
 }
 
+#[cfg(test)]
+mod apart;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

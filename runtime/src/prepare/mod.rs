@@ -208,6 +208,29 @@ impl<'b> PreparedBlock<'b> {
     }
 }
 
+#[cfg(test)]
+impl PreparedBlock<'_> {
+    /// Plants a fault of the interner: `address` goes under the number of `other`.
+    pub(crate) fn confuse(&mut self, address: &Address, other: &Address) {
+        let number = |wanted: &Address| {
+            let place = self.addresses.iter().position(|known| known == wanted);
+            let place = place.and_then(|place| u32::try_from(place).ok());
+            lockstep_scheduler::AccountIndex(place.expect("the block names it"))
+        };
+        let (from, to) = (number(address), number(other));
+        let mut table = AccessTable::new();
+        for index in self.table.transactions() {
+            let accesses = self.table.accesses(index).iter().map(|access| {
+                let is_confused = access.account() == from;
+                let account = if is_confused { to } else { access.account() };
+                Access::new(account, access.mode())
+            });
+            table.push(accesses, self.table.cost(index));
+        }
+        self.table = table;
+    }
+}
+
 /// The set of the block's transactions, and chunk and index of each that occurs a second time.
 fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, usize)>) {
     let transaction_count = chunks.iter().map(|chunk| chunk.transactions.len()).sum();

@@ -5,8 +5,8 @@
 //! WireBlock -> ParsedBlock { bytes, a frame and a message hash for each transaction } -> prepare
 //! ```
 //!
-//! What is parsed here is kept beside its bytes and serves all stages after: a candidate of the pool
-//! and a block from the network are not parsed again on their way to a bank.
+//! What is parsed here is kept beside its bytes and serves all stages after: a candidate of the
+//! pool and a block from the network are not parsed again on their way to a bank.
 
 use lockstep_interface::{Hash, TransactionError};
 use tracing::debug_span;

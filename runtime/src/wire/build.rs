@@ -144,7 +144,8 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`MessageError::TooMany`] for a list longer than its count field; [`MessageError::Unsupported`]
+    /// [`MessageError::TooMany`] for a list longer than its count field;
+    /// [`MessageError::Unsupported`]
     /// for lookups outside v0, a configuration outside v1, and a legacy message with 128 signers
     /// or more, which would read as a version prefix.
     pub fn encode(&self) -> Result<Vec<u8>, MessageError> {

@@ -76,17 +76,7 @@ fn parse_signatures_first(bytes: &[u8]) -> Result<Frame, ParseError> {
     cursor.arrays::<SIGNATURE_SIZE>(usize::from(signature_count))?;
 
     let message_start = cursor.position();
-    let version = match cursor.peek()? {
-        prefix if prefix & VERSION_BIT == 0 => Version::Legacy,
-        V0_PREFIX => {
-            cursor.byte()?;
-            Version::V0
-        }
-        found => {
-            let offset = usize::from(message_start);
-            return Err(ParseError::UnsupportedVersion { offset, found });
-        }
-    };
+    let version = read_version(cursor)?;
     let header = Header::read(cursor)?;
     if signature_count != header.required_signatures {
         return Err(ParseError::SignatureCount {
@@ -120,15 +110,7 @@ fn parse_signatures_first(bytes: &[u8]) -> Result<Frame, ParseError> {
         Version::V0 => LookupCounts::read(cursor)?,
         Version::Legacy | Version::V1 => LookupCounts::none(cursor),
     };
-    let account_count = key_count
-        .saturating_add(usize::from(lookups.writable))
-        .saturating_add(usize::from(lookups.readonly));
-    if account_count > ACCOUNT_COUNT_MAX {
-        return Err(ParseError::TooManyAccounts {
-            found: account_count,
-            limit: ACCOUNT_COUNT_MAX,
-        });
-    }
+    let account_count = lookups.account_count(key_count)?;
     if usize::from(account_max) >= account_count {
         check_account_indexes(instructions, instruction_count, account_count)?;
     }
@@ -155,6 +137,20 @@ fn parse_signatures_first(bytes: &[u8]) -> Result<Frame, ParseError> {
         config_mask: 0,
         config_start: message_end,
     })
+}
+
+/// The version of a message behind its signatures: a prefix, or none before a legacy message.
+#[inline]
+fn read_version(cursor: &mut Cursor<'_>) -> Result<Version, ParseError> {
+    let offset = usize::from(cursor.position());
+    match cursor.peek()? {
+        prefix if prefix & VERSION_BIT == 0 => Ok(Version::Legacy),
+        V0_PREFIX => {
+            cursor.byte()?;
+            Ok(Version::V0)
+        }
+        found => Err(ParseError::UnsupportedVersion { offset, found }),
+    }
 }
 
 /// v1: the message, then signatures.
@@ -274,6 +270,19 @@ struct LookupCounts {
 }
 
 impl LookupCounts {
+    /// Static keys and looked-up accounts together.
+    #[inline]
+    fn account_count(&self, key_count: usize) -> Result<usize, ParseError> {
+        let found = key_count
+            .saturating_add(usize::from(self.writable))
+            .saturating_add(usize::from(self.readonly));
+        let limit = ACCOUNT_COUNT_MAX;
+        if found > limit {
+            return Err(ParseError::TooManyAccounts { found, limit });
+        }
+        Ok(found)
+    }
+
     fn none(cursor: &Cursor<'_>) -> Self {
         Self {
             start: cursor.position(),
