@@ -47,6 +47,9 @@ impl Threads {
 
     /// Works on a pool of the embedder's. Engines that share a pool must share clones of this
     /// value, so that they execute their blocks in turn.
+    ///
+    /// A block that is executed from one of the pool's own jobs runs on that job's thread alone: the
+    /// others may be waiting for the job. Its result is the same.
     pub fn on_pool(pool: Arc<rayon::ThreadPool>) -> Self {
         Self::with_pool(Some(pool))
     }
@@ -62,6 +65,17 @@ impl Threads {
     pub fn worker_count(&self) -> NonZeroU32 {
         let count = u32::try_from(self.count()).unwrap_or(u32::MAX);
         NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// Whether the caller is one of these threads.
+    pub(crate) fn is_inside(&self) -> bool {
+        let pool = self.pool.as_ref();
+        pool.is_some_and(|pool| pool.current_thread_index().is_some())
+    }
+
+    /// The caller's thread alone.
+    pub(crate) fn alone() -> Self {
+        Self::with_pool(None)
     }
 
     /// Runs `work` on one of the threads, so that the calls inside need not enter the pool again.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, Receipt, Recording},
-    engine::{Cancel, EngineError, How, SealedBlock},
+    engine::{Cancel, Engine, EngineError, How, SealedBlock},
     prepare::{BlockUsage, PreparedBlock, Resource},
     verify::{ParsedBlock, Refusal},
 };
@@ -96,7 +96,8 @@ impl Chain {
         let _timed = Timed::start("build");
         let parent = self.parent_of(request)?;
         let mut parsed = source.select(&parent, &self.options.limits);
-        let (built, bank) = self.build_on(&parent, &mut parsed, request, cancel)?;
+        let (built, bank) = self
+            .with_engine(|engine| self.build_on(engine, &parent, &mut parsed, request, cancel))?;
         let node = Node {
             bank,
             entry: Arc::clone(&built.entry),
@@ -126,13 +127,13 @@ impl Chain {
 
     fn build_on(
         &self,
+        engine: &mut Engine,
         parent: &Arc<FrozenBank>,
         parsed: &mut ParsedBlock,
         request: &BuildRequest<'_>,
         cancel: &Cancel,
     ) -> Result<(BuiltBlock, Arc<FrozenBank>), EngineError> {
         let limits = &self.options.limits;
-        let mut engine = self.engine.write();
         let bank = parent.child(request.slot, request.unix_timestamp);
         let prepared = engine.prepare(&bank, parsed)?;
         let excess = excess(&prepared, *limits);
@@ -151,7 +152,7 @@ impl Chain {
         if self.options.predicts_efficiency {
             show_efficiency(&unsealed, request.mode, engine.threads());
         }
-        let sealed = unsealed.seal(&engine, request.strategy, limits)?;
+        let sealed = unsealed.seal(engine, request.strategy, limits)?;
         Ok(BuiltBlock::new(sealed))
     }
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     bank::FrozenBank,
     block::{Block, BlockHeader, Receipt, Recording, plan_digest, transaction_root},
-    engine::{Cancel, EngineError, How, UnsealedBlock},
+    engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
     prepare::{BlockUsage, PreparedBlock},
     seal::Seal,
     verify::{ParsedBlock, Refusal},
@@ -169,7 +169,7 @@ impl Chain {
             }
             forks.parent(&block.header.parent_id).map_err(missing)?
         };
-        let executed = run(self, block, &parent, cancel);
+        let executed = self.with_engine(|engine| run(self, engine, block, &parent, cancel));
         // A parent that lost meanwhile does not show its state any more, so that nothing that came
         // of it says anything about the block.
         {
@@ -217,6 +217,7 @@ type Outcome = (Arc<FrozenBank>, Vec<Receipt>);
 
 fn run(
     chain: &Chain,
+    engine: &mut Engine,
     block: &ReadBlock,
     parent: &Arc<FrozenBank>,
     cancel: &Cancel,
@@ -227,7 +228,6 @@ fn run(
         return Err(InvalidBlock::Slot { slot, parent }.into());
     }
     let bank = parent.child(header.slot, header.unix_timestamp);
-    let mut engine = chain.engine.write();
     let prepared = engine.prepare(&bank, &block.parsed)?;
     let hashes = message_hashes(&prepared);
     let found = transaction_root(&hashes, engine.threads());
@@ -263,7 +263,6 @@ fn run(
         plan_digest: header.plan_digest,
     };
     let frozen = unsealed.freeze(&seal, engine.threads());
-    drop(engine);
     let found = frozen.bank.header();
     expect(Root::Receipts, header.receipts_root, found.receipts_root)?;
     expect(Root::Delta, header.delta_root, found.delta_root)?;

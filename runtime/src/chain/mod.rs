@@ -155,6 +155,16 @@ impl ChainOptions {
         }
     }
 
+    /// The engine of a chain, on these threads.
+    fn engine(&self, threads: Threads) -> Engine {
+        let engine = Engine::with_threads(threads);
+        if self.shares_credits {
+            engine
+        } else {
+            engine.without_credits()
+        }
+    }
+
     /// What is done about signatures.
     pub fn signatures(&self) -> Signatures<'_> {
         self.verifier
@@ -327,6 +337,15 @@ impl Chain {
 
     fn show_forks(&self) {
         observe::show_forks(&self.forks.read());
+    }
+
+    /// Calls `work` with the engine, once no other block is being executed. A job of the chain's own
+    /// threads gets an engine of its own instead: the other block may be waiting for that job.
+    fn with_engine<R>(&self, work: impl FnOnce(&mut Engine) -> R) -> R {
+        if self.options.threads.is_inside() {
+            return work(&mut self.options.engine(Threads::alone()));
+        }
+        work(&mut self.engine.write())
     }
 
     /// Waits until no block becomes final.

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     bank::{FrozenBank, Genesis, ImportedSet, MessageKey, ProcessedSet, Resumed},
-    engine::Engine,
     limits::BLOCKHASHES_MAX,
     threads::Threads,
 };
@@ -55,12 +54,7 @@ impl Chain {
             }
         };
         parameters.keep(&*store)?;
-        let engine = Engine::with_threads(options.threads.clone());
-        let engine = if options.shares_credits {
-            engine
-        } else {
-            engine.without_credits()
-        };
+        let engine = options.engine(options.threads.clone());
         Ok(Self {
             options,
             parameters,

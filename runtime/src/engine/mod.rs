@@ -166,7 +166,8 @@ impl Engine {
         self.threads.enter(prepare)
     }
 
-    /// Plans if need be, and executes a prepared block, without closing its bank.
+    /// Plans if need be, and executes a prepared block, without closing its bank. Called from a job
+    /// of a pool that the engine was handed, it runs on that job's thread alone.
     ///
     /// # Errors
     /// See [`EngineError`]. The parent is untouched by an error.
@@ -178,9 +179,9 @@ impl Engine {
         recording: Recording,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, EngineError> {
-        self.in_turn(|engine| {
+        self.in_turn(|engine, threads| {
             let run = Run {
-                threads: &engine.threads,
+                threads,
                 recording,
                 cancel,
             };
@@ -254,14 +255,19 @@ impl Engine {
     /// Runs one block's stages on the threads, while no other block does.
     fn in_turn<R: Send>(
         &mut self,
-        work: impl FnOnce(&Self) -> Result<R, EngineError> + Send,
+        work: impl FnOnce(&Self, &Threads) -> Result<R, EngineError> + Send,
     ) -> Result<R, EngineError> {
         if self.is_poisoned {
             return Err(EngineError::Poisoned);
         }
-        // What the stages tell of belongs to the caller's span, on whatever thread they run.
-        let span = Span::current();
-        let result = self.threads.enter_alone(|| span.in_scope(|| work(self)));
+        let result = if self.threads.is_inside() {
+            work(self, &Threads::alone())
+        } else {
+            // What the stages tell of belongs to the caller's span, on whatever thread they run.
+            let span = Span::current();
+            let threads = &self.threads;
+            threads.enter_alone(|| span.in_scope(|| work(self, threads)))
+        };
         self.is_poisoned = matches!(result, Err(EngineError::Poisoned));
         result
     }

@@ -24,6 +24,7 @@ mod byzantine;
 mod crash;
 mod faults;
 mod forks;
+mod handed_pool;
 mod observe;
 mod pool;
 mod reopen;
