@@ -327,7 +327,7 @@ impl<'a> Runner<'a> {
     fn judge(&mut self, block: &BuiltBlock) {
         let declared = &block.schedule.table;
         let mut units = vec![0; declared.transaction_count()];
-        for (index, receipt) in block.schedule.order.iter().zip(&block.receipts) {
+        for (index, receipt) in block.schedule.order.iter().zip(block.receipts.iter()) {
             units[index.index()] = receipt.compute_units;
         }
         let mut table =
@@ -394,10 +394,10 @@ fn difference(
     chain: &Chain,
     oracle: &Chain,
     block: &BuiltBlock,
-    receipts: Option<&[lockstep_runtime::block::Receipt]>,
+    receipts: Option<&Vec<lockstep_runtime::block::Receipt>>,
 ) -> Option<String> {
     let slot = block.header.slot;
-    if receipts.is_some_and(|receipts| receipts != block.receipts) {
+    if receipts.is_some_and(|receipts| *receipts != *block.receipts) {
         return Some(format!(
             "block {slot} has other receipts than the serial run"
         ));

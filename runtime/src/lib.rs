@@ -15,6 +15,8 @@
 
 pub mod limits;
 
+mod stage;
+
 pub mod threads;
 
 mod merkle;

@@ -55,7 +55,7 @@ pub struct FrozenBank {
 struct Overlay {
     parent: Arc<FrozenBank>,
     /// In ascending order of addresses.
-    changes: Vec<Change>,
+    changes: Arc<Vec<Change>>,
     processed: ProcessedSet,
 }
 
@@ -289,8 +289,14 @@ impl FrozenBank {
     /// The addresses of the accounts this block changed, in ascending order; none once final.
     pub(crate) fn changed_addresses(&self) -> Vec<Address> {
         let overlay = self.overlay.read();
-        let changes = overlay.iter().flat_map(|overlay| &overlay.changes);
+        let changes = overlay.iter().flat_map(|overlay| &*overlay.changes);
         changes.map(|(address, _)| *address).collect()
+    }
+
+    /// The accounts that this block changed, in ascending order of addresses; none once final.
+    pub(crate) fn shared_changes(&self) -> Option<Arc<Vec<Change>>> {
+        let overlay = self.overlay.read();
+        overlay.as_ref().map(|overlay| Arc::clone(&overlay.changes))
     }
 
     /// The same bank with some accounts replaced, for trying things out; it has no trie. The last
@@ -309,7 +315,7 @@ impl FrozenBank {
             trie: None,
             overlay: Shared::new(Some(Overlay {
                 parent: Arc::clone(self),
-                changes,
+                changes: Arc::new(changes),
                 processed: ProcessedSet::default(),
             })),
         })
@@ -320,7 +326,7 @@ impl FrozenBank {
         self.overlay
             .read()
             .as_ref()
-            .map_or_else(Vec::new, |overlay| overlay.changes.clone())
+            .map_or_else(Vec::new, |overlay| overlay.changes.to_vec())
     }
 }
 
@@ -446,7 +452,7 @@ impl Bank {
             trie: result.trie,
             overlay: Shared::new(Some(Overlay {
                 parent: self.parent,
-                changes: result.changes,
+                changes: Arc::new(result.changes),
                 processed: result.processed,
             })),
         })

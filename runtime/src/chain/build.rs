@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use lockstep_interface::{Address, Hash, TransactionError};
 use lockstep_scheduler::{AccessTable, Mode, Plan, Strategy, TransactionIndex};
-use tracing::debug_span;
 
 use super::{
     Chain,
     error::BuildError,
     forks::Node,
     log::{self, Entry},
-    observe::{Timed, count_blocks, count_run, show_efficiency},
+    observe::{count_blocks, count_run, show_efficiency},
     source::TransactionSource,
 };
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     block::{BlockHeader, BlockLimits, Receipt, Recording},
     engine::{Cancel, Engine, EngineError, How, SealedBlock},
     prepare::{BlockUsage, PreparedBlock, Resource},
+    stage::stage,
     verify::{ParsedBlock, Refusal},
 };
 
@@ -51,7 +51,7 @@ pub struct BuiltBlock {
     /// Its header.
     pub header: BlockHeader,
     /// What became of its transactions, in the order of its body.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Arc<Vec<Receipt>>,
     /// What the source gave and is not in the block, by place, and why.
     pub refused: Vec<(u32, Refusal)>,
     /// The plan of the body, over its places.
@@ -92,8 +92,7 @@ impl Chain {
         source: &mut dyn TransactionSource,
         cancel: &Cancel,
     ) -> Result<BuiltBlock, BuildError> {
-        let _span = debug_span!("build", slot = request.slot).entered();
-        let _timed = Timed::start("build");
+        let _stage = stage!("build", slot = request.slot);
         let parent = self.parent_of(request)?;
         let mut parsed = source.select(&parent, &self.options.limits);
         let (built, bank) = self
@@ -101,6 +100,7 @@ impl Chain {
         let node = Node {
             bank,
             entry: Arc::clone(&built.entry),
+            receipts: Arc::clone(&built.receipts),
         };
         // The parent may have lost meanwhile.
         self.forks.write().insert(node)?;
@@ -188,7 +188,7 @@ impl BuiltBlock {
         let built = Self {
             id: bank.block_hash(),
             header: *bank.header(),
-            receipts,
+            receipts: Arc::new(receipts),
             refused,
             plan,
             schedule: Schedule {

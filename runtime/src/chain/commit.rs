@@ -3,14 +3,13 @@
 use lockstep_interface::{Account, Hash};
 use lockstep_store::{Change, StoreError};
 
-use tracing::debug_span;
-
 use super::{
     Chain,
     error::CommitError,
     forks::Node,
-    observe::{Timed, count_blocks},
+    observe::{CommittedBlock, count_blocks},
 };
+use crate::stage::stage;
 
 /// What a commit did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,8 +35,7 @@ impl Chain {
     /// what the store still has of it, which its state root proves, and refuses the rest with
     /// [`ViewError::Unsettled`](super::ViewError); on the head nothing is simulated or exported.
     pub fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
-        let _span = debug_span!("commit").entered();
-        let _timed = Timed::start("commit");
+        let _stage = stage!("commit");
         let committed = self.commit_path(id)?;
         count_blocks("committed", committed.block_count);
         count_blocks("dropped", committed.dropped_count);
@@ -61,12 +59,13 @@ impl Chain {
         for node in path {
             let id = node.bank.block_hash();
             let dropped_count = self.forks.write().elect(&id);
+            let block = CommittedBlock::new(&node);
             if let Err(source) = commit_one(self, &node) {
                 self.forks.write().stop();
                 return Err(CommitError::Store { id, source });
             }
             self.forks.write().advance(&id);
-            self.subscribers.tell(id, *node.bank.header(), &node.entry);
+            self.subscribers.tell(&block);
             committed.block_count = committed.block_count.saturating_add(1);
             committed.dropped_count = committed.dropped_count.saturating_add(dropped_count);
         }

@@ -11,14 +11,13 @@ use std::sync::Arc;
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
-use tracing::debug_span;
 
 use super::{
     Chain, ChainOptions, Executor,
     error::{BlockError, InvalidBlock, Root},
     forks::Node,
     log,
-    observe::{Timed, count_blocks, count_run, show_efficiency},
+    observe::{count_blocks, count_run, show_efficiency},
 };
 use crate::{
     bank::FrozenBank,
@@ -26,6 +25,7 @@ use crate::{
     engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
     prepare::{BlockUsage, PreparedBlock},
     seal::Seal,
+    stage::stage,
     verify::{ParsedBlock, Refusal},
     wire::WireBlock,
 };
@@ -47,7 +47,7 @@ pub struct AcceptedBlock {
     /// Its id.
     pub id: Hash,
     /// What became of its transactions, in its order; `None` if it was known before.
-    pub receipts: Option<Vec<Receipt>>,
+    pub receipts: Option<Arc<Vec<Receipt>>>,
 }
 
 impl ReadBlock {
@@ -122,8 +122,7 @@ impl Chain {
     /// # Errors
     /// If the block is invalid.
     pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
-        let _span = debug_span!("read", size = bytes.len()).entered();
-        let _timed = Timed::start("read");
+        let _stage = stage!("read", size = bytes.len());
         let read = ReadBlock::read(bytes, &self.options);
         if read.is_err() {
             count_blocks("invalid", 1);
@@ -139,8 +138,7 @@ impl Chain {
     /// Tells a block that is invalid for ever from one whose parent is missing, and both from
     /// what is no fault of the block.
     pub fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<AcceptedBlock, BlockError> {
-        let _span = debug_span!("execute", slot = block.header.slot).entered();
-        let _timed = Timed::start("execute");
+        let _stage = stage!("execute", slot = block.header.slot);
         let accepted = self.accept(block, cancel);
         match &accepted {
             Ok(accepted) => {
@@ -186,8 +184,13 @@ impl Chain {
             Failure::Engine(error) => error.into(),
         })?;
         let entry = log::encode(block.bytes.to_vec(), bank.costs());
-        let inserted = self.forks.write().insert(Node { bank, entry });
-        inserted.map_err(missing)?;
+        let receipts = Arc::new(receipts);
+        let node = Node {
+            bank,
+            entry,
+            receipts: Arc::clone(&receipts),
+        };
+        self.forks.write().insert(node).map_err(missing)?;
         Ok(AcceptedBlock {
             id,
             receipts: Some(receipts),

@@ -12,7 +12,7 @@ use super::{
     log::Entry,
     view::{Standpoint, View},
 };
-use crate::bank::FrozenBank;
+use crate::{bank::FrozenBank, block::Receipt};
 
 /// A block that may become final.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Node {
     pub(super) bank: Arc<FrozenBank>,
     /// What the log will keep of it.
     pub(super) entry: Entry,
+    /// What became of its transactions, in the order of its body.
+    pub(super) receipts: Arc<Vec<Receipt>>,
 }
 
 /// All known blocks.

@@ -33,7 +33,7 @@
 //!
 //! lockstep_blocks_total          counter    by event: built, executed, committed, dropped, invalid
 //! lockstep_transactions_total    counter    of built and executed blocks, by outcome: succeeded,
-//!                                             failed, refused
+//!                                             failed, refused, no_room (others filled the block)
 //! lockstep_failures_total        counter    failed and refused transactions, by rule
 //! lockstep_batches_total         counter    of the plans of built and executed blocks;
 //! lockstep_lanes_total           counter      their lanes
@@ -41,8 +41,8 @@
 //! lockstep_plan_efficiency       histogram  of the same plans if the chain's options ask for it,
 //!                                             predicted for the engine's threads: lower bound over
 //!                                             makespan, in thousandths
-//! lockstep_seconds               histogram  by stage: read, build, execute, commit; whether the
-//!                                             call came to something or not
+//! lockstep_seconds               histogram  by stage, those of the spans above; whether the call
+//!                                             came to something or not
 //! lockstep_forks                 gauge      known blocks that are not final and have no child
 //! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
 //! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
@@ -74,14 +74,14 @@ use std::{
 };
 
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{StateProof, Store, sync::Shared};
+use lockstep_store::{StateProof, Store, StoreError, sync::Shared};
 
 pub use build::{BuildRequest, BuiltBlock, Schedule};
 pub use commit::Committed;
 pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
 pub use execute::{AcceptedBlock, ReadBlock};
 pub use log::logged_block;
-pub use observe::{CommittedBlock, Subscription};
+pub use observe::{CommittedBlock, Interest, Subscription};
 pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
 pub use pipeline::{ProduceError, ProduceOptions, Proposal};
 pub use pool::{PoolSource, Settled};
@@ -105,6 +105,16 @@ use crate::{
 /// Blocks whose records are kept in the log whatever is pruned: those that a lookup table may
 /// have been deactivated in, the blockhashes of transactions among them.
 pub const LOG_LENGTH_MIN: usize = lockstep_interface::sysvar::RECENT_SLOTS_MAX;
+
+/// What [`Chain::prune`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pruned {
+    /// The log has no block below this slot any more.
+    pub below: u64,
+    /// Whether blocks below the slot that was asked for had to stay, for being among the newest
+    /// [`LOG_LENGTH_MIN`].
+    pub is_held_back: bool,
+}
 
 /// An account and its proof.
 #[derive(Clone, Debug)]
@@ -229,22 +239,28 @@ impl Chain {
         self.forks.read().bank(id)
     }
 
-    /// From now on puts every block that is committed in a queue of at most `capacity`, once it is
-    /// durable. A queue that is full slows nothing down: its owner misses the block.
-    pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.subscribers.subscribe(capacity)
+    /// From now on puts every block that is committed in a queue, once it is durable. A queue that
+    /// is full slows nothing down: its owner misses the block.
+    pub fn subscribe(&self, interest: Interest) -> Subscription {
+        self.subscribers.subscribe(interest)
     }
 
-    /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay.
+    /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay. Says what is
+    /// gone, and whether that minimum held back more.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn prune(&self, slot: u64) -> Result<(), lockstep_store::StoreError> {
+    pub fn prune(&self, slot: u64) -> Result<Pruned, StoreError> {
         let _exporting = self.exports.write();
         let _committing = self.commits.write();
         let records = self.store.records(LOG_LENGTH_MIN)?;
         let oldest_needed = records.first().map_or(0, |record| record.slot);
-        self.store.prune(slot.min(oldest_needed))
+        let below = slot.min(oldest_needed);
+        self.store.prune(below)?;
+        Ok(Pruned {
+            below,
+            is_held_back: slot > oldest_needed,
+        })
     }
 
     /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; of it

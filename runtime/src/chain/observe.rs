@@ -1,28 +1,27 @@
-//! Who is told of committed blocks, and what operators count.
+//! Committed blocks to subscribers, and figures to operators.
 //!
 //! ```text
-//! commit, durable -> bounded queue of each subscriber -> his own thread
-//!                                |-> full: the block is counted as missed, and nobody waits
+//! commit, durable -> bounded queue of each subscriber -> the subscriber's thread
+//!                                `-> full: the block is counted as missed
 //! ```
 //!
 //! Spans and figures are named in the documentation of the chain.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError, TrySendError},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+    mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError, TrySendError},
 };
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Hash, TransactionError};
 use lockstep_scheduler::{Bounds, CostModel, Mode, Plan, efficiency_per_mille, predict};
-use lockstep_store::sync::Shared;
-use metrics::{counter, gauge, histogram};
+use lockstep_store::{Change, sync::Shared};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use super::{
-    forks::Forks,
+    forks::{Forks, Node},
     log::{self, Entry},
 };
 use crate::{
@@ -32,27 +31,71 @@ use crate::{
     verify::Refusal,
 };
 
-/// A block that has become final and durable.
+/// What a subscriber wants of each block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Interest {
+    /// Blocks that wait for the subscriber; one that finds so many is missed.
+    pub capacity: usize,
+    /// Whether receipts are wanted.
+    pub receipts: bool,
+    /// Whether changed accounts are wanted.
+    pub changes: bool,
+}
+
+impl Interest {
+    /// Blocks alone.
+    pub const fn blocks(capacity: usize) -> Self {
+        Self {
+            capacity,
+            receipts: false,
+            changes: false,
+        }
+    }
+}
+
+/// A block that has become final and durable. Clones share what is in it.
 #[derive(Clone, Debug)]
 pub struct CommittedBlock {
     /// Its id.
     pub id: Hash,
     /// Its header.
     pub header: BlockHeader,
+    /// What became of its transactions, in the order of its body, if the subscriber wants to know.
+    pub receipts: Option<Arc<Vec<Receipt>>>,
+    /// The accounts that it changed, in ascending order of addresses, if the subscriber wants to
+    /// know; one without lamports is one that is gone.
+    pub changes: Option<Arc<Vec<Change>>>,
     entry: Entry,
 }
 
 impl CommittedBlock {
+    pub(super) fn new(node: &Node) -> Self {
+        Self {
+            id: node.bank.block_hash(),
+            header: *node.bank.header(),
+            receipts: Some(Arc::clone(&node.receipts)),
+            changes: node.bank.shared_changes(),
+            entry: Arc::clone(&node.entry),
+        }
+    }
+
     /// The block's bytes.
     pub fn bytes(&self) -> &[u8] {
         log::logged_block(&self.entry).expect("the entry was made with a block")
+    }
+
+    fn of_interest(&self, interest: Interest) -> Self {
+        let mut block = self.clone();
+        block.receipts.take_if(|_| !interest.receipts);
+        block.changes.take_if(|_| !interest.changes);
+        block
     }
 }
 
 /// Gets committed blocks, in their order, after they are durable.
 ///
-/// Nobody waits for a subscriber: of blocks that find his queue full he is not told. Their number
-/// is known, and the store has them.
+/// Committing does not wait for a subscriber: a block that finds the queue full is missed. The
+/// number of missed blocks is known, and the store has them.
 #[derive(Debug)]
 pub struct Subscription {
     receiver: Receiver<CommittedBlock>,
@@ -85,19 +128,21 @@ impl Subscription {
 /// Where a subscriber's blocks go.
 #[derive(Debug)]
 struct Subscriber {
+    interest: Interest,
     sender: SyncSender<CommittedBlock>,
     missed: Arc<AtomicU64>,
 }
 
-/// Everybody who wants to be told.
+/// All subscribers of a chain.
 #[derive(Debug, Default)]
 pub(super) struct Subscribers(Shared<Vec<Subscriber>>);
 
 impl Subscribers {
-    pub(super) fn subscribe(&self, capacity: usize) -> Subscription {
-        let (sender, receiver) = mpsc::sync_channel(capacity);
+    pub(super) fn subscribe(&self, interest: Interest) -> Subscription {
+        let (sender, receiver) = mpsc::sync_channel(interest.capacity);
         let missed = Arc::new(AtomicU64::new(0));
         let subscriber = Subscriber {
+            interest,
             sender,
             missed: Arc::clone(&missed),
         };
@@ -105,12 +150,11 @@ impl Subscribers {
         Subscription { receiver, missed }
     }
 
-    /// Tells everybody, except those whose queue is full; forgets those who left.
-    pub(super) fn tell(&self, id: Hash, header: BlockHeader, entry: &Entry) {
+    /// Tells every subscriber with room in its queue; forgets those that are gone.
+    pub(super) fn tell(&self, block: &CommittedBlock) {
         let mut subscribers = self.0.write();
         subscribers.retain(|subscriber| {
-            let entry = Arc::clone(entry);
-            let block = CommittedBlock { id, header, entry };
+            let block = block.of_interest(subscriber.interest);
             match subscriber.sender.try_send(block) {
                 Ok(()) => true,
                 Err(TrySendError::Full(_)) => {
@@ -124,29 +168,53 @@ impl Subscribers {
     }
 }
 
-/// Measures how long a stage takes, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Timed {
-    stage: &'static str,
-    start: Instant,
-}
-
-impl Timed {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what operators are shown tells of time, and nothing depends on it"
-    )]
-    pub(super) fn start(stage: &'static str) -> Self {
-        let start = Instant::now();
-        Self { stage, start }
-    }
-}
-
-impl Drop for Timed {
-    fn drop(&mut self) {
-        let seconds = self.start.elapsed().as_secs_f64();
-        histogram!("lockstep_seconds", "stage" => self.stage).record(seconds);
-    }
+/// Says what each figure means, to the recorder that is installed.
+pub(super) fn describe() {
+    describe_counter!("lockstep_blocks_total", "Blocks, by event");
+    describe_counter!(
+        "lockstep_transactions_total",
+        "Transactions of built and executed blocks, by outcome"
+    );
+    describe_counter!(
+        "lockstep_failures_total",
+        "Failed and refused transactions, by rule"
+    );
+    describe_counter!(
+        "lockstep_batches_total",
+        "Batches of the plans of built and executed blocks"
+    );
+    describe_counter!("lockstep_lanes_total", "Lanes of these plans");
+    describe_counter!("lockstep_waits_total", "Waits of these plans");
+    describe_histogram!(
+        "lockstep_plan_efficiency",
+        "Lower bound over predicted makespan of these plans, in thousandths"
+    );
+    describe_histogram!(
+        "lockstep_seconds",
+        Unit::Seconds,
+        "Time of a block in a stage"
+    );
+    describe_gauge!(
+        "lockstep_forks",
+        "Known blocks that are not final and have no child"
+    );
+    describe_gauge!("lockstep_unfinal_blocks", "Known blocks that are not final");
+    describe_gauge!(
+        "lockstep_store_lag_slots",
+        "Slots from the newest committed to the newest known block"
+    );
+    describe_counter!(
+        "lockstep_missed_notices_total",
+        "Committed blocks that found a subscriber's queue full"
+    );
+    describe_counter!(
+        "lockstep_cache_hits_total",
+        "Accounts that a cached store had in memory"
+    );
+    describe_counter!(
+        "lockstep_cache_misses_total",
+        "Accounts that it had to look for below"
+    );
 }
 
 /// Counts what happens to blocks.
@@ -185,18 +253,25 @@ pub(super) fn count_run(plan: &Plan, receipts: &[Receipt], refused: &[(u32, Refu
         failed_count = failed_count.saturating_add(1);
         counter!("lockstep_failures_total", "rule" => rule(error)).increment(1);
     }
-    for (_, refusal) in refused {
+    let mut refused_count = 0u64;
+    for (_, refusal) in refused
+        .iter()
+        .filter(|(_, refusal)| !found_no_room(refusal))
+    {
         let rule = match refusal {
             Refusal::Malformed(_) => "Malformed".to_owned(),
             Refusal::Rule(error) => rule(error),
         };
+        refused_count = refused_count.saturating_add(1);
         counter!("lockstep_failures_total", "rule" => rule).increment(1);
     }
+    let no_room_count = (refused.len() as u64).saturating_sub(refused_count);
     let succeeded = (receipts.len() as u64).saturating_sub(failed_count);
     for (outcome, count) in [
         ("succeeded", succeeded),
         ("failed", failed_count),
-        ("refused", refused.len() as u64),
+        ("refused", refused_count),
+        ("no_room", no_room_count),
     ] {
         counter!("lockstep_transactions_total", "outcome" => outcome).increment(count);
     }
@@ -205,8 +280,19 @@ pub(super) fn count_run(plan: &Plan, receipts: &[Receipt], refused: &[(u32, Refu
     counter!("lockstep_waits_total").increment(plan.waits().len() as u64);
 }
 
+/// Whether a transaction is out of a block only because others filled it.
+fn found_no_room(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Rule(
+            TransactionError::WouldExceedMaxBlockCostLimit
+                | TransactionError::WouldExceedMaxAccountCostLimit
+        )
+    )
+}
+
 /// The name of a rule, without what it says of one case.
-fn rule(error: &lockstep_interface::TransactionError) -> String {
+fn rule(error: &TransactionError) -> String {
     let name = format!("{error:?}");
     let end = name.find(|letter: char| !letter.is_ascii_alphanumeric());
     name[..end.unwrap_or(name.len())].to_owned()

@@ -10,7 +10,7 @@ use super::{
     error::OpenError,
     forks::Forks,
     log::{self, Logged, Messages},
-    observe::Subscribers,
+    observe::{self, Subscribers},
     parameters::Parameters,
 };
 use crate::{
@@ -38,6 +38,7 @@ impl Chain {
         options: ChainOptions,
     ) -> Result<Self, OpenError> {
         let trie = trie.into();
+        observe::describe();
         let parameters = Parameters::of(&genesis);
         let head = match store.tip() {
             None => genesis.open_with(Arc::clone(&store), trie.as_ref(), &options.threads)?,

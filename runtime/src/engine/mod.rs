@@ -24,7 +24,7 @@ use lockstep_scheduler::{
 };
 use lockstep_store::StoreError;
 pub use seal::{FrozenBlock, SealedBlock};
-use tracing::{Span, debug_span};
+use tracing::Span;
 
 use crate::{
     bank::Bank,
@@ -32,6 +32,7 @@ use crate::{
     execute::{ExecuteError, ExecutedBlock, execute, execute_serial, load},
     prepare::PreparedBlock,
     seal::BlockReceipts,
+    stage::stage,
     threads::{Threads, ThreadsError},
     verify::{ParsedBlock, Refusal},
 };
@@ -161,7 +162,7 @@ impl Engine {
         bank: &Bank,
         block: &'b ParsedBlock,
     ) -> Result<PreparedBlock<'b>, StoreError> {
-        let _span = debug_span!("prepare").entered();
+        let _stage = stage!("prepare");
         let prepare = || PreparedBlock::new(block, bank, &self.threads, &self.hasher);
         self.threads.enter(prepare)
     }
@@ -322,7 +323,7 @@ impl Run<'_> {
     ) -> Result<(Plan, ExecutedBlock), EngineError> {
         // The checker is far cheaper than executing, so a wrong plan costs little.
         let (plan, executed) = self.execute(bank, prepared, |table| {
-            let _span = debug_span!("check").entered();
+            let _stage = stage!("check");
             let checked = check(given.clone(), table, Mode::Replay);
             checked.map_err(|refused| EngineError::Given(refused.error))
         })?;
@@ -348,14 +349,14 @@ impl Run<'_> {
         let (plan, accounts) = self.threads.join(
             || plan(prepared.table()),
             || {
-                let _span = debug_span!("load").entered();
+                let _stage = stage!("load");
                 load(bank, prepared, self.threads)
             },
         );
         let (plan, accounts) = (plan?, accounts?);
         self.cancel.check()?;
         let executed = {
-            let _span = debug_span!("run").entered();
+            let _stage = stage!("run");
             execute(
                 bank,
                 prepared,

@@ -6,10 +6,9 @@ use std::{
 };
 
 use lockstep_scheduler::{AccessTable, CheckedPlan, Mode, PlanRequest, Strategy, check};
-use tracing::debug_span;
 
 use super::EngineError;
-use crate::threads::Threads;
+use crate::{stage::stage, threads::Threads};
 
 /// A strategy's plan for these threads, checked.
 pub(super) fn plan<'t>(
@@ -20,7 +19,7 @@ pub(super) fn plan<'t>(
 ) -> Result<CheckedPlan<'t>, EngineError> {
     let mut name = String::new();
     let planned = {
-        let _span = debug_span!("plan").entered();
+        let _stage = stage!("plan");
         // A strategy is handed nothing that it could leave half done.
         catch_unwind(AssertUnwindSafe(|| {
             name.push_str(strategy.name());
@@ -35,7 +34,7 @@ pub(super) fn plan<'t>(
             return Err(EngineError::StrategyPanicked { name, message });
         }
     };
-    let _span = debug_span!("check").entered();
+    let _stage = stage!("check");
     check(plan, table, mode).map_err(|refused| EngineError::Plan {
         name,
         source: refused.error,

@@ -6,7 +6,6 @@ use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
-use tracing::debug_span;
 
 use super::{Engine, EngineError, UnsealedBlock};
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     block::{BlockHeader, BlockLimits, BodyParts, Outcome, plan_digest},
     prepare::{PreparedBlock, bundles::Turn},
     seal::{BlockReceipts, Seal, freeze},
+    stage::stage,
     threads::Threads,
     wire::WireBlock,
 };
@@ -47,7 +47,7 @@ pub struct SealedBlock<'b> {
 impl<'b> UnsealedBlock<'b> {
     /// Computes the roots and closes the bank under a seal that is known already.
     pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> FrozenBlock<'b> {
-        let _span = debug_span!("root").entered();
+        let _stage = stage!("root");
         let block = &mut self.prepared;
         let freeze = || freeze(self.bank, block, self.executed, seal, threads);
         let (bank, receipts) = threads.enter(freeze);
@@ -74,7 +74,7 @@ impl<'b> UnsealedBlock<'b> {
         limits: &BlockLimits,
     ) -> Result<SealedBlock<'b>, EngineError> {
         let body = {
-            let _span = debug_span!("seal").entered();
+            let _stage = stage!("seal");
             Body::new(engine, &self, strategy, limits)?
         };
         let Body {

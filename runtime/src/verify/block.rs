@@ -9,10 +9,10 @@
 //! pool and a block from the network are not parsed again on their way to a bank.
 
 use lockstep_interface::{Hash, TransactionError};
-use tracing::debug_span;
 
 use super::{BATCH_SIZE, Verifier};
 use crate::{
+    stage::stage,
     threads::Threads,
     wire::{BundleRange, Frame, ParseError, TransactionView, WireBlock},
 };
@@ -92,11 +92,11 @@ impl ParsedBlock {
     pub fn new(wire: WireBlock, signatures: Signatures<'_>, threads: &Threads) -> Self {
         threads.enter(|| {
             let mut parsed = {
-                let _span = debug_span!("parse").entered();
+                let _stage = stage!("parse");
                 Self::parse(wire, threads)
             };
             if let Signatures::Verify(verifier) = signatures {
-                let _span = debug_span!("verify").entered();
+                let _stage = stage!("verify");
                 parsed.verify(verifier, threads);
             }
             parsed

@@ -44,7 +44,7 @@ fn check_fates(chain: &Chain, parent: &Hash, given: &WireBlock, built: &BuiltBlo
     assert_eq!(built.refused, refused);
     // No transaction is included twice, so that bytes tell them apart.
     let transactions = body.body.transactions().iter();
-    let mut found: Vec<_> = transactions.zip(&built.receipts).collect();
+    let mut found: Vec<_> = transactions.zip(built.receipts.iter()).collect();
     let key = |entry: &(&[u8], _)| entry.0.to_vec();
     found.sort_by_key(key);
     included.sort_by_key(key);
@@ -71,7 +71,7 @@ fn run(shape: Shape, chains: &[Chain], setting: &Setting, count: usize, seed: u6
                 if mode == Mode::Replay {
                     check_fates(producer, &parent, &given.iter().collect(), &built);
                 }
-                assert_eq!(reference.replay(built.bytes()), built.receipts, "{place}");
+                assert_eq!(reference.replay(built.bytes()), *built.receipts, "{place}");
                 for chain in chains {
                     let executed = adopt(chain, built.bytes());
                     assert_eq!(executed.id, built.id);
@@ -136,7 +136,7 @@ fn producers_that_share_no_credits_or_fill_blocks_are_understood() {
                 assert!(built.receipts.len() <= 30);
                 counts.push(built.receipts.len());
                 assert_eq!(built.receipts.len() + built.refused.len(), 60);
-                assert_eq!(reference.replay(built.bytes()), built.receipts);
+                assert_eq!(reference.replay(built.bytes()), *built.receipts);
                 for chain in &chains {
                     adopt(chain, built.bytes());
                     chain.commit(&built.id).unwrap();
@@ -169,7 +169,7 @@ fn bundles_are_built_whole_or_not_at_all() {
                 let mut source = trusted(wire.clone());
                 let built = producer.build(&request, &mut source, &Cancel::default());
                 let built = built.unwrap();
-                assert_eq!(reference.replay(built.bytes()), built.receipts);
+                assert_eq!(reference.replay(built.bytes()), *built.receipts);
                 if mode == Mode::Replay {
                     check_fates(producer, &parent, &wire, &built);
                 }

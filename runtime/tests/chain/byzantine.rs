@@ -181,7 +181,7 @@ impl Scene {
         });
         // Whoever is paid a smaller fee says so in the receipts.
         for place in [0, 5, self.built.receipts.len() - 1] {
-            let mut receipts = self.built.receipts.clone();
+            let mut receipts = self.built.receipts.to_vec();
             receipts[place].signature_fee -= 1;
             let receipts: Vec<&Receipt> = receipts.iter().collect();
             let root = receipts_root(&receipts, &Threads::new(1).unwrap());

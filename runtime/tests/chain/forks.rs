@@ -96,7 +96,7 @@ impl Forest {
         assert_eq!(executed.receipts.is_some(), is_new);
         // The same slot and transactions on one parent are one block.
         if is_new {
-            assert_eq!(self.reference.replay(built.bytes()), built.receipts);
+            assert_eq!(self.reference.replay(built.bytes()), *built.receipts);
             self.known.push(built.id);
             self.block_count += 1;
             self.banks

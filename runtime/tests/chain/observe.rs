@@ -10,7 +10,8 @@ use std::{
 };
 
 use lockstep_programs::system::instruction::transfer;
-use lockstep_runtime::chain::Chain;
+use lockstep_runtime::chain::{Chain, Interest};
+
 use lockstep_scheduler::{Layered, Mode};
 use lockstep_store::{CachedStore, MemoryStore, sync::Shared};
 use metrics::{
@@ -42,7 +43,11 @@ fn a_slow_subscriber_misses_blocks_and_holds_nobody_up() {
     let setting = Setting::new(Shape::FEW);
     let chain = setting.chain(1);
     let mut random = ChaCha8Rng::seed_from_u64(3);
-    let (slow, patient, gone) = (chain.subscribe(2), chain.subscribe(9), chain.subscribe(1));
+    let (slow, patient, gone) = (
+        chain.subscribe(Interest::blocks(2)),
+        chain.subscribe(Interest::blocks(9)),
+        chain.subscribe(Interest::blocks(1)),
+    );
     drop(gone);
     let blocks: Vec<Vec<u8>> = (0..5)
         .map(|_| step(&setting, &chain, &mut random))
@@ -345,6 +350,35 @@ impl Subscriber for Spans {
             let id = span::Id::from_u64(place as u64 + 1);
             Current::new(id, spans[place].metadata)
         })
+    }
+}
+
+#[test]
+fn a_subscriber_is_told_what_it_asked_for() {
+    let setting = Setting::new(Shape::FEW);
+    let chain = setting.chain(2);
+    let mut random = ChaCha8Rng::seed_from_u64(8);
+    let blocks = Interest::blocks(4);
+    let wanted = [(false, false), (true, false), (false, true), (true, true)];
+    let subscriptions = wanted.map(|(receipts, changes)| {
+        chain.subscribe(Interest {
+            receipts,
+            changes,
+            ..blocks
+        })
+    });
+    let bank = chain.bank(&head(&chain)).unwrap();
+    let given = setting.world.block(&mut random, &bank, 40);
+    let built = build_on(&chain, head(&chain), &given);
+    let changes = chain.bank(&built.id).unwrap().changes();
+    assert!(!changes.is_empty());
+    chain.commit(&built.id).unwrap();
+    for (subscription, (has_receipts, has_changes)) in subscriptions.iter().zip(wanted) {
+        let block = subscription.try_recv().unwrap();
+        assert_eq!((block.id, block.bytes()), (built.id, built.bytes()));
+        let receipts = has_receipts.then_some(&built.receipts);
+        assert_eq!(block.receipts.as_ref(), receipts);
+        assert_eq!(block.changes.as_deref(), has_changes.then_some(&changes));
     }
 }
 

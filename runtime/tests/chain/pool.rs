@@ -110,7 +110,7 @@ fn drain(seed: u64, fates: &mut Fates) {
         assert!(slot < 200, "SEED={seed}: {} wait for ever", waiting.len());
 
         let (built, settled) = advance(&chain, &pool);
-        assert_eq!(reference.replay(built.bytes()), built.receipts);
+        assert_eq!(reference.replay(built.bytes()), *built.receipts);
         adopt(&follower, built.bytes());
         follower.commit(&built.id).unwrap();
         // What the pool takes for a full block is one to the chain too.

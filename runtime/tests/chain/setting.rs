@@ -67,6 +67,7 @@ pub(crate) fn options(threads: usize) -> ChainOptions {
     let threads = Threads::new(threads).unwrap();
     ChainOptions {
         verifier: None,
+        predicts_efficiency: true,
         ..ChainOptions::new(threads, BlockLimits::UNLIMITED)
     }
 }

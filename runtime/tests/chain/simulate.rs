@@ -32,7 +32,7 @@ fn fates_in_block(chain: &Chain, parent: Hash, given: &[Vec<u8>], recording: Rec
         ..request(chain, parent)
     };
     let built = build(chain, &request, given);
-    let mut receipts = built.receipts.into_iter();
+    let mut receipts = built.receipts.iter().cloned();
     let mut refused = built.refused.into_iter().peekable();
     let fates = (0..given.len()).map(|place| {
         match refused.next_if(|(position, _)| *position as usize == place) {
