@@ -48,8 +48,8 @@ impl Threads {
     /// Works on a pool of the embedder's. Engines that share a pool must share clones of this
     /// value, so that they execute their blocks in turn.
     ///
-    /// A block that is executed from one of the pool's own jobs runs on that job's thread alone: the
-    /// others may be waiting for the job. Its result is the same.
+    /// A block that is executed from one of the pool's own jobs runs on that job's thread alone:
+    /// the others may be waiting for the job. Its result is the same.
     pub fn on_pool(pool: Arc<rayon::ThreadPool>) -> Self {
         Self::with_pool(Some(pool))
     }

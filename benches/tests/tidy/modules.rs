@@ -21,7 +21,8 @@ pub(crate) fn imported(text: &str) -> Vec<String> {
     for (place, prefix) in code.match_indices("crate::") {
         let is_word = code[..place].ends_with(|last: char| last.is_alphanumeric() || last == '_');
         if !is_word {
-            tree(&code[place + prefix.len()..], String::new(), &mut found);
+            let rest = code[place..].strip_prefix(prefix).unwrap_or_default();
+            tree(rest, String::new(), &mut found);
         }
     }
     found

@@ -355,8 +355,8 @@ impl Chain {
         observe::show_forks(&self.forks.read());
     }
 
-    /// Calls `work` with the engine, once no other block is being executed. A job of the chain's own
-    /// threads gets an engine of its own instead: the other block may be waiting for that job.
+    /// Calls `work` with the engine, once no other block is being executed. A job of the chain's
+    /// own threads gets an engine of its own instead: the other block may be waiting for that job.
     fn with_engine<R>(&self, work: impl FnOnce(&mut Engine) -> R) -> R {
         if self.options.threads.is_inside() {
             return work(&mut self.options.engine(Threads::alone()));

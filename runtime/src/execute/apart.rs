@@ -1,5 +1,5 @@
-//! The serial twin is apart from what it judges: a fault planted in the numbering of accounts, which
-//! planner, checker and workers all go by, shows as a difference from the serial run.
+//! The serial twin is apart from what it judges: a fault planted in the numbering of accounts,
+//! which planner, checker and workers all go by, shows as a difference from the serial run.
 
 use std::sync::Arc;
 

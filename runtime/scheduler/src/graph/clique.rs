@@ -3,8 +3,8 @@
 //!
 //! The writers of one account are such a set, but a heavier one may be made of several accounts.
 //! Finding the heaviest is hard; this is a greedy search from every transaction, with exchanges,
-//! within a number of steps. petgraph lists all maximal cliques, of which dense blocks have more than
-//! can be listed.
+//! within a number of steps. petgraph lists all maximal cliques, of which dense blocks have more
+//! than can be listed.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "counts are bounded by the number of nodes; costs are added with saturation"

@@ -62,8 +62,8 @@ impl DependencyGraph {
         Self::from_edges(transactions.len(), &edges)
     }
 
-    /// The graph of `count` positions with edges `(before, after)` between them. The successors of a
-    /// position keep the order in which the edges name them. O(count + edges).
+    /// The graph of `count` positions with edges `(before, after)` between them. The successors of
+    /// a position keep the order in which the edges name them. O(count + edges).
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "counts are bounded by the number of edges, which narrow has checked"

@@ -1,8 +1,8 @@
 //! Turns a schedule into a plan with the waits that it needs.
 //!
-//! A [dependency](Dependencies) inside a lane needs nothing. One between lanes needs a wait, unless the lane already knows: each lane keeps, for every
-//! other lane, how far that one has surely come, and a wait passes on all that the awaited
-//! transaction's lane knew at its end.
+//! A [dependency](Dependencies) inside a lane needs nothing. One between lanes needs a wait,
+//! unless the lane already knows: each lane keeps, for every other lane, how far that one has
+//! surely come, and a wait passes on all that the awaited transaction's lane knew at its end.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "positions are bounded by the schedule's length, clocks by the number of lanes"
