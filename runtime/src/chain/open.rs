@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_interface::sysvar::RECENT_SLOTS_MAX;
-use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
+use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 
 use super::{
     Chain, ChainOptions,
@@ -20,11 +20,12 @@ use crate::{
 };
 
 impl Chain {
-    /// Opens the chain in a store, of which `trie` is the trie of all accounts; none
-    /// for a chain that computes no state root. An empty store
-    /// gets the genesis; of a store with blocks only programs, rules, rent, first blockhashes and
-    /// slot of the genesis count, which must be those that it was made with: the store keeps them
-    /// as [`Parameters`], or gets them now if it is from before they were kept.
+    /// Opens the chain in a store, of which `trie` is the trie of all accounts: the one that
+    /// `DiskStore::open` gives, or that of [`load_trie`](lockstep_store::load_trie); none for a
+    /// chain that computes no state root. An empty store gets the genesis; of a store with blocks
+    /// only programs, rules, rent, first blockhashes and slot of the genesis count, which must be
+    /// those that it was made with: the store keeps them as [`Parameters`], or gets them now if it
+    /// is from before they were kept.
     ///
     /// A store with blocks is checked against its log as far as the log is needed to go on.
     /// O(genesis accounts), or O(transactions of the newest 151 blocks).
@@ -51,6 +52,7 @@ impl Chain {
                 if let Some(kept) = Parameters::kept(&*store)? {
                     kept.check(&genesis)?;
                 }
+                check_root(&tip, trie.as_ref())?;
                 resume(&store, tip, trie, &genesis, &options.threads)?
             }
         };
@@ -66,6 +68,18 @@ impl Chain {
             subscribers: Subscribers::default(),
             exports: Shared::new(()),
         })
+    }
+}
+
+/// Refuses a trie of other accounts than the newest block's.
+fn check_root(tip: &BlockRecord, trie: Option<&Trie>) -> Result<(), StoreError> {
+    match (tip.state_root, trie.map(Trie::root)) {
+        (Some(stated), Some(found)) if stated != found => Err(StoreError::StateRoot {
+            slot: tip.slot,
+            stated,
+            found,
+        }),
+        _ => Ok(()),
     }
 }
 

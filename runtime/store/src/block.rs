@@ -41,25 +41,45 @@ pub struct StoredBlock {
     pub body: Vec<u8>,
 }
 
-/// True if the block is the newest one already and need not be committed again.
-///
-/// # Errors
-/// If the block does not follow the newest one.
-pub(crate) fn is_repeat(
-    tip: Option<&BlockRecord>,
-    record: &BlockRecord,
-) -> Result<bool, StoreError> {
-    match tip {
-        Some(tip) if tip == record => Ok(true),
-        Some(tip) if !follows(tip, record) => Err(StoreError::OutOfOrder {
-            tip: Box::new(*tip),
-            block: Box::new(*record),
-        }),
-        _ => Ok(false),
+impl BlockRecord {
+    /// Whether this block is the newest one, `tip`, and need not be committed again. What every
+    /// [`Store::commit`](crate::Store::commit) asks first.
+    ///
+    /// ```
+    /// use lockstep_interface::Hash;
+    /// use lockstep_store::BlockRecord;
+    ///
+    /// let id = |number| Hash::new_from_array([number; 32]);
+    /// let record = |slot, block_id, parent_id| BlockRecord {
+    ///     slot,
+    ///     block_id,
+    ///     parent_id,
+    ///     delta_root: Hash::default(),
+    ///     state_root: None,
+    /// };
+    /// let first = record(1, id(1), id(0));
+    /// assert!(!first.is_repeat(None)?);
+    /// assert!(first.is_repeat(Some(&first))?);
+    /// assert!(!record(5, id(5), id(1)).is_repeat(Some(&first))?);
+    /// assert!(record(5, id(5), id(4)).is_repeat(Some(&first)).is_err());
+    /// # Ok::<(), lockstep_store::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] if the block neither is the newest one nor follows it.
+    pub fn is_repeat(&self, tip: Option<&Self>) -> Result<bool, StoreError> {
+        match tip {
+            Some(tip) if tip == self => Ok(true),
+            Some(tip) if !self.follows(tip) => Err(StoreError::OutOfOrder {
+                tip: Box::new(*tip),
+                block: Box::new(*self),
+            }),
+            _ => Ok(false),
+        }
     }
-}
 
-/// True if the block is a child of the other.
-pub(crate) fn follows(parent: &BlockRecord, block: &BlockRecord) -> bool {
-    block.slot > parent.slot && block.parent_id == parent.block_id
+    /// True if the block is a child of the other.
+    pub(crate) fn follows(&self, parent: &Self) -> bool {
+        self.slot > parent.slot && self.parent_id == parent.block_id
+    }
 }

@@ -192,7 +192,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::MemoryStore;
+    use crate::{MemoryStore, suite};
 
     fn address(number: u16) -> Address {
         let mut key = [0; 32];
@@ -215,6 +215,13 @@ mod tests {
             body: b"",
         };
         store.commit(&block).unwrap();
+    }
+
+    #[test]
+    fn keeps_the_rules_of_a_store() {
+        for size in [0, 10_000, 64 << 20] {
+            suite::run(|| CachedStore::new(MemoryStore::new(), size));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a store failed.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{error::Error, path::PathBuf};
 
 use lockstep_interface::{Address, Hash};
 use thiserror::Error;
@@ -11,13 +11,13 @@ use crate::BlockRecord;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The medium failed.
+    /// The medium of an embedder's store failed.
     #[error("account store: {operation}: {source}")]
-    Io {
+    Medium {
         /// What was tried.
         operation: &'static str,
         /// What went wrong.
-        source: io::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The storage engine failed.
     #[error("account store {}: {operation}: {source}", path.display())]
@@ -26,12 +26,6 @@ pub enum StoreError {
         path: PathBuf,
         /// What was tried.
         operation: &'static str,
-        /// What went wrong.
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The embedder could not read its accounts.
-    #[error("the host's accounts: {source}")]
-    Host {
         /// What went wrong.
         source: Box<dyn Error + Send + Sync>,
     },

@@ -3,6 +3,9 @@
 //!
 //! A store holds the accounts of the newest finalised bank, and a log of the finalised blocks. It
 //! knows no transaction and no fork; banks lay their changes over it.
+//!
+//! An embedder with storage of its own implements [`Store`] over it, checks the implementation by
+//! `suite::run` (feature `suite`), and has everything that a chain does over the stores here.
 #![forbid(unsafe_code)]
 
 mod block;
@@ -11,9 +14,10 @@ mod cached;
 mod disk;
 mod encoding;
 mod error;
-mod host;
 mod memory;
 mod shard;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 pub mod sync;
 mod table;
 mod trie;
@@ -28,7 +32,6 @@ pub use cached::CachedStore;
 pub use disk::{DiskOptions, DiskStore};
 pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
 pub use error::StoreError;
-pub use host::{AccountReader, HostStore};
 pub use memory::MemoryStore;
 pub use trie::{
     PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
@@ -43,7 +46,11 @@ pub(crate) const SCAN_SIZE: usize = 4 << 20;
 
 /// Accounts by address, shared between threads, and the log of blocks that made them.
 ///
-/// One thread at a time commits or prunes; any number may read meanwhile.
+/// One thread at a time commits or prunes; any number may read meanwhile. A reader sees each account
+/// as it was before a block or as it is after it, never a mixture, and never older than the tip
+/// that it has seen. Calls behind the end of a commit see all of it.
+///
+/// The rules below are tests in `suite`, behind the feature of that name.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Reads the accounts of `addresses` into `accounts`, the default account (no lamports)
     /// standing for one that does not exist.
@@ -61,7 +68,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Applies a finalised block as a whole: its accounts, its record and its body.
     ///
     /// Committing the newest block once more changes nothing, so that a commit whose outcome is
-    /// unknown can be repeated.
+    /// unknown can be repeated; [`BlockRecord::is_repeat`] tells. Of several changes of an address
+    /// the last counts, and an account without lamports is removed. A store that outlives its
+    /// process has the block durably at the end, and opens after a failure at any instant with all
+    /// of the block or with nothing of it.
     ///
     /// # Errors
     /// If the block does not follow the newest one, which changes nothing; or if the medium fails.

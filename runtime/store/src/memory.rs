@@ -6,7 +6,6 @@ use lockstep_interface::{Account, Address};
 
 use crate::{
     BlockBatch, BlockRecord, Change, SCAN_SIZE, Store, StoreError, StoredBlock,
-    block::is_repeat,
     encoding::HEAD_SIZE,
     sync::Shared,
     table::{AccountTable, shard_index},
@@ -67,7 +66,7 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
-        if is_repeat(self.tip().as_ref(), &block.record)? {
+        if block.record.is_repeat(self.tip().as_ref())? {
             return Ok(());
         }
         self.accounts.apply(block.changes, |_, _| ());
@@ -152,6 +151,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::suite;
+
+    #[test]
+    fn keeps_the_rules_of_a_store() {
+        suite::run(MemoryStore::new);
+    }
 
     #[test]
     fn equals_an_ordered_map_over_random_changes() {

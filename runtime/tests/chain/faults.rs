@@ -122,9 +122,9 @@ fn staged(setting: &Setting, threads: usize) -> (Arc<StagedStore>, Chain) {
 }
 
 fn on_purpose() -> StoreError {
-    let source = std::io::Error::other("on purpose");
+    let source = "on purpose".into();
     let operation = "commit";
-    StoreError::Io { operation, source }
+    StoreError::Medium { operation, source }
 }
 
 #[test]

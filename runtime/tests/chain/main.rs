@@ -17,6 +17,7 @@ mod layout;
 
 mod forge;
 mod market;
+mod own_store;
 mod setting;
 
 mod blocks;

@@ -8,12 +8,13 @@ use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
     block::BlockHeader,
-    chain::{BuildRequest, Chain, ChainOptions, LOG_LENGTH_MIN, OpenError, Parameter, Parameters},
+    chain::{BuildRequest, Chain, LOG_LENGTH_MIN, OpenError, Parameter, Parameters},
     limits::BLOCKHASHES_MAX,
     verify::Refusal,
 };
 use lockstep_store::{
-    BlockBatch, CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, Trie, load_trie,
+    BlockBatch, CachedStore, DiskOptions, DiskStore, MemoryStore, Serial, Store, StoreError, Trie,
+    load_trie, suite,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -25,17 +26,26 @@ use crate::{
         program::TestProgram,
         run::timestamp,
     },
+    own_store::FileStore,
     setting::{Setting, adopt, build, build_on, head, options, request},
 };
 
-fn open_disk(path: &Path, setting: &Setting, options: &ChainOptions) -> Chain {
+/// Opens the store of a directory, and makes the trie of its accounts.
+type OpenStore = fn(&Path) -> (Arc<dyn Store>, Trie);
+
+fn open_disk(path: &Path) -> (Arc<dyn Store>, Trie) {
     let sizes = DiskOptions {
         buffer_size: 1 << 20,
         ..DiskOptions::default()
     };
     let (disk, trie) = DiskStore::open(path, sizes, &Serial).unwrap();
-    let store = Arc::new(CachedStore::new(disk, 100_000));
-    Chain::open(store, trie, setting.genesis(), options.clone()).unwrap()
+    (Arc::new(CachedStore::new(disk, 100_000)), trie)
+}
+
+fn open_own(path: &Path) -> (Arc<dyn Store>, Trie) {
+    let store = FileStore::open(path);
+    let trie = load_trie(&store, &Serial).unwrap();
+    (Arc::new(store), trie)
 }
 
 /// All that a bank knows besides its accounts and the transactions it remembers.
@@ -54,7 +64,26 @@ fn knowledge(bank: &Arc<FrozenBank>) -> impl PartialEq + std::fmt::Debug {
 }
 
 #[test]
-fn a_chain_that_is_opened_again_after_each_block_goes_on_as_if_never_closed() {
+fn a_chain_on_disk_goes_on_after_each_block_as_if_never_closed() {
+    check_goes_on(open_disk);
+}
+
+#[test]
+fn an_embedders_own_store_keeps_the_rules_of_a_store() {
+    suite::run_reopened(
+        || tempfile::tempdir().unwrap(),
+        |folder| FileStore::open(folder.path()),
+    );
+}
+
+#[test]
+fn a_chain_on_an_embedders_own_store_goes_on_as_if_never_closed() {
+    check_goes_on(open_own);
+}
+
+/// Opens a chain again after each block: accounts of the genesis, blockhashes and processed
+/// transactions are there, and the next block is the one of a chain that was never closed.
+fn check_goes_on(open_store: OpenStore) {
     let setting = Setting::new(Shape::FEW);
     let folder = tempfile::tempdir().unwrap();
     let options = options(2);
@@ -66,7 +95,8 @@ fn a_chain_that_is_opened_again_after_each_block_goes_on_as_if_never_closed() {
     for height in 0..BLOCKHASHES_MAX as u64 + 40 {
         let parent = head(&steady);
         let bank = steady.bank(&parent).unwrap();
-        let reopened = open_disk(folder.path(), &setting, &options);
+        let (store, trie) = open_store(folder.path());
+        let reopened = Chain::open(store, trie, setting.genesis(), options.clone()).unwrap();
         assert_eq!(head(&reopened), parent);
         let found = reopened.bank(&parent).unwrap();
         assert_eq!(knowledge(&found), knowledge(&bank));
@@ -219,6 +249,25 @@ fn a_log_that_does_not_fit_is_refused() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert_ne!(head(&chain), Hash::default());
+}
+
+#[test]
+fn a_trie_of_other_accounts_than_the_stores_is_refused() {
+    let setting = Setting::new(Shape::FEW);
+    let folder = tempfile::tempdir().unwrap();
+    let open = |trie| {
+        let (store, _) = open_own(folder.path());
+        Chain::open(store, trie, setting.genesis(), options(1))
+    };
+    let first = head(&open(Trie::default()).unwrap());
+    let error = open(Trie::default()).map(drop).unwrap_err();
+    let is_told = matches!(
+        &error,
+        OpenError::Store(StoreError::StateRoot { slot: 0, .. })
+    );
+    assert!(is_told, "{error}");
+    let (_, trie) = open_own(folder.path());
+    assert_eq!(head(&open(trie).unwrap()), first);
 }
 
 /// A program that no genesis has.

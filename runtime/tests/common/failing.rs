@@ -43,8 +43,8 @@ impl FailingStore {
     ) -> Result<R, StoreError> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if call == self.fails_at.load(Ordering::Relaxed) {
-            let source = std::io::Error::other("on purpose");
-            return Err(StoreError::Io { operation, source });
+            let source = "on purpose".into();
+            return Err(StoreError::Medium { operation, source });
         }
         work()
     }

@@ -185,7 +185,7 @@ fn share(hits: u64, misses: u64) -> f64 {
 /// Who is to blame that a ledger does not go on.
 fn failure(error: DurableError) -> Failure {
     match error {
-        DurableError::Store(StoreError::Io { .. } | StoreError::Engine { .. }) => {
+        DurableError::Store(StoreError::Medium { .. } | StoreError::Engine { .. }) => {
             Failure::other(error)
         }
         DurableError::Open(OpenError::Log { .. } | OpenError::OtherGenesis(_))

@@ -35,7 +35,7 @@ use self::{
 };
 use crate::{
     BlockBatch, BlockRecord, Change, Parallel, SCAN_SIZE, Store, StoreError, StoredBlock, Trie,
-    block::is_repeat, decode_account, sync::Shared,
+    decode_account, sync::Shared,
 };
 
 /// Blocks that are pruned in one batch.
@@ -298,7 +298,7 @@ impl Store for DiskStore {
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
         let mut head = self.head.write();
         self.check_running(&head)?;
-        if is_repeat(head.tip.as_ref(), &block.record)? {
+        if block.record.is_repeat(head.tip.as_ref())? {
             return Ok(());
         }
         let writes = Self::writes(block);

@@ -20,9 +20,7 @@ use super::{
     layout::{RECORDS, SCHEMA, SCHEMA_KEY, TIP_KEY, decode_header, decode_record, put},
     medium::{Fjall, Medium, Space},
 };
-use crate::{
-    BlockRecord, Parallel, Store, StoreError, Trie, block::follows, load_trie, sync::Shared,
-};
+use crate::{BlockRecord, Parallel, Store, StoreError, Trie, load_trie, sync::Shared};
 
 /// The engine's directory in the store's.
 const ENGINE: &str = "engine";
@@ -197,7 +195,7 @@ impl DiskStore {
                 let record = decode_header(value).map(|(record, _)| record);
                 let fits = record.filter(|record| {
                     super::record_key(record.slot) == *key
-                        && newest.is_none_or(|newest| follows(&newest, record))
+                        && newest.is_none_or(|newest| record.follows(&newest))
                 });
                 if fits.is_none() {
                     let after = newest.map_or(0, |newest| newest.slot);

@@ -109,13 +109,14 @@ fn a_failed_build_leaves_nothing_and_an_interrupted_one_is_cleared_away() {
         let again = DiskStore::build(&path, options, &Serial, |_| Ok::<_, StoreError>(()));
         assert!(matches!(again, Err(StoreError::Locked { .. })), "{again:?}");
         store.fill(&[change(1, 0)])?;
-        Err::<(), _>(StoreError::Host {
+        Err::<(), _>(StoreError::Medium {
+            operation: "stop",
             source: "enough".into(),
         })
     });
     assert_eq!(
         failed.unwrap_err().to_string(),
-        "the host's accounts: enough"
+        "account store: stop: enough"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 

@@ -1,6 +1,7 @@
 //! Flips, cuts, zeros and swaps bytes in the files of a store. It must open at its last
 //! acknowledged block with everything right, or not at all.
 
+use std::collections::BTreeMap;
 use std::{fs, path::PathBuf};
 
 use rand::seq::IndexedRandom;

@@ -84,25 +84,6 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
     }
 }
 
-#[test]
-fn parameters_are_there_when_the_store_is_opened_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut expected: Option<&[u8]> = None;
-    for next in [&b"one"[..], b"", b"another"] {
-        let (store, trie) = open(folder.path()).unwrap();
-        assert_eq!(store.parameters().unwrap().as_deref(), expected);
-        let mut producer = Producer::after(Shape::SMALL, &store, trie);
-        producer.commit(&store).unwrap();
-        store.keep_parameters(next).unwrap();
-        assert_eq!(store.parameters().unwrap().as_deref(), Some(next));
-        producer.commit(&store).unwrap();
-        store.prune(u64::MAX).unwrap();
-        expected = Some(next);
-    }
-    let (store, _) = open(folder.path()).unwrap();
-    assert_eq!(store.parameters().unwrap().as_deref(), expected);
-}
-
 /// Tells the child its store's directory.
 const CHILD: &str = "LOCKSTEP_STORE_LIMITED";
 
