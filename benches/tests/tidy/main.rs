@@ -114,8 +114,8 @@ const JUDGES: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// How many crates a crate's default build may take, itself included.
-const CLOSURES: [(&str, usize); 2] = [("lockstep-sdk", 60), ("lockstep-runtime", 100)];
+/// How many crates a crate's default build may take at most, itself included.
+const CLOSURES: [(&str, usize); 2] = [("lockstep-sdk", 60), ("lockstep-runtime", 60)];
 
 /// Fails with all violations of a rule.
 #[track_caller]
@@ -506,6 +506,6 @@ fn closures_stay_small() {
         crates.dedup();
         let count = crates.len();
         assert!(crates.iter().any(|line| line.starts_with(name)), "{tree}");
-        assert!(count < count_max, "{name} takes {count} crates:\n{tree}");
+        assert!(count <= count_max, "{name} takes {count} crates:\n{tree}");
     }
 }

@@ -36,23 +36,6 @@ pub struct BlockHeader {
     pub plan_digest: Hash,
 }
 
-/// The encoded header, field by field.
-#[derive(BorshSerialize)]
-struct Layout {
-    version: u8,
-    parent_id: [u8; 32],
-    slot: u64,
-    unix_timestamp: i64,
-    transaction_count: u32,
-    transaction_root: [u8; 32],
-    receipts_root: [u8; 32],
-    delta_root: [u8; 32],
-    has_state_root: u8,
-    /// Zero if there is none.
-    state_root: [u8; 32],
-    plan_digest: [u8; 32],
-}
-
 impl BlockHeader {
     /// Bytes of an encoded header.
     pub const SIZE: usize = 214;
@@ -73,22 +56,20 @@ impl BlockHeader {
     /// assert!(BlockHeader::decode(&bytes[1..]).is_err());
     /// ```
     pub fn encode(&self) -> [u8; Self::SIZE] {
-        let layout = Layout {
-            version: VERSION,
-            parent_id: self.parent_id.to_bytes(),
-            slot: self.slot,
-            unix_timestamp: self.unix_timestamp,
-            transaction_count: self.transaction_count,
-            transaction_root: self.transaction_root.to_bytes(),
-            receipts_root: self.receipts_root.to_bytes(),
-            delta_root: self.delta_root.to_bytes(),
-            has_state_root: u8::from(self.state_root.is_some()),
-            state_root: self.state_root.unwrap_or_default().to_bytes(),
-            plan_digest: self.plan_digest.to_bytes(),
-        };
         let mut bytes = [0; Self::SIZE];
         let mut rest = &mut bytes[..];
-        let written = layout.serialize(&mut rest);
+        let written = (
+            (VERSION, self.parent_id.to_bytes()),
+            (self.slot, self.unix_timestamp, self.transaction_count),
+            self.transaction_root.to_bytes(),
+            self.receipts_root.to_bytes(),
+            self.delta_root.to_bytes(),
+            // Zero if there is none.
+            u8::from(self.state_root.is_some()),
+            self.state_root.unwrap_or_default().to_bytes(),
+            self.plan_digest.to_bytes(),
+        )
+            .serialize(&mut rest);
         written.expect("the fields have the header's size");
         assert!(rest.is_empty(), "the fields have the header's size");
         bytes

@@ -17,6 +17,7 @@
 mod body;
 mod codec;
 mod error;
+mod error_code;
 mod header;
 mod limits;
 mod plan;
@@ -25,10 +26,11 @@ mod roots;
 
 pub use body::{Block, BlockBody, BodyParts};
 pub use error::{BlockDecodeError, BodyError};
+pub use error_code::encode_error;
 pub use header::BlockHeader;
 pub use limits::BlockLimits;
 pub use plan::plan_digest;
-pub use receipt::{Details, Outcome, Receipt, Recording, encode_error, receipts_hash};
+pub use receipt::{Details, Outcome, Receipt, Recording, receipts_hash};
 pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,
 };

@@ -6,6 +6,8 @@ use lockstep_interface::{
 };
 use sha2::{Digest, Sha256};
 
+use super::error_code::encode_error;
+
 /// What receipts carry besides status, fee and compute units.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Recording {
@@ -123,9 +125,4 @@ pub(super) fn hash_receipt(receipt: &Receipt, hasher: &mut Sha256) {
             hasher.update(&numbers[1..]);
         }
     }
-}
-
-/// Solana's binary encoding of a transaction error: its number as `u32`, then its content.
-pub fn encode_error(error: &TransactionError) -> Vec<u8> {
-    wincode::serialize(error).expect("an error has a size of a few bytes")
 }

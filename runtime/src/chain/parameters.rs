@@ -17,7 +17,6 @@
 
 use std::fmt;
 
-use borsh::{BorshDeserialize, BorshSerialize};
 use lockstep_interface::{Address, Hash, ProgramTable, Rent, RuleSet, sysvar::RecentBlockhash};
 use lockstep_store::Store;
 use thiserror::Error;
@@ -112,18 +111,15 @@ pub enum ParametersError {
     },
 }
 
-/// The bytes, as drawn above.
-#[derive(BorshDeserialize, BorshSerialize)]
-struct Encoded {
-    version: u16,
-    slot: u64,
-    rules: u8,
-    lamports_per_byte: u64,
-    exemption_threshold_bits: u64,
-    burn_percent: u8,
-    blockhashes: Vec<([u8; 32], u64)>,
-    programs: Vec<([u8; 32], String)>,
-}
+/// The bytes, as drawn above: version, slot, rules, rent, first blockhashes, programs.
+type Encoded = (
+    u16,
+    u64,
+    u8,
+    (u64, u64, u8),
+    Vec<([u8; 32], u64)>,
+    Vec<([u8; 32], String)>,
+);
 
 impl Parameters {
     /// The parameters of a genesis.
@@ -206,20 +202,23 @@ impl Parameters {
     fn encode(&self) -> Result<Vec<u8>, ParametersError> {
         let blockhashes = self.blockhashes.iter();
         let programs = self.programs.iter();
-        let encoded = Encoded {
-            version: VERSION,
-            slot: self.slot,
-            rules: rules_number(self.rules),
-            lamports_per_byte: self.rent.lamports_per_byte,
-            exemption_threshold_bits: self.rent.exemption_threshold_bits,
-            burn_percent: self.rent.burn_percent,
-            blockhashes: blockhashes
+        let rent = &self.rent;
+        let encoded: Encoded = (
+            VERSION,
+            self.slot,
+            rules_number(self.rules),
+            (
+                rent.lamports_per_byte,
+                rent.exemption_threshold_bits,
+                rent.burn_percent,
+            ),
+            blockhashes
                 .map(|known| (known.blockhash.to_bytes(), known.lamports_per_signature))
                 .collect(),
-            programs: programs
+            programs
                 .map(|(address, name)| (address.to_bytes(), name.clone()))
                 .collect(),
-        };
+        );
         let bytes = borsh::to_vec(&encoded).map_err(|_| ParametersError::Malformed)?;
         check_size(&bytes)?;
         Ok(bytes)
@@ -233,26 +232,25 @@ impl Parameters {
             return Err(ParametersError::Version { found });
         }
         let encoded: Encoded = borsh::from_slice(bytes).map_err(|_| ParametersError::Malformed)?;
-        let found = encoded.rules;
+        let (_, slot, found, rent, blockhashes, programs) = encoded;
+        let (lamports_per_byte, exemption_threshold_bits, burn_percent) = rent;
+        let blockhashes = blockhashes.into_iter();
+        let programs = programs.into_iter();
         Ok(Self {
-            slot: encoded.slot,
+            slot,
             rules: rules_of(found).ok_or(ParametersError::Rules { found })?,
             rent: Rent {
-                lamports_per_byte: encoded.lamports_per_byte,
-                exemption_threshold_bits: encoded.exemption_threshold_bits,
-                burn_percent: encoded.burn_percent,
+                lamports_per_byte,
+                exemption_threshold_bits,
+                burn_percent,
             },
-            blockhashes: encoded
-                .blockhashes
-                .into_iter()
+            blockhashes: blockhashes
                 .map(|(hash, lamports_per_signature)| RecentBlockhash {
                     blockhash: Hash::new_from_array(hash),
                     lamports_per_signature,
                 })
                 .collect(),
-            programs: encoded
-                .programs
-                .into_iter()
+            programs: programs
                 .map(|(address, name)| (Address::new_from_array(address), name))
                 .collect(),
         })

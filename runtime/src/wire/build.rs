@@ -5,7 +5,6 @@
 //! it sensible or not, so that tests can write messages that must be refused. Only what the format
 //! has no way of writing is an error.
 
-use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use solana_address::Address;
 
 use super::config::TransactionConfig;
@@ -154,36 +153,6 @@ impl Message {
         Ok(out)
     }
 
-    /// The whole transaction, signed by those of `keys` that the message requires. Their order
-    /// does not matter.
-    ///
-    /// # Errors
-    ///
-    /// [`MessageError::MissingSigner`], [`MessageError::SignersExceedKeys`], and those of
-    /// [`encode`](Self::encode).
-    pub fn sign(&self, keys: &[&SigningKey]) -> Result<Vec<u8>, MessageError> {
-        let required = usize::from(self.header.required_signatures);
-        let Some(signers) = self.static_keys.get(..required) else {
-            return Err(MessageError::SignersExceedKeys {
-                found: required,
-                limit: self.static_keys.len(),
-            });
-        };
-        let message = self.encode()?;
-        let mut signatures = Vec::with_capacity(required);
-        for signer in signers {
-            let is_signer = |key: &&&SigningKey| {
-                let address: [u8; ADDRESS_SIZE] = VerificationKeyBytes::from(**key).into();
-                address == *signer.as_array()
-            };
-            let Some(key) = keys.iter().find(is_signer) else {
-                return Err(MessageError::MissingSigner { address: *signer });
-            };
-            signatures.push(key.sign(&message).to_bytes());
-        }
-        self.join(&signatures, &message)
-    }
-
     /// The whole transaction with these signatures, whatever they are and however many.
     ///
     /// # Errors
@@ -196,7 +165,7 @@ impl Message {
         self.join(signatures, &self.encode()?)
     }
 
-    fn join(
+    pub(super) fn join(
         &self,
         signatures: &[[u8; SIGNATURE_SIZE]],
         message: &[u8],

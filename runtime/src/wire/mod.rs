@@ -35,7 +35,12 @@ mod cursor;
 mod error;
 pub mod limits;
 mod parse;
+#[cfg(feature = "sign")]
+mod sign;
 mod view;
+
+#[cfg(feature = "sign")]
+pub use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 
 pub use block::{BundleError, BundleRange, WireBlock};
 pub use build::{CompiledInstruction, Header, Message, MessageError, TableLookup};
