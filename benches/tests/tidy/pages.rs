@@ -42,16 +42,25 @@ fn the_readme_lists_every_crate_and_strategy() {
 }
 
 #[test]
-fn the_readme_shows_the_example_as_it_is() {
-    let readme = read("README.md");
-    let example = read("runtime/examples/embed.rs");
-    let shown = readme.split("```rust\n").skip(1);
-    let shown: Vec<&str> = shown.filter_map(|text| text.split("```").next()).collect();
-    assert!(!shown.is_empty(), "the README shows code");
-    let strange = shown.into_iter().filter(|code| !example.contains(code));
-    let first_lines = strange.filter_map(|code| code.lines().next());
-    let rule = "shown in README.md and not in runtime/examples/embed.rs";
-    none(rule, first_lines.map(str::to_owned));
+fn the_runtimes_page_shows_the_embedding_crate_as_it_is() {
+    let page = read("runtime/README.md");
+    let folder = "runtime/examples/outside";
+    let mut violations = Vec::new();
+    for (start, file) in [
+        ("```rust\n", "src/main.rs"),
+        ("```toml\n[dependencies]", "Cargo.toml"),
+    ] {
+        let source = read(&format!("{folder}/{file}"));
+        let shown = page.split(start).skip(1);
+        let shown: Vec<&str> = shown.filter_map(|text| text.split("```").next()).collect();
+        assert!(!shown.is_empty(), "the page shows {file}");
+        let strange = shown.into_iter().filter(|code| !source.contains(code));
+        violations.extend(strange.filter_map(|code| code.trim().lines().next().map(str::to_owned)));
+    }
+    none(
+        "shown in runtime/README.md and not in the crate",
+        violations,
+    );
 }
 
 #[test]
