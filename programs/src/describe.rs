@@ -77,6 +77,7 @@ pub(crate) const fn instruction(
         discriminator,
         access,
         args,
+        returns: None,
     }
 }
 

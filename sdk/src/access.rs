@@ -42,6 +42,27 @@ impl FieldPath {
         Self([name, first, second, third])
     }
 
+    /// True if these are its names.
+    #[doc(hidden)]
+    pub const fn is(&self, names: &[&str]) -> bool {
+        if names.len() > DEPTH_MAX {
+            return false;
+        }
+        let mut depth = 0;
+        while depth < DEPTH_MAX {
+            let name = if depth < names.len() {
+                names[depth]
+            } else {
+                ""
+            };
+            if !is_same(self.0[depth], name) {
+                return false;
+            }
+            depth = next(depth);
+        }
+        true
+    }
+
     /// The names, outermost first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.0.into_iter().filter(|name| !name.is_empty())
@@ -90,6 +111,10 @@ pub enum AddressSource {
     Fixed(Address),
     /// It is derived from the program and these seeds.
     Derived(&'static [SeedSource]),
+    /// It is in the state of an account: the path of the value.
+    Named(&'static str),
+    /// It is the token account that is associated with a wallet and a mint.
+    Associated(&'static SeedSource, &'static SeedSource),
 }
 
 /// One seed of a derived address.
@@ -105,8 +130,11 @@ pub enum AddressSource {
 pub enum SeedSource {
     /// Bytes.
     Constant(&'static [u8]),
-    /// The address of the field of this name in the same set.
+    /// The address of the field of this name in the same set, or of a field of a set in it, as
+    /// `desk.raffle`.
     Account(&'static str),
+    /// A value in the state of an account, as `raffle.authority`; and the name of that state.
+    Value(&'static str, &'static str),
     /// The argument of this name.
     Argument(&'static str),
 }
@@ -142,11 +170,19 @@ pub struct AccountAccess {
     pub is_optional: bool,
     /// It may be the same account as another writable one.
     pub may_repeat: bool,
+    /// In the rest of an account list: one account may stand several times.
+    pub repeats: bool,
+    /// Fields of the same set whose addresses its state names.
+    pub related: &'static [&'static str],
     /// How many accounts this entry stands for at most, in [1, 255]; more than 1 for the rest of
     /// an account list only.
     pub count_max: u8,
     /// Where its address comes from.
     pub source: AddressSource,
+    /// The program that derives its address, where it is not the one that is called.
+    pub derived_by: Option<Address>,
+    /// The lines of the field's documentation.
+    pub docs: &'static [&'static str],
 }
 
 impl AccountAccess {
@@ -158,8 +194,12 @@ impl AccountAccess {
         is_credit: false,
         is_optional: false,
         may_repeat: false,
+        repeats: false,
+        related: &[],
         count_max: 1,
         source: AddressSource::Given,
+        derived_by: None,
+        docs: &[],
     };
 
     /// The same, signing.
@@ -172,8 +212,15 @@ impl AccountAccess {
     }
 
     /// The same, writable.
+    ///
+    /// # Panics
+    /// If it is writable already; at compile time, where an account type is declared.
     #[must_use]
     pub const fn writable(self) -> Self {
+        assert!(
+            !self.is_writable,
+            "the account type inside of `Mut` is writable already"
+        );
         Self {
             is_writable: true,
             is_credit: false,
@@ -226,6 +273,12 @@ pub struct Field {
     pub access: &'static [AccountAccess],
     /// Whether it may be the same account as another writable one.
     pub may_repeat: bool,
+    /// Whether one account may stand in it several times.
+    pub repeats: bool,
+    /// Fields of the set whose addresses its state names.
+    pub related: &'static [&'static str],
+    /// The lines of its documentation.
+    pub docs: &'static [&'static str],
     /// Where its address comes from, if the field says more than its type.
     pub source: Option<AddressSource>,
 }
@@ -264,6 +317,9 @@ pub const fn join<const N: usize>(fields: &[Field]) -> [AccountAccess; N] {
             name,
             access,
             may_repeat,
+            repeats,
+            related,
+            docs,
             source,
         } = fields[field];
         let mut index = 0;
@@ -279,6 +335,14 @@ pub const fn join<const N: usize>(fields: &[Field]) -> [AccountAccess; N] {
             };
             entry.path = entry.path.under(name);
             entry.may_repeat |= may_repeat;
+            entry.repeats |= repeats;
+            if !related.is_empty() {
+                entry.related = related;
+            }
+            // A set in the set has documentation for each of its own.
+            if access.len() == 1 && !docs.is_empty() {
+                entry.docs = docs;
+            }
             if let Some(source) = source {
                 entry.source = source;
             }
@@ -368,8 +432,84 @@ pub const fn with_program<const N: usize>(
     };
     let mut index = 0;
     while index < access.len() {
-        list[next(index)] = access[index];
+        let derived_by = match access[index].derived_by {
+            None => Some(program),
+            other => other,
+        };
+        list[next(index)] = AccountAccess {
+            derived_by,
+            ..access[index]
+        };
         index = next(index);
     }
     list
+}
+
+/// Accounts of a set that may be absent as a whole, at most.
+const OPTIONAL_MAX: usize = 32;
+
+/// The accounts of a set that may be absent as a whole.
+///
+/// # Panics
+/// At compile time: if there are more than 32, or if they end with a rest.
+#[doc(hidden)]
+pub const fn optional(access: &[AccountAccess]) -> [AccountAccess; OPTIONAL_MAX] {
+    assert!(
+        access.len() <= OPTIONAL_MAX,
+        "a set that may be absent has at most 32 accounts"
+    );
+    let mut list = [AccountAccess::READ; OPTIONAL_MAX];
+    let mut index = 0;
+    while index < access.len() {
+        assert!(
+            access[index].count_max == 1,
+            "a set that may be absent cannot end with a `Rest`, which may be empty already"
+        );
+        list[index] = access[index].optional();
+        index = next(index);
+    }
+    list
+}
+
+/// The position in an access list of the account to which these fields lead.
+#[doc(hidden)]
+pub const fn position_of(access: &[AccountAccess], names: &[&str]) -> Option<usize> {
+    let mut index = 0;
+    while index < access.len() {
+        if access[index].path.is(names) {
+            return Some(index);
+        }
+        index = next(index);
+    }
+    None
+}
+
+/// Checks that a payer in a set of the set signs and is writable.
+///
+/// # Panics
+/// If not; at compile time.
+#[doc(hidden)]
+pub const fn check_payer(access: &[AccountAccess], names: &[&str]) {
+    let Some(position) = position_of(access, names) else {
+        panic!("the payer is no account of the set");
+    };
+    assert!(
+        access[position].is_signer && access[position].is_writable,
+        "a payer signs and is debited: declare the field as `Mut<Signer<'a>>`"
+    );
+}
+
+const fn is_same(left: &str, right: &str) -> bool {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index = next(index);
+    }
+    true
 }

@@ -22,7 +22,7 @@ use crate::{idl::TypeDescription, interface::Address};
 /// let quote = Quote { price: 7, valid: true };
 /// let bytes = encode(&quote);
 /// assert_eq!(bytes, [7, 0, 0, 0, 0, 0, 0, 0, 1]);
-/// assert_eq!(Quote::SIZE_MAX, Some(9));
+/// assert_eq!((Quote::SIZE_MIN, Quote::SIZE_MAX), (9, Some(9)));
 /// assert_eq!(Quote::decode(&mut &bytes[..]), Some(quote));
 /// ```
 #[diagnostic::on_unimplemented(
@@ -31,6 +31,8 @@ use crate::{idl::TypeDescription, interface::Address};
     note = "add `#[derive(Data)]` to a structure or enum of your own"
 )]
 pub trait Data: Sized {
+    /// The length in bytes of what zeros decode to: empty lists, nothing in options, first variants.
+    const SIZE_MIN: usize;
     /// The longest encoding in bytes; `None` if there is no limit.
     const SIZE_MAX: Option<usize>;
     /// The layout.
@@ -143,6 +145,7 @@ fn take<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
 macro_rules! integers {
     ($($integer:ident)*) => {$(
         impl Data for $integer {
+            const SIZE_MIN: usize = size_of::<Self>();
             const SIZE_MAX: Option<usize> = Some(size_of::<Self>());
             const TYPE: TypeDescription = TypeDescription::Named(stringify!($integer));
 
@@ -162,6 +165,7 @@ macro_rules! integers {
 integers!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128);
 
 impl Data for bool {
+    const SIZE_MIN: usize = 1;
     const SIZE_MAX: Option<usize> = Some(1);
     const TYPE: TypeDescription = TypeDescription::Named("bool");
 
@@ -179,6 +183,7 @@ impl Data for bool {
 }
 
 impl Data for Address {
+    const SIZE_MIN: usize = 32;
     const SIZE_MAX: Option<usize> = Some(32);
     const TYPE: TypeDescription = TypeDescription::Named("pubkey");
 
@@ -192,6 +197,7 @@ impl Data for Address {
 }
 
 impl<T: Data> Data for Option<T> {
+    const SIZE_MIN: usize = 1;
     const SIZE_MAX: Option<usize> = sum(&[Some(1), T::SIZE_MAX]);
     const TYPE: TypeDescription = TypeDescription::Option(&T::TYPE);
 
@@ -209,6 +215,10 @@ impl<T: Data> Data for Option<T> {
 }
 
 impl<T: Data, const N: usize> Data for [T; N] {
+    const SIZE_MIN: usize = match T::SIZE_MIN.checked_mul(N) {
+        Some(size) => size,
+        None => panic!("the encoding is too long"),
+    };
     const SIZE_MAX: Option<usize> = match T::SIZE_MAX {
         Some(item) => item.checked_mul(N),
         None => None,
@@ -231,6 +241,36 @@ impl<T: Data, const N: usize> Data for [T; N] {
     }
 }
 
+macro_rules! tuples {
+    ($([$($name:ident)*])*) => {$(
+        impl<$($name: Data),*> Data for ($($name,)*) {
+            const SIZE_MIN: usize = {
+                let mut sum = 0usize;
+                $(sum = match sum.checked_add($name::SIZE_MIN) {
+                    Some(sum) => sum,
+                    None => panic!("the encoding is too long"),
+                };)*
+                sum
+            };
+            const SIZE_MAX: Option<usize> = sum(&[$($name::SIZE_MAX),*]);
+            const TYPE: TypeDescription = TypeDescription::Tuple(&[$($name::TYPE),*]);
+
+            #[expect(non_snake_case, reason = "the type parameters name the items")]
+            fn encode<Out: Write>(&self, out: &mut Out) -> IoResult<()> {
+                let ($($name,)*) = self;
+                $($name.encode(out)?;)*
+                Ok(())
+            }
+
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
+                Some(($($name::decode(bytes)?,)*))
+            }
+        }
+    )*};
+}
+
+tuples!([A] [A B] [A B C] [A B C D]);
+
 fn encode_count<W: Write>(count: usize, out: &mut W) -> IoResult<()> {
     let count = u32::try_from(count).map_err(|_| std::io::ErrorKind::InvalidInput)?;
     count.encode(out)
@@ -241,6 +281,7 @@ fn decode_count(bytes: &mut &[u8]) -> Option<usize> {
 }
 
 impl<T: Data> Data for Vec<T> {
+    const SIZE_MIN: usize = 4;
     const SIZE_MAX: Option<usize> = None;
     const TYPE: TypeDescription = TypeDescription::List(&T::TYPE);
 
@@ -273,6 +314,7 @@ impl<T: Data> Collection for Vec<T> {
 }
 
 impl Data for String {
+    const SIZE_MIN: usize = 4;
     const SIZE_MAX: Option<usize> = None;
     const TYPE: TypeDescription = TypeDescription::Named("string");
 

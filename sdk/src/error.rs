@@ -1,6 +1,9 @@
 //! A program's own errors: numbers in transactions, names and messages for people.
 
-use crate::interface::{InstructionError, InvokeContext, context::Cause};
+use crate::interface::{
+    InstructionError, InvokeContext,
+    context::{Cause, Rule},
+};
 
 /// One error that a program declares.
 ///
@@ -80,7 +83,24 @@ pub(crate) fn explain(
         return;
     };
     let mut known = errors.iter().copied().flatten();
-    if let Some(ErrorDescription { name, message, .. }) = known.find(|known| known.code == *code) {
+    let Some(ErrorDescription { name, message, .. }) = known.find(|known| known.code == *code)
+    else {
+        return;
+    };
+    // A condition of an account set says which account, and gets the words that it lacks.
+    let mut is_said = false;
+    context.refine_diagnostic(|cause| {
+        if let Cause::Rule {
+            rule: Rule::Check,
+            got,
+            ..
+        } = cause
+        {
+            *got = format!("{name}: {message}");
+            is_said = true;
+        }
+    });
+    if !is_said {
         context.diagnose(error, || Cause::Declared { name, message });
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     access::AccountAccess,
     interface::{AccountMeta, InstructionError, InstructionRef, InvokeContext, context::Rule},
     program::Arguments,
-    set::{AccountSet, Accounts, Cursor},
+    set::{AccountSet, Accounts, Cursor, Reach},
     violation::Violation,
 };
 
@@ -67,6 +67,17 @@ impl<S> Deref for Forward<S> {
 
     fn deref(&self) -> &S {
         &self.set
+    }
+}
+
+impl<S> Reach for Forward<S> {
+    type Inside<'c>
+        = &'c S
+    where
+        Self: 'c;
+
+    fn reach<'c>(&'c self, _context: &'c InvokeContext<'_, '_>) -> Result<&'c S> {
+        Ok(&self.set)
     }
 }
 

@@ -34,8 +34,8 @@
 //! In the order in which the data of an instruction meets them: [`program`](mod@program) takes the
 //! instruction apart, [`set`] takes and checks its accounts as the types of [`account`] and
 //! [`access`] say, [`state`] and [`data`] decode their content, [`relation`] checks how they belong
-//! together; [`event`], [`error`] and [`violation`] tell the outside, [`system`] and [`forward`]
-//! call other programs, and [`idl`] describes it all.
+//! together; [`event`], [`error`] and [`violation`] tell the outside, [`system`], [`token`] and
+//! [`forward`] call other programs, and [`idl`] describes it all.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -52,6 +52,7 @@ pub mod relation;
 pub mod set;
 pub mod state;
 pub mod system;
+pub mod token;
 pub mod violation;
 
 pub use bytemuck;

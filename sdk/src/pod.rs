@@ -80,6 +80,7 @@ macro_rules! unaligned {
         }
 
         impl Data for $name {
+            const SIZE_MIN: usize = <$integer as Data>::SIZE_MIN;
             const SIZE_MAX: Option<usize> = <$integer as Data>::SIZE_MAX;
             const TYPE: TypeDescription = <$integer as Data>::TYPE;
 
@@ -111,6 +112,73 @@ unaligned! {
     U64: u64;
     /// An `u128` in plain old data.
     U128: u128;
+    /// An `i16` in plain old data.
+    I16: i16;
+    /// An `i32` in plain old data.
+    I32: i32;
     /// An `i64` in plain old data.
     I64: i64;
+    /// An `i128` in plain old data.
+    I128: i128;
+}
+
+/// A `bool` in plain old data: one byte, true unless it is 0.
+///
+/// ```
+/// use lockstep_sdk::prelude::*;
+/// let mut is_open = Bool::from(true);
+/// assert!(is_open.get());
+/// is_open.set(false);
+/// assert_eq!(is_open, Bool::default());
+/// ```
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Bool(u8);
+
+impl Bool {
+    /// The value.
+    #[inline]
+    pub const fn get(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Replaces the value.
+    #[inline]
+    pub const fn set(&mut self, value: bool) {
+        self.0 = value as u8;
+    }
+}
+
+impl From<bool> for Bool {
+    fn from(value: bool) -> Self {
+        Self(u8::from(value))
+    }
+}
+
+impl PartialEq for Bool {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for Bool {}
+
+impl fmt::Debug for Bool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(formatter)
+    }
+}
+
+impl Data for Bool {
+    const SIZE_MIN: usize = 1;
+    const SIZE_MAX: Option<usize> = Some(1);
+    const TYPE: TypeDescription = bool::TYPE;
+
+    fn encode<W: std::io::Write>(&self, out: &mut W) -> std::io::Result<()> {
+        self.get().encode(out)
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        bool::decode(bytes).map(Self::from)
+    }
 }

@@ -3,19 +3,20 @@
 pub use crate::{
     Result,
     account::{
-        Account, Credit, Creditable, Handle, Init, Mut, Program, ProgramId, Rest, Signed, Signer,
-        State, Unchecked, Wallet, Writable,
+        Account, Credit, Creditable, Handle, Init, InitIfNeeded, Mut, Program, ProgramId, Rest,
+        Signed, Signer, State, Unchecked, Wallet, Writable,
     },
     data::{Data, encode},
     error::ErrorCode,
     event::Event,
     forward::Forward,
     interface::{Address, InstructionError, InvokeContext as Context},
-    pod::{I64, U16, U32, U64, U128},
+    pod::{Bool, I16, I32, I64, I128, U16, U32, U64, U128},
     relation::Seed,
     require,
     set::{AccountSet, Accounts},
     state::StateData,
     system::System,
+    token::{AssociatedToken, Mint, Token, TokenAccount},
 };
 pub use lockstep_derive::{Accounts, Data, ErrorCode, event, state};

@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    data::Data,
+    data::{Data, decode_all, encode},
     error::{self, ErrorDescription},
     interface::{Address, Instruction, InstructionError, InvokeContext, context::Rule},
     set::{AccountSet, Cursor, check_distinct, may_collide},
@@ -95,6 +95,56 @@ every_start!([] [A B C D E]);
 every_start!([] [A B C D E F]);
 every_start!([] [A B C D E F G]);
 every_start!([] [A B C D E F G H]);
+every_start!([] [A B C D E F G H I]);
+every_start!([] [A B C D E F G H I J]);
+every_start!([] [A B C D E F G H I J K]);
+every_start!([] [A B C D E F G H I J K L]);
+
+/// What an instruction returns: nothing, or a value for its caller.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "an instruction cannot return `{Self}`",
+    label = "an instruction returns `Result`, or `Result<T>` with a `T` that has `Data`"
+)]
+pub trait Returned {
+    /// Leaves the value for the caller.
+    ///
+    /// # Errors
+    /// See [`InvokeContext::set_return_data`].
+    fn leave(&self, context: &mut InvokeContext<'_, '_>) -> Result;
+}
+
+impl Returned for () {
+    #[inline]
+    fn leave(&self, _context: &mut InvokeContext<'_, '_>) -> Result {
+        Ok(())
+    }
+}
+
+impl<T: Data> Returned for T {
+    fn leave(&self, context: &mut InvokeContext<'_, '_>) -> Result {
+        context.set_return_data(&encode(self))
+    }
+}
+
+/// The value that the invoked program has returned.
+///
+/// # Errors
+/// `InvalidAccountData` if it returned something else.
+#[doc(hidden)]
+pub fn returned<T: Data>(context: &InvokeContext<'_, '_>, program: &Address) -> Result<T> {
+    let left = context.return_data();
+    let value = decode_all(&left.data).filter(|_| left.program == *program);
+    value.ok_or_else(|| {
+        Violation {
+            rule: Rule::Encoding,
+            error: &InstructionError::InvalidAccountData,
+            expected: &"the value that the invoked instruction returns",
+            got: &format_args!("{} bytes of {}", left.data.len(), left.program),
+        }
+        .of_data(context)
+    })
+}
 
 /// Runs one instruction: decodes its arguments, takes and checks its accounts, calls `handler`,
 /// and does what the set declares for the end. `first` gives the arguments from which the set's
@@ -107,12 +157,12 @@ every_start!([] [A B C D E F G H]);
 /// returns.
 #[doc(hidden)]
 #[inline]
-pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments>(
+pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments, R: Returned>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
     first: impl FnOnce(&T) -> A::Args,
-    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
+    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result<R>,
 ) -> Result {
     let result = run_unnamed(context, data, compute_units, first, handler);
     if result.is_err() {
@@ -122,12 +172,12 @@ pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments>(
 }
 
 #[inline]
-fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments>(
+fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments, R: Returned>(
     context: &mut InvokeContext<'i, 'a>,
     data: &[u8],
     compute_units: u64,
     first: impl FnOnce(&T) -> A::Args,
-    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result,
+    handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result<R>,
 ) -> Result {
     context.consume(compute_units)?;
     let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
@@ -136,8 +186,9 @@ fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments>(
         check_distinct(context, A::ACCESS)?;
     }
     accounts.check(context, &first(&args))?;
-    handler(&accounts, context, args)?;
-    accounts.finish(context)
+    let returned = handler(&accounts, context, args)?;
+    accounts.finish(context)?;
+    returned.leave(context)
 }
 
 #[cold]

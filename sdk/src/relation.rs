@@ -2,6 +2,8 @@
 //!
 //! `#[account(..)]` writes calls of these functions; a program may make them, too.
 
+use std::ops::Deref;
+
 use crate::{
     Result,
     account::Handle,
@@ -11,6 +13,7 @@ use crate::{
         context::Rule,
         limits::{SEED_SIZE_MAX, SEEDS_MAX},
     },
+    pod::{I16, I32, I64, I128, U16, U32, U64, U128},
     violation::Violation,
 };
 
@@ -23,7 +26,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a seed",
-    label = "seeds are literals, accounts of the set, addresses, integers and byte arrays"
+    label = "seeds are literals, constants, accounts of the set, addresses, integers and byte arrays"
 )]
 pub trait Seed {
     /// The bytes, borrowed or by value.
@@ -85,7 +88,208 @@ macro_rules! integer_seeds {
     )*};
 }
 
-integer_seeds!(u8 u16 u32 u64 u128 i64);
+integer_seeds!(u8 u16 u32 u64 u128 i8 i16 i32 i64 i128);
+
+macro_rules! pod_seeds {
+    ($($name:ident)*) => {$(
+        impl Seed for $name {
+            type Bytes<'s> = [u8; size_of::<$name>()];
+
+            fn seed(&self) -> Self::Bytes<'_> {
+                self.get().to_le_bytes()
+            }
+        }
+    )*};
+}
+
+pod_seeds!(U16 U32 U64 U128 I16 I32 I64 I128);
+
+/// The bytes of one seed, by value.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct SeedBytes {
+    bytes: [u8; SEED_SIZE_MAX],
+    size: usize,
+}
+
+impl SeedBytes {
+    /// A copy of a seed.
+    ///
+    /// # Errors
+    /// `MaxSeedLengthExceeded` above 32 bytes.
+    #[doc(hidden)]
+    pub fn of(seed: &(impl Seed + ?Sized)) -> Result<Self> {
+        let seed = seed.seed();
+        let seed = seed.as_ref();
+        let mut bytes = [0; SEED_SIZE_MAX];
+        let place = bytes.get_mut(..seed.len());
+        let place = place.ok_or(InstructionError::MaxSeedLengthExceeded)?;
+        place.copy_from_slice(seed);
+        Ok(Self {
+            bytes,
+            size: seed.len(),
+        })
+    }
+
+    const fn of_slice(seed: &[u8]) -> Self {
+        assert!(seed.len() <= SEED_SIZE_MAX, "a seed has at most 32 bytes");
+        let mut bytes = [0; SEED_SIZE_MAX];
+        bytes.split_at_mut(seed.len()).0.copy_from_slice(seed);
+        Self {
+            bytes,
+            size: seed.len(),
+        }
+    }
+
+    /// The bytes.
+    #[doc(hidden)]
+    pub const fn as_slice(&self) -> &[u8] {
+        self.bytes.split_at(self.size).0
+    }
+}
+
+impl AsRef<[u8]> for SeedBytes {
+    fn as_ref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+/// A constant that is a seed.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ConstantSeed<'c, T: ?Sized>(pub &'c T);
+
+macro_rules! constant_seeds {
+    ($([$($generics:tt)*] $type:ty: |$seed:ident| $bytes:expr;)*) => {$(
+        impl<$($generics)*> ConstantSeed<'_, $type> {
+            /// Its bytes.
+            #[doc(hidden)]
+            pub const fn bytes(&self) -> SeedBytes {
+                let $seed = self.0;
+                SeedBytes::of_slice($bytes)
+            }
+        }
+    )*};
+}
+
+constant_seeds! {
+    [const N: usize] [u8; N]: |seed| seed;
+    [const N: usize] &[u8; N]: |seed| *seed;
+    [] &[u8]: |seed| seed;
+    [] &str: |seed| seed.as_bytes();
+    [] Address: |seed| seed.as_array();
+    [] &Address: |seed| seed.as_array();
+    [] u8: |seed| &seed.to_le_bytes();
+    [] u16: |seed| &seed.to_le_bytes();
+    [] u32: |seed| &seed.to_le_bytes();
+    [] u64: |seed| &seed.to_le_bytes();
+    [] u128: |seed| &seed.to_le_bytes();
+    [] i8: |seed| &seed.to_le_bytes();
+    [] i16: |seed| &seed.to_le_bytes();
+    [] i32: |seed| &seed.to_le_bytes();
+    [] i64: |seed| &seed.to_le_bytes();
+    [] i128: |seed| &seed.to_le_bytes();
+}
+
+/// A field of a state that can name an account.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no account",
+    label = "a field that names an account is an `Address`, or an optional one"
+)]
+pub trait AddressField {
+    /// The address, if there is one.
+    fn named(&self) -> Option<&Address>;
+}
+
+impl AddressField for Address {
+    fn named(&self) -> Option<&Address> {
+        Some(self)
+    }
+}
+
+impl AddressField for Option<Address> {
+    fn named(&self) -> Option<&Address> {
+        self.as_ref()
+    }
+}
+
+/// The address in a field.
+///
+/// # Errors
+/// `InvalidAccountData` if there is none.
+#[doc(hidden)]
+pub fn named(field: &impl AddressField) -> Result<Address> {
+    let address = field.named().copied();
+    address.ok_or(InstructionError::InvalidAccountData)
+}
+
+/// The state of an account in a condition: its fields, and the account's address.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Seen<'a, R> {
+    handle: Handle<'a>,
+    state: R,
+}
+
+impl<'a, R> Seen<'a, R> {
+    /// The state that was borrowed from the account.
+    #[doc(hidden)]
+    pub fn of(handle: Handle<'a>, state: R) -> Self {
+        Self { handle, state }
+    }
+
+    /// The address.
+    #[doc(hidden)]
+    pub const fn address(&self) -> &'a Address {
+        self.handle.address()
+    }
+}
+
+impl<R: Deref> Deref for Seen<'_, R> {
+    type Target = R::Target;
+
+    fn deref(&self) -> &R::Target {
+        &self.state
+    }
+}
+
+/// Refuses an account of which a condition does not hold, with what its author says.
+#[doc(hidden)]
+#[cold]
+pub fn refuse_condition(
+    context: &InvokeContext<'_, '_>,
+    handle: Handle<'_>,
+    condition: &str,
+    message: &str,
+) -> InstructionError {
+    Violation {
+        rule: Rule::Check,
+        error: &InstructionError::InvalidArgument,
+        expected: &condition,
+        got: &message,
+    }
+    .of_account(context, handle)
+}
+
+/// Refuses an account of which a condition does not hold, with an error of the program. Its words
+/// are added where the instruction ends.
+#[doc(hidden)]
+#[cold]
+pub fn refuse_declared(
+    context: &InvokeContext<'_, '_>,
+    handle: Handle<'_>,
+    condition: &str,
+    error: InstructionError,
+) -> InstructionError {
+    Violation {
+        rule: Rule::Check,
+        error: &error,
+        expected: &condition,
+        got: &error,
+    }
+    .of_account(context, handle)
+}
 
 /// The seeds with which a program signs for an address that it derives, the bump seed included.
 ///
@@ -209,16 +413,20 @@ pub fn check_has_one(
     context: &InvokeContext<'_, '_>,
     handle: Handle<'_>,
     field: &str,
-    named: &Address,
+    named: Option<Address>,
     target: Handle<'_>,
 ) -> Result {
-    if named == target.address() {
+    if named.as_ref() == Some(target.address()) {
         return Ok(());
     }
+    let expected = std::fmt::from_fn(|formatter| match &named {
+        Some(named) => write!(formatter, "{named} as `{field}`"),
+        None => write!(formatter, "no account as `{field}`"),
+    });
     Err(Violation {
         rule: Rule::HasOne,
         error: &InstructionError::IncorrectAuthority,
-        expected: &format_args!("{named} as `{field}`"),
+        expected: &expected,
         got: target.address(),
     }
     .of_account(context, handle))

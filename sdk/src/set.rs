@@ -6,7 +6,7 @@
 
 use crate::{
     Result,
-    access::AccountAccess,
+    access::{AccountAccess, field_at, position_of},
     account::{Account, Handle},
     interface::{AccountMeta, Address, InstructionError, InvokeContext, context::Rule},
     violation::Violation,
@@ -231,8 +231,45 @@ impl<'a, A: Account<'a>> AccountSet<'a> for A {
     }
 }
 
-/// True if there may be two writable accounts of which neither may repeat: only then is there
-/// something for [`check_distinct`] to find.
+/// What the fields of an account or of a set can be reached through: a borrow of the account's state,
+/// or the set itself. `#[account(..)]` follows routes such as `desk.raffle.authority` with it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no fields to name",
+    label = "fields of a `State<..>` and of sets in the set can be named"
+)]
+pub trait Reach {
+    /// The borrow.
+    type Inside<'c>: std::ops::Deref
+    where
+        Self: 'c;
+
+    /// Borrows it.
+    ///
+    /// # Errors
+    /// As `State::read`.
+    fn reach<'c>(&'c self, context: &'c InvokeContext<'_, '_>) -> Result<Self::Inside<'c>>;
+}
+
+/// The address of an account of a set, as a client's call has it.
+///
+/// # Panics
+/// If the set has no such account, which does not compile where the program reads it.
+#[doc(hidden)]
+pub fn address_in<'a, S: AccountSet<'a>>(
+    addresses: &S::Addresses,
+    args: &S::Args,
+    names: &[&str],
+) -> Address {
+    let mut metas = Vec::with_capacity(S::ACCESS.len());
+    S::metas(addresses, args, &mut metas);
+    let position = position_of(S::ACCESS, names);
+    let meta = position.and_then(|position| metas.get(position));
+    meta.expect("the set has the account").address
+}
+
+/// True if there may be two accounts of which neither may repeat: only then is there something for
+/// [`check_distinct`] to find.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "indices of a list, and an overflow here would not compile"
@@ -242,6 +279,9 @@ pub(crate) const fn may_collide(access: &[AccountAccess]) -> bool {
     let mut index = 0;
     while index < access.len() {
         let entry = access[index];
+        if entry.count_max > 1 && !entry.repeats {
+            return true;
+        }
         if entry.is_writable && !entry.may_repeat {
             // The last entry may stand for several accounts.
             count += if index + 1 == access.len() { 2 } else { 1 };
@@ -251,8 +291,8 @@ pub(crate) const fn may_collide(access: &[AccountAccess]) -> bool {
     count > 1
 }
 
-/// Fails if two writable accounts are one and neither may repeat. O(writable accounts squared),
-/// in pointers.
+/// Fails if two writable accounts are one and neither may repeat, or if one account stands twice in a
+/// rest that does not say `repeats`. O(accounts squared), in pointers.
 ///
 /// # Errors
 /// `InvalidArgument`.
@@ -264,23 +304,35 @@ pub(crate) fn check_distinct(context: &InvokeContext<'_, '_>, access: &[AccountA
     let count = context.account_count();
     for position in 0..count {
         let entry = entry_at(position);
-        if !entry.is_writable || entry.may_repeat {
+        let is_single = entry.count_max > 1 && !entry.repeats;
+        let is_own = entry.is_writable && !entry.may_repeat;
+        if !is_single && !is_own {
             continue;
         }
         let address = context.address(position)?;
         for earlier in 0..position {
             let other = entry_at(earlier);
-            if !other.is_writable || other.may_repeat {
-                continue;
-            }
+            let is_in_rest = earlier >= last && position >= last;
+            let may_be_same = if is_in_rest {
+                entry.repeats
+            } else {
+                !is_own || !other.is_writable || other.may_repeat
+            };
             // Each account of a transaction has one address in memory. The program's own stands
             // for absent accounts.
-            if std::ptr::eq(address, context.address(earlier)?) && address != context.program() {
+            if !may_be_same
+                && std::ptr::eq(address, context.address(earlier)?)
+                && address != context.program()
+            {
+                let expected: &dyn std::fmt::Display = match is_in_rest {
+                    true => &"each account once, since the field does not say `repeats`",
+                    false => &"another account than every other writable one",
+                };
                 return Err(Violation {
                     rule: Rule::Distinct,
                     error: &InstructionError::InvalidArgument,
-                    expected: &"another account than every other writable one",
-                    got: &format_args!("that of `{}`", entry_at(earlier).path),
+                    expected,
+                    got: &format_args!("that of `{}`", field_at(access, earlier)),
                 }
                 .of_account(context, Handle::new(address, position)));
             }

@@ -55,13 +55,29 @@ pub trait StateData: Sized {
     const NAME: &'static str;
     /// The first byte of the account's data; `None` for untagged state.
     const DISCRIMINATOR: Option<u8>;
-    /// Bytes of an account that holds it, the header included.
+    /// Bytes of an account that holds it, the header included; of one that grows, of the smallest.
     const SIZE: usize;
+    /// Whether accounts are as large as what they hold, instead of as large as they can be.
+    const GROWS: bool = false;
     /// The program that owns such accounts.
     const OWNER: Address;
     /// Its layout.
     const TYPE: TypeDescription;
+
+    /// True if the state is in use. Accounts of layouts that come from elsewhere may be there and
+    /// hold nothing yet.
+    fn is_initialized(&self) -> bool {
+        true
+    }
 }
+
+/// A state that is there once its account is made. `#[state]` implements it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "an account of a `{Self}` takes more to create than an account",
+    label = "a token account is created with `mint = ..` and `authority = ..`, a mint with `authority = ..` and `decimals = ..`"
+)]
+pub trait OwnState: StateData {}
 
 /// Bytes before the state: discriminator and bump seed, or none.
 #[doc(hidden)]
@@ -111,7 +127,11 @@ pub fn from_account<T: StateData>(account: &Account) -> Result<T> {
         return Err(InstructionError::InvalidAccountData);
     }
     let state = T::Codec::copy(&account.data, header_size::<T>());
-    state.ok_or(InstructionError::InvalidAccountData)
+    let state = state.ok_or(InstructionError::InvalidAccountData)?;
+    if !state.is_initialized() {
+        return Err(InstructionError::UninitializedAccount);
+    }
+    Ok(state)
 }
 
 /// A way to keep `T` in bytes.
@@ -142,6 +162,9 @@ pub trait Codec<T> {
 
     /// Writes the state to the front of `bytes`; `None` if it does not fit.
     fn store(state: &T, bytes: &mut [u8]) -> Option<()>;
+
+    /// Bytes of the state.
+    fn size(state: &T) -> usize;
 }
 
 /// Where an error goes that nobody can return.
@@ -200,6 +223,10 @@ impl<T: AnyBitPattern + NoUninit> Codec<T> for Pod {
         target.copy_from_slice(bytemuck::bytes_of(state));
         Some(())
     }
+
+    fn size(_state: &T) -> usize {
+        size_of::<T>()
+    }
 }
 
 fn body<T>(data: &[u8], header: usize) -> Option<&[u8]> {
@@ -247,6 +274,27 @@ impl<T: Data> Codec<T> for Borsh {
 
     fn store(state: &T, mut bytes: &mut [u8]) -> Option<()> {
         state.encode(&mut bytes).ok()
+    }
+
+    fn size(state: &T) -> usize {
+        let mut counter = Counter(0);
+        let counted = state.encode(&mut counter);
+        counted.expect("a list holds fewer than 2^32 items");
+        counter.0
+    }
+}
+
+/// A writer that keeps nothing but the number of bytes.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

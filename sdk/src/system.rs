@@ -113,17 +113,31 @@ impl Transfer<'_> {
     }
 }
 
-/// Creates an account of the running program, with `size` zeros and at least `minimum` lamports.
-/// It may hold lamports already.
+/// What an account is created as.
+#[derive(Clone, Copy)]
+pub(crate) struct Creation {
+    /// The program that owns it.
+    pub(crate) owner: Address,
+    /// Lamports that it holds at least.
+    pub(crate) minimum: u64,
+    /// Bytes of its data, zeros.
+    pub(crate) size: usize,
+}
+
+/// Creates an account, which may hold lamports already.
 pub(crate) fn create(
     context: &mut InvokeContext<'_, '_>,
     payer: Handle<'_>,
     target: Handle<'_>,
-    minimum: u64,
-    size: usize,
+    creation: Creation,
     signer_seeds: &[&[&[u8]]],
 ) -> Result {
-    let owner = context.program().to_bytes();
+    let Creation {
+        owner,
+        minimum,
+        size,
+    } = creation;
+    let owner = owner.to_bytes();
     let space = u64::try_from(size).unwrap_or(u64::MAX).to_le_bytes();
     let held = target.lamports(context)?;
     let paying = AccountMeta::writable(*payer.address(), true);
@@ -133,16 +147,29 @@ pub(crate) fn create(
         let call = call.put(&space).put(&owner);
         return call.invoke(context, &[paying, created], signer_seeds);
     }
-    let missing = minimum.saturating_sub(held);
-    if missing > 0 {
-        let receiving = AccountMeta::writable(*target.address(), false);
-        let call = Call::new(TRANSFER).put(&missing.to_le_bytes());
-        call.invoke(context, &[paying, receiving], &[])?;
-    }
+    fund(context, payer, target, minimum.saturating_sub(held))?;
     let call = Call::new(ALLOCATE).put(&space);
     call.invoke(context, &[created], signer_seeds)?;
     let call = Call::new(ASSIGN).put(&owner);
     call.invoke(context, &[created], signer_seeds)
+}
+
+/// Moves lamports from a payer that signs, if there are any to move.
+pub(crate) fn fund(
+    context: &mut InvokeContext<'_, '_>,
+    payer: Handle<'_>,
+    target: Handle<'_>,
+    lamports: u64,
+) -> Result {
+    if lamports == 0 {
+        return Ok(());
+    }
+    let transfer = Transfer {
+        source: payer,
+        target,
+        lamports,
+    };
+    transfer.invoke(context)
 }
 
 /// The data of a call, on the stack.

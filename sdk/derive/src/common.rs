@@ -1,6 +1,6 @@
 //! What all macros need: the path of the SDK, documentation, and the end of an expansion.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident};
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Result, Token, parse_quote};
 
@@ -73,4 +73,42 @@ pub(crate) fn camel_case(ident: &Ident) -> Ident {
 pub(crate) fn plain_name(ident: &Ident) -> String {
     let name = ident.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
+}
+
+/// A name that no source can pick: generated code's own.
+pub(crate) fn fresh(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// Mistakes that were found, each of which the author sees at once.
+#[derive(Default)]
+pub(crate) struct Errors(Vec<Error>);
+
+impl Errors {
+    /// Keeps an error.
+    pub(crate) fn collect(&mut self, result: Result<()>) {
+        self.0.extend(result.err());
+    }
+
+    /// True if nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The errors for the compiler.
+    pub(crate) fn to_tokens(&self) -> TokenStream {
+        self.0.iter().map(Error::to_compile_error).collect()
+    }
+}
+
+/// An expansion, or the error and what stands for it, so that the compiler finds nothing else.
+pub(crate) fn or_stub(
+    expansion: Result<TokenStream>,
+    stub: impl FnOnce() -> TokenStream,
+) -> TokenStream {
+    expansion.unwrap_or_else(|error| {
+        let mut tokens = error.to_compile_error();
+        tokens.extend(stub());
+        tokens
+    })
 }

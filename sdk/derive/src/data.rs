@@ -2,11 +2,36 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Data, DeriveInput, Expr, Field, Fields, Path, Result, Type, spanned::Spanned};
+use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, Path, Result, Type, spanned::Spanned};
 
-use crate::common::{error, is, plain_name, sdk};
+use crate::common::{error, is, or_stub, plain_name, sdk};
 
-/// The macro.
+/// The macro; where it refuses something, the error and a stub.
+pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
+    let sdk = sdk(&input.attrs)?;
+    Ok(or_stub(expand(input), || stub(&sdk, &input.ident)))
+}
+
+/// Stands for an encoding that was refused.
+pub(crate) fn stub(sdk: &Path, name: &Ident) -> TokenStream {
+    quote! {
+        impl #sdk::data::Data for #name {
+            const SIZE_MIN: usize = 0;
+            const SIZE_MAX: ::core::option::Option<usize> = ::core::option::Option::Some(0);
+            const TYPE: #sdk::idl::TypeDescription = #sdk::idl::TypeDescription::Named("");
+
+            fn encode<W: ::std::io::Write>(&self, _: &mut W) -> ::std::io::Result<()> {
+                ::core::unreachable!()
+            }
+
+            fn decode(_: &mut &[u8]) -> ::core::option::Option<Self> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
+
+/// The encoding alone.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let sdk = sdk(&input.attrs)?;
     if !input.generics.params.is_empty() {
@@ -26,11 +51,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 fn of_struct(sdk: &Path, input: &DeriveInput, fields: &Fields) -> Result<TokenStream> {
-    let sizes = sizes(sdk, fields)?;
+    let (sizes, least) = (sizes(sdk, fields)?, sizes_min(sdk, fields));
     let layout = layout(sdk, input, fields);
     let members: Vec<_> = fields.members().collect();
     let types = fields.iter().map(|field| &field.ty);
     Ok(quote! {
+        const SIZE_MIN: usize = 0 #(+ #least)*;
         const SIZE_MAX: ::core::option::Option<usize> = #sdk::data::sum(&[#(#sizes),*]);
         const TYPE: #sdk::idl::TypeDescription = #layout;
 
@@ -50,6 +76,9 @@ fn of_struct(sdk: &Path, input: &DeriveInput, fields: &Fields) -> Result<TokenSt
 fn of_enum(sdk: &Path, input: &DeriveInput, data: &syn::DataEnum) -> Result<TokenStream> {
     let name = plain_name(&input.ident);
     let (mut sizes_of, mut layouts, mut encode, mut decode) = (vec![], vec![], vec![], vec![]);
+    let first = data.variants.first();
+    let least = first.map(|first| sizes_min(sdk, &first.fields));
+    let least = least.unwrap_or_default();
     for (index, variant) in data.variants.iter().enumerate() {
         let Ok(tag) = u8::try_from(index) else {
             return error(variant, "an encoded enum has at most 256 variants");
@@ -87,6 +116,8 @@ fn of_enum(sdk: &Path, input: &DeriveInput, data: &syn::DataEnum) -> Result<Toke
         return error(&input.ident, "an enum without variants has no encoding");
     }
     Ok(quote! {
+        // That of zeros: the first variant.
+        const SIZE_MIN: usize = 1 #(+ #least)*;
         const SIZE_MAX: ::core::option::Option<usize> =
             #sdk::data::sum(&[
                 ::core::option::Option::Some(1),
@@ -139,6 +170,15 @@ pub(crate) fn description(sdk: &Path, name: &str, ty: &Type) -> TokenStream {
 /// The longest encodings of the fields.
 pub(crate) fn sizes(sdk: &Path, fields: &Fields) -> Result<Vec<TokenStream>> {
     fields.iter().map(|field| size(sdk, field)).collect()
+}
+
+/// The encodings of zeros.
+fn sizes_min(sdk: &Path, fields: &Fields) -> Vec<TokenStream> {
+    let sizes = fields.iter().map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(ty.span() => <#ty as #sdk::data::Data>::SIZE_MIN)
+    });
+    sizes.collect()
 }
 
 /// The longest encoding of a field.

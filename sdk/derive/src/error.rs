@@ -2,13 +2,18 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Lit, Result, Variant};
+use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, Path, Result, Variant};
 
-use crate::common::{docs, error, plain_name, sdk};
+use crate::common::{docs, error, or_stub, plain_name, sdk};
 
-/// The macro.
+/// The macro; where it refuses something, the error and a stub.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let sdk = sdk(&input.attrs)?;
+    let stub = || implementation(&sdk, &input.ident, &[], &quote!(::core::unreachable!()));
+    Ok(or_stub(errors(&sdk, input), stub))
+}
+
+fn errors(sdk: &Path, input: &DeriveInput) -> Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
         return error(&input.ident, "errors are the variants of an enum");
     };
@@ -35,15 +40,23 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     if codes.is_empty() {
         return error(&input.ident, "an enum of errors needs variants");
     }
-    let name = &input.ident;
-    Ok(quote! {
+    let place = quote!(match self { #(#arms,)* });
+    Ok(implementation(sdk, &input.ident, &descriptions, &place))
+}
+
+/// The implementations; `description` is the body of the function of that name.
+fn implementation(
+    sdk: &Path,
+    name: &Ident,
+    descriptions: &[TokenStream],
+    description: &TokenStream,
+) -> TokenStream {
+    quote! {
         impl #sdk::error::ErrorCode for #name {
             const ERRORS: &'static [#sdk::error::ErrorDescription] = &[#(#descriptions),*];
 
             fn description(self) -> &'static #sdk::error::ErrorDescription {
-                match self {
-                    #(#arms,)*
-                }
+                #description
             }
         }
 
@@ -60,7 +73,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 Self::Custom(#sdk::error::ErrorCode::description(error).code)
             }
         }
-    })
+    }
 }
 
 /// The variant's number: its own, or the one after its predecessor's.

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, LitInt, Result};
 
 use crate::{
-    common::{sdk, strip},
+    common::{or_stub, sdk, strip},
     data,
 };
 
@@ -13,14 +13,14 @@ use crate::{
 pub(crate) fn expand(discriminator: &LitInt, mut item: DeriveInput) -> Result<TokenStream> {
     let sdk = sdk(&item.attrs)?;
     let tag: u8 = discriminator.base10_parse()?;
-    let data = data::expand(&item)?;
+    let name = item.ident.clone();
+    let data = or_stub(data::expand(&item), || data::stub(&sdk, &name));
     strip(&mut item.attrs, &["lockstep"]);
     if let Data::Struct(body) = &mut item.data {
         for field in &mut body.fields {
             strip(&mut field.attrs, &["max"]);
         }
     }
-    let name = &item.ident;
     Ok(quote! {
         #[derive(Debug)]
         #item

@@ -62,7 +62,7 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// assert_eq!(metas[1].address, Withdraw::vault_address(&owner, 7).0);
 /// # }
 /// ```
-#[proc_macro_derive(Accounts, attributes(account, args, lockstep))]
+#[proc_macro_derive(Accounts, attributes(account, args, instruction, lockstep))]
 pub fn derive_accounts(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     common::finish(accounts::expand(&input))
@@ -90,7 +90,7 @@ pub fn derive_accounts(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Data, attributes(max, lockstep))]
 pub fn derive_data(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    common::finish(data::expand(&input))
+    common::finish(data::derive(&input))
 }
 
 /// Makes an enum the errors of a program: a variant's number is its code, its documentation its

@@ -9,20 +9,31 @@ use syn::{
 };
 
 use crate::{
-    common::{error, plain_name, sdk, strip},
+    common::{error, or_stub, plain_name, sdk, strip},
     data,
 };
 
 /// What stands in the attribute.
 pub(crate) struct Arguments {
     discriminator: Option<u8>,
-    is_pod: bool,
+    layout: Layout,
+}
+
+/// How the state lies in the account.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Layout {
+    /// In the borsh format, with room for the longest.
+    Borsh,
+    /// In the borsh format, in an account as large as the state.
+    Growing,
+    /// As plain old data.
+    Pod,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let usage =
-            "expected a discriminator or `untagged`, then perhaps `pod`: `#[state(1, pod)]`";
+        let usage = "expected a discriminator or `untagged`, then perhaps `pod` or `growing`: `#[state(1, \
+             pod)]`";
         let discriminator = if input.peek(LitInt) {
             let number: LitInt = input.parse()?;
             match number.base10_parse() {
@@ -38,25 +49,73 @@ impl Parse for Arguments {
             }
             None
         };
-        let mut is_pod = false;
+        let mut layout = Layout::Borsh;
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
             let word: Ident = input.parse()?;
-            if word != "pod" {
-                return error(word, usage);
-            }
-            is_pod = true;
+            layout = match word.to_string().as_str() {
+                "pod" => Layout::Pod,
+                "growing" if discriminator.is_some() => Layout::Growing,
+                "growing" => {
+                    return error(
+                        word,
+                        "untagged states are told apart by their size, so that none can grow: give \
+                         the state a discriminator",
+                    );
+                }
+                _ => return error(word, usage),
+            };
         }
         Ok(Self {
             discriminator,
-            is_pod,
+            layout,
         })
     }
 }
 
-/// The macro.
-pub(crate) fn expand(arguments: &Arguments, mut item: DeriveInput) -> Result<TokenStream> {
+/// The macro; where it refuses something, the error, the item and a stub.
+pub(crate) fn expand(arguments: &Arguments, item: DeriveInput) -> Result<TokenStream> {
     let sdk = sdk(&item.attrs)?;
+    let plain = item.clone();
+    Ok(or_stub(state(&sdk, arguments, item), || stub(&sdk, plain)))
+}
+
+/// Stands for a state that was refused.
+fn stub(sdk: &Path, mut item: DeriveInput) -> TokenStream {
+    strip_all(&mut item);
+    item.generics = syn::Generics::default();
+    let (name, data) = (&item.ident, data::stub(sdk, &item.ident));
+    quote! {
+        #[derive(Debug)]
+        #item
+
+        impl #sdk::state::StateData for #name {
+            type Codec = #sdk::state::Borsh;
+            const NAME: &'static str = "";
+            const DISCRIMINATOR: ::core::option::Option<u8> = ::core::option::Option::None;
+            const SIZE: usize = 0;
+            const OWNER: #sdk::interface::Address =
+                #sdk::interface::Address::new_from_array([0; 32]);
+            const TYPE: #sdk::idl::TypeDescription = #sdk::idl::TypeDescription::Named("");
+        }
+
+        impl #sdk::state::OwnState for #name {}
+
+        #data
+    }
+}
+
+/// Takes away what only our macros understand.
+fn strip_all(item: &mut DeriveInput) {
+    strip(&mut item.attrs, &["lockstep"]);
+    if let Data::Struct(body) = &mut item.data {
+        for field in &mut body.fields {
+            strip(&mut field.attrs, &["max"]);
+        }
+    }
+}
+
+fn state(sdk: &Path, arguments: &Arguments, mut item: DeriveInput) -> Result<TokenStream> {
     let Data::Struct(body) = &item.data else {
         return error(&item.ident, "a state is a structure");
     };
@@ -64,10 +123,9 @@ pub(crate) fn expand(arguments: &Arguments, mut item: DeriveInput) -> Result<Tok
         return error(&item.generics, "a state cannot be generic");
     }
     let fields = body.fields.clone();
-    let encoding = if arguments.is_pod {
-        pod(&sdk, &item, &fields)
-    } else {
-        borsh(&sdk, &item, &fields)?
+    let encoding = match arguments.layout {
+        Layout::Pod => pod(sdk, &item, &fields),
+        layout => borsh(sdk, &item, &fields, layout)?,
     };
     let Encoding {
         attributes,
@@ -75,14 +133,10 @@ pub(crate) fn expand(arguments: &Arguments, mut item: DeriveInput) -> Result<Tok
         codec,
         size,
     } = encoding;
-    strip(&mut item.attrs, &["lockstep"]);
-    if let Data::Struct(body) = &mut item.data {
-        for field in &mut body.fields {
-            strip(&mut field.attrs, &["max"]);
-        }
-    }
+    strip_all(&mut item);
     let (name, text) = (&item.ident, plain_name(&item.ident));
-    let layout = data::layout(&sdk, &item, &fields);
+    let layout = data::layout(sdk, &item, &fields);
+    let is_growing = arguments.layout == Layout::Growing;
     let discriminator = match arguments.discriminator {
         Some(tag) => quote!(::core::option::Option::Some(#tag)),
         None => quote!(::core::option::Option::None),
@@ -96,9 +150,12 @@ pub(crate) fn expand(arguments: &Arguments, mut item: DeriveInput) -> Result<Tok
             const NAME: &'static str = #text;
             const DISCRIMINATOR: ::core::option::Option<u8> = #discriminator;
             const SIZE: usize = #sdk::state::header_size::<Self>() + #size;
+            const GROWS: bool = #is_growing;
             const OWNER: #sdk::interface::Address = ID;
             const TYPE: #sdk::idl::TypeDescription = #layout;
         }
+
+        impl #sdk::state::OwnState for #name {}
 
         #implementations
     })
@@ -112,8 +169,16 @@ struct Encoding {
     size: TokenStream,
 }
 
-fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
+fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields, layout: Layout) -> Result<Encoding> {
     let data = data::expand(item)?;
+    if layout == Layout::Growing {
+        return Ok(Encoding {
+            attributes: quote!(#[derive(Debug)]),
+            implementations: data,
+            codec: quote!(#sdk::state::Borsh),
+            size: quote!(<Self as #sdk::data::Data>::SIZE_MIN),
+        });
+    }
     let mut limits = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let size = data::size(sdk, field)?;
@@ -121,8 +186,10 @@ fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
             Some(ident) => plain_name(ident),
             None => index.to_string(),
         };
-        let message =
-            format!("the field `{name}` of a state has no longest encoding: add `#[max(n)]`");
+        let message = format!(
+            "the field `{name}` of a state has no longest encoding: add `#[max(n)]`, or \
+                     let the account grow: `#[state(1, growing)]`"
+        );
         limits.push(quote_spanned! { field.ty.span() =>
             const _: () = ::core::assert!(::core::option::Option::is_some(&#size), #message);
         });

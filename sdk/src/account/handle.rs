@@ -89,6 +89,17 @@ macro_rules! handle_type {
                 &self.handle
             }
         }
+
+        impl<'a, $($generics)*> $crate::relation::Seed for $name {
+            type Bytes<'s>
+                = &'s [u8; 32]
+            where
+                Self: 's;
+
+            fn seed(&self) -> &[u8; 32] {
+                self.handle.address().as_array()
+            }
+        }
     };
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - [`Signer`], [`Wallet`], [`Unchecked`], [`Program`]: accounts without state of ours, read;
 //!   [`Credit`]: one that lamports are added to.
-//! - [`State`]: an account with state of ours, read; [`Init`]: one that is created.
+//! - [`State`]: an account with state of ours, read; [`Init`]: one that is created,
+//!   [`InitIfNeeded`]: one that is created unless it is there.
 //! - [`Mut`], [`Signed`] around them ask for more rights.
 //! - [`Option`] and [`Rest`]: accounts that may be absent.
 //!
@@ -17,7 +18,7 @@ mod simple;
 mod stateful;
 
 pub use handle::Handle;
-pub use init::Init;
+pub use init::{Init, InitIfNeeded};
 pub use rights::{Creditable, Mut, Signed, Writable};
 pub use several::Rest;
 pub(crate) use several::fill_absent;

@@ -7,6 +7,8 @@ use crate::{
     Result,
     access::AccountAccess,
     interface::{AccountMut, InvokeContext},
+    relation::Seed,
+    set::Reach,
 };
 
 /// A wrapper of one account type with its access.
@@ -33,6 +35,28 @@ macro_rules! wrapper {
 
             fn bump(&self, context: &InvokeContext<'_, '_>) -> Result<Option<u8>> {
                 self.0.bump(context)
+            }
+        }
+
+        impl<A: Reach> Reach for $name<A> {
+            type Inside<'c>
+                = A::Inside<'c>
+            where
+                Self: 'c;
+
+            fn reach<'c>(&'c self, context: &'c InvokeContext<'_, '_>) -> Result<A::Inside<'c>> {
+                self.0.reach(context)
+            }
+        }
+
+        impl<A: Seed> Seed for $name<A> {
+            type Bytes<'s>
+                = A::Bytes<'s>
+            where
+                Self: 's;
+
+            fn seed(&self) -> A::Bytes<'_> {
+                self.0.seed()
             }
         }
 

@@ -3,36 +3,54 @@
 use super::{Account, Handle};
 use crate::{
     Result,
-    access::AccountAccess,
+    access::{AccountAccess, optional},
     interface::{AccountMeta, Address, InstructionError, InvokeContext, context::Rule},
     set::{AccountSet, Cursor},
     violation::Violation,
 };
 
-/// Absent where the program's own address stands in the account's place, as in Anchor.
-impl<'a, A: Account<'a>> AccountSet<'a> for Option<A> {
-    const ACCESS: &'static [AccountAccess] = &[A::ACCESS.optional()];
-    type Args = ();
-    type Addresses = Option<Address>;
+/// Absent where the program's own address stands in the place of each account, as in Anchor.
+impl<'a, S: AccountSet<'a>> AccountSet<'a> for Option<S> {
+    const ACCESS: &'static [AccountAccess] = {
+        let list: &'static [AccountAccess] = &optional(S::ACCESS);
+        list.split_at(S::ACCESS.len()).0
+    };
+    type Args = S::Args;
+    type Addresses = Option<S::Addresses>;
 
     fn take(accounts: &mut Cursor<'_, '_, 'a>) -> Result<Self> {
-        if accounts.peek()?.address() == accounts.context().program() {
-            accounts.skip()?;
-            return Ok(None);
+        let (context, start) = (accounts.context(), accounts.position());
+        let mut is_absent = true;
+        for offset in 0..S::ACCESS.len() {
+            let address = context.address(start.saturating_add(offset));
+            is_absent &= address.is_ok_and(|address| address == context.program());
         }
-        accounts.take(A::ACCESS).map(A::at).map(Some)
+        if !is_absent {
+            return S::take(accounts).map(Some);
+        }
+        for _ in S::ACCESS {
+            accounts.skip()?;
+        }
+        Ok(None)
     }
 
-    fn check(&self, context: &mut InvokeContext<'_, '_>, (): &()) -> Result {
-        self.as_ref()
-            .map_or(Ok(()), |account| account.check(context))
+    fn check(&self, context: &mut InvokeContext<'_, '_>, args: &S::Args) -> Result {
+        self.as_ref().map_or(Ok(()), |set| set.check(context, args))
     }
 
-    fn metas(address: &Option<Address>, (): &(), metas: &mut Vec<AccountMeta>) {
-        match address {
-            Some(address) => A::metas(address, &(), metas),
+    fn finish(&self, context: &mut InvokeContext<'_, '_>) -> Result {
+        self.as_ref().map_or(Ok(()), |set| set.finish(context))
+    }
+
+    fn metas(addresses: &Option<S::Addresses>, args: &S::Args, metas: &mut Vec<AccountMeta>) {
+        match addresses {
+            Some(addresses) => S::metas(addresses, args, metas),
             // The set that this is part of knows the program and puts it here.
-            None => metas.push(AccountMeta::readonly(ABSENT, false)),
+            None => metas.extend(
+                S::ACCESS
+                    .iter()
+                    .map(|_| AccountMeta::readonly(ABSENT, false)),
+            ),
         }
     }
 }
@@ -52,7 +70,8 @@ pub(crate) fn fill_absent(program: &Address, metas: &mut [AccountMeta]) {
 static UNUSED: Address = Address::new_from_array([0; 32]);
 
 /// The rest of the instruction's accounts, `N` at most, each an `A`. Only the last field of a set
-/// can be one.
+/// can be one. No account stands in it twice, unless the field says `#[account(repeats)]`: a sum
+/// over accounts would count one of them several times.
 ///
 /// ```
 /// use lockstep_sdk::prelude::*;

@@ -9,6 +9,7 @@ use crate::{
     interface::{
         AccountMeta, Address, InstructionError, InvokeContext, address::program_ids, context::Rule,
     },
+    relation::Seed,
     set::{AccountSet, Cursor},
     violation::Violation,
 };
@@ -74,6 +75,12 @@ impl<'a> Credit<'a> {
         self.handle.address()
     }
 
+    /// Position and address.
+    #[doc(hidden)]
+    pub const fn handle(&self) -> Handle<'a> {
+        self.handle
+    }
+
     /// Adds lamports.
     ///
     /// # Errors
@@ -129,6 +136,17 @@ handle_type!([] Signer<'a>);
 handle_type!([] Unchecked<'a>);
 handle_type!([] Wallet<'a>);
 handle_type!([P] Program<'a, P>);
+
+impl Seed for Credit<'_> {
+    type Bytes<'s>
+        = &'s [u8; 32]
+    where
+        Self: 's;
+
+    fn seed(&self) -> &[u8; 32] {
+        self.handle.address().as_array()
+    }
+}
 
 macro_rules! unchecked_type {
     ($name:ident: $access:expr) => {

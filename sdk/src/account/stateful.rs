@@ -6,8 +6,15 @@ use super::{Account, Handle, Mut, Writable, handle::handle_type};
 use crate::{
     Result,
     access::AccountAccess,
-    interface::{InstructionError, InvokeContext, address::program_ids, context::Rule},
+    interface::{
+        InstructionError, InvokeContext,
+        address::program_ids,
+        context::Rule,
+        limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX},
+    },
+    set::Reach,
     state::{Codec, StateData, header_size},
+    system,
     violation::Violation,
 };
 
@@ -89,7 +96,12 @@ impl<'a, T: StateData> Account<'a> for State<'a, T> {
             None => account.data.len() == T::SIZE,
         };
         if account.owner == T::OWNER && is_tagged && is_sized {
-            return Ok(());
+            // Only states of layouts that come from elsewhere can be there without being in use.
+            if tag.is_some() {
+                return Ok(());
+            }
+            drop(account);
+            return self.check_in_use(context);
         }
         drop(account);
         Err(self.refuse(context))
@@ -101,6 +113,17 @@ impl<'a, T: StateData> Account<'a> for State<'a, T> {
             return Ok(None);
         }
         Ok(self.account(context)?.data.get(1).copied())
+    }
+}
+
+impl<T: StateData> Reach for State<'_, T> {
+    type Inside<'c>
+        = <T::Codec as Codec<T>>::Ref<'c>
+    where
+        Self: 'c;
+
+    fn reach<'c>(&'c self, context: &'c InvokeContext<'_, '_>) -> Result<Self::Inside<'c>> {
+        self.read(context)
     }
 }
 
@@ -129,6 +152,20 @@ impl<'a, T: StateData> State<'a, T> {
         Self: Writable<'a>,
     {
         Ok(())
+    }
+
+    #[inline]
+    fn check_in_use(&self, context: &InvokeContext<'_, '_>) -> Result {
+        if self.read(context)?.is_initialized() {
+            return Ok(());
+        }
+        Err(Violation {
+            rule: Rule::Uninitialized,
+            error: &InstructionError::UninitializedAccount,
+            expected: &format_args!("a {} in use", T::NAME),
+            got: &"one that holds nothing yet",
+        }
+        .of_account(context, self.handle))
     }
 
     /// Tells which of the rules is broken.
@@ -229,6 +266,110 @@ impl<T: StateData> Mut<State<'_, T>> {
             }
             .of_account(context, self.handle())
         })
+    }
+
+    /// Replaces the state of an account that is as large as what it holds (`#[state(1, growing)]`):
+    /// resizes it first, as [`resize`](Self::resize) does.
+    ///
+    /// # Errors
+    /// As `set` and `resize`.
+    ///
+    /// ```
+    /// # fn main() {}
+    /// use lockstep_sdk::prelude::*;
+    ///
+    /// # const ID: Address = Address::new_from_array([9; 32]);
+    /// #[state(1, growing)]
+    /// pub struct Board {
+    ///     pub lines: Vec<String>,
+    /// }
+    ///
+    /// #[derive(Accounts)]
+    /// pub struct Post<'a> {
+    ///     pub author: Mut<Signer<'a>>,
+    ///     pub board: Mut<State<'a, Board>>,
+    ///     pub system: Program<'a, System>,
+    /// }
+    ///
+    /// fn post(accounts: &Post<'_>, context: &mut Context<'_, '_>, line: String) -> Result {
+    ///     let mut lines = accounts.board.read(context)?.lines.clone();
+    ///     lines.push(line);
+    ///     accounts.board.store(context, &accounts.author, &Board { lines })
+    /// }
+    ///
+    /// fn wipe(accounts: &Post<'_>, context: &mut Context<'_, '_>) -> Result {
+    ///     accounts.board.resize(context, accounts.author.handle(), Board::SIZE)
+    /// }
+    /// ```
+    pub fn store<'p>(
+        &self,
+        context: &mut InvokeContext<'_, '_>,
+        payer: &impl Writable<'p>,
+        state: &T,
+    ) -> Result {
+        let size = header_size::<T>().saturating_add(T::Codec::size(state));
+        self.resize(context, payer.handle(), size.max(T::SIZE))?;
+        self.set(context, state)
+    }
+
+    /// Cuts the account's data or extends it with zeros, and moves the difference in rent: from
+    /// `payer`, which signs, where it grows, and to `payer` where it shrinks. By 10 KiB at most in
+    /// one instruction; the System program has to be in the set.
+    /// `#[account(realloc = .., payer = ..)]` does this before the instruction runs.
+    ///
+    /// # Errors
+    /// `InvalidRealloc` if it grows by more, above 10 MiB, or below the state's smallest size; what
+    /// the System program reports.
+    pub fn resize(
+        &self,
+        context: &mut InvokeContext<'_, '_>,
+        payer: Handle<'_>,
+        size: usize,
+    ) -> Result {
+        let handle = self.handle();
+        let account = self.account(context)?;
+        let (held, before) = (account.lamports, account.data.len());
+        drop(account);
+        if size == before {
+            return Ok(());
+        }
+        let growth = size.saturating_sub(before);
+        if size < T::SIZE || growth > INSTRUCTION_GROWTH_MAX || size > ACCOUNT_DATA_SIZE_MAX {
+            return Err(self.refuse_size(context, before, size));
+        }
+        let rent = context.sysvars().rent()?;
+        let (old, minimum) = (rent.minimum_balance(before), rent.minimum_balance(size));
+        if size > before {
+            system::fund(context, payer, handle, minimum.saturating_sub(held))?;
+            return self.account_mut(context)?.resize(size);
+        }
+        // What the account holds beyond its rent stays: it is not the payer's.
+        let freed = old.min(held).saturating_sub(minimum);
+        let mut account = self.account_mut(context)?;
+        account.resize(size)?;
+        account.debit(freed)?;
+        drop(account);
+        context.account_mut(payer.position())?.credit(freed)
+    }
+
+    #[cold]
+    fn refuse_size(
+        &self,
+        context: &InvokeContext<'_, '_>,
+        before: usize,
+        size: usize,
+    ) -> InstructionError {
+        Violation {
+            rule: Rule::Size,
+            error: &InstructionError::InvalidRealloc,
+            expected: &format_args!(
+                "{} to {} bytes, at most {INSTRUCTION_GROWTH_MAX} more than {before}",
+                T::SIZE,
+                ACCOUNT_DATA_SIZE_MAX
+            ),
+            got: &size,
+        }
+        .of_account(context, self.handle())
     }
 
     /// Deletes the account: all lamports go to `receiver`, the data is dropped, the System program

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     access::{AccountAccess, AddressSource, SeedSource},
     error::ErrorDescription,
+    interface::{Address, address::program_ids},
 };
 
 impl ProgramDescription {
@@ -57,6 +58,10 @@ impl ProgramDescription {
         for arg in args {
             collect(&arg.layout, false, &mut found);
         }
+        let returns = self.instructions.iter().filter_map(|call| call.returns);
+        for layout in returns {
+            collect(&layout, false, &mut found);
+        }
         found
     }
 }
@@ -82,6 +87,17 @@ fn collect(layout: &TypeDescription, has_bump: bool, found: &mut Vec<Definition>
         TypeDescription::Option(inner)
         | TypeDescription::List(inner)
         | TypeDescription::Array(inner, _) => collect(inner, false, found),
+        TypeDescription::Tuple(items) => {
+            if is_new(layout, found) {
+                found.push(Definition {
+                    layout: *layout,
+                    has_bump: false,
+                });
+                for item in items {
+                    collect(item, false, found);
+                }
+            }
+        }
         TypeDescription::Struct(_, fields) => {
             if is_new(layout, found) {
                 found.push(Definition {
@@ -155,21 +171,71 @@ fn write_bytes(out: &mut String, name: &str, bytes: &[u8]) -> std::fmt::Result {
 
 fn write_instruction(out: &mut String, call: &InstructionDescription) -> std::fmt::Result {
     write!(out, "{{\"name\":{}", Text(call.name))?;
-    if !call.docs.is_empty() {
-        list(out, ",\"docs\":", call.docs, |out, line| {
-            write!(out, "{}", Text(line))
-        })?;
-    }
+    write_docs(out, call.docs)?;
     write_bytes(out, ",\"discriminator\":", call.discriminator)?;
-    list(out, ",\"accounts\":", call.access, write_access)?;
+    // Clients name the rest of a list beside the accounts, as remaining ones.
+    let is_rest = call.access.last().is_some_and(|last| last.count_max > 1);
+    let (named, rest) = call
+        .access
+        .split_at(call.access.len().saturating_sub(usize::from(is_rest)));
+    out.push_str(",\"accounts\":[");
+    write_accounts(out, named, 0)?;
+    out.push(']');
+    if is_rest {
+        out.push_str(",\"remainingAccounts\":[");
+        for entry in rest {
+            write_access(out, &[], entry, 0)?;
+        }
+        out.push(']');
+    }
     list(out, ",\"args\":", call.args, write_field)?;
+    if let Some(returns) = &call.returns {
+        out.push_str(",\"returns\":");
+        write_type(out, returns)?;
+    }
     out.push('}');
     Ok(())
 }
 
-fn write_access(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
-    let name = access.path.to_string();
+/// The accounts from `depth` names on: those of a set in the set are a group of their own, in which
+/// paths begin anew.
+fn write_accounts(out: &mut String, access: &[AccountAccess], depth: usize) -> std::fmt::Result {
+    let name_at = |entry: &AccountAccess| entry.path.names().nth(depth);
+    let is_nested =
+        |entry: &AccountAccess| entry.path.names().nth(depth.saturating_add(1)).is_some();
+    let mut rest = access;
+    let mut comma = "";
+    while let Some(first) = rest.first() {
+        let same = |entry: &&AccountAccess| is_nested(entry) && name_at(entry) == name_at(first);
+        let count = rest.iter().take_while(same).count();
+        out.push_str(comma);
+        comma = ",";
+        if count == 0 {
+            write_access(out, access, first, depth)?;
+            rest = &rest[1..];
+            continue;
+        }
+        let (group, behind) = rest.split_at(count);
+        let name = Text(name_at(first).unwrap_or_default());
+        write!(out, "{{\"name\":{name},\"accounts\":[")?;
+        write_accounts(out, group, depth.saturating_add(1))?;
+        out.push_str("]}");
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// One account of those in `set`, named from `depth` on.
+fn write_access(
+    out: &mut String,
+    set: &[AccountAccess],
+    access: &AccountAccess,
+    depth: usize,
+) -> std::fmt::Result {
+    let name: Vec<&str> = access.path.names().skip(depth).collect();
+    let name = name.join(".");
     write!(out, "{{\"name\":{}", Text(&name))?;
+    write_docs(out, access.docs)?;
     let flags = [
         ("writable", access.is_writable),
         ("signer", access.is_signer),
@@ -182,39 +248,95 @@ fn write_access(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
     if access.count_max > 1 {
         write!(out, ",\"max\":{}", access.count_max)?;
     }
-    match access.source {
-        AddressSource::Given => {}
-        AddressSource::Fixed(address) => write!(out, ",\"address\":\"{address}\"")?,
-        AddressSource::Derived(seeds) => {
-            // Seeds name fields of the set that the account is in.
-            let set = name.rsplit_once('.').map_or("", |(set, _)| set);
-            out.push_str(",\"pda\":{");
-            list(out, "\"seeds\":", seeds, |out, seed| {
-                write_seed(out, set, *seed)
-            })?;
-            out.push('}');
-        }
+    write_source(out, access)?;
+    // The states in which a field of this name is to hold the address.
+    let named = set.iter().filter(|other| other.related.contains(&&*name));
+    let mut relations: Vec<String> = named
+        .map(|other| other.path.names().skip(depth).collect::<Vec<_>>().join("."))
+        .collect();
+    if let AddressSource::Named(path) = access.source
+        && let Some((state, field)) = path.rsplit_once('.')
+        && field == name
+    {
+        relations.push(state.to_owned());
+    }
+    if !relations.is_empty() {
+        list(out, ",\"relations\":", &relations, |out, relation| {
+            write!(out, "{}", Text(relation))
+        })?;
     }
     out.push('}');
     Ok(())
 }
 
-fn write_seed(out: &mut String, set: &str, seed: SeedSource) -> std::fmt::Result {
+fn write_source(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
+    match access.source {
+        AddressSource::Given | AddressSource::Named(_) => Ok(()),
+        AddressSource::Fixed(address) => write!(out, ",\"address\":\"{address}\""),
+        AddressSource::Derived(seeds) => {
+            out.push_str(",\"pda\":{");
+            list(out, "\"seeds\":", seeds, |out, seed| write_seed(out, *seed))?;
+            if let Some(program) = access.derived_by {
+                write_program(out, &program)?;
+            }
+            out.push('}');
+            Ok(())
+        }
+        AddressSource::Associated(authority, mint) => {
+            const TOKEN: &[u8] = program_ids::TOKEN.as_array();
+            let seeds = [*authority, SeedSource::Constant(TOKEN), *mint];
+            out.push_str(",\"pda\":{");
+            list(out, "\"seeds\":", &seeds, |out, seed| {
+                write_seed(out, *seed)
+            })?;
+            write_program(out, &program_ids::ASSOCIATED_TOKEN)?;
+            out.push('}');
+            Ok(())
+        }
+    }
+}
+
+/// The program that derives an address, where it is another one.
+fn write_program(out: &mut String, program: &Address) -> std::fmt::Result {
+    write_bytes(
+        out,
+        ",\"program\":{\"kind\":\"const\",\"value\":",
+        program.as_array(),
+    )?;
+    out.push('}');
+    Ok(())
+}
+
+fn write_seed(out: &mut String, seed: SeedSource) -> std::fmt::Result {
     match seed {
         SeedSource::Constant(bytes) => {
             write_bytes(out, "{\"kind\":\"const\",\"value\":", bytes)?;
             out.push('}');
             Ok(())
         }
-        SeedSource::Account(name) => {
-            let dot = if set.is_empty() { "" } else { "." };
-            let path = format!("{set}{dot}{name}");
-            write!(out, "{{\"kind\":\"account\",\"path\":{}}}", Text(&path))
+        SeedSource::Account(path) => {
+            write!(out, "{{\"kind\":\"account\",\"path\":{}}}", Text(path))
+        }
+        SeedSource::Value(path, state) => {
+            let (path, state) = (Text(path), Text(state));
+            write!(
+                out,
+                "{{\"kind\":\"account\",\"path\":{path},\"account\":{state}}}"
+            )
         }
         SeedSource::Argument(name) => {
             write!(out, "{{\"kind\":\"arg\",\"path\":{}}}", Text(name))
         }
     }
+}
+
+fn write_docs(out: &mut String, docs: &[&str]) -> std::fmt::Result {
+    if docs.is_empty() {
+        return Ok(());
+    }
+    list(out, ",\"docs\":", docs, |out, line| {
+        write!(out, "{}", Text(line))
+    })
 }
 
 fn write_tagged(out: &mut String, tagged: &TaggedDescription) -> std::fmt::Result {
@@ -230,6 +352,17 @@ fn write_field(out: &mut String, field: &FieldDescription) -> std::fmt::Result {
     write_type(out, &field.layout)?;
     out.push('}');
     Ok(())
+}
+
+/// The fields of a structure or a variant; those of a tuple have no names.
+fn write_fields(out: &mut String, fields: &[FieldDescription]) -> std::fmt::Result {
+    let is_tuple = |field: &FieldDescription| field.name.starts_with(|c: char| c.is_ascii_digit());
+    if fields.iter().any(is_tuple) {
+        return list(out, ",\"fields\":", fields, |out, field| {
+            write_type(out, &field.layout)
+        });
+    }
+    list(out, ",\"fields\":", fields, write_field)
 }
 
 fn write_type(out: &mut String, layout: &TypeDescription) -> std::fmt::Result {
@@ -256,10 +389,31 @@ fn write_type(out: &mut String, layout: &TypeDescription) -> std::fmt::Result {
             write_type(out, inner)?;
             write!(out, ",{count}]}}")
         }
+        TypeDescription::Tuple(_) => {
+            let name = tuple_name(layout);
+            write!(out, "{{\"defined\":{{\"name\":{}}}}}", Text(&name))
+        }
         TypeDescription::Struct(name, _)
         | TypeDescription::Enum(name, _)
         | TypeDescription::Custom { name, .. } => {
             write!(out, "{{\"defined\":{{\"name\":{}}}}}", Text(name))
+        }
+    }
+}
+
+/// A name for a tuple: the format knows those by name only.
+fn tuple_name(layout: &TypeDescription) -> String {
+    match layout {
+        TypeDescription::Named(name)
+        | TypeDescription::Struct(name, _)
+        | TypeDescription::Enum(name, _)
+        | TypeDescription::Custom { name, .. } => (*name).to_owned(),
+        TypeDescription::Option(inner) => format!("Option{}", tuple_name(inner)),
+        TypeDescription::List(inner) => format!("List{}", tuple_name(inner)),
+        TypeDescription::Array(inner, count) => format!("Array{count}{}", tuple_name(inner)),
+        TypeDescription::Tuple(items) => {
+            let names: Vec<String> = items.iter().map(tuple_name).collect();
+            format!("Tuple_{}", names.join("_"))
         }
     }
 }
@@ -275,7 +429,13 @@ fn write_definition(out: &mut String, definition: &Definition) -> std::fmt::Resu
             write!(out, "{{\"name\":{name},\"type\":{{\"kind\":\"struct\"")?;
             let bump = definition.has_bump.then_some(BUMP);
             let fields: Vec<_> = bump.into_iter().chain(fields.iter().copied()).collect();
-            list(out, ",\"fields\":", &fields, write_field)?;
+            write_fields(out, &fields)?;
+        }
+        TypeDescription::Tuple(items) => {
+            let name = tuple_name(&definition.layout);
+            let name = Text(&name);
+            write!(out, "{{\"name\":{name},\"type\":{{\"kind\":\"struct\"")?;
+            list(out, ",\"fields\":", items, write_type)?;
         }
         TypeDescription::Enum(name, variants) => {
             let name = Text(name);
@@ -283,7 +443,7 @@ fn write_definition(out: &mut String, definition: &Definition) -> std::fmt::Resu
             list(out, ",\"variants\":", variants, |out, variant| {
                 write!(out, "{{\"name\":{}", Text(variant.name))?;
                 if !variant.fields.is_empty() {
-                    list(out, ",\"fields\":", variant.fields, write_field)?;
+                    write_fields(out, variant.fields)?;
                 }
                 out.push('}');
                 Ok(())

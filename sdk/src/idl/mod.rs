@@ -1,8 +1,10 @@
 //! The description of a program's interface, and its JSON form.
 //!
 //! The JSON follows Anchor's IDL, version 0.1.0 of its specification: wallets, explorers and client
-//! generators read it. Two things are Lockstep's own: `credit` on accounts that an instruction
-//! only adds lamports to, and the field `bump` that each tagged state begins with.
+//! generators read it. A set in a set is a group of accounts, and the rest of a list are remaining
+//! accounts. Three things are Lockstep's own, which those readers pass over: `credit` on accounts
+//! that an instruction only adds lamports to, `remainingAccounts`, and the field `bump` that each
+//! tagged state begins with.
 
 mod json;
 
@@ -31,6 +33,8 @@ pub enum TypeDescription {
     List(&'static TypeDescription),
     /// A list of fixed length.
     Array(&'static TypeDescription, usize),
+    /// Several values, one after the other.
+    Tuple(&'static [TypeDescription]),
     /// A structure of the program.
     Struct(&'static str, &'static [FieldDescription]),
     /// An enum of the program.
@@ -114,6 +118,8 @@ pub struct InstructionDescription {
     pub access: &'static [AccountAccess],
     /// What follows the discriminator.
     pub args: &'static [FieldDescription],
+    /// What it returns to its caller, if anything.
+    pub returns: Option<TypeDescription>,
 }
 
 /// A state or an event.

@@ -1,6 +1,6 @@
 //! What became of a block: receipts, events, batches and lanes, and checks that say what is wrong.
 
-use std::fmt;
+use std::{any::type_name, fmt};
 
 use lockstep_runtime::{
     block::{Details, Receipt},
@@ -8,6 +8,7 @@ use lockstep_runtime::{
     verify::Refusal,
 };
 use lockstep_sdk::{
+    data::{Data, decode_all},
     event::Event,
     interface::{Address, InstructionError, ProgramTable, TransactionError, context::Diagnostic},
 };
@@ -171,6 +172,23 @@ impl Block {
         let details = details.filter_map(Executed::details);
         let records = details.flat_map(|details| &details.events);
         records.filter_map(E::find).collect()
+    }
+
+    /// What the instruction of the call at `index` returned.
+    ///
+    /// # Panics
+    /// If the call failed, or returned something else.
+    #[track_caller]
+    pub fn returned<T: Data>(&self, index: usize) -> T {
+        let executed = self.call(index);
+        assert!(executed.is_ok(), "{}", self.describe(index));
+        let bytes = executed.return_data();
+        decode_all(bytes).unwrap_or_else(|| {
+            panic!(
+                "call {index} returned {bytes:?}, which is no {}",
+                type_name::<T>()
+            )
+        })
     }
 
     /// The log of the call at `index` as a tree, to be printed.

@@ -102,6 +102,7 @@ fn the_description_of_the_escrow_is_complete() {
         take["accounts"][2],
         json!({
             "name": "offer",
+            "docs": ["The offer, which ends here."],
             "writable": true,
             "pda": { "seeds": [
                 { "kind": "const", "value": b"offer" },
@@ -112,8 +113,13 @@ fn the_description_of_the_escrow_is_complete() {
     );
     assert_eq!(
         take["accounts"][3],
-        json!({ "name": "system", "address": System::ID.to_string() })
+        json!({
+            "name": "system",
+            "docs": ["Moves lamports."],
+            "address": System::ID.to_string(),
+        })
     );
+    assert_eq!(take["accounts"][1]["relations"], json!(["offer"]));
     assert_eq!(
         take["accounts"].as_array().map(Vec::len),
         Some(Take::ACCESS.len())
@@ -158,7 +164,16 @@ fn the_description_of_the_club_names_each_type_once() {
     assert_eq!(types[2]["type"]["fields"].as_array().map(Vec::len), Some(1));
     let enter = &idl["instructions"][1];
     assert_eq!(enter["discriminator"], json!(b"in"));
-    assert_eq!(enter["accounts"][3]["credit"], json!(true));
-    assert_eq!(enter["accounts"][4]["max"], json!(2));
+    let owned = &enter["accounts"][0];
+    assert_eq!(owned["name"], "owned");
+    assert_eq!(owned["accounts"][0]["name"], "owner");
+    assert_eq!(owned["accounts"][0]["relations"], json!(["club"]));
+    assert_eq!(enter["accounts"][2]["credit"], json!(true));
+    assert_eq!(enter["accounts"].as_array().map(Vec::len), Some(3));
+    let rest = &enter["remainingAccounts"][0];
+    assert_eq!(
+        (&rest["name"], &rest["max"]),
+        (&json!("witnesses"), &json!(2))
+    );
     assert_eq!(idl["errors"][0]["msg"], "the club \"is\" full");
 }

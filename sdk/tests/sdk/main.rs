@@ -4,6 +4,7 @@ mod description;
 mod documented;
 mod encoding;
 pub mod examples;
+mod macros;
 pub mod programs;
 mod renamed;
 mod rules;

@@ -6,20 +6,51 @@ use syn::{Ident, Result, spanned::Spanned};
 
 use super::{
     parse::{Field, Set},
-    seeds::{Seed, derivation_order, seeds, slices},
+    route::{Route, Target},
+    seeds::{Origin, Seed, derivation_order, derived, seeds, slices},
 };
+use crate::common::fresh;
+
+impl Field {
+    /// True if clients derive the address of the one account that the field is.
+    pub(super) fn is_derived_by_clients(&self, set: &Set) -> bool {
+        if self.is_optional() || self.is_rest() {
+            return false;
+        }
+        if self.associated {
+            let routes = self.mint.iter().chain(&self.authority);
+            let mut targets = routes.map(|route| route.target(set, self));
+            return targets.all(|target| matches!(target, Ok(Target::Account)));
+        }
+        match seeds(set, self) {
+            Ok(Some(seeds)) => seeds.iter().all(Seed::is_known_to_clients),
+            _ => false,
+        }
+    }
+
+    /// True if clients do not name the account.
+    pub(super) fn is_known(&self, set: &Set) -> bool {
+        let is_fixed = self.address.as_ref().is_some_and(|address| {
+            let route = Route::of(set, address);
+            let target = route.map(|route| route.target(set, self));
+            !matches!(target, Some(Ok(Target::Value)))
+        });
+        let is_fixed = is_fixed && !self.is_optional();
+        is_fixed || self.is_program() || self.is_derived_by_clients(set)
+    }
+}
 
 /// The name of the structure of addresses.
 pub(super) fn addresses_name(set: &Set) -> Ident {
     format_ident!("{}Addresses", set.name)
 }
 
-/// The structure of the addresses that nobody can derive.
+/// The structure of the addresses that a client has to name.
 pub(super) fn addresses(set: &Set) -> TokenStream {
     let (sdk, visibility, set_name) = (&set.sdk, &set.visibility, &set.name);
     let name = addresses_name(set);
     let doc = format!("The addresses that a client names for [`{set_name}`].");
-    let given = set.fields.iter().filter(|field| !field.is_known());
+    let given = set.fields.iter().filter(|field| !field.is_known(set));
     let fields = given.map(|field| {
         let ty = set.in_constants(&field.ty);
         let (name, doc) = (&field.name, format!("For the field `{}`.", field.name));
@@ -44,47 +75,72 @@ pub(super) fn addresses(set: &Set) -> TokenStream {
 
 /// The body of `AccountSet::metas`.
 pub(super) fn metas(set: &Set) -> Result<TokenStream> {
-    let mut derived = TokenStream::new();
+    let sdk = &set.sdk;
+    let (args, metas) = (fresh("args"), fresh("metas"));
+    let mut derivations = TokenStream::new();
     for field in derivation_order(set)? {
-        let helper = address_helper_name(field);
-        let (set_name, name) = (&set.name, &field.name);
-        let seeds = seeds(set, field)?.unwrap_or_default();
-        let arguments = seeds.iter().filter_map(|seed| match seed {
-            Seed::Constant(_) => None,
-            Seed::Account(name) => Some(address_of(set, name)),
-            Seed::Argument(place, _, _) => {
-                let place = syn::Index::from(*place);
-                Some(quote!(::core::clone::Clone::clone(&args.#place)))
+        let local = derived(&field.name);
+        if let (true, Some(authority), Some(mint)) =
+            (field.associated, &field.authority, &field.mint)
+        {
+            let [authority, mint] = [authority, mint].map(|route| route.client_address(set));
+            derivations.extend(quote! {
+                let #local = #sdk::token::associated_address(#authority, #mint);
+            });
+            continue;
+        }
+        let (set_name, helper) = (&set.name, address_helper_name(field));
+        let mut said = Vec::new();
+        let mut arguments = Vec::new();
+        for seed in seeds(set, field)?.unwrap_or_default() {
+            // Each parameter once, as the helper has it.
+            match seed.parameter(set) {
+                Some((name, _)) if !said.contains(&name) => said.push(name),
+                _ => continue,
             }
-        });
-        derived.extend(quote! {
-            let #name = #set_name::#helper(#(#arguments),*).0;
+            match &seed {
+                Seed::Account(route) => arguments.push(route.client_address(set)),
+                Seed::Argument(place, _, _) => {
+                    let place = syn::Index::from(*place);
+                    arguments.push(quote!(::core::clone::Clone::clone(&#args.#place)));
+                }
+                Seed::Constant(_) | Seed::Value(_) => {}
+            }
+        }
+        derivations.extend(quote! {
+            let #local = #set_name::#helper(#(#arguments),*).0;
         });
     }
     let pushes = set.fields.iter().map(|field| {
-        let accounts_of = field.as_set(set);
-        let addresses = match &field.address {
-            Some(address) => quote!(&(#address)),
-            None if field.is_program() => quote!(&()),
-            None => address_of(set, &field.name),
-        };
-        quote_spanned!(field.span => #accounts_of::metas(#addresses, &(), metas);)
+        let (accounts_of, own_args) = (field.as_set(set), field.args_of(set));
+        let addresses = address_of(set, &field.name);
+        quote_spanned!(field.span => #accounts_of::metas(#addresses, &#own_args, #metas);)
     });
     Ok(quote! {
-        #derived
+        #derivations
         #(#pushes)*
     })
 }
 
-/// A reference to a field's address, derived in a local of its name or named by the client.
-fn address_of(set: &Set, name: &Ident) -> TokenStream {
-    let field = set.field(name);
-    if field.is_some_and(|field| field.seeds.is_some()) {
-        return quote!(&#name);
+/// A reference to a field's address, or to the addresses of a set in the set, as clients have it.
+pub(super) fn address_of(set: &Set, name: &Ident) -> TokenStream {
+    let addresses = fresh("addresses");
+    let Some(field) = set.field(name) else {
+        return quote!(&#addresses.#name);
+    };
+    if field.is_derived_by_clients(set) {
+        let local = derived(name);
+        return quote!(&#local);
     }
-    match field.and_then(|field| field.address.as_ref()) {
-        Some(address) => quote!(&(#address)),
-        None => quote!(&addresses.#name),
+    if field.is_program() {
+        return quote!(&());
+    }
+    match &field.address {
+        Some(address) if field.is_known(set) => match Route::of(set, address) {
+            Some(route) => route.client_address(set),
+            None => quote!(&(#address)),
+        },
+        _ => quote!(&#addresses.#name),
     }
 }
 
@@ -100,7 +156,9 @@ pub(super) fn helpers(set: &Set) -> Result<TokenStream> {
             continue;
         };
         functions.extend(address_helper(set, field, &seeds));
-        functions.extend(seeds_helper(set, field, &seeds));
+        if !field.is_optional() && !field.is_rest() {
+            functions.extend(seeds_helper(set, field, &seeds));
+        }
     }
     let name = &set.name;
     Ok(quote! {
@@ -111,6 +169,21 @@ pub(super) fn helpers(set: &Set) -> Result<TokenStream> {
     })
 }
 
+/// The parameters of these seeds, each once.
+fn parameters<'s>(
+    set: &Set,
+    seeds: impl Iterator<Item = &'s Seed<'s>>,
+) -> (Vec<String>, Vec<TokenStream>) {
+    let (mut names, mut parameters) = (Vec::new(), Vec::new());
+    for (name, parameter) in seeds.filter_map(|seed| seed.parameter(set)) {
+        if !names.contains(&name) {
+            names.push(name);
+            parameters.push(parameter);
+        }
+    }
+    (names, parameters)
+}
+
 fn address_helper(set: &Set, field: &Field, seeds: &[Seed<'_>]) -> TokenStream {
     let (sdk, visibility) = (&set.sdk, &set.visibility);
     let name = address_helper_name(field);
@@ -118,13 +191,8 @@ fn address_helper(set: &Set, field: &Field, seeds: &[Seed<'_>]) -> TokenStream {
         "The address of the field `{}`, and its bump seed.",
         field.name
     );
-    let parameters = seeds.iter().filter_map(|seed| match seed {
-        Seed::Constant(_) => None,
-        Seed::Account(name) => Some(quote!(#name: &#sdk::interface::Address)),
-        Seed::Argument(_, name, ty) => Some(quote!(#name: #ty)),
-    });
-    let account = |name: &Ident| quote!(#name);
-    let (kept, slices) = slices(set, seeds, account, |_, name| quote!(#name));
+    let (_, parameters) = parameters(set, seeds.iter());
+    let (kept, slices) = slices(set, field, seeds, Origin::Parameters);
     quote! {
         #[doc = #doc]
         #visibility fn #name(#(#parameters),*) -> (#sdk::interface::Address, u8) {
@@ -138,17 +206,18 @@ fn seeds_helper(set: &Set, field: &Field, seeds: &[Seed<'_>]) -> TokenStream {
     let (sdk, visibility) = (&set.sdk, &set.visibility);
     let (field_name, name) = (&field.name, format_ident!("{}_seeds", field.name));
     let doc = format!("The seeds with which the program signs for the field `{field_name}`.");
-    let parameters = seeds.iter().filter_map(|seed| match seed {
-        Seed::Argument(_, name, ty) => Some(quote!(#name: #ty)),
-        _ => None,
-    });
-    let account = |name: &Ident| quote!(self.#name.address());
-    let (kept, slices) = slices(set, seeds, account, |_, name| quote!(#name));
+    let arguments = seeds
+        .iter()
+        .filter(|seed| matches!(seed, Seed::Argument(..)));
+    let (_, parameters) = parameters(set, arguments);
+    let (kept, slices) = slices(set, field, seeds, Origin::Accounts);
     let count = seeds.len();
     let with_bump = count.saturating_add(1);
     let locals: Vec<Ident> = (0..count)
-        .map(|index| format_ident!("slice_{index}"))
+        .map(|index| fresh(&format!("slice_{index}")))
         .collect();
+    let [context, own, list, bump, handle] =
+        ["context", "own", "list", "bump", "handle"].map(fresh);
     quote! {
         #[doc = #doc]
         ///
@@ -156,17 +225,17 @@ fn seeds_helper(set: &Set, field: &Field, seeds: &[Seed<'_>]) -> TokenStream {
         /// `AccountBorrowFailed` while the account is borrowed for writing.
         #visibility fn #name(
             &self,
-            context: &#sdk::interface::InvokeContext<'_, '_>,
+            #context: &#sdk::interface::InvokeContext<'_, '_>,
             #(#parameters,)*
         ) -> #sdk::Result<#sdk::relation::SignerSeeds<#with_bump>> {
+            let #own = &self.#field_name;
             #kept
-            let seeds: [&[u8]; #count] = [#(#slices),*];
-            let bump = #sdk::account::Account::bump(&self.#field_name, context)?;
-            let handle = #sdk::account::Account::handle(&self.#field_name);
-            let bump = #sdk::relation::check_seeds(context, handle, &ID, &seeds, bump)?;
-            let [#(#locals,)*] = seeds;
-            let signer = #sdk::relation::SignerSeeds::new([#(#locals,)* &[bump]]);
-            ::core::result::Result::Ok(signer)
+            let #list: [&[u8]; #count] = [#(#slices),*];
+            let #bump = #sdk::account::Account::bump(#own, #context)?;
+            let #handle = #sdk::account::Account::handle(#own);
+            let #bump = #sdk::relation::check_seeds(#context, #handle, &ID, &#list, #bump)?;
+            let [#(#locals,)*] = #list;
+            ::core::result::Result::Ok(#sdk::relation::SignerSeeds::new([#(#locals,)* &[#bump]]))
         }
     }
 }

@@ -4,11 +4,12 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Attribute, Data, DeriveInput, Expr, Fields, GenericArgument, GenericParam, Ident, Lifetime,
-    Path, PathArguments, Result, Token, Type, Visibility, parse::ParseStream,
-    punctuated::Punctuated, spanned::Spanned,
+    Path, PathArguments, Result, Token, Type, Visibility, meta::ParseNestedMeta,
+    parse::ParseStream, punctuated::Punctuated, spanned::Spanned,
 };
 
-use crate::common::{error, is, plain_name, sdk};
+use super::{route::Route, words};
+use crate::common::{Errors, docs, error, fresh, is, plain_name, sdk};
 
 /// Types of values, which people write where an account is to stand.
 const VALUES: [&str; 17] = [
@@ -16,7 +17,7 @@ const VALUES: [&str; 17] = [
     "str", "String", "Vec", "Address",
 ];
 /// Account types that clients name by one address.
-const SINGLE: [&str; 8] = [
+const SINGLE: [&str; 9] = [
     "Signer",
     "Signed",
     "Wallet",
@@ -25,9 +26,13 @@ const SINGLE: [&str; 8] = [
     "Mut",
     "State",
     "Init",
+    "InitIfNeeded",
 ];
+/// Account types with a state.
+const STATEFUL: [&str; 3] = ["State", "Init", "InitIfNeeded"];
 
 /// An account set as declared.
+#[derive(Clone)]
 pub(super) struct Set {
     pub(super) sdk: Path,
     pub(super) name: Ident,
@@ -38,21 +43,42 @@ pub(super) struct Set {
 }
 
 /// An argument that seeds can name.
+#[derive(Clone)]
 pub(super) struct Argument {
     pub(super) name: Ident,
     pub(super) ty: Type,
 }
 
+/// A condition of the author's own, and what is said where it does not hold.
+#[derive(Clone)]
+pub(super) struct Condition {
+    pub(super) holds: Expr,
+    pub(super) otherwise: Expr,
+}
+
 /// A field as declared.
+#[derive(Clone)]
 pub(super) struct Field {
     pub(super) name: Ident,
+    pub(super) docs: Vec<String>,
     pub(super) ty: Type,
     pub(super) seeds: Option<Vec<Expr>>,
-    pub(super) payer: Option<Ident>,
-    pub(super) has_one: Vec<Ident>,
+    pub(super) payer: Option<Route>,
+    pub(super) has_one: Vec<Route>,
     pub(super) address: Option<Expr>,
-    pub(super) close: Option<Ident>,
+    pub(super) close: Option<Route>,
+    pub(super) checks: Vec<Condition>,
+    pub(super) realloc: Option<Expr>,
+    pub(super) size: Option<Expr>,
+    /// The arguments that a set in the set takes, where they are not the first ones.
+    pub(super) args: Option<Vec<Ident>>,
     pub(super) may_repeat: bool,
+    pub(super) repeats: bool,
+    pub(super) associated: bool,
+    pub(super) mint: Option<Route>,
+    pub(super) authority: Option<Route>,
+    pub(super) freeze: Option<Route>,
+    pub(super) decimals: Option<Expr>,
     /// Names of the types from the outside in: `Mut`, `State`, `Vault`.
     pub(super) wrappers: Vec<String>,
     /// Where the last of these stands: what the compiler is to point at.
@@ -60,25 +86,98 @@ pub(super) struct Field {
 }
 
 impl Field {
+    fn new(source: &syn::Field) -> Self {
+        let mut names = Vec::new();
+        wrappers(&source.ty, &mut names);
+        Self {
+            name: source.ident.clone().expect("fields have names"),
+            docs: docs(&source.attrs),
+            ty: source.ty.clone(),
+            seeds: None,
+            payer: None,
+            has_one: Vec::new(),
+            address: None,
+            close: None,
+            checks: Vec::new(),
+            realloc: None,
+            size: None,
+            args: None,
+            may_repeat: false,
+            repeats: false,
+            associated: false,
+            mint: None,
+            authority: None,
+            freeze: None,
+            decimals: None,
+            span: names.last().map_or(source.ty.span(), Ident::span),
+            wrappers: names.iter().map(Ident::to_string).collect(),
+        }
+    }
+
     pub(super) fn has(&self, wrapper: &str) -> bool {
         self.wrappers.iter().any(|known| known == wrapper)
     }
 
-    /// True if clients do not name the account.
-    pub(super) fn is_known(&self) -> bool {
-        self.seeds.is_some() || self.address.is_some() || self.is_program()
+    fn outer(&self) -> &str {
+        self.wrappers.first().map_or("", String::as_str)
+    }
+
+    /// What the account holds, as far as its type says so by name.
+    pub(super) fn content(&self) -> &str {
+        self.wrappers.last().map_or("", String::as_str)
     }
 
     pub(super) fn is_program(&self) -> bool {
-        self.wrappers
-            .first()
-            .is_some_and(|outer| outer == "Program")
+        self.outer() == "Program"
+    }
+
+    pub(super) fn is_optional(&self) -> bool {
+        self.outer() == "Option"
+    }
+
+    pub(super) fn is_rest(&self) -> bool {
+        self.outer() == "Rest"
+    }
+
+    /// True if the instruction may create the account.
+    pub(super) fn is_created(&self) -> bool {
+        self.has("Init") || self.has("InitIfNeeded")
+    }
+
+    /// True if it says something that only states of the Token program know.
+    pub(super) fn is_of_token(&self) -> bool {
+        let routes = [&self.mint, &self.authority, &self.freeze];
+        let names_account = routes.into_iter().any(Option::is_some);
+        names_account || self.associated || self.decimals.is_some()
+    }
+
+    /// True if the account has a state whose fields can be named.
+    pub(super) fn is_stateful(&self) -> bool {
+        STATEFUL.iter().any(|wrapper| self.has(wrapper))
     }
 
     /// True if its type is one of the SDK's for a single account.
     pub(super) fn is_single(&self) -> bool {
-        let outer = self.wrappers.first();
-        outer.is_some_and(|outer| SINGLE.contains(&outer.as_str()))
+        SINGLE.contains(&self.outer())
+    }
+
+    /// True if its type was refused.
+    pub(super) fn is_no_account(&self) -> bool {
+        let outer = self.outer();
+        outer.is_empty() || VALUES.contains(&outer) || words::type_instead(outer).is_some()
+    }
+
+    /// True if it is another set, in an `Option` or not.
+    pub(super) fn is_set(&self) -> bool {
+        let inner = self.wrappers.get(usize::from(self.is_optional()));
+        let inner = inner.map_or("", String::as_str);
+        !SINGLE.contains(&inner) && inner != "Program" && inner != "Rest"
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        ["Mut", "Credit", "Init", "InitIfNeeded"]
+            .iter()
+            .any(|wrapper| self.has(wrapper))
     }
 
     /// A name for the field's type in derived code. Its span is one point, so that whatever the
@@ -91,25 +190,49 @@ impl Field {
         }
     }
 
+    /// The field's type.
+    pub(super) fn as_type(&self, set: &Set) -> TokenStream {
+        let (alias, lifetime) = (self.alias_name(), &set.lifetime);
+        quote_spanned!(self.span => #alias<#lifetime>)
+    }
+
     /// The field's type as an account set.
     pub(super) fn as_set(&self, set: &Set) -> TokenStream {
-        let (alias, lifetime, sdk) = (self.alias_name(), &set.lifetime, &set.sdk);
-        quote_spanned!(self.span => <#alias<#lifetime> as #sdk::set::AccountSet<#lifetime>>)
+        let (ty, lifetime, sdk) = (self.as_type(set), &set.lifetime, &set.sdk);
+        quote_spanned!(self.span => <#ty as #sdk::set::AccountSet<#lifetime>>)
+    }
+
+    /// The same in constants.
+    pub(super) fn as_static_set(&self, set: &Set) -> TokenStream {
+        let (alias, sdk) = (self.alias_name(), &set.sdk);
+        quote_spanned!(self.span => <#alias<'static> as #sdk::set::AccountSet<'static>>)
+    }
+
+    /// The arguments that the field's type takes, from `args`, a reference to those of the set.
+    pub(super) fn args_of(&self, set: &Set) -> TokenStream {
+        let (sdk, args) = (&set.sdk, fresh("args"));
+        match &self.args {
+            _ if !self.is_set() => quote!(()),
+            Some(names) => {
+                let places = names.iter().filter_map(|name| set.argument(name));
+                let places = places.map(|(place, _)| syn::Index::from(place));
+                quote_spanned!(self.span => (#(::core::clone::Clone::clone(&#args.#places),)*))
+            }
+            None => quote_spanned!(self.span => #sdk::program::StartsWith::first(#args)),
+        }
     }
 
     fn alias_name(&self) -> Ident {
-        Ident::new(&format!("TypeOf_{}", plain_name(&self.name)), self.span)
-    }
-
-    fn is_writable(&self) -> bool {
-        ["Mut", "Credit", "Init"]
-            .iter()
-            .any(|wrapper| self.has(wrapper))
+        Ident::new(
+            &format!("TypeOf_{}", plain_name(&self.name)),
+            self.span.resolved_at(Span::mixed_site()),
+        )
     }
 }
 
 impl Set {
-    pub(super) fn parse(input: &DeriveInput) -> Result<Self> {
+    /// The declaration, and what is wrong with it as far as one part does not depend on another.
+    pub(super) fn parse(input: &DeriveInput, errors: &mut Errors) -> Result<Self> {
         let Data::Struct(data) = &input.data else {
             return error(&input.ident, "an account set is a structure");
         };
@@ -127,131 +250,36 @@ impl Set {
                  otherwise: `struct Set<'a> { .. }`",
             );
         };
-        let fields = named.named.iter().map(field).collect::<Result<_>>()?;
-        let set = Self {
+        errors.collect(words::check_attributes(&input.attrs));
+        let fields = named.named.iter().map(|source| {
+            let mut field = Field::new(source);
+            errors.collect(read(source, &mut field));
+            field
+        });
+        Ok(Self {
+            fields: fields.collect(),
             sdk: sdk(&input.attrs)?,
             name: input.ident.clone(),
             visibility: input.vis.clone(),
             lifetime: lifetime.lifetime.clone(),
             args: arguments(&input.attrs)?,
-            fields,
-        };
-        set.check_references()?;
-        set.check_creation()?;
-        set.check_distinct()?;
-        Ok(set)
+        })
     }
 
     pub(super) fn field(&self, name: &Ident) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == *name)
     }
 
+    /// Place and declaration of an argument.
+    pub(super) fn argument(&self, name: &Ident) -> Option<(usize, &Argument)> {
+        let mut all = self.args.iter().enumerate();
+        all.find(|(_, known)| known.name == *name)
+    }
+
     /// A type with `'static` in place of the set's lifetime, for constants.
     pub(super) fn in_constants(&self, ty: &Type) -> TokenStream {
         replace_lifetime(ty.to_token_stream(), &self.lifetime.ident)
     }
-
-    /// Every field that an attribute names is there.
-    fn check_references(&self) -> Result<()> {
-        for field in &self.fields {
-            let named = field.payer.iter().chain(&field.has_one).chain(&field.close);
-            for name in named {
-                if self.field(name).is_none() {
-                    return error(name, format!("the set has no field `{name}`"));
-                }
-            }
-            let has_relations = field.seeds.is_some()
-                || field.address.is_some()
-                || field.close.is_some()
-                || !field.has_one.is_empty();
-            if has_relations && (field.has("Option") || field.has("Rest")) {
-                return error(
-                    &field.name,
-                    "relations need an account that is always there, not an `Option` or a `Rest`",
-                );
-            }
-            if field.close.is_some() && !field.has("Mut") {
-                return error(&field.ty, "an account that is closed is a `Mut<State<..>>`");
-            }
-        }
-        Ok(())
-    }
-
-    /// What an account that is created needs: somebody who pays, an address of its own, and the
-    /// System program.
-    fn check_creation(&self) -> Result<()> {
-        for field in &self.fields {
-            if !field.has("Init") {
-                if let Some(payer) = &field.payer {
-                    return error(
-                        payer,
-                        "only an account that is created (`Init`) has a payer",
-                    );
-                }
-                continue;
-            }
-            let Some(payer) = &field.payer else {
-                return error(
-                    &field.ty,
-                    "somebody pays for an account that is created: `#[account(payer = ..)]`",
-                );
-            };
-            if self.field(payer).is_some_and(|payer| !payer.has("Mut")) {
-                return error(
-                    payer,
-                    "who pays is debited: declare the field as `Mut<Signer<'a>>`",
-                );
-            }
-            if field.seeds.is_none() && !field.has("Signed") {
-                return error(
-                    &field.ty,
-                    "an account is created at an address that is derived, `#[account(seeds = \
-                     [..])]`, or that signs, `Signed<Init<..>>`",
-                );
-            }
-            let has_system = self.fields.iter().any(|field| {
-                field.is_program() && field.wrappers.last().is_some_and(|inner| inner == "System")
-            });
-            if !has_system {
-                return error(
-                    &field.ty,
-                    "creating an account calls the System program: add the field `system: \
-                     Program<'a, System>`",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Two writable fields are two accounts.
-    fn check_distinct(&self) -> Result<()> {
-        let keys = self.fields.iter().filter_map(|field| {
-            let key = match (&field.seeds, &field.address) {
-                (Some(seeds), _) => seeds.iter().map(text).collect::<Vec<_>>().join(", "),
-                (None, Some(address)) => format!("address {}", text(address)),
-                (None, None) => return None,
-            };
-            (field.is_writable() && !field.may_repeat).then_some((field, key))
-        });
-        let keys: Vec<(&Field, String)> = keys.collect();
-        for (index, (field, key)) in keys.iter().enumerate() {
-            let same = keys.iter().take(index).find(|(_, earlier)| earlier == key);
-            if let Some((earlier, _)) = same {
-                return error(
-                    &field.name,
-                    format!(
-                        "`{}` and `{}` are writable and the same account: `{key}`",
-                        earlier.name, field.name
-                    ),
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-fn text(expression: &Expr) -> String {
-    expression.to_token_stream().to_string()
 }
 
 fn arguments(attributes: &[Attribute]) -> Result<Vec<Argument>> {
@@ -271,28 +299,13 @@ fn arguments(attributes: &[Attribute]) -> Result<Vec<Argument>> {
     Ok(found)
 }
 
-fn field(source: &syn::Field) -> Result<Field> {
-    let name = source.ident.clone().expect("fields have names");
-    let mut field = Field {
-        name,
-        ty: source.ty.clone(),
-        seeds: None,
-        payer: None,
-        has_one: Vec::new(),
-        address: None,
-        close: None,
-        may_repeat: false,
-        wrappers: Vec::new(),
-        span: source.ty.span(),
-    };
-    let mut names = Vec::new();
-    wrappers(&source.ty, &mut names);
-    if let Some(last) = names.last() {
-        field.span = last.span();
+/// Reads type and attributes of a field.
+fn read(source: &syn::Field, field: &mut Field) -> Result<()> {
+    let outer = field.outer();
+    if let Some(instead) = words::type_instead(outer) {
+        return error(&source.ty, instead);
     }
-    field.wrappers = names.iter().map(Ident::to_string).collect();
-    let outer = field.wrappers.first().map(String::as_str);
-    if outer.is_none_or(|outer| VALUES.contains(&outer)) {
+    if outer.is_empty() || VALUES.contains(&outer) {
         return error(
             &source.ty,
             format!(
@@ -304,35 +317,59 @@ fn field(source: &syn::Field) -> Result<Field> {
         );
     }
     for attribute in source.attrs.iter().filter(|known| is(known, "account")) {
-        attribute.parse_nested_meta(|meta| {
-            let known = meta.path.get_ident().map(plain_name).unwrap_or_default();
-            match known.as_str() {
-                "seeds" => {
-                    let list: syn::ExprArray = meta.value()?.parse()?;
-                    field.seeds = Some(list.elems.into_iter().collect());
-                }
-                "payer" => field.payer = Some(meta.value()?.parse()?),
-                "has_one" => field.has_one.push(meta.value()?.parse()?),
-                "address" => field.address = Some(meta.value()?.parse()?),
-                "close" => field.close = Some(meta.value()?.parse()?),
-                "may_repeat" => field.may_repeat = true,
-                _ => {
-                    return Err(meta.error(
-                        "unknown relation: there are `seeds`, `payer`, `has_one`, `address`, \
-                         `close` and `may_repeat`",
-                    ));
-                }
+        attribute.parse_nested_meta(|meta| relation(&meta, field))?;
+    }
+    Ok(())
+}
+
+/// Reads one relation.
+fn relation(meta: &ParseNestedMeta<'_>, field: &mut Field) -> Result<()> {
+    let words = meta.path.segments.iter();
+    let words: Vec<String> = words.map(|word| plain_name(&word.ident)).collect();
+    match words.join("::").as_str() {
+        "seeds" => {
+            let list: syn::ExprArray = meta.value()?.parse()?;
+            field.seeds = Some(list.elems.into_iter().collect());
+        }
+        "payer" => field.payer = Some(meta.value()?.parse()?),
+        "has_one" => field.has_one.push(meta.value()?.parse()?),
+        "address" => field.address = Some(meta.value()?.parse()?),
+        "close" => field.close = Some(meta.value()?.parse()?),
+        "check" => {
+            let usage = "a check has a condition and what to say where it does not hold: \
+                         `check(state.count.get() > 0, \"nothing is left\")`, or an error of the \
+                         program's";
+            if !meta.input.peek(syn::token::Paren) {
+                return Err(meta.error(usage));
             }
-            Ok(())
-        })?;
+            let content;
+            syn::parenthesized!(content in meta.input);
+            let holds = content.parse()?;
+            content
+                .parse::<Token![,]>()
+                .map_err(|error| syn::Error::new(error.span(), usage))?;
+            let otherwise = content.parse()?;
+            content.parse::<Option<Token![,]>>()?;
+            field.checks.push(Condition { holds, otherwise });
+        }
+        "realloc" => field.realloc = Some(meta.value()?.parse()?),
+        "size" => field.size = Some(meta.value()?.parse()?),
+        "args" => {
+            let content;
+            syn::parenthesized!(content in meta.input);
+            let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content)?;
+            field.args = Some(names.into_iter().collect());
+        }
+        "may_repeat" => field.may_repeat = true,
+        "repeats" => field.repeats = true,
+        "associated" => field.associated = true,
+        "mint" => field.mint = Some(meta.value()?.parse()?),
+        "authority" => field.authority = Some(meta.value()?.parse()?),
+        "freeze" => field.freeze = Some(meta.value()?.parse()?),
+        "decimals" => field.decimals = Some(meta.value()?.parse()?),
+        word => return Err(meta.error(words::unknown(word))),
     }
-    if let (Some(_), Some(address)) = (&field.seeds, &field.address) {
-        return error(
-            address,
-            "an address is derived from seeds or given, not both",
-        );
-    }
-    Ok(field)
+    Ok(())
 }
 
 /// The names of a type and of its last type arguments, from the outside in.

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Program, parse::Instruction};
+use crate::common::fresh;
 
 /// The modules `call` and `invoke`.
 pub(super) fn expand(program: &Program) -> TokenStream {
@@ -40,15 +41,22 @@ fn call(program: &Program, instruction: &Instruction) -> TokenStream {
     let (tuple, visibility) = (instruction.tuple(), instruction.outer_visibility());
     let (program_type, first) = (&program.name, instruction.first());
     let doc = instruction.doc("The call of");
+    let [given, args, start] = ["addresses", "args", "first"].map(fresh);
     quote! {
         #doc
         #visibility fn #name(
-            addresses: &#addresses,
+            #given: &#addresses,
             #parameters
         ) -> #sdk::interface::Instruction {
-            let (discriminator, args) = (&[#(#discriminator),*], #tuple);
-            let first = #program_type::#first(&args);
-            #sdk::program::call::<#accounts, _>(ID, discriminator, addresses, &first, &args)
+            let #args = #tuple;
+            let #start = #program_type::#first(&#args);
+            #sdk::program::call::<#accounts, _>(
+                ID,
+                &[#(#discriminator),*],
+                #given,
+                &#start,
+                &#args,
+            )
         }
     }
 }
@@ -60,17 +68,26 @@ fn invoke(program: &Program, instruction: &Instruction) -> TokenStream {
     let (tuple, parameters) = (instruction.tuple(), instruction.parameters());
     let visibility = instruction.outer_visibility();
     let doc = instruction.doc("Calls, from another program,");
+    let [context, given] = ["context", "accounts"].map(fresh);
+    let (returns, value) = match &instruction.returns {
+        Some(ty) => (
+            quote!(<#ty>),
+            quote!(#sdk::program::returned(#context, &ID)),
+        ),
+        None => (quote!(), quote!(::core::result::Result::Ok(()))),
+    };
     quote! {
         #doc
         ///
         /// # Errors
         /// What the program reports, or the runtime where the call is not allowed.
         #visibility fn #name(
-            context: &mut #sdk::interface::InvokeContext<'_, '_>,
-            accounts: &#sdk::forward::Forward<#accounts>,
+            #context: &mut #sdk::interface::InvokeContext<'_, '_>,
+            #given: &#sdk::forward::Forward<#accounts>,
             #parameters
-        ) -> #sdk::Result {
-            accounts.invoke(context, &[#(#discriminator),*], &#tuple)
+        ) -> #sdk::Result #returns {
+            #given.invoke(#context, &[#(#discriminator),*], &#tuple)?;
+            #value
         }
     }
 }

@@ -22,6 +22,12 @@ pub(super) fn expand(program: &Program) -> TokenStream {
         let args = args
             .iter()
             .map(|(name, ty)| description(sdk, &plain_name(name), ty));
+        let returns = match &instruction.returns {
+            Some(ty) => quote! {
+                ::core::option::Option::Some(<#ty as #sdk::data::Data>::TYPE)
+            },
+            None => quote!(::core::option::Option::None),
+        };
         quote! {
             #sdk::idl::InstructionDescription {
                 name: #name,
@@ -29,6 +35,7 @@ pub(super) fn expand(program: &Program) -> TokenStream {
                 discriminator: &[#(#discriminator),*],
                 access: <#accounts as #sdk::set::AccountSet<'static>>::ACCESS,
                 args: &[#(#args),*],
+                returns: #returns,
             }
         }
     });

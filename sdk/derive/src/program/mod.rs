@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Attribute, Ident, Item, ItemMod, LitStr, Path, Result};
 
-use crate::common::{camel_case, error, is, plain_name, sdk, strip};
+use crate::common::{Errors, camel_case, error, fresh, is, plain_name, sdk, strip};
 
 pub(crate) use parse::Arguments;
 use parse::{Instruction, check_discriminator};
@@ -40,12 +40,13 @@ pub(crate) fn expand(arguments: &Arguments, mut module: ItemMod) -> Result<Token
             "a program's module has its content here: `mod name { .. }`",
         );
     };
+    let mut errors = Errors::default();
     let program = Program {
         sdk,
         id: arguments.id.clone(),
         name: format_ident!("{}Program", camel_case(&module.ident)),
         text: plain_name(&module.ident),
-        instructions: instructions(items)?,
+        instructions: instructions(items, &mut errors),
         states: tagged(items, "state"),
         events: tagged(items, "event"),
         errors: error_enums(items),
@@ -57,23 +58,29 @@ pub(crate) fn expand(arguments: &Arguments, mut module: ItemMod) -> Result<Token
         calls::expand(&program),
     ];
     items.push(Item::Verbatim(generated.into_iter().collect()));
-    Ok(quote!(#module))
+    let errors = errors.to_tokens();
+    Ok(quote!(#module #errors))
 }
 
-/// The functions that are instructions; their attributes are taken away.
-fn instructions(items: &mut [Item]) -> Result<Vec<Instruction>> {
+/// The functions that are instructions; their attributes are taken away. One that is refused does
+/// not hide the others.
+fn instructions(items: &mut [Item], errors: &mut Errors) -> Vec<Instruction> {
     let mut instructions = Vec::new();
     for item in items {
         if let Item::Fn(function) = item
             && let Some(attribute) = function.attrs.iter().find(|known| is(known, "instruction"))
         {
-            let instruction = Instruction::parse(attribute, function)?;
-            check_discriminator(&instruction, &instructions)?;
-            instructions.push(instruction);
+            match Instruction::parse(attribute, function) {
+                Ok(instruction) => {
+                    errors.collect(check_discriminator(&instruction, &instructions));
+                    instructions.push(instruction);
+                }
+                Err(error) => errors.collect(Err(error)),
+            }
             strip(&mut function.attrs, &["instruction"]);
         }
     }
-    Ok(instructions)
+    instructions
 }
 
 fn identity(program: &Program) -> TokenStream {
@@ -108,23 +115,23 @@ fn arm(sdk: &Path, type_name: &Ident, instruction: &Instruction) -> TokenStream 
         accounts,
         ..
     } = instruction;
-    let (tuple, tuple_type) = (instruction.tuple(), instruction.tuple_type());
-    let names = instruction.args.iter().map(|(name, _)| name);
+    let (names, tuple_type) = (instruction.fresh_args(), instruction.tuple_type());
     let first = instruction.first();
-    let context = instruction.has_context.then(|| quote!(context,));
+    let [context, accounts_local, rest] = ["context", "accounts", "rest"].map(fresh);
+    let passed = instruction.has_context.then(|| quote!(#context,));
     let units = match &instruction.compute_units {
         Some(units) => quote!(#units),
         None => quote!(#sdk::program::COMPUTE_UNITS_DEFAULT),
     };
     quote! {
-        [#(#discriminator,)* rest @ ..] => #sdk::program::run::<#accounts, #tuple_type>(
-            context,
-            rest,
+        [#(#discriminator,)* #rest @ ..] => #sdk::program::run::<#accounts, #tuple_type, _>(
+            #context,
+            #rest,
             #units,
             #type_name::#first,
-            |accounts, context, #tuple| {
-                let _ = &context;
-                #name(accounts, #context #(#names),*)
+            |#accounts_local, #context, (#(#names,)*)| {
+                let _ = &#context;
+                #name(#accounts_local, #passed #(#names),*)
             },
         ),
     }
@@ -153,6 +160,7 @@ fn dispatch(program: &Program) -> TokenStream {
     let firsts = program.instructions.iter();
     let firsts = firsts.map(|instruction| instruction.first_arguments(sdk));
     let errors = &program.errors;
+    let [context, result, data] = ["context", "result", "data"].map(fresh);
     quote! {
         impl #type_name {
             #(#firsts)*
@@ -169,29 +177,35 @@ fn dispatch(program: &Program) -> TokenStream {
 
             fn process(
                 &self,
-                context: &mut #sdk::interface::InvokeContext<'_, '_>,
+                #context: &mut #sdk::interface::InvokeContext<'_, '_>,
             ) -> #sdk::Result {
-                let result = match context.data() {
+                #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+                let #result = match #context.data() {
                     #(#arms)*
-                    _ => ::core::result::Result::Err(#sdk::program::refuse_discriminator(context)),
+                    _ => ::core::result::Result::Err(#sdk::program::refuse_discriminator(#context)),
                 };
-                let errors = &[#(<#errors as #sdk::error::ErrorCode>::ERRORS),*];
-                #sdk::program::end(context, result, errors)
+                #sdk::program::end(
+                    #context,
+                    #result,
+                    &[#(<#errors as #sdk::error::ErrorCode>::ERRORS),*],
+                )
             }
 
             fn names(&self) -> ::core::option::Option<&'static dyn #sdk::interface::Names> {
                 ::core::option::Option::Some(&Self::DESCRIPTION)
             }
 
-            fn credit_only(&self, data: &[u8], _: usize) -> #sdk::interface::Positions {
-                match data {
+            fn credit_only(&self, #data: &[u8], _: usize) -> #sdk::interface::Positions {
+                #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+                match #data {
                     #(#credits)*
                     _ => #sdk::interface::Positions::NONE,
                 }
             }
 
-            fn tag_size(&self, data: &[u8]) -> usize {
-                match data {
+            fn tag_size(&self, #data: &[u8]) -> usize {
+                #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+                match #data {
                     #(#tags)*
                     _ => #sdk::interface::program::TAG_SIZE_MAX,
                 }

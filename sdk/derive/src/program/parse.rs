@@ -3,16 +3,19 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Expr, FnArg, Ident, ItemFn, Lit, LitStr, Pat, Path, PathArguments, Result, Token,
-    Type, Visibility,
+    Attribute, Expr, FnArg, GenericArgument, Ident, ItemFn, Lit, LitStr, Pat, Path, PathArguments,
+    Result, ReturnType, Signature, Token, Type, Visibility,
     parse::{Parse, ParseStream},
     spanned::Spanned,
 };
 
 use crate::{
     accounts::replace_lifetime,
-    common::{docs, error, plain_name},
+    common::{docs, error, fresh, plain_name},
 };
+
+/// Arguments of an instruction, in [0, 12]; `lockstep_sdk::program` implements so many.
+const ARGUMENTS_MAX: usize = 12;
 
 /// What stands in the attribute.
 pub(crate) struct Arguments {
@@ -42,16 +45,21 @@ pub(super) struct Instruction {
     pub(super) accounts: Path,
     pub(super) has_context: bool,
     pub(super) args: Vec<(Ident, Type)>,
+    /// What it returns to callers; `None` for nothing.
+    pub(super) returns: Option<Type>,
 }
 
 impl Instruction {
     pub(super) fn parse(attribute: &Attribute, function: &ItemFn) -> Result<Self> {
         let (discriminator, compute_units) = attribute.parse_args_with(instruction_arguments)?;
         let usage = "an instruction takes its accounts first: `accounts: &Set<'_>`";
+        let anchor = "`Context<Set>` is Anchor's: an instruction takes its accounts, and the \
+                      context if it needs it: `accounts: &Set<'_>, context: &mut Context<'_, '_>`";
         let mut inputs = function.sig.inputs.iter();
         let accounts = match inputs.next() {
             Some(FnArg::Typed(first)) => match &*first.ty {
                 Type::Reference(reference) if reference.mutability.is_none() => &*reference.elem,
+                other if is_context(other) => return error(other, anchor),
                 other => return error(other, usage),
             },
             _ => return error(&function.sig, usage),
@@ -81,10 +89,13 @@ impl Instruction {
             }
             args.push((name.ident.clone(), (*input.ty).clone()));
         }
-        if args.len() > 8 {
+        if args.len() > ARGUMENTS_MAX {
             return error(
                 &function.sig.inputs,
-                "an instruction takes at most 8 arguments",
+                format!(
+                    "an instruction takes at most {ARGUMENTS_MAX} arguments: put several into a \
+                     structure with `#[derive(Data)]`"
+                ),
             );
         }
         Ok(Self {
@@ -96,6 +107,7 @@ impl Instruction {
             accounts,
             has_context,
             args,
+            returns: returned(&function.sig)?,
         })
     }
 
@@ -125,6 +137,14 @@ impl Instruction {
         quote!((#(#names,)*))
     }
 
+    /// Names for the arguments that no source can pick.
+    pub(super) fn fresh_args(&self) -> Vec<Ident> {
+        let places = 0..self.args.len();
+        places
+            .map(|place| fresh(&format!("argument_{place}")))
+            .collect()
+    }
+
     pub(super) fn tuple_type(&self) -> TokenStream {
         let types = self.args.iter().map(|(_, ty)| ty);
         quote!((#(#types,)*))
@@ -144,10 +164,11 @@ impl Instruction {
         let types = self.args.iter().map(|(_, ty)| ty);
         let tuple = quote_spanned!(place=> (#(#types,)*));
         let expected = quote!(<#set as #sdk::set::AccountSet<'static>>::Args);
-        let begins = quote_spanned!(place=> #sdk::program::StartsWith::first(args));
+        let args = fresh("args");
+        let begins = quote_spanned!(place=> #sdk::program::StartsWith::first(#args));
         quote! {
             #[inline]
-            fn #first(args: &#tuple) -> #expected {
+            fn #first(#args: &#tuple) -> #expected {
                 #begins
             }
         }
@@ -170,6 +191,36 @@ impl Instruction {
         let lines = self.docs.iter();
         quote!(#[doc = #first] #[doc = ""] #(#[doc = #lines])*)
     }
+}
+
+/// What an instruction returns to callers: the `T` of `Result<T>`.
+fn returned(signature: &Signature) -> Result<Option<Type>> {
+    let usage = "an instruction returns `Result`, or `Result<T>` with a value for its caller";
+    let ReturnType::Type(_, ty) = &signature.output else {
+        return error(signature, usage);
+    };
+    let Type::Path(path) = &**ty else {
+        return error(ty, usage);
+    };
+    let last = path.path.segments.last();
+    let arguments = last.map(|last| &last.arguments);
+    let Some(PathArguments::AngleBracketed(arguments)) = arguments else {
+        return Ok(None);
+    };
+    let first = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
+    });
+    Ok(first.filter(|ty| !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())))
+}
+
+/// True for Anchor's `Context<..>`.
+fn is_context(ty: &Type) -> bool {
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|last| last.ident == "Context")
 }
 
 fn has_lifetime(path: &Path) -> bool {

@@ -49,6 +49,8 @@ pub enum Rule {
     Distinct,
     /// At most so many accounts may follow.
     Count,
+    /// A condition that the program declares at the account.
+    Check,
 }
 
 impl Rule {
@@ -68,6 +70,7 @@ impl Rule {
             Self::HasOne => "has_one",
             Self::Distinct => "distinct",
             Self::Count => "count",
+            Self::Check => "check",
         }
     }
 }
@@ -232,6 +235,15 @@ impl fmt::Display for Diagnostic {
             write!(formatter, ", program {program}: ")?;
         }
         match &self.cause {
+            Cause::Rule {
+                subject,
+                rule: Rule::Check,
+                expected,
+                got,
+            } => write!(
+                formatter,
+                "{subject} breaks the rule `check`: {got}, since {expected} does not hold"
+            ),
             Cause::Rule {
                 subject,
                 rule,
