@@ -165,7 +165,8 @@ pub fn run<'i, 'a, A: AccountSet<'a>, T: Arguments, R: Returned>(
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result<R>,
 ) -> Result {
     let result = run_unnamed(context, data, compute_units, first, handler);
-    if result.is_err() {
+    // A guard that could not write has failed the transaction without a result.
+    if result.is_err() || context.is_failed() {
         name_account(context, A::ACCESS);
     }
     result

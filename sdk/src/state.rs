@@ -22,7 +22,10 @@ use crate::{
     Result,
     data::Data,
     idl::TypeDescription,
-    interface::{Account, Address, InstructionError, InvokeContext},
+    interface::{
+        Account, Address, InstructionError, InvokeContext,
+        context::{Cause, Rule, Subject},
+    },
 };
 
 /// A type that can be the state of an account. `#[state]` implements it.
@@ -150,11 +153,7 @@ pub trait Codec<T> {
     fn read(data: Ref<'_, [u8]>, header: usize) -> Option<Self::Ref<'_>>;
 
     /// Borrows the state for writing; `None` if there is none.
-    fn write<'c>(
-        data: RefMut<'c, [u8]>,
-        header: usize,
-        failure: &'c dyn Failure,
-    ) -> Option<Self::Mut<'c>>;
+    fn write<'c>(data: RefMut<'c, [u8]>, header: usize, place: Place<'c>) -> Option<Self::Mut<'c>>;
 
     /// A copy of the state that lies behind `header` bytes, wherever they lie in memory; `None` if
     /// there is none.
@@ -167,16 +166,45 @@ pub trait Codec<T> {
     fn size(state: &T) -> usize;
 }
 
-/// Where an error goes that nobody can return.
+/// Where the error of a guard goes, which cannot return one.
 #[doc(hidden)]
 pub trait Failure {
-    /// Fails the transaction.
-    fn fail(&self, error: &InstructionError);
+    /// Fails the transaction: the state of the account at a position needs more bytes than there are.
+    fn overflows(&self, position: usize, name: &str, needed: usize, room: usize);
 }
 
 impl Failure for InvokeContext<'_, '_> {
-    fn fail(&self, error: &InstructionError) {
-        InvokeContext::fail(self, error);
+    #[cold]
+    fn overflows(&self, position: usize, name: &str, needed: usize, room: usize) {
+        let error = InstructionError::AccountDataTooSmall;
+        self.fail_because(&error, || Cause::Rule {
+            subject: Subject::Account {
+                field: String::new(),
+                position,
+                address: self.address(position).ok().copied(),
+            },
+            rule: Rule::Size,
+            expected: format!("{name} that fits into {room} bytes when its guard ends"),
+            got: format!("one of {needed}"),
+        });
+    }
+}
+
+/// The account that a guard writes to, and where its errors go.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Place<'c> {
+    /// Where errors go.
+    pub failure: &'c dyn Failure,
+    /// The account's position in the instruction.
+    pub position: usize,
+    /// The name of the state.
+    pub name: &'static str,
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} at {}", self.name, self.position)
     }
 }
 
@@ -205,7 +233,7 @@ impl<T: AnyBitPattern + NoUninit> Codec<T> for Pod {
     fn write<'c>(
         data: RefMut<'c, [u8]>,
         header: usize,
-        _failure: &'c dyn Failure,
+        _place: Place<'c>,
     ) -> Option<RefMut<'c, T>> {
         RefMut::filter_map(data, |data| {
             let end = header.checked_add(size_of::<T>())?;
@@ -257,14 +285,14 @@ impl<T: Data> Codec<T> for Borsh {
     fn write<'c>(
         data: RefMut<'c, [u8]>,
         header: usize,
-        failure: &'c dyn Failure,
+        place: Place<'c>,
     ) -> Option<DecodedMut<'c, T>> {
         let state = T::decode(&mut data.get(header..)?)?;
         Some(DecodedMut {
             state,
             data,
             header,
-            failure,
+            place,
         })
     }
 
@@ -358,7 +386,7 @@ pub struct DecodedMut<'c, T: Data> {
     state: T,
     data: RefMut<'c, [u8]>,
     header: usize,
-    failure: &'c dyn Failure,
+    place: Place<'c>,
 }
 
 impl<T: Data> Deref for DecodedMut<'_, T> {
@@ -380,7 +408,14 @@ impl<T: Data> Drop for DecodedMut<'_, T> {
         let body = self.data.get_mut(self.header..);
         let stored = body.and_then(|body| Borsh::store(&self.state, body));
         if stored.is_none() {
-            self.failure.fail(&InstructionError::AccountDataTooSmall);
+            let needed = Borsh::size(&self.state);
+            let room = self.data.len().saturating_sub(self.header);
+            let Place {
+                failure,
+                position,
+                name,
+            } = self.place;
+            failure.overflows(position, name, needed, room);
         }
     }
 }

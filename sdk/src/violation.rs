@@ -123,13 +123,34 @@ impl Violation<'_> {
 #[cold]
 pub(crate) fn name_account(context: &InvokeContext<'_, '_>, access: &[AccountAccess]) {
     context.refine_diagnostic(|cause| {
-        if let Cause::Rule { subject, .. } = cause
-            && let Subject::Account {
+        if let Cause::Rule {
+            subject: Subject::Account {
                 field, position, ..
-            } = subject
+            },
+            rule,
+            got,
+            ..
+        } = cause
             && field.is_empty()
         {
             *field = field_at(access, *position);
+            if *rule == Rule::Borrow {
+                *got = with_name(got, access);
+            }
         }
     });
+}
+
+/// The account that another guard has borrowed, by name instead of position.
+fn with_name(got: &str, access: &[AccountAccess]) -> String {
+    let words = got.split(' ');
+    let mut number = words.filter_map(|word| word.parse::<usize>().ok());
+    let Some(position) = number.next() else {
+        return got.to_owned();
+    };
+    let (from, to) = (
+        format!("account {position}"),
+        format!("`{}`", field_at(access, position)),
+    );
+    got.replace(&from, &to)
 }

@@ -224,6 +224,8 @@ fn check_result(context: &mut TransactionContext<'_>, rent: &Rent) -> Result<(),
         sum_before = sum_before.saturating_add(u128::from(before));
         sum_after = sum_after.saturating_add(u128::from(after));
         if slot.is_changed() && !slot_keeps_rent_rule(slot, rent) {
+            let minimum = rent.minimum_balance(slot.account().data.len());
+            context.diagnose_rent(index, minimum);
             let account_index = u8::try_from(index).unwrap_or(u8::MAX);
             return Err(TransactionError::InsufficientFundsForRent { account_index });
         }

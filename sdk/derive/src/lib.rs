@@ -22,13 +22,23 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// | `#[account(..)]` on a field | Meaning |
 /// |---|---|
 /// | `seeds = [b"vault", owner, id]` | the address is derived from these, see below |
-/// | `payer = owner` | who pays for the account that is created (`Init`) |
+/// | `payer = owner` | pays for the account that is created (`Init`) or resized |
 /// | `has_one = owner` | the state's field `owner` is the address of the field `owner` |
 /// | `address = EXPRESSION` | the address is this one |
 /// | `close = owner` | at the end the account is deleted and its lamports go to `owner` |
+/// | `check(CONDITION, "message")` | the condition holds, or else the instruction fails with `InvalidArgument`; in place of the message an error of the program |
+/// | `realloc = SIZE` | the account has so many bytes before the instruction runs |
+/// | `size = SIZE` | a new account has so many bytes, for a state that grows |
+/// | `args(id)` | the arguments that a set in the set takes, where they are not the first ones |
 /// | `may_repeat` | it may be the same account as another writable one |
+/// | `repeats` | one account may stand several times in the `Rest` |
+/// | `mint = .., authority = ..` | a token account of this mint and owner; of a mint, who mints |
+/// | `associated` | the token account that follows from mint and authority |
+/// | `decimals = .., freeze = ..` | of a mint that is created; the decimals are checked otherwise |
 ///
-/// A seed is a literal, a constant, a field, whose address it is, or an argument.
+/// A seed is a literal, a constant, an argument, or a route: `owner`, whose address it is,
+/// `desk.raffle`, an account of a set in the set, or `raffle.authority`, a value in a state. All
+/// relations take routes. In a condition, and in a size, a field with a state stands for its state.
 /// `#[args(id: u64)]` on the structure names the instruction's first arguments, where seeds need
 /// them. The program's address has to be in scope as `ID`, as it is inside of `#[program]`.
 ///
@@ -126,6 +136,8 @@ pub fn derive_error_code(input: TokenStream) -> TokenStream {
 /// - `#[state(1)]`: tagged with the discriminator 1, in the borsh format;
 /// - `#[state(1, pod)]`: the same, as plain old data, used where it lies; the structure becomes
 ///   `repr(C)`, `Clone` and `Copy`, and its fields have alignment 1: `U64` instead of `u64`;
+/// - `#[state(1, growing)]`: in the borsh format, in an account as large as what it holds, so that
+///   lists and texts need no `#[max(n)]`;
 /// - `#[state(untagged)]`, `#[state(untagged, pod)]`: nothing but the fields.
 ///
 /// The structure becomes `Debug`.
@@ -197,8 +209,9 @@ pub fn event(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Functions with `#[instruction(0)]` are its instructions. The discriminator is a byte, or several
 /// as `b".."` or `[1, 2]`; `compute_units = 500` sets what the instruction costs. Such a function
-/// takes the accounts, then the context if it needs it, then the arguments that the client sends:
-/// `fn deposit(accounts: &Deposit<'_>, context: &mut Context<'_, '_>, lamports: u64) -> Result`.
+/// takes the accounts, then the context if it needs it, then at most 12 arguments that the client
+/// sends: `fn deposit(accounts: &Deposit<'_>, context: &mut Context<'_, '_>, lamports: u64) -> Result`.
+/// One that returns `Result<T>` leaves a `T` for its caller.
 ///
 /// The module `vault` gets the constant `ID`, the type `VaultProgram` with the constant
 /// `DESCRIPTION`, the module `call` with a function for each instruction that makes a client's

@@ -13,7 +13,7 @@ use crate::{
         limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX},
     },
     set::Reach,
-    state::{Codec, StateData, header_size},
+    state::{Codec, Place, StateData, header_size},
     system,
     violation::Violation,
 };
@@ -242,7 +242,12 @@ impl<T: StateData> Mut<State<'_, T>> {
         context: &'c InvokeContext<'_, '_>,
     ) -> Result<<T::Codec as Codec<T>>::Mut<'c>> {
         let data = self.account_mut(context)?.into_data()?;
-        T::Codec::write(data, header_size::<T>(), context).ok_or_else(|| self.undecodable(context))
+        let place = Place {
+            failure: context,
+            position: self.position(),
+            name: T::NAME,
+        };
+        T::Codec::write(data, header_size::<T>(), place).ok_or_else(|| self.undecodable(context))
     }
 
     /// Replaces the state.

@@ -10,7 +10,10 @@ use lockstep_runtime::{
 use lockstep_sdk::{
     data::{Data, decode_all},
     event::Event,
-    interface::{Address, InstructionError, ProgramTable, TransactionError, context::Diagnostic},
+    interface::{
+        Address, InstructionError, ProgramTable, TransactionError,
+        context::{Cause, Diagnostic, Subject},
+    },
 };
 
 use crate::{
@@ -29,6 +32,8 @@ pub struct Executed {
     pub result: Result<Receipt, Refusal>,
     /// Its accounts in message order, the payer first; empty if it is not part of the block.
     pub accesses: Vec<Access>,
+    /// File, line and message, if a program panicked.
+    pub panic: Option<String>,
 }
 
 impl Executed {
@@ -42,6 +47,16 @@ impl Executed {
         self.result
             .as_ref()
             .map_or(0, |receipt| receipt.compute_units)
+    }
+
+    /// True if it failed as a panic fails a call: with nothing to explain it.
+    fn may_have_panicked(&self) -> bool {
+        let error = InstructionError::ProgramFailedToComplete;
+        let is_this = matches!(
+            self.error(),
+            Some(TransactionError::InstructionError(_, found)) if *found == error
+        );
+        is_this && self.diagnostic().is_none()
     }
 
     /// Why its failed instruction failed, if one did.
@@ -101,6 +116,7 @@ impl Block {
         calls: Vec<Call>,
         processed: FrozenBlock<'_>,
         programs: ProgramTable,
+        panics: Vec<String>,
     ) -> Self {
         let prepared = &processed.prepared;
         let position = |index: &lockstep_scheduler::TransactionIndex| {
@@ -123,8 +139,13 @@ impl Block {
                 call,
                 result,
                 accesses: Vec::new(),
+                panic: None,
             })
             .collect();
+        let panicked = executed.iter_mut().filter(|call| call.may_have_panicked());
+        for (call, message) in panicked.zip(panics) {
+            call.panic = Some(message);
+        }
         for (index, transaction) in prepared.table().transactions().zip(prepared.transactions()) {
             let executed = &mut executed[transaction.position as usize];
             let uses = executed.details().map_or(&[][..], |details| &details.uses);
@@ -155,9 +176,13 @@ impl Block {
     /// If the block has no such call.
     #[track_caller]
     pub fn call(&self, index: usize) -> &Executed {
-        let count = self.executed.len();
-        let executed = self.executed.get(index);
-        executed.unwrap_or_else(|| panic!("the block has {count} calls, none at {index}"))
+        match self.executed.get(index) {
+            Some(executed) => executed,
+            None => panic!(
+                "the block has {} calls, none at {index}",
+                self.executed.len()
+            ),
+        }
     }
 
     /// The plan: batches in order, of lanes that ran in parallel, of calls that ran one after the
@@ -183,12 +208,13 @@ impl Block {
         let executed = self.call(index);
         assert!(executed.is_ok(), "{}", self.describe(index));
         let bytes = executed.return_data();
-        decode_all(bytes).unwrap_or_else(|| {
-            panic!(
+        match decode_all(bytes) {
+            Some(value) => value,
+            None => panic!(
                 "call {index} returned {bytes:?}, which is no {}",
                 type_name::<T>()
-            )
-        })
+            ),
+        }
     }
 
     /// The log of the call at `index` as a tree, to be printed.
@@ -337,19 +363,93 @@ impl Block {
 
     /// What became of a call, in words, and its log.
     pub(crate) fn describe(&self, index: usize) -> String {
+        format!("{}\n{}", self.summary(index), self.logs(index))
+    }
+
+    /// What became of a call, in words.
+    pub(crate) fn summary(&self, index: usize) -> String {
         let executed = self.call(index);
         let outcome = match &executed.result {
             Err(Refusal::Malformed(error)) => format!("was refused: {error}"),
-            Err(Refusal::Rule(error)) => format!("was refused: {error}"),
+            Err(Refusal::Rule(error)) => {
+                format!("was refused: {error}{}", self.unregistered(&executed.call))
+            }
             Ok(Receipt { status: Ok(()), .. }) => "succeeded".to_owned(),
             Ok(Receipt {
                 status: Err(error), ..
-            }) => match executed.diagnostic() {
-                Some(diagnostic) => format!("failed: {diagnostic}"),
-                None => format!("failed: {error}"),
-            },
+            }) => {
+                let cause = self.cause(index).unwrap_or_else(|| error.to_string());
+                format!("failed: {cause}{}", self.unregistered(&executed.call))
+            }
         };
-        format!("call {index} {outcome}\n{}", self.logs(index))
+        format!("call {index} {outcome}")
+    }
+
+    /// Why a call failed, with the names of programs and accounts.
+    pub(crate) fn cause(&self, index: usize) -> Option<String> {
+        let executed = self.call(index);
+        if let Some(message) = &executed.panic {
+            return Some(format!("the program panicked at {message}"));
+        }
+        let mut diagnostic = executed.diagnostic()?.clone();
+        if let Cause::Rule {
+            subject:
+                Subject::Account {
+                    field,
+                    address: Some(address),
+                    ..
+                },
+            ..
+        } = &mut diagnostic.cause
+            && field.is_empty()
+        {
+            *field = self.name_in(&executed.call, address).unwrap_or_default();
+        }
+        let mut text = diagnostic.to_string();
+        let named = diagnostic.path.iter().map(|step| step.program);
+        let invoked = match &diagnostic.cause {
+            Cause::Rule {
+                subject: Subject::Invoked(address),
+                ..
+            } => Some(*address),
+            _ => None,
+        };
+        for program in named.chain(invoked) {
+            if let Some(known) = self.programs.get(&program) {
+                let named = format!("`{}` ({program})", known.name());
+                text = text.replace(&program.to_string(), &named);
+            }
+        }
+        if let Some(address) = invoked.filter(|address| self.programs.get(address).is_none()) {
+            text.push_str(&format!(
+                "; if {address} is a program, register it with `Chain::builder().program(..)` and \
+                 name it in the set, as `Program<'a, P>`"
+            ));
+        }
+        Some(text)
+    }
+
+    /// What a call names an account.
+    fn name_in(&self, call: &Call, address: &Address) -> Option<String> {
+        call.instructions.iter().find_map(|instruction| {
+            let mut metas = instruction.accounts.iter();
+            let position = metas.position(|meta| meta.address == *address)?;
+            let names = self.programs.get(&instruction.program)?.names()?;
+            names.account(&instruction.data, position)
+        })
+    }
+
+    /// The programs of a call that the chain does not have, and what to do.
+    fn unregistered(&self, call: &Call) -> String {
+        let programs = call.instructions.iter().map(|known| known.program);
+        let missing = programs.filter(|program| self.programs.get(program).is_none());
+        let remarks = missing.map(|program| {
+            format!(
+                "; the chain has no program {program}: register it with \
+                 `Chain::builder().program(..)`"
+            )
+        });
+        remarks.collect()
     }
 
     /// The name of a program, or its address if the chain does not have it.

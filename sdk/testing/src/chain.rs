@@ -23,7 +23,9 @@ use lockstep_sdk::{
 };
 use lockstep_store::MemoryStore;
 
-use crate::{SOL, access::Inferred, block::Block, call::Call, keys::KeyRing, oracle};
+use crate::{
+    SOL, access::Inferred, block::Block, call::Call, keys::KeyRing, oracle, panics::Quiet,
+};
 
 /// Lamports that a new wallet holds: 1,000 SOL.
 pub const WALLET_LAMPORTS: u64 = 1_000 * SOL;
@@ -31,6 +33,11 @@ pub const WALLET_LAMPORTS: u64 = 1_000 * SOL;
 const PAYER_LAMPORTS: u64 = 1_000_000 * SOL;
 /// Such wallets at the beginning; more come with the first larger block.
 const PAYERS: usize = 4;
+/// What receipts carry. Balances would keep credits from being shared, which producers do.
+const RECORDING: Recording = Recording {
+    balances: false,
+    ..Recording::ALL
+};
 /// The second at which a chain begins.
 const START: i64 = 1_700_000_000;
 
@@ -110,6 +117,7 @@ impl Builder {
                 payers: payers.into(),
             },
             snapshots: Arc::new(()),
+            journal: None,
         }
     }
 }
@@ -150,6 +158,8 @@ pub struct Chain {
     moment: Moment,
     /// Shared with the snapshots, so that the chain knows whether there are any.
     snapshots: Arc<()>,
+    /// What became of each call, while it is asked for.
+    journal: Option<Vec<String>>,
 }
 
 impl Default for Chain {
@@ -175,10 +185,10 @@ impl Chain {
     }
 
     /// The wallet of a name, which is always at the same address; holds 1,000 SOL when it is first
-    /// asked for.
+    /// asked for. Asking again adds nothing, also where the wallet has been emptied meanwhile.
     pub fn wallet(&mut self, name: &str) -> Address {
         let address = self.signer(name);
-        if self.account(&address).is_none() {
+        if self.moment.keys.fund(&address) && self.account(&address).is_none() {
             self.airdrop(&address, WALLET_LAMPORTS);
         }
         address
@@ -197,11 +207,11 @@ impl Chain {
     #[track_caller]
     pub fn airdrop(&mut self, address: &Address, lamports: u64) {
         let mut account = self.account(address).unwrap_or_default();
-        let sum = account.lamports.checked_add(lamports);
-        account.lamports = sum.unwrap_or_else(|| {
-            let held = account.lamports;
+        let held = account.lamports;
+        let Some(sum) = held.checked_add(lamports) else {
             panic!("{address} holds {held} lamports, {lamports} more are too many")
-        });
+        };
+        account.lamports = sum;
         self.set_account(address, account);
     }
 
@@ -258,10 +268,13 @@ impl Chain {
     #[track_caller]
     pub fn state<T: StateData>(&self, address: &Address) -> T {
         let account = self.account(address).unwrap_or_default();
-        from_account(&account).unwrap_or_else(|error| {
-            let name = T::NAME;
-            panic!("account {address} holds no `{name}`: {error}; it is {account:?}")
-        })
+        match from_account(&account) {
+            Ok(state) => state,
+            Err(error) => {
+                let name = T::NAME;
+                panic!("account {address} holds no `{name}`: {error}; it is {account:?}")
+            }
+        }
     }
 
     /// The slot of the next block.
@@ -269,10 +282,27 @@ impl Chain {
         self.moment.slot
     }
 
-    /// Leaves out all slots before this one.
+    /// Leaves out all slots before this one, as a cluster does where leaders are absent: those slots
+    /// have no block, and no place in the SlotHashes sysvar. [`Chain::empty_blocks`] makes blocks
+    /// that have.
     ///
     /// # Panics
     /// If it is in the past.
+    ///
+    /// ```
+    /// use lockstep_programs::lookup_table::instruction::create;
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::new();
+    /// let alice = chain.wallet("alice");
+    /// chain.warp_to_slot(1_000);
+    /// // Slot 999 was left out, so that no lookup table can be derived from it.
+    /// let block = chain.run(create(&alice, &alice, 999));
+    /// assert!(!block.call(0).is_ok());
+    /// chain.empty_blocks(1);
+    /// let recent = chain.slot() - 1;
+    /// chain.run(create(&alice, &alice, recent)).all_ok();
+    /// ```
     #[track_caller]
     pub fn warp_to_slot(&mut self, slot: u64) {
         let next = self.slot();
@@ -295,11 +325,17 @@ impl Chain {
         self.moment.tip.block_hash()
     }
 
-    /// Adds empty blocks until no blockhash that is known now is valid any more.
-    pub fn expire_blockhash(&mut self) {
-        for _ in 0..BLOCKHASHES_MAX {
+    /// Adds so many blocks without transactions, one a slot. Each has a blockhash, and a place in
+    /// the SlotHashes sysvar, which holds the newest 512; slots that are warped over have neither.
+    pub fn empty_blocks(&mut self, count: usize) {
+        for _ in 0..count {
             self.set_accounts([]);
         }
+    }
+
+    /// Adds empty blocks until no blockhash that is known now is valid any more.
+    pub fn expire_blockhash(&mut self) {
+        self.empty_blocks(BLOCKHASHES_MAX);
     }
 
     /// The moment, to go back to with [`Chain::restore`]. Copies no account.
@@ -342,18 +378,25 @@ impl Chain {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
         let parsed = self.sign(&calls);
         let (child, strategy) = (self.child(), Arc::clone(&self.strategy));
+        let quiet = Quiet::begin();
         let unsealed = run(&mut self.engine, child, &parsed, &*strategy);
+        // Each panic once, in the order of the calls: what the serial run says.
+        quiet.take();
+        let serial = self.serial(&parsed);
+        let panics = quiet.take();
+        drop(quiet);
         let threads = self.engine.threads().count();
-        oracle::assert_same(
-            &*strategy,
-            threads,
-            &unsealed.executed,
-            &self.serial(&parsed),
-        );
+        oracle::assert_same(&*strategy, threads, &unsealed.executed, &serial);
         let sealed = unsealed.seal(&self.engine, &*strategy, &BlockLimits::UNLIMITED);
-        let sealed = sealed.unwrap_or_else(|error| panic!("{error}"));
+        let sealed = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => panic!("{error}"),
+        };
         let bank = Arc::clone(&sealed.frozen.bank);
-        let block = Block::new(calls, sealed.frozen, self.programs());
+        let block = Block::new(calls, sealed.frozen, self.programs(), panics);
+        if let Some(journal) = &mut self.journal {
+            journal.extend((0..block.executed().len()).map(|index| block.summary(index)));
+        }
         self.advance(bank);
         block
     }
@@ -367,15 +410,19 @@ impl Chain {
     pub fn parallel_equals_serial<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
         let parsed = self.sign(&calls);
+        let quiet = Quiet::begin();
         let serial = self.serial(&parsed);
         for threads in [1, 2, 4] {
-            let engine = Engine::new(threads);
-            let mut engine = engine.unwrap_or_else(|error| panic!("{error}"));
+            let mut engine = match Engine::new(threads) {
+                Ok(engine) => engine,
+                Err(error) => panic!("{error}"),
+            };
             for strategy in strategies() {
                 let unsealed = run(&mut engine, self.child(), &parsed, &*strategy);
                 oracle::assert_same(&*strategy, threads, &unsealed.executed, &serial);
             }
         }
+        drop(quiet);
     }
 
     /// Runs a call with every account writable and finds out what it needs. The chain stays as it
@@ -409,6 +456,11 @@ impl Chain {
         Inferred::new(call.instructions, block)
     }
 
+    /// Keeps what becomes of each call from now on, or ends that; gives what was kept.
+    pub(crate) fn journal(&mut self, journal: Option<Vec<String>>) -> Vec<String> {
+        std::mem::replace(&mut self.journal, journal).unwrap_or_default()
+    }
+
     /// The programs of the chain.
     fn programs(&self) -> ProgramTable {
         self.child().environment().programs.clone()
@@ -433,9 +485,7 @@ impl Chain {
         const REASON: &str = "a store in memory does not fail";
         let child = self.child();
         let prepared = self.engine.prepare(&child, block).expect(REASON);
-        let ran = self
-            .engine
-            .execute_serial(child, prepared, None, Recording::ALL);
+        let ran = self.engine.execute_serial(child, prepared, None, RECORDING);
         ran.expect(REASON).executed
     }
 
@@ -449,27 +499,28 @@ impl Chain {
             let payer = call.payer.unwrap_or(self.moment.payers[index]);
             let blockhash = call.blockhash.unwrap_or(blockhash).to_bytes();
             let message = MessageBuilder::new(payer, blockhash, &call.instructions).compile();
-            let message = message.unwrap_or_else(|error| panic!("call {index}: {error}"));
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => panic!("call {index}: {error}"),
+            };
             let required = usize::from(message.header.required_signatures);
             let signers = &message.static_keys[..required];
-            let keys: Vec<_> = signers
-                .iter()
-                .map(|signer| {
-                    let key = self.moment.keys.get(signer);
-                    key.unwrap_or_else(|| {
-                        panic!(
-                            "call {index}: the chain has no key of {signer}, which has to sign; \
-                             make its address with Chain::wallet or Chain::signer"
-                        )
-                    })
-                })
-                .collect();
+            let mut keys = Vec::with_capacity(required);
+            for signer in signers {
+                match self.moment.keys.get(signer) {
+                    Some(key) => keys.push(key),
+                    None => panic!("call {index}: {}", self.no_key(signer, call)),
+                }
+            }
             let bytes = if self.has_signatures {
                 message.sign(&keys)
             } else {
                 message.with_signatures(&vec![[0; 64]; required])
             };
-            block.push(&bytes.unwrap_or_else(|error| panic!("call {index}: {error}")));
+            match bytes {
+                Ok(bytes) => block.push(&bytes),
+                Err(error) => panic!("call {index}: {error}"),
+            };
         }
         let signatures = if self.has_signatures {
             Signatures::Verify(&self.verifier)
@@ -477,6 +528,23 @@ impl Chain {
             Signatures::Trusted
         };
         ParsedBlock::new(block, signatures, self.engine.threads())
+    }
+
+    /// Which account of a call has to sign and cannot.
+    fn no_key(&self, signer: &Address, call: &Call) -> String {
+        let programs = self.programs();
+        let mut named = call.instructions.iter().filter_map(|instruction| {
+            let mut metas = instruction.accounts.iter();
+            let place = metas.position(|meta| meta.is_signer && meta.address == *signer)?;
+            let names = programs.get(&instruction.program)?.names()?;
+            names.account(&instruction.data, place)
+        });
+        let name = named.next();
+        let name = name.map_or_else(String::new, |name| format!("`{name}`, "));
+        format!(
+            "the chain has no key of {name}{signer}, which has to sign; make its address with \
+             Chain::wallet or Chain::signer"
+        )
     }
 
     /// Makes sure that there are so many wallets that pay fees.
@@ -508,6 +576,8 @@ fn run<'b>(
     };
     let prepared = engine.prepare(&bank, block);
     let prepared = prepared.expect("a store in memory does not fail");
-    let unsealed = engine.execute(bank, prepared, how, Recording::ALL, &Cancel::default());
-    unsealed.unwrap_or_else(|error| panic!("{error}"))
+    match engine.execute(bank, prepared, how, RECORDING, &Cancel::default()) {
+        Ok(unsealed) => unsealed,
+        Err(error) => panic!("{error}"),
+    }
 }

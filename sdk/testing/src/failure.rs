@@ -37,8 +37,10 @@ impl<'b> Failure<'b> {
     /// If nothing is.
     #[track_caller]
     pub fn diagnostic(&self) -> &'b Diagnostic {
-        let diagnostic = self.block.call(self.index).diagnostic();
-        diagnostic.unwrap_or_else(|| panic!("{}", self.differs("a diagnostic")))
+        match self.block.call(self.index).diagnostic() {
+            Some(diagnostic) => diagnostic,
+            None => panic!("{}", self.differs("a diagnostic")),
+        }
     }
 
     /// Checks that the account of this field was at fault; fields of nested sets are joined by
@@ -120,7 +122,8 @@ impl<'b> Failure<'b> {
     /// If it does not.
     #[track_caller]
     pub fn saying(self, text: &str) -> Self {
-        let is_said = self.diagnostic().to_string().contains(text);
+        let cause = self.block.cause(self.index);
+        let is_said = cause.is_some_and(|cause| cause.contains(text));
         self.check(is_said, &format!("a message with {text:?}"))
     }
 

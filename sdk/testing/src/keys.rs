@@ -1,6 +1,9 @@
 //! Keys made from names, so that every run of a test has the same addresses.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use lockstep_sdk::interface::Address;
@@ -28,23 +31,31 @@ pub fn address_of(key: &SigningKey) -> Address {
     Address::new_from_array(VerificationKeyBytes::from(key).into())
 }
 
-/// The keys that a chain knows. Cloning is cheap.
+/// The keys that a chain knows, and the wallets that it has funded. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeyRing(Arc<BTreeMap<Address, SigningKey>>);
+pub(crate) struct KeyRing {
+    keys: Arc<BTreeMap<Address, SigningKey>>,
+    funded: Arc<BTreeSet<Address>>,
+}
 
 impl KeyRing {
     /// Adds the key of a name and gives its address.
     pub(crate) fn add(&mut self, name: &str) -> Address {
         let key = key(name);
         let address = address_of(&key);
-        if !self.0.contains_key(&address) {
-            Arc::make_mut(&mut self.0).insert(address, key);
+        if !self.keys.contains_key(&address) {
+            Arc::make_mut(&mut self.keys).insert(address, key);
         }
         address
     }
 
+    /// Notes that a wallet is funded; false if it was already.
+    pub(crate) fn fund(&mut self, address: &Address) -> bool {
+        !self.funded.contains(address) && Arc::make_mut(&mut self.funded).insert(*address)
+    }
+
     /// The key that signs for an address.
     pub(crate) fn get(&self, address: &Address) -> Option<&SigningKey> {
-        self.0.get(address)
+        self.keys.get(address)
     }
 }

@@ -62,10 +62,12 @@ pub mod failure;
 pub mod keys;
 pub mod logs;
 mod oracle;
+mod panics;
+mod tokens;
 pub mod units;
 
 pub use access::{Access, InVain, Inferred};
-pub use actions::{Sequences, explore};
+pub use actions::{Scene, Sequences, explore};
 pub use block::{Block, Executed};
 pub use call::Call;
 pub use chain::{Builder, Chain, Snapshot};

@@ -14,7 +14,7 @@ use lockstep_sdk::{
     interface::{Account, AccountMeta, Address, TransactionError, context::AccountUse},
     prelude::InstructionError,
 };
-use lockstep_testing::{Call, Chain, SOL, Sequences, Units, explore, keys};
+use lockstep_testing::{Call, Chain, SOL, Scene, Sequences, Units, explore, keys};
 
 /// What a panic says.
 fn panics<R>(action: impl FnOnce() -> R) -> String {
@@ -57,6 +57,91 @@ fn names_give_the_same_wallet_and_fund_it_once() {
     assert_eq!(chain.lamports(&alice), 1_000 * SOL + 5);
     assert_eq!(Chain::new().signer("alice"), alice);
     assert_eq!(keys::address_of(&keys::key("alice")), alice);
+}
+
+#[test]
+fn an_emptied_wallet_stays_empty() {
+    let mut chain = Chain::new();
+    let [alice, bob] = [chain.wallet("alice"), chain.wallet("bob")];
+    let before = chain.snapshot();
+    chain.run(transfer(&alice, &bob, 1_000 * SOL)).all_ok();
+    assert_eq!(chain.wallet("alice"), alice);
+    assert_eq!(chain.lamports(&alice), 0);
+    chain.restore(&before);
+    assert_eq!(chain.lamports(&alice), 1_000 * SOL);
+    // A key alone is no wallet yet.
+    let carol = chain.signer("carol");
+    assert_eq!(chain.lamports(&carol), 0);
+    assert_eq!(chain.wallet("carol"), carol);
+    assert_eq!(chain.lamports(&carol), 1_000 * SOL);
+}
+
+#[test]
+fn credits_are_shared_as_a_producer_shares_them() {
+    let mut chain = Chain::new();
+    let payers = ["a", "b", "c", "d", "e"].map(|name| chain.wallet(name));
+    let till = chain.wallet("till");
+    let pay = payers.map(|payer| transfer(&payer, &till, SOL));
+    chain.parallel_equals_serial(&pay);
+    let block = chain.run_block(&pay);
+    block.all_ok();
+    assert_eq!(block.batches().len(), 1, "{:?}", block.batches());
+    assert_eq!(chain.lamports(&till), 1_005 * SOL);
+}
+
+#[test]
+fn slots_that_are_warped_over_have_no_hash() {
+    use lockstep_programs::lookup_table::instruction::create;
+    let mut chain = Chain::new();
+    let alice = chain.wallet("alice");
+    chain.warp_to_slot(700);
+    assert!(!chain.run(create(&alice, &alice, 699)).call(0).is_ok());
+    chain.empty_blocks(3);
+    let recent = chain.slot() - 2;
+    chain.run(create(&alice, &alice, recent)).all_ok();
+}
+
+/// A scene that owns its chain.
+struct Bank {
+    chain: Chain,
+    alice: Address,
+}
+
+impl Scene for Bank {
+    fn chain(&mut self) -> &mut Chain {
+        &mut self.chain
+    }
+}
+
+#[test]
+fn a_scene_may_own_its_chain_and_each_step_is_reported() {
+    let mut chain = Chain::new();
+    let alice = chain.wallet("alice");
+    let mut bank = Bank { chain, alice };
+    let sequences = Sequences {
+        seed: 2,
+        count: 9,
+        length_max: 5,
+    };
+    let told = panics(|| {
+        explore(
+            &mut bank,
+            sequences,
+            1..=2_u64,
+            |bank, sol| {
+                let pay = transfer(
+                    &bank.alice,
+                    &Address::new_from_array([5; 32]),
+                    sol * 600 * SOL,
+                );
+                let _ = bank.chain.run(pay);
+            },
+            |bank| assert!(bank.chain.lamports(&bank.alice) > 500 * SOL, "too poor"),
+        );
+    });
+    let expected =
+        "too poor; the shortest sequence that fails is\n  step 0: 1\n    call 0 succeeded";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]

@@ -488,16 +488,16 @@ fn states_grow_and_shrink_with_their_rent() {
             line.to_owned(),
         )
     };
-    let block = chain.run_block([note("first"), note("second"), note(&"x".repeat(900))]);
+    let block = chain.run_block([note("first"), note("second"), note(&"x".repeat(600))]);
     block.all_ok();
     assert_eq!([0, 1, 2].map(|call| block.returned::<u32>(call)), [1, 2, 3]);
-    let size = 2 + 4 + (4 + 5) + (4 + 6) + (4 + 900);
+    let size = 2 + 4 + (4 + 5) + (4 + 6) + (4 + 600);
     let account = chain.account(&diary).expect("it was made");
     assert_eq!(account.data.len(), size);
     assert_eq!(account.lamports, Rent::MAINNET.minimum_balance(size));
     let resize = |size| rounds::call::resize(&rounds::ResizeAddresses { payer, diary }, size);
     let before = chain.lamports(&payer);
-    chain.run(resize(3_000)).access_is_minimal();
+    chain.run(resize(9_000)).access_is_minimal();
     chain
         .run(resize(u32::try_from(size).expect("it is small")))
         .access_is_minimal();

@@ -15,6 +15,8 @@ fn examples_are_short() {
         ),
         ("counter", include_str!("../../examples/counter.rs"), 30),
         ("vault", include_str!("../../examples/vault.rs"), 30),
+        ("raffle", include_str!("../../examples/raffle.rs"), 249),
+        ("its tests", include_str!("raffle.rs"), 149),
     ] {
         let count = lines(source).count();
         assert!(

@@ -283,15 +283,17 @@ fn evaluate(set: &Set, field: &Field, expression: &Expr, ty: &TokenStream) -> To
         let account = if known.name == field.name {
             quote!(#own)
         } else {
-            quote!((&self.#name))
+            quote!(self.#name)
         };
         let is_one = known.name == field.name || !(known.is_optional() || known.is_rest());
         bindings.extend(if known.is_stateful() && is_one {
             quote_spanned!(name.span() =>
                 let #name = #sdk::relation::Seen::of(#account.handle(), #account.read(&*#context)?);
             )
+        } else if known.name == field.name {
+            quote!(let #name = #own;)
         } else {
-            quote!(let #name = #account;)
+            quote!(let #name = &self.#name;)
         });
     }
     for (place, argument) in set.args.iter().enumerate() {

@@ -159,33 +159,37 @@ impl Route {
         })
     }
 
-    /// The field itself, where the field that the checks are of goes by another name.
+    /// The field itself; the one that the checks are of is `own`, a reference.
     fn root(&self, own: &Field) -> TokenStream {
         if *self.first() == own.name {
             let own = fresh("own");
             return quote!(#own);
         }
         let first = self.first();
-        quote!((&self.#first))
+        quote!(self.#first)
     }
 
     /// The account's handle, in a check of the field `own`.
     pub(super) fn handle(&self, own: &Field) -> TokenStream {
         let (root, rest) = (self.root(own), self.rest());
-        quote_spanned!(self.span() => (#root #(.#rest)*).handle())
+        quote_spanned!(self.span() => #root #(.#rest)*.handle())
     }
 
     /// The account's address, in a check of the field `own`.
     pub(super) fn address(&self, own: &Field) -> TokenStream {
         let (root, rest) = (self.root(own), self.rest());
-        quote_spanned!(self.span() => (#root #(.#rest)*).address())
+        quote_spanned!(self.span() => #root #(.#rest)*.address())
     }
 
     /// Statements that bring the value in reach, and a reference to it.
     pub(super) fn value(&self, set: &Set, own: &Field) -> (TokenStream, TokenStream) {
         let (sdk, root, context) = (&set.sdk, self.root(own), fresh("context"));
         let mut steps = TokenStream::new();
-        let (mut place, rest) = (root, self.rest());
+        let rest = self.rest();
+        let mut place = match *self.first() == own.name {
+            true => root,
+            false => quote!(&#root),
+        };
         let is_state = set.field(self.first()).is_some_and(Field::is_stateful);
         // Behind a state there are plain fields only; otherwise each step may be one.
         let reached = if is_state { 1 } else { rest.len() };
@@ -193,14 +197,14 @@ impl Route {
             if index < reached {
                 let guard = fresh(&format!("reached_{index}"));
                 steps.extend(quote_spanned! { name.span() =>
-                    let #guard = #sdk::set::Reach::reach(&*#place, &*#context)?;
+                    let #guard = #sdk::set::Reach::reach(#place, &*#context)?;
                 });
-                place = quote!((&#guard.#name));
+                place = quote!(&#guard.#name);
             } else {
-                place = quote!((&#place.#name));
+                place = quote!(#place.#name);
             }
         }
-        (steps, quote!(#place))
+        (steps, place)
     }
 
     /// A reference to the address that a client names or derives, in `metas`.

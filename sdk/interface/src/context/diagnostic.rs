@@ -51,6 +51,16 @@ pub enum Rule {
     Count,
     /// A condition that the program declares at the account.
     Check,
+    /// No other borrow of the account is alive.
+    Borrow,
+    /// An invoke gives no right that the invoking instruction does not have.
+    Privilege,
+    /// An invoke names accounts and programs of the invoking instruction only.
+    Named,
+    /// An instruction moves lamports, and neither makes nor destroys them.
+    Balance,
+    /// An account holds enough lamports for its size.
+    Rent,
 }
 
 impl Rule {
@@ -71,6 +81,11 @@ impl Rule {
             Self::Distinct => "distinct",
             Self::Count => "count",
             Self::Check => "check",
+            Self::Borrow => "borrow",
+            Self::Privilege => "privilege",
+            Self::Named => "named",
+            Self::Balance => "balance",
+            Self::Rent => "rent",
         }
     }
 }
@@ -96,6 +111,10 @@ pub enum Subject {
     },
     /// The instruction's data.
     Data,
+    /// An account or a program that an invoke names.
+    Invoked(Address),
+    /// The lamports of all accounts of the transaction.
+    Lamports,
 }
 
 /// The cause of a failure.
@@ -149,7 +168,8 @@ pub enum Cause {
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
-    /// The calls that led to the failed one, which is the last; never empty.
+    /// The calls that led to the failed one, which is the last; empty if what all of them left
+    /// breaks a rule.
     pub path: Vec<PathStep>,
     /// The error of the failed instruction.
     pub error: InstructionError,
@@ -226,7 +246,11 @@ fn path(transaction: &TransactionContext<'_>) -> Vec<PathStep> {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("instruction ")?;
+        if self.path.is_empty() {
+            formatter.write_str("after the last instruction: ")?;
+        } else {
+            formatter.write_str("instruction ")?;
+        }
         for (depth, step) in self.path.iter().enumerate() {
             let dot = if depth == 0 { "" } else { "." };
             write!(formatter, "{dot}{}", step.index)?;
@@ -265,6 +289,8 @@ impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Data => formatter.write_str("the instruction's data"),
+            Self::Invoked(address) => write!(formatter, "{address}, which the invoke names,"),
+            Self::Lamports => formatter.write_str("the sum of lamports"),
             Self::Account {
                 field,
                 position,

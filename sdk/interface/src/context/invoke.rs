@@ -118,10 +118,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
     pub fn account(&self, position: usize) -> Result<AccountRef<'_, 't>, InstructionError> {
         let meta = self.known_meta(position)?;
         let slot = &self.transaction.slots()[usize::from(meta.index)];
-        let slot = slot
-            .try_borrow()
-            .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        let Ok(slot) = slot.try_borrow() else {
+            return Err(self.refuse_borrow(position, meta));
+        };
         slot.mark(AccountUse::Read);
+        slot.borrow_as(position);
         Ok(AccountRef { slot, meta })
     }
 
@@ -133,7 +134,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// the same account is alive.
     #[inline]
     pub fn account_mut(&self, position: usize) -> Result<AccountMut<'_, 't>, InstructionError> {
-        self.borrow_mut(self.known_meta(position)?)
+        self.borrow_mut(position, self.known_meta(position)?)
     }
 
     /// Adds lamports to the account at `position`, whether or not the program declared that it
@@ -143,16 +144,22 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// `MissingAccount` (or what the rules say) past the end; `AccountBorrowFailed` while another
     /// borrow of the same account is alive; what [`AccountMut::credit`] reports.
     pub fn credit(&self, position: usize, lamports: u64) -> Result<(), InstructionError> {
-        self.borrow_mut(self.meta(position)?)?.credit(lamports)
+        self.borrow_mut(position, self.meta(position)?)?
+            .credit(lamports)
     }
 
     #[inline]
-    fn borrow_mut(&self, meta: InstructionAccount) -> Result<AccountMut<'_, 't>, InstructionError> {
+    fn borrow_mut(
+        &self,
+        position: usize,
+        meta: InstructionAccount,
+    ) -> Result<AccountMut<'_, 't>, InstructionError> {
         let slot = &self.transaction.slots()[usize::from(meta.index)];
-        let slot = slot
-            .try_borrow_mut()
-            .map_err(|_| InstructionError::AccountBorrowFailed)?;
+        let Ok(slot) = slot.try_borrow_mut() else {
+            return Err(self.refuse_borrow(position, meta));
+        };
         slot.mark(AccountUse::Read);
+        slot.borrow_as(position);
         Ok(AccountMut {
             slot,
             meta,
@@ -218,6 +225,13 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.records.log(|| LogEntry::Message(text()));
     }
 
+    /// As [`InvokeContext::fail`], with a cause that is made only if it is the first failure and
+    /// somebody reads logs.
+    pub fn fail_because(&self, error: &InstructionError, cause: impl FnOnce() -> Cause) {
+        self.diagnose(error, cause);
+        self.fail(error);
+    }
+
     /// Fails the transaction once the running program has returned, whatever it returns. For
     /// errors in places that cannot return one, such as a guard that writes when it is dropped.
     pub fn fail(&self, error: &InstructionError) {
@@ -225,6 +239,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
         diagnostic::settle(self.transaction, &result);
         let mut failure = self.transaction.failure.borrow_mut();
         *failure = failure.take().or(result.err());
+    }
+
+    /// True if the transaction fails whatever the running program returns.
+    pub fn is_failed(&self) -> bool {
+        self.transaction.failure.borrow().is_some()
     }
 
     /// Records why the running instruction is about to fail with `error`. The cause is made only
@@ -341,7 +360,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let metas = self.callee_metas(instruction.accounts, &signers)?;
         let credit_only = self.credit_only_in(&metas)?;
         let program = self.named_account(instruction.program);
-        let program = program.ok_or(InstructionError::MissingAccount)?;
+        let program = program.ok_or_else(|| self.refuse_unnamed(instruction.program, "program"))?;
         if self.only_credits(program.index) {
             return Err(InstructionError::PrivilegeEscalation);
         }
@@ -369,10 +388,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
         for meta in accounts {
             let held = self
                 .named_account(&meta.address)
-                .ok_or(InstructionError::MissingAccount)?;
+                .ok_or_else(|| self.refuse_unnamed(&meta.address, "account"))?;
             let may_sign = held.is_signer || signers.contains(&meta.address);
             if (meta.is_writable && !held.is_writable) || (meta.is_signer && !may_sign) {
-                return Err(InstructionError::PrivilegeEscalation);
+                return Err(self.refuse_right(held, meta.is_signer && !may_sign));
             }
             let InstructionAccount { index, .. } = held;
             let (is_signer, is_writable) = (meta.is_signer, meta.is_writable);
@@ -496,8 +515,14 @@ impl<'i, 't> InvokeContext<'i, 't> {
             depth,
         });
         let mut result = program.process(&mut self);
+        if result.is_ok()
+            && let Some(error) = &*self.transaction.failure.borrow()
+        {
+            // A guard or a callee has failed the transaction already.
+            result = Err(error.clone());
+        }
         if result.is_ok() && !self.transaction.is_balanced() {
-            result = Err(InstructionError::UnbalancedInstruction);
+            result = Err(self.refuse_sum());
         }
         diagnostic::settle(self.transaction, &result);
         self.transaction.records.log(|| match &result {
@@ -538,6 +563,14 @@ impl<'i, 't> InvokeContext<'i, 't> {
                 accounts: metas.iter().map(|meta| meta.index).collect(),
                 data: data.to_vec(),
             });
+    }
+
+    pub(super) fn transaction(&self) -> &TransactionContext<'t> {
+        self.transaction
+    }
+
+    pub(super) fn index_at(&self, position: usize) -> Option<u8> {
+        self.metas().get(position).map(|meta| meta.index)
     }
 
     #[inline]

@@ -16,6 +16,7 @@ mod borrow;
 mod diagnostic;
 mod invoke;
 mod record;
+mod refuse;
 mod slot;
 mod transaction;
 

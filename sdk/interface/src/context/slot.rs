@@ -76,6 +76,8 @@ pub struct AccountSlot<'t> {
     executable_before: bool,
     data_before: DataBefore,
     used: Cell<AccountUse>,
+    /// The position in the running instruction under which it was borrowed last.
+    borrowed_as: Cell<u8>,
     /// Data length when the running top-level instruction began.
     pub(super) size_at_entry: usize,
 }
@@ -131,6 +133,7 @@ impl<'t> AccountSlot<'t> {
             executable_before,
             data_before: DataBefore::Unchanged,
             used: Cell::new(AccountUse::Untouched),
+            borrowed_as: Cell::new(0),
             size_at_entry: 0,
         }
     }
@@ -181,6 +184,17 @@ impl<'t> AccountSlot<'t> {
     #[inline]
     pub(super) fn mark(&self, used: AccountUse) {
         self.used.set(self.used.get().max(used));
+    }
+
+    /// Notes under which position it is borrowed, for the message of a borrow that is refused meanwhile.
+    #[inline]
+    pub(super) fn borrow_as(&self, position: usize) {
+        self.borrowed_as.set(position.to_le_bytes()[0]);
+    }
+
+    /// The position under which it was borrowed last.
+    pub(super) fn borrowed_as(&self) -> u8 {
+        self.borrowed_as.get()
     }
 
     /// The balance before the transaction, less fees it has paid.

@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{AccountSlot, Diagnostic, InvokeContext, Records, invoke::Frame};
+use super::{AccountSlot, Cause, Diagnostic, InvokeContext, Records, Rule, Subject, invoke::Frame};
 use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
 
 /// An account of an instruction: which of the transaction's, and with what rights.
@@ -360,6 +360,41 @@ impl<'t> TransactionContext<'t> {
         let change = i128::from(after).saturating_sub(i128::from(before));
         self.lamports_change
             .set(self.lamports_change.get().saturating_add(change));
+    }
+
+    pub(super) fn lamports_change(&self) -> i128 {
+        self.lamports_change.get()
+    }
+
+    /// Records that the account at `index` was left with fewer lamports than `minimum`, if logs are
+    /// recorded.
+    pub fn diagnose_rent(&self, index: usize, minimum: u64) {
+        let Some(slot) = self
+            .slots
+            .get(index)
+            .and_then(|slot| slot.try_borrow().ok())
+        else {
+            return;
+        };
+        if !self.records.is_recording() {
+            return;
+        }
+        let size = slot.account().data.len();
+        let cause = Cause::Rule {
+            subject: Subject::Account {
+                field: String::new(),
+                position: index,
+                address: Some(*slot.address()),
+            },
+            rule: Rule::Rent,
+            expected: format!("at least {minimum} lamports for {size} bytes"),
+            got: slot.lamports().to_string(),
+        };
+        *self.diagnostic.borrow_mut() = Some(Box::new(Diagnostic {
+            path: Vec::new(),
+            error: InstructionError::InsufficientFunds,
+            cause,
+        }));
     }
 
     pub(super) fn is_balanced(&self) -> bool {

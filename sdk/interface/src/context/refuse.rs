@@ -1,0 +1,105 @@
+//! What the runtime says where it refuses a program something: which account, and what was there.
+//!
+//! All of it is cold, and made only while logs are recorded.
+
+use super::{Cause, InstructionAccount, InvokeContext, Rule, Subject};
+use crate::{Address, InstructionError};
+
+impl InvokeContext<'_, '_> {
+    /// A borrow while another is alive.
+    #[cold]
+    pub(super) fn refuse_borrow(
+        &self,
+        position: usize,
+        meta: InstructionAccount,
+    ) -> InstructionError {
+        let error = InstructionError::AccountBorrowFailed;
+        self.diagnose(&error, || {
+            let slot = &self.transaction().slots()[usize::from(meta.index)];
+            // Shared borrows can be looked at; of an exclusive one, all that is known is that it
+            // lives.
+            let got = match slot.try_borrow() {
+                Ok(slot) => format!(
+                    "a guard that reads it as account {} and is still alive",
+                    slot.borrowed_as()
+                ),
+                Err(_) => "a guard that writes it and is still alive".to_owned(),
+            };
+            self.cause(position, Rule::Borrow, "no other guard of the account", got)
+        });
+        error
+    }
+
+    /// An invoke of what the instruction does not name.
+    #[cold]
+    pub(super) fn refuse_unnamed(&self, address: &Address, what: &str) -> InstructionError {
+        let error = InstructionError::MissingAccount;
+        self.diagnose(&error, || Cause::Rule {
+            subject: Subject::Invoked(*address),
+            rule: Rule::Named,
+            expected: format!("the {what} among those of the invoking instruction"),
+            got: format!("{} others", self.account_count()),
+        });
+        error
+    }
+
+    /// An invoke that gives a right which the instruction does not have.
+    #[cold]
+    pub(super) fn refuse_right(
+        &self,
+        held: InstructionAccount,
+        is_signature: bool,
+    ) -> InstructionError {
+        let error = InstructionError::PrivilegeEscalation;
+        let mut positions = 0..self.account_count();
+        let position = positions.find(|position| self.index_at(*position) == Some(held.index));
+        self.diagnose(&error, || {
+            let (expected, got) = match is_signature {
+                true => (
+                    "a signature for the invoke",
+                    "none, and no seeds that give one",
+                ),
+                false => ("a writable account for the invoke", "a read-only one"),
+            };
+            self.cause(
+                position.unwrap_or(0),
+                Rule::Privilege,
+                expected,
+                got.to_owned(),
+            )
+        });
+        error
+    }
+
+    /// An instruction that made or destroyed lamports.
+    #[cold]
+    pub(super) fn refuse_sum(&self) -> InstructionError {
+        let error = InstructionError::UnbalancedInstruction;
+        self.diagnose(&error, || {
+            let slots = self.transaction().slots().iter();
+            let lamports = slots.map(|slot| slot.try_borrow().map_or(0, |slot| slot.lamports()));
+            let after = lamports.fold(0i128, |sum, lamports| sum.saturating_add(lamports.into()));
+            let before = after.saturating_sub(self.transaction().lamports_change());
+            Cause::Rule {
+                subject: Subject::Lamports,
+                rule: Rule::Balance,
+                expected: format!("{before}, as before the instruction"),
+                got: after.to_string(),
+            }
+        });
+        error
+    }
+
+    fn cause(&self, position: usize, rule: Rule, expected: &str, got: String) -> Cause {
+        Cause::Rule {
+            subject: Subject::Account {
+                field: String::new(),
+                position,
+                address: self.address(position).ok().copied(),
+            },
+            rule,
+            expected: expected.to_owned(),
+            got,
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Every failure has a subject: one failing call for each rule, and what is said of it.
+
+use lockstep_sdk::interface::{Address, Instruction, InstructionError};
+use lockstep_testing::Chain;
+
+/// Breaks one rule with each instruction.
+#[lockstep_sdk::program(id = "Breaker111111111111111111111111111111111111")]
+pub mod breaker {
+    use lockstep_sdk::{interface::AccountMeta, prelude::*, system};
+
+    /// A number.
+    #[state(1, pod)]
+    pub struct Number {
+        /// Its value.
+        pub value: U32,
+    }
+
+    /// A text.
+    #[state(2)]
+    pub struct Text {
+        /// Of eight bytes at most.
+        #[max(8)]
+        pub text: Vec<u8>,
+    }
+
+    /// Both, new.
+    #[derive(Accounts, Debug)]
+    pub struct Open<'a> {
+        /// Pays.
+        pub owner: Mut<Signer<'a>>,
+        /// New.
+        #[account(payer = owner, seeds = [b"number", owner])]
+        pub number: Init<'a, Number>,
+        /// New.
+        #[account(payer = owner, seeds = [b"text", owner])]
+        pub text: Init<'a, Text>,
+        /// Creates them.
+        pub system: Program<'a, System>,
+    }
+
+    /// Both.
+    #[derive(Accounts, Debug)]
+    pub struct Both<'a> {
+        /// Whose.
+        pub owner: Mut<Signer<'a>>,
+        /// A number.
+        #[account(may_repeat)]
+        pub number: Mut<State<'a, Number>>,
+        /// A text.
+        pub text: Mut<State<'a, Text>>,
+        /// Another number, or the same.
+        #[account(may_repeat)]
+        pub same: Mut<State<'a, Number>>,
+        /// Read only.
+        pub read: State<'a, Number>,
+        /// Moves lamports.
+        pub system: Program<'a, System>,
+    }
+
+    /// Opens both.
+    #[instruction(0)]
+    pub fn open(accounts: &Open<'_>, context: &mut Context<'_, '_>) -> Result {
+        accounts.number.set(context, &Number { value: 1.into() })?;
+        accounts.text.set(context, &Text { text: vec![] })
+    }
+
+    /// Breaks the rule of this number.
+    #[instruction(1)]
+    pub fn break_rule(accounts: &Both<'_>, context: &mut Context<'_, '_>, rule: u8) -> Result {
+        let Both {
+            owner,
+            number,
+            text,
+            same,
+            ..
+        } = accounts;
+        match rule {
+            0 => {
+                let read = number.read(context)?;
+                same.write(context)?.value.increase(read.value.get())
+            }
+            1 => {
+                let mut written = number.write(context)?;
+                written.value.increase(same.read(context)?.value.get())
+            }
+            2 => {
+                text.write(context)?.text = vec![0; 9];
+                Ok(())
+            }
+            3 => system::transfer(number, owner, 1).invoke(context),
+            4 => {
+                number.debit(context, 100)?;
+                owner.credit(context, 100)
+            }
+            5 => number.debit(context, 1),
+            6 => {
+                let meta = AccountMeta::readonly(Address::new_from_array([8; 32]), false);
+                let program = System::ID;
+                let call = lockstep_sdk::interface::Instruction {
+                    program,
+                    accounts: vec![meta],
+                    data: vec![],
+                };
+                context.invoke(&call)
+            }
+            7 => {
+                let call = lockstep_sdk::interface::Instruction {
+                    program: Address::new_from_array([9; 32]),
+                    accounts: vec![],
+                    data: vec![],
+                };
+                context.invoke(&call)
+            }
+            8 => {
+                let meta = AccountMeta::writable(*accounts.read.address(), false);
+                let call = lockstep_sdk::interface::Instruction {
+                    program: System::ID,
+                    accounts: vec![meta],
+                    data: vec![],
+                };
+                context.invoke(&call)
+            }
+            _ => {
+                let empty: &[u8] = &text.read(context)?.text;
+                let _ = empty[usize::from(rule)];
+                Ok(())
+            }
+        }
+    }
+}
+
+use breaker::*;
+
+fn opened() -> (Chain, Address) {
+    let mut chain = Chain::builder().program(BreakerProgram).build();
+    let owner = chain.wallet("owner");
+    let other = chain.wallet("other");
+    let calls = [owner, other].map(|owner| call::open(&OpenAddresses { owner }));
+    chain.run_block(calls).all_ok();
+    (chain, owner)
+}
+
+fn break_rule(owner: Address, read: Address, rule: u8) -> Instruction {
+    let (number, _) = Open::number_address(&owner);
+    let (text, _) = Open::text_address(&owner);
+    let addresses = BothAddresses {
+        owner,
+        number,
+        text,
+        same: number,
+        read,
+    };
+    call::break_rule(&addresses, rule)
+}
+
+#[test]
+fn every_failure_has_a_subject() {
+    let (mut chain, owner) = opened();
+    let other = chain.wallet("other");
+    let (number, _) = Open::number_address(&owner);
+    let (text, _) = Open::text_address(&owner);
+    let (read, _) = Open::number_address(&other);
+    let of =
+        |name: &str, address: Address| format!("account `{name}` ({address}) breaks the rule ");
+    let rent = 946_560;
+    let table: [(u8, Option<InstructionError>, Vec<String>); 10] = [
+        (
+            0,
+            Some(InstructionError::AccountBorrowFailed),
+            vec![
+                of("same", number)
+                    + "`borrow`: expected no other guard of the account, got a guard \
+                that reads it as `number` and is still alive",
+            ],
+        ),
+        (
+            1,
+            Some(InstructionError::AccountBorrowFailed),
+            vec![
+                of("same", number)
+                    + "`borrow`: expected no other guard of the account, got a guard \
+                that writes it and is still alive",
+            ],
+        ),
+        (
+            2,
+            Some(InstructionError::AccountDataTooSmall),
+            vec![
+                of("text", text)
+                    + "`size`: expected Text that fits into 12 bytes when its guard ends, \
+                got one of 13",
+            ],
+        ),
+        (
+            3,
+            Some(InstructionError::PrivilegeEscalation),
+            vec![
+                of("number", number)
+                    + "`privilege`: expected a signature for the invoke, got none, \
+                and no seeds that give one",
+            ],
+        ),
+        (
+            4,
+            None,
+            vec![
+                of("number", number),
+                format!(
+                    "`rent`: expected at least {rent} lamports for 6 bytes, got {}",
+                    rent - 100
+                ),
+            ],
+        ),
+        (
+            5,
+            Some(InstructionError::UnbalancedInstruction),
+            vec!["the sum of lamports breaks the rule `balance`: expected ".to_owned()],
+        ),
+        (
+            6,
+            Some(InstructionError::MissingAccount),
+            vec![format!(
+                "{}, which the invoke names, breaks",
+                Address::new_from_array([8; 32])
+            )],
+        ),
+        (
+            7,
+            Some(InstructionError::MissingAccount),
+            vec![
+                format!(
+                    "{}, which the invoke names, breaks",
+                    Address::new_from_array([9; 32])
+                ),
+                "Chain::builder().program(..)".to_owned(),
+            ],
+        ),
+        (
+            8,
+            Some(InstructionError::PrivilegeEscalation),
+            vec![
+                of("read", read)
+                    + "`privilege`: expected a writable account for the invoke, got a \
+                read-only one",
+            ],
+        ),
+        (
+            9,
+            Some(InstructionError::ProgramFailedToComplete),
+            vec![
+                "the program panicked at ".to_owned(),
+                "failures.rs:".to_owned(),
+                "index out of bounds: the len is 0 but the index is 9".to_owned(),
+            ],
+        ),
+    ];
+    let before = chain.snapshot();
+    for (rule, error, said) in table {
+        chain.restore(&before);
+        let block = chain.run(break_rule(owner, read, rule));
+        if let Some(error) = error {
+            block.fails(0, error);
+        }
+        let told = block.to_string();
+        for said in said {
+            assert!(
+                told.contains(&said),
+                "rule {rule}: {said:?} is not in {told}"
+            );
+        }
+        assert!(
+            told.contains("`breaker`") || rule == 4 || rule == 9,
+            "{told}"
+        );
+        // A failed instruction says so in its log, and nothing in it is fine.
+        assert!(
+            !block.logs(0).to_string().contains("ok"),
+            "rule {rule}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_is_not_registered_is_named_with_the_remedy() {
+    let mut chain = Chain::new();
+    let owner = chain.wallet("owner");
+    let block = chain.run(call::open(&OpenAddresses { owner }));
+    let told = block.to_string();
+    let expected =
+        format!("the chain has no program {ID}: register it with `Chain::builder().program(..)`");
+    assert!(told.contains(&expected), "{told}");
+}
