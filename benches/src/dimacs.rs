@@ -12,10 +12,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lockstep_scheduler::ConflictGraph;
+
+use crate::text_file::FileError;
 
 /// Most nodes of a graph; the limit is ours and keeps a mistyped number from filling memory.
 pub const NODE_COUNT_MAX: u32 = 10_000_000;
@@ -23,40 +24,19 @@ pub const NODE_COUNT_MAX: u32 = 10_000_000;
 /// The file beside a graph that may list the best known numbers of colours.
 pub const BEST_FILE: &str = "best.txt";
 
-/// Why a file is no graph.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DimacsError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A line is not what the format says.
-    #[error("{}:{line}: {cause}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The cause.
-        cause: DimacsCause,
-    },
-    /// The file ends without having said how many nodes there are.
-    #[error("{}: no line `p edge NODES EDGES`", path.display())]
-    NoProblemLine {
-        /// The file.
-        path: PathBuf,
-    },
-}
+/// A file that is no graph, with the line where there is one.
+pub type DimacsError = FileError<DimacsCause>;
 
-/// What is wrong with a line.
+/// What is wrong with a file.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DimacsCause {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Io(String),
+    /// The file ends without having said how many nodes there are.
+    #[error("no line `p edge NODES EDGES`")]
+    NoProblemLine,
     /// The line begins with none of the letters of the format.
     #[error("unknown line {found:?}, expected one that begins with c, p, e or n")]
     UnknownLine {
@@ -94,27 +74,17 @@ pub enum DimacsCause {
 /// # Errors
 /// [`DimacsError`], which names the file, and the line where there is one.
 pub fn read(path: &Path) -> Result<ConflictGraph, DimacsError> {
-    let text = read_text(path)?;
-    parse(&text)
-        .map_err(|(line, cause)| DimacsError::Line {
-            path: path.to_owned(),
-            line,
-            cause,
-        })?
-        .ok_or_else(|| DimacsError::NoProblemLine {
-            path: path.to_owned(),
-        })
+    let graph = parse(&read_text(path)?);
+    graph
+        .map_err(|(line, cause)| FileError::in_line(path, line, cause))?
+        .ok_or_else(|| FileError::new(path, DimacsCause::NoProblemLine))
 }
 
 /// Bytes that are not UTF-8 occur in comments, where they do no harm.
 fn read_text(path: &Path) -> Result<String, DimacsError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(source) => Err(DimacsError::Io {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+    let bytes = fs::read(path);
+    let bytes = bytes.map_err(|error| FileError::new(path, DimacsCause::Io(error.to_string())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads a graph from text; `None` if no line says how many nodes there are.
@@ -204,11 +174,7 @@ pub fn read_best(folder: &Path) -> Result<HashMap<String, Best>, DimacsError> {
                 Ok(((*name).to_owned(), best(colours, false)))
             }
             ([name, _, "proven"], Some(colours)) => Ok(((*name).to_owned(), best(colours, true))),
-            _ => Err(DimacsError::Line {
-                path: path.clone(),
-                line,
-                cause: DimacsCause::BadBest,
-            }),
+            _ => Err(FileError::in_line(&path, line, DimacsCause::BadBest)),
         }
     });
     entries.collect()

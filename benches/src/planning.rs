@@ -19,8 +19,9 @@ use lockstep_scheduler::{
 use serde::Serialize;
 
 use crate::access::AccessList;
+use crate::compare::Spread;
 
-/// Repetitions of a measurement, of which the fastest counts.
+/// Repetitions of a measurement, of which the median counts.
 const REPETITIONS_MAX: usize = 5;
 /// A measurement that took this long altogether is not repeated.
 const REPETITION_TIME_MAX: Duration = Duration::from_millis(20);
@@ -32,6 +33,7 @@ pub struct InternedBlock {
     addresses: Vec<Address>,
     bounds: Bounds,
     priorities: Option<Vec<u64>>,
+    estimates: Option<Vec<u64>>,
     seconds: f64,
 }
 
@@ -42,7 +44,7 @@ impl InternedBlock {
         let access_count = lists.iter().map(AccessList::len).sum();
         let mut interner = Interner::new();
         let mut table = AccessTable::with_capacity(lists.len(), access_count);
-        let seconds = fastest(|| {
+        let seconds = median(|| {
             interner.clear();
             table.clear();
             for list in lists {
@@ -71,6 +73,7 @@ impl InternedBlock {
             bounds: Bounds::of(&table),
             table,
             priorities: None,
+            estimates: None,
             seconds,
         }
     }
@@ -91,6 +94,22 @@ impl InternedBlock {
         order.sort_by_key(|transaction| Reverse(priorities[transaction.index()]));
         self.bounds = Bounds::of(&in_order(&self.table, &order));
         self.priorities = Some(priorities);
+        self
+    }
+
+    /// The same block of which strategies are told these costs, by transaction; plans are judged
+    /// by the true ones.
+    ///
+    /// # Panics
+    /// If there are not as many estimates as transactions.
+    #[must_use]
+    pub fn with_estimates(mut self, estimates: Vec<u64>) -> Self {
+        assert_eq!(
+            estimates.len(),
+            self.table.transaction_count(),
+            "every transaction has an estimate"
+        );
+        self.estimates = Some(estimates);
         self
     }
 
@@ -137,15 +156,37 @@ impl InternedBlock {
         UnderPolicy {
             strategy,
             priorities: self.priorities.as_deref(),
+            estimates: self.estimates.as_deref(),
         }
     }
 }
 
-/// A strategy that keeps to the policy of one block.
+/// A strategy that keeps to the policy of one block, and is told the costs that the block is
+/// estimated at.
 #[derive(Clone, Copy, Debug)]
 pub struct UnderPolicy<'a> {
     strategy: &'a dyn Strategy,
     priorities: Option<&'a [u64]>,
+    estimates: Option<&'a [u64]>,
+}
+
+impl UnderPolicy<'_> {
+    /// The block as the strategy is told of it; `None` if that is how it is.
+    fn told(&self, table: &AccessTable) -> Option<AccessTable> {
+        let estimates = self.estimates?;
+        let mut told = AccessTable::with_capacity(estimates.len(), table.access_count());
+        for (transaction, &cost) in table.transactions().zip(estimates) {
+            told.push(table.accesses(transaction).iter().copied(), cost);
+        }
+        Some(told)
+    }
+
+    fn plan_told(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
+        match self.priorities {
+            Some(priorities) => plan_by_priority(self.strategy, table, priorities, request),
+            None => self.strategy.plan(table, request),
+        }
+    }
 }
 
 impl Strategy for UnderPolicy<'_> {
@@ -154,10 +195,7 @@ impl Strategy for UnderPolicy<'_> {
     }
 
     fn plan(&self, table: &AccessTable, request: &PlanRequest) -> Result<Plan, StrategyError> {
-        match self.priorities {
-            Some(priorities) => plan_by_priority(self.strategy, table, priorities, request),
-            None => self.strategy.plan(table, request),
-        }
+        self.plan_told(self.told(table).as_ref().unwrap_or(table), request)
     }
 }
 
@@ -263,8 +301,8 @@ impl Figures {
     }
 }
 
-/// Plans a block, checks the plan and predicts how long it takes. Times are the fastest of up to
-/// five runs, since the first one pays for memory that a running chain already has.
+/// Plans a block, checks the plan and predicts how long it takes. Times are the median of up to
+/// five runs, of which the first pays for memory that a running chain already has.
 ///
 /// # Errors
 /// If a documented bound keeps the strategy from planning the block.
@@ -274,18 +312,24 @@ pub fn measure(
     request: &PlanRequest,
 ) -> Result<(Figures, Plan), StrategyError> {
     let strategy = &block.under_policy(strategy);
+    let told = strategy.told(&block.table);
+    let told = told.as_ref().unwrap_or(&block.table);
     let mut planned = Ok(Plan::new());
-    let plan_seconds = fastest(|| planned = strategy.plan(&block.table, request));
+    let plan_seconds = median(|| planned = strategy.plan_told(told, request));
     let plan = planned?;
     let mut fault = None;
-    let check_seconds = fastest_with(
+    let check_seconds = median_with(
         || plan.clone(),
         |plan| {
             let checked = check(plan, &block.table, request.mode);
             fault = checked.err().map(|refused| refused.error.to_string());
         },
     );
-    let makespan = predict(&plan, &block.table, request.workers, &request.costs);
+    // A plan that is not one of the block has no makespan.
+    let makespan = match fault {
+        None => predict(&plan, &block.table, request.workers, &request.costs),
+        Some(_) => u64::MAX,
+    };
     let lower_bound = block.lower_bound(request);
     let figures = Figures {
         batches: plan.batch_count(),
@@ -321,27 +365,24 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// Seconds of the fastest of several runs.
-fn fastest(mut work: impl FnMut()) -> f64 {
-    fastest_with(|| (), |()| work())
+/// Seconds of the median of several runs.
+fn median(mut work: impl FnMut()) -> f64 {
+    median_with(|| (), |()| work())
 }
 
-/// Seconds of the fastest of several runs, what makes their input not counted.
-fn fastest_with<T>(mut input: impl FnMut() -> T, mut work: impl FnMut(T)) -> f64 {
-    let mut best = Duration::MAX;
+/// Seconds of the median of several runs, what makes their input not counted.
+fn median_with<T>(mut input: impl FnMut() -> T, mut work: impl FnMut(T)) -> f64 {
+    let mut times = Vec::with_capacity(REPETITIONS_MAX);
     let mut total = Duration::ZERO;
-    for _ in 0..REPETITIONS_MAX {
+    while times.len() < REPETITIONS_MAX && total < REPETITION_TIME_MAX {
         let item = input();
         let start = Instant::now();
         work(item);
         let elapsed = start.elapsed();
-        best = best.min(elapsed);
+        times.push(elapsed.as_secs_f64());
         total = total.saturating_add(elapsed);
-        if total >= REPETITION_TIME_MAX {
-            break;
-        }
     }
-    best.as_secs_f64()
+    Spread::of(times).median
 }
 
 /// How many transactions use an account, and what they cost.

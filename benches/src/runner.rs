@@ -24,10 +24,12 @@ use lockstep_runtime::chain::{
     ProduceError, ProduceOptions, Proposal,
 };
 use lockstep_runtime::engine::Cancel;
+use lockstep_runtime::limits::TRANSACTION_COST;
 use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
 use lockstep_scheduler::{AccessTable, Bounds, CostModel, Mode, Strategy, predict};
 use lockstep_store::{MemoryStore, Trie};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::planning::ratio;
@@ -108,6 +110,8 @@ pub struct Seconds {
     pub plan: f64,
     /// The plan's proof.
     pub check: f64,
+    /// Taking accounts from the store.
+    pub load: f64,
     /// Running transactions.
     pub execute: f64,
     /// Collecting what changed, and the store's work.
@@ -122,7 +126,7 @@ pub struct Seconds {
 impl Seconds {
     /// Seconds of building blocks: all stages but verifying ahead and committing behind.
     pub fn build(&self) -> f64 {
-        self.parse + self.plan + self.check + self.execute + self.root
+        self.parse + self.plan + self.check + self.load + self.execute + self.root
     }
 }
 
@@ -154,6 +158,8 @@ pub struct Measured {
     pub counts: Counts,
     /// Time by stage.
     pub seconds: Seconds,
+    /// Time that processors worked while the clock ran, all threads together.
+    pub cpu_seconds: f64,
     /// Time of the serial executor; 0 without checks.
     pub serial_seconds: f64,
     /// Lower bound / predicted makespan of the plans, by the compute units used.
@@ -170,6 +176,7 @@ pub struct Runner<'a> {
     /// Executes every block again, serially; `None` without checks.
     oracle: Option<Chain>,
     seconds: Seconds,
+    cpu_seconds: f64,
     counts: Counts,
     serial_seconds: f64,
     makespan: u64,
@@ -208,6 +215,7 @@ impl<'a> Runner<'a> {
             chain,
             oracle: None,
             seconds: Seconds::default(),
+            cpu_seconds: 0.0,
             counts: Counts::default(),
             serial_seconds: 0.0,
             makespan: 0,
@@ -228,6 +236,20 @@ impl<'a> Runner<'a> {
         indexes: &[usize],
         committed: &(dyn Fn() + Sync),
     ) -> Result<(), RunError> {
+        self.run_and_show(workload, indexes, committed, &mut |_| ())
+    }
+
+    /// As [`Runner::run`], and shows each block.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_and_show(
+        &mut self,
+        workload: &Workload,
+        indexes: &[usize],
+        committed: &(dyn Fn() + Sync),
+        show: &mut dyn FnMut(&BuiltBlock),
+    ) -> Result<(), RunError> {
         for stretch in indexes.chunks(STRETCH) {
             let (head, header) = self.chain.head();
             let slots = header.slot.saturating_add(1)..;
@@ -245,6 +267,7 @@ impl<'a> Runner<'a> {
             let blocks = self.produce(proposals, committed)?;
             self.counts.transactions = self.counts.transactions.saturating_add(given);
             for block in &blocks {
+                show(block);
                 self.count(block);
                 self.judge(block);
             }
@@ -265,13 +288,14 @@ impl<'a> Runner<'a> {
             recording: Recording::NONE,
         };
         let mut blocks = Vec::with_capacity(proposals.len());
-        let (before, start) = (StageTimes::now(), Instant::now());
+        let (before, cpu, start) = (StageTimes::now(), cpu_seconds(), Instant::now());
         let keep = |block| blocks.push(block);
         let proposals = proposals.into_iter();
         let produced = self
             .chain
             .produce(proposals, &options, keep, |_| committed());
         self.seconds.total += start.elapsed().as_secs_f64();
+        self.cpu_seconds += cpu_seconds() - cpu;
         let now = StageTimes::now();
         let seconds = &mut self.seconds;
         for (sum, names) in [
@@ -279,7 +303,8 @@ impl<'a> Runner<'a> {
             (&mut seconds.verify, &["verify"]),
             (&mut seconds.plan, &["plan"]),
             (&mut seconds.check, &["check"]),
-            (&mut seconds.execute, &["load", "run"]),
+            (&mut seconds.load, &["load"]),
+            (&mut seconds.execute, &["run"]),
             (&mut seconds.commit, &["commit"]),
             (&mut seconds.root, &["seal", "root"]),
         ] {
@@ -299,6 +324,7 @@ impl<'a> Runner<'a> {
         Measured {
             counts: self.counts,
             seconds: self.seconds,
+            cpu_seconds: self.cpu_seconds,
             serial_seconds: self.serial_seconds,
             efficiency: ratio(self.lower_bound, self.makespan),
             mismatch: self.mismatch.clone(),
@@ -326,16 +352,16 @@ impl<'a> Runner<'a> {
     /// Predicts the plan's makespan with the compute units that were used in the end.
     fn judge(&mut self, block: &BuiltBlock) {
         let declared = &block.schedule.table;
-        let mut units = vec![0; declared.transaction_count()];
+        let mut costs = vec![0; declared.transaction_count()];
         for (index, receipt) in block.schedule.order.iter().zip(block.receipts.iter()) {
-            units[index.index()] = receipt.compute_units;
+            costs[index.index()] = TRANSACTION_COST.saturating_add(receipt.compute_units);
         }
         let mut table =
             AccessTable::with_capacity(declared.transaction_count(), declared.access_count());
         for index in declared.transactions() {
             table.push(
                 declared.accesses(index).iter().copied(),
-                units[index.index()],
+                costs[index.index()],
             );
         }
         let workers = u32::try_from(self.options.threads.get())
@@ -409,6 +435,16 @@ fn difference(
         )),
         _ => None,
     }
+}
+
+/// Seconds that processors have worked for this process.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a time for people needs no 64 bits"
+)]
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// A number a second; 0 if no time passed, since nothing was done then.

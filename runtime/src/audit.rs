@@ -27,6 +27,7 @@ use thiserror::Error;
 
 use crate::{
     block::Receipt,
+    limits::TRANSACTION_COST,
     prepare::{PreparedBlock, SanitizedTransaction},
     seal::BlockReceipts,
 };
@@ -287,18 +288,18 @@ fn kind(
     (kind, named.map(|(_, _, position)| position))
 }
 
-/// The block's declared accesses, each transaction at the compute units that it used in the end
-/// instead of those that it asked for; a refused one costs nothing.
+/// The block's declared accesses, each transaction at [`TRANSACTION_COST`] and the compute units
+/// that it used in the end instead of those that it asked for; a refused one costs nothing.
 pub fn used_costs(prepared: &PreparedBlock<'_>, receipts: &BlockReceipts) -> AccessTable {
     let declared = prepared.table();
     let mut table =
         AccessTable::with_capacity(declared.transaction_count(), declared.access_count());
     for (index, _, receipt) in executed(prepared, receipts) {
-        let units = match receipt {
-            Ok(Some(receipt)) => receipt.compute_units,
+        let cost = match receipt {
+            Ok(Some(receipt)) => TRANSACTION_COST.saturating_add(receipt.compute_units),
             _ => 0,
         };
-        table.push(declared.accesses(index).iter().copied(), units);
+        table.push(declared.accesses(index).iter().copied(), cost);
     }
     table
 }

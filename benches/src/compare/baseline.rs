@@ -7,32 +7,24 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Cell, Report};
+use crate::text_file::FileError;
 
-/// Why a saved report cannot serve as baseline.
+/// A saved report that cannot serve as baseline.
+pub type BaselineError = FileError<BaselineCause>;
+
+/// Why it cannot.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BaselineError {
+pub enum BaselineCause {
     /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// The file is no report.
-    #[error("{}: not a report of compare: {source}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    #[error("not a report of compare: {0}")]
+    Json(#[from] serde_json::Error),
     /// The report was measured in another way.
-    #[error("{}: measured with {option} {found}, and now it is {expected}", path.display())]
+    #[error("measured with {option} {found}, and now it is {expected}")]
     Different {
-        /// The file.
-        path: PathBuf,
         /// What differs.
         option: &'static str,
         /// Its value in the file.
@@ -41,11 +33,8 @@ pub enum BaselineError {
         expected: String,
     },
     /// The report has none of the cells.
-    #[error("{}: none of the workloads, strategies and threads is in it", path.display())]
-    NothingInCommon {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("none of the workloads, strategies and threads is in it")]
+    NothingInCommon,
 }
 
 /// A cell and the saved one of the same workload, strategy and number of threads.
@@ -78,14 +67,8 @@ impl Baseline {
     /// # Errors
     /// If there is no such file or it is no report.
     pub fn read(path: &Path) -> Result<Self, BaselineError> {
-        let text = fs::read_to_string(path).map_err(|source| BaselineError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let report = serde_json::from_str(&text).map_err(|source| BaselineError::Json {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = fs::read_to_string(path).map_err(|error| FileError::new(path, error))?;
+        let report = serde_json::from_str(&text).map_err(|error| FileError::new(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             report,
@@ -96,7 +79,7 @@ impl Baseline {
     /// count.
     ///
     /// # Errors
-    /// [`BaselineError::Different`].
+    /// [`BaselineCause::Different`].
     pub fn accept(&self, planned: &Report) -> Result<(), BaselineError> {
         let (then, now) = (&self.report, planned);
         for (option, found, expected) in [
@@ -111,12 +94,12 @@ impl Baseline {
             ),
         ] {
             if found != expected {
-                return Err(BaselineError::Different {
-                    path: self.path.clone(),
+                let cause = BaselineCause::Different {
                     option,
                     found,
                     expected,
-                });
+                };
+                return Err(FileError::new(&self.path, cause));
             }
         }
         Ok(())
@@ -126,7 +109,7 @@ impl Baseline {
     /// `tolerance` per cent of it is a regression.
     ///
     /// # Errors
-    /// [`BaselineError::NothingInCommon`].
+    /// [`BaselineCause::NothingInCommon`].
     pub fn compare(
         &self,
         report: &Report,
@@ -138,8 +121,7 @@ impl Baseline {
             .filter_map(|cell| Some(compared(self.find(cell)?, cell, tolerance)))
             .collect();
         if compared.is_empty() {
-            let path = self.path.clone();
-            return Err(BaselineError::NothingInCommon { path });
+            return Err(FileError::new(&self.path, BaselineCause::NothingInCommon));
         }
         Ok(compared)
     }

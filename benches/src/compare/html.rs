@@ -1,4 +1,4 @@
-//! A report into one page: inline drawings, no script, nothing fetched.
+//! A report into one page: bars, no script, nothing fetched.
 //!
 //! Each drawing has a group of bars a workload and a bar a cell; bars of what was timed carry a
 //! whisker from the least to the greatest run. Counts and times that differ by powers of ten are
@@ -6,15 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Cell, Report, Spread};
-
-/// Widths and heights of a drawing, in pixels.
-const LABEL_WIDTH: f64 = 190.0;
-const BAR_WIDTH: f64 = 560.0;
-const FIGURE_WIDTH: f64 = 110.0;
-const BAR_HEIGHT: f64 = 18.0;
-const BAR_GAP: f64 = 4.0;
-const GROUP_HEIGHT: f64 = 30.0;
+use super::{COLUMNS, Cell, Report, Spread};
 
 /// The colours of strategies, in order of appearance.
 const COLOURS: [&str; 10] = [
@@ -23,11 +15,13 @@ const COLOURS: [&str; 10] = [
 ];
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:960px;margin:2em auto;\
-    padding:0 1em;color:#222;background:#fff}h1,h2{line-height:1.2}table{border-collapse:collapse;\
-    font-size:13px}td,th{padding:3px 9px;text-align:right;border-bottom:1px solid #ddd}\
-    td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}svg{width:100%;height:auto}\
-    svg text{font:12px system-ui,sans-serif;fill:#222}svg .group{font-weight:600;font-size:13px}\
-    .bad{color:#b00;font-weight:600}";
+    padding:0 1em;color:#222;background:#fff}h1,h2,h3{line-height:1.2}table{border-collapse:\
+    collapse;font-size:13px}td,th{padding:3px 9px;text-align:right;border-bottom:1px solid #ddd}\
+    td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}h3{font-size:13px;margin:.8em 0 .3em}\
+    .bar{display:grid;grid-template-columns:190px 1fr 90px;gap:8px;font-size:12px;line-height:\
+    18px;margin:4px 0}.bar>:first-child{text-align:right}.bar div{position:relative}.bar i,.bar b,\
+    .bar u{position:absolute;top:0;height:18px}.bar b{top:8px;height:1px;background:#222}\
+    .bar u{border-left:1px dashed #222}.bad{color:#b00;font-weight:600}";
 
 /// A drawing: what of a cell it shows, and how.
 struct Drawing {
@@ -55,7 +49,7 @@ const DRAWINGS: [Drawing; 4] = [
         about: "Nanoseconds of planning a transaction, on a logarithmic scale.",
         is_logarithmic: true,
         mark: None,
-        value: Cell::plan_nanoseconds,
+        value: |cell| cell.per_transaction(cell.plan_seconds),
         show: |value| format!("{value:.0} ns"),
     },
     Drawing {
@@ -147,21 +141,21 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Values into pixels.
+/// Values into per cent of the longest bar.
 struct Scale {
     max: f64,
     is_logarithmic: bool,
 }
 
 impl Scale {
-    fn pixels(&self, value: f64) -> f64 {
+    fn per_cent(&self, value: f64) -> f64 {
         let share = if self.is_logarithmic {
             // One is added so that zero has a place.
             value.ln_1p() / self.max.ln_1p()
         } else {
             value / self.max
         };
-        share.clamp(0.0, 1.0) * BAR_WIDTH
+        share.clamp(0.0, 1.0) * 100.0
     }
 }
 
@@ -173,75 +167,37 @@ fn draw(drawing: &Drawing, report: &Report) -> String {
         max: max.max(drawing.mark.unwrap_or(f64::MIN_POSITIVE)),
         is_logarithmic: drawing.is_logarithmic,
     };
-    let mut body = String::new();
-    let mut top = 0.0;
+    let mut out = String::new();
     let mut workload = None;
     for cell in &report.cells {
-        if workload != Some(&cell.workload) {
-            workload = Some(&cell.workload);
-            let _ = writeln!(
-                body,
-                "<text class=\"group\" x=\"0\" y=\"{:.1}\">{}</text>",
-                top + GROUP_HEIGHT - 9.0,
-                escaped(&cell.workload)
-            );
-            top += GROUP_HEIGHT;
+        if workload.replace(&cell.workload) != Some(&cell.workload) {
+            let _ = writeln!(out, "<h3>{}</h3>", escaped(&cell.workload));
         }
-        body.push_str(&bar(drawing, &scale, cell, colour(report, cell), top));
-        top += BAR_HEIGHT + BAR_GAP;
-    }
-    if let Some(mark) = drawing.mark {
-        let x = LABEL_WIDTH + scale.pixels(mark);
-        let _ = writeln!(
-            body,
-            "<path d=\"M{x:.1} 0V{top:.1}\" stroke=\"#222\" stroke-dasharray=\"4 3\"/>"
-        );
-    }
-    let width = LABEL_WIDTH + BAR_WIDTH + FIGURE_WIDTH;
-    let height = top + BAR_GAP;
-    format!(
-        "<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{}\">\n{body}</svg>\n",
-        drawing.title
-    )
-}
-
-fn bar(drawing: &Drawing, scale: &Scale, cell: &Cell, colour: &str, top: f64) -> String {
-    let Spread { median, min, max } = (drawing.value)(cell);
-    let (width, middle) = (scale.pixels(median), top + BAR_HEIGHT / 2.0);
-    let baseline = middle + 4.0;
-    let mut out = format!(
-        "<text x=\"{:.1}\" y=\"{baseline:.1}\" text-anchor=\"end\">{}, {}</text>\
-         <rect x=\"{LABEL_WIDTH:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
-         height=\"{BAR_HEIGHT:.1}\" fill=\"{colour}\"/>",
-        LABEL_WIDTH - 8.0,
-        escaped(&cell.strategy),
-        threads(cell.threads),
-    );
-    let (left, right) = (
-        LABEL_WIDTH + scale.pixels(min),
-        LABEL_WIDTH + scale.pixels(max),
-    );
-    if max > min {
+        let Spread { median, min, max } = (drawing.value)(cell);
+        let [length, left, right] = [median, min, max].map(|value| scale.per_cent(value));
+        let noun = if cell.threads == 1 {
+            "thread"
+        } else {
+            "threads"
+        };
         let _ = write!(
             out,
-            "<path d=\"M{left:.1} {middle:.1}H{right:.1}M{left:.1} {:.1}v8M{right:.1} {:.1}v8\" \
-             stroke=\"#222\" fill=\"none\"/>",
-            middle - 4.0,
-            middle - 4.0
+            "<div class=\"bar\"><span>{}, {} {noun}</span><div>\
+             <i style=\"left:0;width:{length:.1}%;background:{}\"></i>",
+            escaped(&cell.strategy),
+            cell.threads,
+            colour(report, cell),
         );
+        if max > min {
+            let width = right - left;
+            let _ = write!(out, "<b style=\"left:{left:.1}%;width:{width:.1}%\"></b>");
+        }
+        if let Some(mark) = drawing.mark {
+            let _ = write!(out, "<u style=\"left:{:.1}%\"></u>", scale.per_cent(mark));
+        }
+        let _ = writeln!(out, "</div><span>{}</span></div>", (drawing.show)(median));
     }
-    let _ = writeln!(
-        out,
-        "<text x=\"{:.1}\" y=\"{baseline:.1}\">{}</text>",
-        right.max(LABEL_WIDTH + width) + 6.0,
-        (drawing.show)(median)
-    );
     out
-}
-
-fn threads(count: usize) -> String {
-    let noun = if count == 1 { "thread" } else { "threads" };
-    format!("{count} {noun}")
 }
 
 /// The colour of a cell's strategy, the same in all drawings.
@@ -258,33 +214,16 @@ fn colour(report: &Report, cell: &Cell) -> &'static str {
 }
 
 fn table(report: &Report) -> String {
-    let mut out = String::from(
-        "<table><tr><th>workload</th><th>strategy</th><th>threads</th><th>tx/s</th><th>from</th>\
-         <th>to</th><th>speed-up</th><th>planning</th><th>efficiency</th><th>batches</th>\
-         <th>lanes</th><th>waits</th><th>serial run</th></tr>\n",
-    );
+    let headings = COLUMNS.map(|column| format!("<th>{}</th>", column.heading));
+    let mut out = format!("<table><tr>{}</tr>\n", headings.concat());
     for cell in &report.cells {
-        let Spread { median, min, max } = cell.tps;
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{median:.0}</td><td>{min:.0}</td>\
-             <td>{max:.0}</td><td>{:.2}</td><td>{:.0} ns</td><td>{:.1} %</td><td>{}</td>\
-             <td>{}</td><td>{}</td>{}</tr>",
-            escaped(&cell.workload),
-            escaped(&cell.strategy),
-            cell.threads,
-            cell.speedup.median,
-            cell.plan_nanoseconds().median,
-            cell.efficiency * 100.0,
-            cell.batches,
-            cell.lanes,
-            cell.waits,
-            if cell.matches_serial {
-                "<td>identical</td>"
-            } else {
-                "<td class=\"bad\">different</td>"
-            },
-        );
+        let class = if cell.matches_serial {
+            ""
+        } else {
+            " class=\"bad\""
+        };
+        let figures = COLUMNS.map(|column| format!("<td>{}</td>", escaped(&(column.show)(cell))));
+        let _ = writeln!(out, "<tr{class}>{}</tr>", figures.concat());
     }
     out.push_str("</table>\n");
     out
@@ -307,9 +246,9 @@ mod tests {
                     max,
                     is_logarithmic,
                 };
-                assert_eq!(scale.pixels(0.0), 0.0);
-                assert!((scale.pixels(max) - BAR_WIDTH).abs() < 1e-6);
-                assert!(scale.pixels(max * 2.0) <= BAR_WIDTH);
+                assert_eq!(scale.per_cent(0.0), 0.0);
+                assert!((scale.per_cent(max) - 100.0).abs() < 1e-6);
+                assert!(scale.per_cent(max * 2.0) <= 100.0);
             }
         }
     }

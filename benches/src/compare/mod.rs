@@ -6,18 +6,19 @@
 //! ```
 //!
 //! A cell's first run is checked against the serial executor and not timed, so that every timed
-//! run finds code and memory warm; what the serial executor took is the base of the speed-up.
+//! run finds code and memory warm. Each round of timed runs ends with a run of the serial executor;
+//! the median of all its runs is the base of the speed-up.
 
 mod baseline;
-mod csv;
+mod columns;
 mod html;
 
 use lockstep_runtime::chain::{BuildError, ProduceError};
 use lockstep_runtime::engine::EngineError;
 use serde::{Deserialize, Serialize};
 
-pub use baseline::{Baseline, BaselineError, Comparison};
-pub use csv::csv;
+pub use baseline::{Baseline, BaselineCause, BaselineError, Comparison};
+pub use columns::{COLUMNS, Column, csv};
 pub use html::html;
 
 use crate::runner::{Measured, RunError, RunOptions, Runner, rate};
@@ -48,6 +49,15 @@ impl Spread {
         }
     }
 
+    /// All three, of a rate, over the median of another rate; 0 where that is 0.
+    fn over(self, base: Self) -> Self {
+        self.scaled(if base.median > 0.0 {
+            1.0 / base.median
+        } else {
+            0.0
+        })
+    }
+
     /// All three times a factor.
     fn scaled(self, factor: f64) -> Self {
         Self {
@@ -69,6 +79,9 @@ pub struct Cell {
     pub threads: usize,
     /// Transactions of a run.
     pub transactions: usize,
+    /// Transactions of a trace that are not part of a run because they lock too many accounts.
+    #[serde(default)]
+    pub left_out: usize,
     /// Those that succeeded.
     pub succeeded: usize,
     /// Those that failed.
@@ -89,28 +102,43 @@ pub struct Cell {
     pub matches_serial: bool,
     /// Transactions a second, all stages included.
     pub tps: Spread,
-    /// Transactions a second of the serial executor, all stages included: the best of all cells
-    /// of the workload, since the serial executor does the same work in each.
+    /// Transactions a second of the serial executor, all stages included: the median of all its
+    /// runs of the workload, since the serial executor does the same work in each.
     pub serial_tps: f64,
-    /// `tps` / `serial_tps`.
+    /// The same with its extremes.
+    #[serde(default)]
+    pub serial: Spread,
+    /// `tps` over `serial_tps`.
     pub speedup: Spread,
+    /// `tps` over the median of the same workload and strategy on one thread; absent if that was
+    /// not measured.
+    #[serde(default)]
+    pub speedup_one_thread: Option<Spread>,
     /// Seconds of a run.
     pub total_seconds: Spread,
+    /// Seconds of taking accounts from the store.
+    #[serde(default)]
+    pub load_seconds: Spread,
     /// Seconds of planning.
     pub plan_seconds: Spread,
     /// Seconds of execution.
     pub execute_seconds: Spread,
+    /// Seconds of collecting what changed, and of the store.
+    #[serde(default)]
+    pub commit_seconds: Spread,
+    /// Seconds that processors worked on a run, all threads together.
+    #[serde(default)]
+    pub cpu_seconds: Spread,
 }
 
 impl Cell {
-    /// Nanoseconds of planning a transaction.
+    /// Some seconds of a run in nanoseconds a transaction.
     #[expect(
         clippy::cast_precision_loss,
         reason = "counts of transactions are below 2^52"
     )]
-    pub fn plan_nanoseconds(&self) -> Spread {
-        self.plan_seconds
-            .scaled(1e9 / (self.transactions.max(1) as f64))
+    pub fn per_transaction(&self, seconds: Spread) -> Spread {
+        seconds.scaled(1e9 / (self.transactions.max(1) as f64))
     }
 }
 
@@ -125,6 +153,9 @@ pub struct Skipped {
     pub threads: usize,
     /// Why.
     pub cause: String,
+    /// Whether the strategy is wrong or panicked, in place of declining the blocks.
+    #[serde(default)]
+    pub is_failure: bool,
 }
 
 /// Everything that was measured, and how.
@@ -146,39 +177,32 @@ pub struct Report {
     pub cores: usize,
     /// The cells, workload by workload.
     pub cells: Vec<Cell>,
-    /// What a strategy could not plan.
+    /// Cells without figures: the strategy declined the blocks, or failed.
     pub skipped: Vec<Skipped>,
 }
 
 impl Report {
-    /// Adds a workload's cells, all measured against the best rate of the serial executor in any
-    /// of them: one disturbed serial run would flatter the cell it belongs to.
-    pub fn add(&mut self, mut cells: Vec<Cell>) {
-        let serial_tps = cells.iter().map(|cell| cell.serial_tps);
-        let serial_tps = serial_tps.fold(0.0, f64::max);
-        for cell in &mut cells {
-            cell.serial_tps = serial_tps;
-            cell.speedup = speedup(cell.tps, serial_tps);
-        }
-        self.cells.append(&mut cells);
-    }
-
     /// The first cell whose run did not end as the serial one.
     pub fn mismatch(&self) -> Option<&Cell> {
         self.cells.iter().find(|cell| !cell.matches_serial)
     }
+
+    /// The first cell whose strategy failed.
+    pub fn failure(&self) -> Option<&Skipped> {
+        self.skipped.iter().find(|cell| cell.is_failure)
+    }
 }
 
 /// Measures a workload's cells: one checked run of each, then `reps` rounds of one timed run of
-/// each, so that a machine that gets slower or faster meanwhile does so for all alike. `progress`
-/// is told the strategy after each block.
+/// each and one of the serial executor, so that a machine that gets slower or faster meanwhile does
+/// so for all alike. `progress` is told the strategy after each block.
 ///
 /// # Returns
-/// A cell for each of the options, in their order; `Err` where the strategy does not plan such
-/// blocks.
+/// A cell for each of the options, in their order; `Err` where the strategy declines such blocks,
+/// panics, or gives a wrong plan.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Any [`RunError`] that is not the strategy's.
 pub fn measure_cells(
     workload: &Workload,
     options: &[RunOptions<'_>],
@@ -191,49 +215,86 @@ pub fn measure_cells(
         runner.run(workload, &indexes, &|| progress(options.strategy.name()))?;
         Ok(runner.measured())
     };
-    let mut cells = Vec::new();
+    let mut cells: Vec<Result<Runs, Skipped>> = Vec::new();
     for options in options {
-        cells.push(match run(options, true) {
-            Ok(checked) => Ok((checked, Vec::with_capacity(reps))),
-            Err(RunError::Produce(ProduceError::Build(BuildError::Engine(
-                error @ EngineError::Strategy { .. },
-            )))) => Err(Skipped {
-                workload: workload.name().to_owned(),
-                strategy: options.strategy.name().to_owned(),
-                threads: options.threads.get(),
-                cause: error.to_string(),
-            }),
-            Err(error) => return Err(error),
+        let checked = run(options, true).map(|checked| Runs {
+            checked,
+            timed: Vec::with_capacity(reps),
         });
+        cells.push(skipped(workload, options, checked)?);
     }
+    let mut serial: Vec<f64> = Vec::new();
     for _ in 0..reps {
-        for (options, measured) in options.iter().zip(&mut cells) {
-            if let Ok((_, timed)) = measured {
-                timed.push(run(options, false)?);
+        for (options, cell) in options.iter().zip(&mut cells) {
+            let Ok(runs) = cell else { continue };
+            match skipped(workload, options, run(options, false))? {
+                Ok(measured) => runs.timed.push(measured),
+                Err(failed) => *cell = Err(failed),
             }
         }
+        let sound = options.iter().zip(&cells).find(|(_, cell)| cell.is_ok());
+        if let Some((options, _)) = sound {
+            serial.extend(run(options, true).map(|measured| serial_rate(&measured)));
+        }
     }
-    let cells = options.iter().zip(cells).map(|(options, measured)| {
-        measured.map(|(checked, timed)| cell(workload, *options, &checked, &timed))
-    });
-    Ok(cells.collect())
+    let checked = cells.iter().flatten();
+    serial.extend(checked.map(|runs| serial_rate(&runs.checked)));
+    let serial = Spread::of(serial);
+    let mut cells: Vec<Result<Cell, Skipped>> = options
+        .iter()
+        .zip(cells)
+        .map(|(options, runs)| runs.map(|runs| cell(workload, options, &runs, serial)))
+        .collect();
+    compare_with_one_thread(&mut cells);
+    Ok(cells)
 }
 
-fn cell(
+/// The runs of a cell.
+struct Runs {
+    checked: Measured,
+    timed: Vec<Measured>,
+}
+
+/// Takes a run that its strategy spoilt out of the way; any other error ends the comparison.
+fn skipped<T>(
     workload: &Workload,
-    options: RunOptions<'_>,
-    checked: &Measured,
-    timed: &[Measured],
-) -> Cell {
+    options: &RunOptions<'_>,
+    run: Result<T, RunError>,
+) -> Result<Result<T, Skipped>, RunError> {
+    let error = match run {
+        Ok(measured) => return Ok(Ok(measured)),
+        Err(RunError::Produce(ProduceError::Build(BuildError::Engine(error)))) => error,
+        Err(error) => return Err(error),
+    };
+    let is_failure = match &error {
+        EngineError::Strategy { .. } => false,
+        EngineError::StrategyPanicked { .. } | EngineError::Plan { .. } => true,
+        _ => return Err(ProduceError::Build(BuildError::Engine(error)).into()),
+    };
+    Ok(Err(Skipped {
+        workload: workload.name().to_owned(),
+        strategy: options.strategy.name().to_owned(),
+        threads: options.threads.get(),
+        cause: error.to_string(),
+        is_failure,
+    }))
+}
+
+fn serial_rate(measured: &Measured) -> f64 {
+    rate(measured.counts.transactions, measured.serial_seconds)
+}
+
+fn cell(workload: &Workload, options: &RunOptions<'_>, runs: &Runs, serial: Spread) -> Cell {
+    let checked = &runs.checked;
     let counts = checked.counts;
-    let spread = |of: fn(&Measured) -> f64| Spread::of(timed.iter().map(of).collect());
+    let spread = |of: fn(&Measured) -> f64| Spread::of(runs.timed.iter().map(of).collect());
     let tps = spread(|run| rate(run.counts.transactions, run.seconds.total));
-    let serial_tps = rate(counts.transactions, checked.serial_seconds);
     Cell {
         workload: workload.name().to_owned(),
         strategy: options.strategy.name().to_owned(),
         threads: options.threads.get(),
         transactions: counts.transactions,
+        left_out: workload.left_out(),
         succeeded: counts.succeeded,
         failed: counts.failed,
         refused: counts.refused,
@@ -244,20 +305,31 @@ fn cell(
         efficiency: checked.efficiency,
         matches_serial: checked.mismatch.is_none(),
         tps,
-        serial_tps,
-        speedup: speedup(tps, serial_tps),
+        serial_tps: serial.median,
+        serial,
+        speedup: tps.over(serial),
+        speedup_one_thread: None,
         total_seconds: spread(|run| run.seconds.total),
+        load_seconds: spread(|run| run.seconds.load),
         plan_seconds: spread(|run| run.seconds.plan),
         execute_seconds: spread(|run| run.seconds.execute),
+        commit_seconds: spread(|run| run.seconds.commit),
+        cpu_seconds: spread(|run| run.cpu_seconds),
     }
 }
 
-fn speedup(tps: Spread, serial_tps: f64) -> Spread {
-    tps.scaled(if serial_tps > 0.0 {
-        1.0 / serial_tps
-    } else {
-        0.0
-    })
+/// Fills in what each cell gains over the same strategy on one thread.
+fn compare_with_one_thread(cells: &mut [Result<Cell, Skipped>]) {
+    let alone = cells.iter().flatten().filter(|cell| cell.threads == 1);
+    let alone: Vec<(String, Spread)> = alone
+        .map(|cell| (cell.strategy.clone(), cell.tps))
+        .collect();
+    for cell in cells.iter_mut().flatten() {
+        let base = alone
+            .iter()
+            .find(|(strategy, _)| *strategy == cell.strategy);
+        cell.speedup_one_thread = base.map(|(_, base)| cell.tps.over(*base));
+    }
 }
 
 #[cfg(test)]

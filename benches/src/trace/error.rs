@@ -1,37 +1,20 @@
-//! Why a trace file cannot be read: always with the file, and with the line where there is one.
+//! Why a trace file cannot be read.
 
 use std::io;
-use std::path::PathBuf;
 
-/// A trace file that cannot be read. The text is one line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TraceError {
-    /// The file cannot be opened.
-    #[error("{}: cannot open: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A line is not a transaction.
-    #[error("{}:{line}: {cause}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        cause: TraceCause,
-    },
-}
+use crate::text_file::FileError;
 
-/// What is wrong with a line.
+/// A trace file that cannot be read, with the line where there is one.
+pub type TraceError = FileError<TraceCause>;
+
+/// What is wrong with a trace file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceCause {
-    /// The bytes cannot be read or decompressed.
+    /// The file cannot be opened.
+    #[error("cannot open: {0}")]
+    Open(io::Error),
+    /// The bytes cannot be read or unpacked.
     #[error("cannot read: {0}")]
     Read(io::Error),
     /// The line is longer than any transaction can be.
@@ -62,13 +45,5 @@ pub enum TraceCause {
         before: u64,
         /// The slot of this line.
         found: u64,
-    },
-    /// The transaction locks more accounts than one may, once a program is among them.
-    #[error("locks {found} accounts with the programs that replay it, the limit is {limit}")]
-    TooManyAccounts {
-        /// Accounts with those programs.
-        found: usize,
-        /// Most accounts of a transaction.
-        limit: usize,
     },
 }

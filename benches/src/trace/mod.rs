@@ -1,6 +1,7 @@
 //! Recorded blocks: trace files into typed transactions, grouped into blocks.
 //!
-//! A trace file is JSON lines, plain or zstd (told by content), one transaction a line:
+//! A trace file is JSON lines, plain or packed with gzip or zstd (told by content), one transaction
+//! a line:
 //!
 //! | field | meaning |
 //! |---|---|
@@ -14,7 +15,8 @@
 //! | `err` | the recorded failure; absent or null on success |
 //! | `vote` | 1 on vote transactions (optional) |
 //!
-//! Other fields are passed over. A line that is not such an object is an error that names the
+//! Other fields are passed over, as are empty lines and lines that begin with `#` or `//`. A line
+//! that is not such an object is an error that names the
 //! file, the line and the cause.
 
 mod error;
@@ -25,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use lockstep_interface::Address;
+use lockstep_runtime::limits::TRANSACTION_COST;
 
 use crate::access::{AccessList, COST_DEFAULT};
 pub use error::{TraceCause, TraceError};
@@ -36,6 +39,8 @@ pub struct TraceOptions {
     pub keeps_votes: bool,
     /// Cuts the whole stream into blocks of so many transactions, whatever their slots.
     pub window: Option<NonZeroUsize>,
+    /// Leaves out transactions that lock more accounts.
+    pub max_locks: Option<usize>,
 }
 
 /// A recorded transaction.
@@ -66,6 +71,11 @@ pub struct TraceTransaction {
 }
 
 impl TraceTransaction {
+    /// Accounts locked.
+    pub fn lock_count(&self) -> usize {
+        self.writes.len().saturating_add(self.reads.len())
+    }
+
     /// Recorded compute units, else [`COST_DEFAULT`].
     pub fn cost(&self) -> u64 {
         self.cu.unwrap_or(COST_DEFAULT)
@@ -83,7 +93,7 @@ impl TraceTransaction {
             writes: self.writes.clone(),
             reads: self.reads.clone(),
             credits: Vec::new(),
-            cost: self.cost(),
+            cost: TRANSACTION_COST.saturating_add(self.cost()),
         }
     }
 }
@@ -104,6 +114,8 @@ pub struct Trace {
     pub blocks: Vec<TraceBlock>,
     /// Vote transactions that were left out.
     pub votes_left_out: usize,
+    /// Transactions that were left out because they lock too many accounts.
+    pub left_out: usize,
 }
 
 impl Trace {
@@ -128,6 +140,11 @@ impl Trace {
             let transaction = transaction?;
             if transaction.is_vote && !options.keeps_votes {
                 trace.votes_left_out = trace.votes_left_out.saturating_add(1);
+                continue;
+            }
+            let max_locks = options.max_locks.unwrap_or(usize::MAX);
+            if transaction.lock_count() > max_locks {
+                trace.left_out = trace.left_out.saturating_add(1);
                 continue;
             }
             trace.push(transaction, options.window);

@@ -1,13 +1,11 @@
 //! A trace file, plain or compressed, into its transactions, one line at a time.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::{TraceCause, TraceError, TraceTransaction, line};
+use crate::text_file;
 
-/// First bytes of a zstd frame.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Most bytes of a line; the longest recorded one has some 20,000.
 const LINE_SIZE_MAX: usize = 4 << 20;
 
@@ -21,12 +19,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Opens a file and looks at its first bytes to see whether it is compressed.
+    /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self, TraceError> {
-        let input = open(path).map_err(|source| TraceError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
+        let input = text_file::open(path);
+        let input = input.map_err(|error| TraceError::new(path, TraceCause::Open(error)))?;
         Ok(Self {
             path: path.to_owned(),
             input: Some(input),
@@ -36,7 +32,7 @@ impl Lines {
         })
     }
 
-    /// The next line with content, without its end; false at the end of the file.
+    /// The next line with content that is no comment; false at the end of the file.
     fn advance(&mut self) -> Result<bool, TraceCause> {
         let Some(input) = &mut self.input else {
             return Ok(false);
@@ -54,7 +50,10 @@ impl Lines {
                     limit: LINE_SIZE_MAX,
                 });
             }
-            if size == 0 || !self.buffer.trim_ascii().is_empty() {
+            let text = self.buffer.trim_ascii_start();
+            let is_passed_over =
+                text.is_empty() || text.starts_with(b"#") || text.starts_with(b"//");
+            if size == 0 || !is_passed_over {
                 return Ok(size != 0);
             }
         }
@@ -85,26 +84,6 @@ impl Iterator for Lines {
         if result.is_err() {
             self.input = None;
         }
-        Some(result.map_err(|cause| TraceError::Line {
-            path: self.path.clone(),
-            line: self.line,
-            cause,
-        }))
+        Some(result.map_err(|cause| TraceError::in_line(&self.path, self.line, cause)))
     }
-}
-
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::new(
-            io::ErrorKind::IsADirectory,
-            "is a directory",
-        ));
-    }
-    let mut input = BufReader::with_capacity(1 << 16, file);
-    if input.fill_buf()?.starts_with(&ZSTD_MAGIC) {
-        let decoder = zstd::Decoder::with_buffer(input)?;
-        return Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)));
-    }
-    Ok(Box::new(input))
 }

@@ -154,7 +154,7 @@ fn what_cannot_be_opened_or_decompressed_is_an_error() {
     let text = missing.unwrap_err().to_string();
     assert!(text.starts_with("no/such/file: cannot open: "), "{text}");
     let directory = Trace::read(&std::env::temp_dir(), &TraceOptions::default());
-    assert!(matches!(directory, Err(TraceError::Open { .. })));
+    assert!(matches!(directory.unwrap_err().cause, TraceCause::Open(_)));
 
     let line = format!("{{\"slot\":9,\"i\":0,\"w\":[\"{A}\"]}}\n").repeat(1_000);
     let packed = zstd::encode_all(line.as_bytes(), 1).unwrap();

@@ -8,7 +8,7 @@ use lockstep_programs::builtin_programs;
 use lockstep_programs::compute_budget::instruction::{
     SET_COMPUTE_UNIT_LIMIT, SET_COMPUTE_UNIT_PRICE,
 };
-use lockstep_runtime::limits::{COMPUTE_UNITS_MAX, INSTRUCTION_COMPUTE_UNITS};
+use lockstep_runtime::limits::{COMPUTE_UNITS_MAX, INSTRUCTION_COMPUTE_UNITS, TRANSACTION_COST};
 use lockstep_runtime::wire::{LookupTable, Message, MessageBuilder, MessageError};
 
 use super::keys::Keyring;
@@ -102,7 +102,7 @@ impl Draft {
             writes: vec![keys.address(self.payer)],
             reads: Vec::new(),
             credits: Vec::new(),
-            cost: self.cost,
+            cost: TRANSACTION_COST.saturating_add(self.cost),
         };
         let metas = || {
             self.instructions

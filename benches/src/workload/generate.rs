@@ -23,7 +23,7 @@ use super::families::recorded::RecordedBlocks;
 use super::lookup::table_account;
 use super::options::WorkloadSpec;
 use crate::access::AccessList;
-use crate::trace::{Trace, TraceError};
+use crate::trace::Trace;
 
 /// Transactions that share a random stream and a run of signatures.
 const CHUNK_SIZE: usize = 256;
@@ -59,6 +59,7 @@ pub struct Workload {
     seed: u64,
     family: Box<dyn Family>,
     blocks: Blocks,
+    left_out: usize,
     pool: ThreadPool,
     /// Accounts that can be credited by several transactions at once; found when asked for.
     creditable: OnceLock<HashSet<Address>>,
@@ -109,35 +110,37 @@ impl Workload {
             seed,
             family,
             blocks: Blocks::Even(shape),
+            left_out: 0,
             pool,
             creditable: OnceLock::new(),
         }
     }
 
-    /// Recorded blocks as a workload; `path` names them in errors.
-    ///
-    /// # Errors
-    /// [`TraceError`] for a transaction that locks more accounts than a transaction may.
-    pub fn recorded(path: &Path, trace: Trace, threads: NonZeroUsize) -> Result<Self, TraceError> {
+    /// Recorded blocks as a workload; `path` names it. Transactions that lock more accounts than
+    /// one may are [left out](Workload::left_out).
+    pub fn recorded(path: &Path, trace: Trace, threads: NonZeroUsize) -> Self {
         let pool = pool(threads);
-        let family = pool.install(|| RecordedBlocks::new(path, trace))?;
-        Ok(Self {
-            name: path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .display()
-                .to_string(),
+        let family = pool.install(|| RecordedBlocks::new(trace));
+        Self {
+            name: file_name(path),
             seed: 0,
             blocks: Blocks::Given(family.block_sizes()),
+            left_out: family.left_out(),
             family: Box::new(family),
             pool,
             creditable: OnceLock::new(),
-        })
+        }
     }
 
     /// Name and options, or the name of the trace file.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Transactions of a trace that are not part of the workload because they lock too many
+    /// accounts.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The number of blocks.
@@ -273,6 +276,12 @@ impl Workload {
             .chain_update(self.name.as_bytes());
         hasher.finalize().into()
     }
+}
+
+/// The name of a file, as reports show it.
+pub fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.display().to_string()
 }
 
 fn pool(threads: NonZeroUsize) -> ThreadPool {

@@ -9,20 +9,18 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::styling::Style;
 use lockstep_benches::compare::{
-    Baseline, Cell, Comparison, Report, Spread, csv, html, measure_cells,
+    Baseline, COLUMNS, Cell, Comparison, Report, csv, html, measure_cells,
 };
 use lockstep_benches::runner::{RunError, RunOptions};
 use lockstep_benches::trace::{Trace, TraceOptions};
 use lockstep_benches::workload::{StreamShape, Workload};
-use lockstep_runtime::chain::{BuildError, ProduceError};
-use lockstep_runtime::engine::EngineError;
 use lockstep_scheduler::{Mode, Strategy};
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::source::all_cores;
-use crate::text::{self, BAD, GOOD, Table, rounded, thousands};
+use crate::source::{all_cores, check_max_locks};
+use crate::text::{self, BAD, GOOD, Table};
 
 /// Run strategies on the same load for real and show them side by side
 ///
@@ -35,7 +33,7 @@ pub(crate) struct Arguments {
     /// transfers, zipf, hot and pools-mixed if neither these nor traces are given
     #[arg(long = "workload", value_name = "LIST", value_delimiter = ',')]
     workloads: Vec<String>,
-    /// Recorded transactions: JSON lines, plain or zstd
+    /// Recorded transactions: JSON lines, plain or packed with gzip or zstd
     #[arg(long = "trace", value_name = "LIST", value_delimiter = ',')]
     traces: Vec<PathBuf>,
     /// Strategies; `all` stands for every one
@@ -54,17 +52,20 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 3,
         value_parser = clap::value_parser!(u16).range(1..=1_000))]
     reps: u16,
-    /// Transactions to generate
-    #[arg(long, value_name = "N", default_value_t = 50_000,
+    /// Transactions to generate, 50,000 if not given
+    #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
-    txs: u32,
-    /// Transactions of a generated block
-    #[arg(long, value_name = "N", default_value_t = 10_000,
+    txs: Option<u32>,
+    /// Transactions of a generated block, 10,000 if not given
+    #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    block_size: u32,
+    block_size: Option<u32>,
     /// Cut traces into blocks of N transactions, whatever their slots
     #[arg(long, value_name = "N", requires = "traces")]
     window: Option<NonZeroUsize>,
+    /// Leave out transactions of traces that lock more than N accounts
+    #[arg(long, value_name = "N", requires = "traces")]
+    max_locks: Option<usize>,
     /// Keep the vote transactions of traces
     #[arg(long, requires = "traces")]
     votes: bool,
@@ -78,9 +79,9 @@ pub(crate) struct Arguments {
     /// Keep transactions that only credit an account in an order
     #[arg(long)]
     no_credits: bool,
-    /// Seed of everything that is random
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Seed of everything that is random, 1 if not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Print one JSON object, which can serve as baseline
     #[arg(long)]
     json: bool,
@@ -122,6 +123,7 @@ struct Output<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    check_usage(arguments)?;
     let strategies = catalogue.strategies(&arguments.strategies)?;
     let threads = thread_counts(&arguments.threads);
     let mut report = planned(arguments);
@@ -160,6 +162,24 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
     verdict(&report, compared.as_deref().unwrap_or_default())
 }
 
+/// Refuses options that change nothing.
+fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
+    check_max_locks(arguments.max_locks)?;
+    let is_generated = !arguments.workloads.is_empty() || arguments.traces.is_empty();
+    for (name, is_given) in [
+        ("--seed", arguments.seed.is_some()),
+        ("--txs", arguments.txs.is_some()),
+        ("--block-size", arguments.block_size.is_some()),
+    ] {
+        if is_given && !is_generated {
+            return Err(Failure::usage(format!(
+                "{name} has no effect without a generated workload: give one with --workload"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The counts in the order given, each once.
 fn thread_counts(given: &[u16]) -> Vec<NonZeroUsize> {
     let given = given.iter().map(|&count| usize::from(count));
@@ -179,14 +199,15 @@ fn thread_counts(given: &[u16]) -> Vec<NonZeroUsize> {
 
 /// The report before anything is measured.
 fn planned(arguments: &Arguments) -> Report {
+    let seed = arguments.seed.unwrap_or(1);
     let count = |number: u32| usize::try_from(number).expect("the range of the option fits");
     Report {
         mode: arguments.mode.name().to_owned(),
-        seed: arguments.seed,
+        seed,
         verify: arguments.verify,
         reps: usize::from(arguments.reps),
-        txs: count(arguments.txs),
-        block_size: count(arguments.block_size),
+        txs: count(arguments.txs.unwrap_or(50_000)),
+        block_size: count(arguments.block_size.unwrap_or(10_000)),
         cores: all_cores().get(),
         cells: Vec::new(),
         skipped: Vec::new(),
@@ -206,15 +227,16 @@ fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, F
     let mut workloads = Vec::new();
     for name in names.chain(default) {
         let spec = catalogue.workload(name)?;
-        workloads.push(Workload::new(&spec, arguments.seed, shape, all_cores()));
+        workloads.push(Workload::new(&spec, report.seed, shape, all_cores()));
     }
     let options = TraceOptions {
         keeps_votes: arguments.votes,
         window: arguments.window,
+        max_locks: arguments.max_locks,
     };
     for path in &arguments.traces {
         let trace = Trace::read(path, &options).map_err(Failure::usage)?;
-        let workload = Workload::recorded(path, trace, all_cores()).map_err(Failure::usage)?;
+        let workload = Workload::recorded(path, trace, all_cores());
         workloads.push(workload);
     }
     for (index, workload) in workloads.iter().enumerate() {
@@ -235,9 +257,11 @@ fn measure(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let runs_of_cell = report.reps.saturating_add(1);
+    // In each round the serial executor runs beside one cell.
+    let rounds = report.reps;
     let blocks: usize = workloads.iter().map(Workload::block_count).sum();
     let runs = strategies.len().saturating_mul(threads.len());
-    let steps = blocks.saturating_mul(runs).saturating_mul(runs_of_cell);
+    let steps = blocks.saturating_mul(runs.saturating_mul(runs_of_cell).saturating_add(rounds));
     let bar = text::progress(steps, arguments.quiet, "blocks");
     let options = threads.iter().flat_map(|&threads| {
         strategies.iter().map(move |strategy| RunOptions {
@@ -257,10 +281,9 @@ fn measure(
             bar.inc(1);
         };
         let measured = measure_cells(workload, &options, report.reps, &progress);
-        let mut cells = Vec::new();
         for cell in measured.map_err(failure)? {
             match cell {
-                Ok(cell) => cells.push(cell),
+                Ok(cell) => report.cells.push(cell),
                 Err(skipped) => {
                     let steps = workload.block_count().saturating_mul(runs_of_cell);
                     bar.inc(u64::try_from(steps).unwrap_or_default());
@@ -268,19 +291,13 @@ fn measure(
                 }
             }
         }
-        report.add(cells);
     }
     bar.finish_and_clear();
     Ok(())
 }
 
 fn failure(error: RunError) -> Failure {
-    match error {
-        RunError::Produce(ProduceError::Build(BuildError::Engine(EngineError::Plan {
-            ..
-        }))) => Failure::other(error),
-        error => Failure::other(format!("cannot go on measuring: {error}")),
-    }
+    Failure::other(format!("cannot go on measuring: {error}"))
 }
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
@@ -294,6 +311,12 @@ fn verdict(report: &Report, compared: &[Comparison]) -> Result<ExitCode, Failure
         return Err(Failure::other(format!(
             "{} with {} on {} threads is not what the serial run gives",
             cell.workload, cell.strategy, cell.threads
+        )));
+    }
+    if let Some(failed) = report.failure() {
+        return Err(Failure::other(format!(
+            "{} on {} threads failed: {}",
+            failed.workload, failed.threads, failed.cause
         )));
     }
     let slower = compared.iter().filter(|cell| cell.is_regression);
@@ -316,36 +339,30 @@ fn verdict(report: &Report, compared: &[Comparison]) -> Result<ExitCode, Failure
 }
 
 fn show(report: &Report, compared: Option<&[Comparison]>) -> String {
-    let mut headings = vec![
-        "workload",
-        "strategy",
-        "threads",
-        "tx/s",
-        "from",
-        "to",
-        "speed-up",
-        "plan a tx",
-        "efficiency",
-        "batches",
-        "lanes",
-        "waits",
-        "serial run",
-    ];
-    if compared.is_some() {
-        headings.push("of baseline");
-    }
+    let headings = COLUMNS.iter().map(|column| column.heading);
+    let headings: Vec<&str> = headings.chain(compared.map(|_| "of baseline")).collect();
     let mut table = Table::new(2, &headings);
     for cell in &report.cells {
-        let mut cells = figures(cell);
-        if let Some(compared) = compared {
-            cells.push(against(cell, compared));
-        }
-        table.styled_row(cells);
+        let figures = COLUMNS.iter().map(|column| {
+            let style = match column.heading {
+                "efficiency" => text::grade(cell.efficiency),
+                "serial run" if cell.matches_serial => GOOD,
+                "serial run" => BAD,
+                _ => Style::new(),
+            };
+            ((column.show)(cell), style)
+        });
+        table.styled_row(figures.chain(compared.map(|compared| against(cell, compared))));
     }
     let mut out = table.show();
     for skipped in &report.skipped {
+        let verdict = if skipped.is_failure {
+            "FAILED"
+        } else {
+            "left out"
+        };
         out.push_str(&format!(
-            "  left out: {} on {} threads: {}\n",
+            "  {verdict}: {} on {} threads: {}\n",
             skipped.workload, skipped.threads, skipped.cause
         ));
     }
@@ -362,33 +379,6 @@ fn show(report: &Report, compared: Option<&[Comparison]>) -> String {
         report.reps
     ));
     out
-}
-
-fn figures(cell: &Cell) -> Vec<(String, Style)> {
-    let Spread { median, min, max } = cell.tps;
-    let plain = |text: String| (text, Style::new());
-    vec![
-        plain(cell.workload.clone()),
-        plain(cell.strategy.clone()),
-        plain(cell.threads.to_string()),
-        plain(rounded(median)),
-        plain(rounded(min)),
-        plain(rounded(max)),
-        plain(format!("{:.2}", cell.speedup.median)),
-        plain(format!("{:.0} ns", cell.plan_nanoseconds().median)),
-        (
-            format!("{:.1}%", cell.efficiency * 100.0),
-            text::grade(cell.efficiency),
-        ),
-        plain(thousands(cell.batches)),
-        plain(thousands(cell.lanes)),
-        plain(thousands(cell.waits)),
-        if cell.matches_serial {
-            ("identical".to_owned(), GOOD)
-        } else {
-            ("DIFFERENT".to_owned(), BAD)
-        },
-    ]
 }
 
 fn against(cell: &Cell, compared: &[Comparison]) -> (String, Style) {

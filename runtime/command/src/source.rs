@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::thread;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use lockstep_benches::trace::{Trace, TraceBlock, TraceOptions};
-use lockstep_benches::workload::{Families, OptionKind, OptionSpec, StreamShape, Workload};
+use lockstep_benches::trace::{Trace, TraceOptions};
+use lockstep_benches::workload::{
+    Families, OptionKind, OptionSpec, StreamShape, Workload, file_name,
+};
+use lockstep_runtime::limits::ACCOUNT_LOCKS_MAX;
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
+use crate::text::thousands;
 
 /// Most transactions of a stream and of a block.
 const TRANSACTIONS_MAX: u64 = 1_000_000_000;
@@ -27,7 +31,7 @@ pub(crate) struct Source {
         help_heading = "Load"
     )]
     workload: String,
-    /// Take recorded transactions instead: JSON lines, plain or zstd
+    /// Take recorded transactions instead: JSON lines, plain or packed with gzip or zstd
     #[arg(
         long,
         value_name = "FILE",
@@ -54,9 +58,12 @@ pub(crate) struct Source {
     /// Keep the vote transactions of the trace
     #[arg(long, requires = "trace", help_heading = "Load")]
     votes: bool,
-    /// Seed of everything that is random
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
-    pub(crate) seed: u64,
+    /// Leave out transactions of the trace that lock more than N accounts
+    #[arg(long, value_name = "N", requires = "trace", help_heading = "Load")]
+    pub(crate) max_locks: Option<usize>,
+    /// Seed of everything that is random, 1 if not given
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    seed: Option<u64>,
     #[command(flatten)]
     options: WorkloadOptions,
 }
@@ -159,6 +166,21 @@ pub(crate) enum Load {
 }
 
 impl Source {
+    /// The seed of everything that is random.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// Refuses a seed where nothing is random.
+    pub(crate) fn check_seed(&self, is_used_otherwise: bool) -> Result<(), Failure> {
+        if self.seed.is_some() && self.trace.is_some() && !is_used_otherwise {
+            return Err(Failure::usage(
+                "--seed has no effect with --trace, where nothing is random",
+            ));
+        }
+        Ok(())
+    }
+
     /// Reads the trace or prepares the workload; `default_count` transactions if none are asked
     /// for.
     pub(crate) fn open(&self, catalogue: &Catalogue, default_count: u64) -> Result<Load, Failure> {
@@ -168,6 +190,7 @@ impl Source {
         let options = TraceOptions {
             keeps_votes: self.votes,
             window: self.window,
+            max_locks: self.max_locks,
         };
         let mut trace = Trace::read(path, &options).map_err(Failure::usage)?;
         if let Some(number) = self.block {
@@ -200,7 +223,7 @@ impl Source {
             transaction_count: count(self.txs.unwrap_or(default_count))?,
             block_size: count(self.block_size)?,
         };
-        let workload = Workload::new(&spec, self.seed, shape, all_cores());
+        let workload = Workload::new(&spec, self.seed(), shape, all_cores());
         let last = workload.block_count().saturating_sub(1);
         match self.block {
             Some(number) if count(number)? > last => Err(Failure::usage(format!(
@@ -227,31 +250,58 @@ impl Load {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Generated(workload) => workload.name().to_owned(),
-            Self::Recorded { path, .. } => path
-                .file_name()
-                .unwrap_or(path.as_os_str())
-                .display()
-                .to_string(),
+            Self::Recorded { path, .. } => file_name(path),
         }
     }
 
     /// Something that can be run: a trace becomes signed transactions of the trace program.
-    pub(crate) fn into_workload(self) -> Result<Workload, Failure> {
+    /// Transactions that lock too many accounts are left out.
+    pub(crate) fn into_workload(self) -> Workload {
         match self {
-            Self::Generated(workload) => Ok(workload),
-            Self::Recorded { path, trace } => {
-                Workload::recorded(&path, trace, all_cores()).map_err(Failure::usage)
-            }
+            Self::Generated(workload) => workload,
+            Self::Recorded { path, trace } => Workload::recorded(&path, trace, all_cores()),
         }
     }
 
-    /// The recorded block at an index, if this is a trace.
-    pub(crate) fn recorded_block(&self, index: usize) -> Option<&TraceBlock> {
+    /// Transactions of the trace that were left out so far, votes not counted.
+    pub(crate) fn left_out(&self) -> usize {
         match self {
-            Self::Generated(_) => None,
-            Self::Recorded { trace, .. } => trace.blocks.get(index),
+            Self::Generated(workload) => workload.left_out(),
+            Self::Recorded { trace, .. } => trace.left_out,
         }
     }
+
+    /// The number of the recorded block at an index, if this is a trace.
+    pub(crate) fn block_number(&self, index: usize) -> Option<u64> {
+        match self {
+            Self::Generated(_) => None,
+            Self::Recorded { trace, .. } => Some(trace.blocks.get(index)?.number),
+        }
+    }
+}
+
+/// Refuses a `--max-locks` that lets pass what no transaction on the wire can carry.
+pub(crate) fn check_max_locks(max_locks: Option<usize>) -> Result<(), Failure> {
+    match max_locks {
+        Some(count) if count > ACCOUNT_LOCKS_MAX => Err(Failure::usage(format!(
+            "--max-locks is {count}, expected at most {ACCOUNT_LOCKS_MAX}, as many as a \
+             transaction that runs may lock"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A note for people on transactions that were left out; empty if none was.
+pub(crate) fn left_out_note(count: usize) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let noun = if count == 1 {
+        "transaction"
+    } else {
+        "transactions"
+    };
+    format!("{} {noun} that lock too many accounts", thousands(count))
 }
 
 /// One thread for each core.

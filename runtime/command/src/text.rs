@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
 
@@ -27,18 +27,9 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 /// A number with commas between thousands.
-pub(crate) fn thousands(number: impl TryInto<u128>) -> String {
-    let digits = number
-        .try_into()
-        .map_or_else(|_| "?".to_owned(), |n: u128| n.to_string());
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && digits.len().saturating_sub(position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(crate) fn thousands(number: impl TryInto<u64>) -> String {
+    let number = number.try_into();
+    number.map_or_else(|_| "?".to_owned(), |number| HumanCount(number).to_string())
 }
 
 /// A rate or another large float, rounded, with commas.

@@ -98,16 +98,10 @@ fn bad_usage_and_bad_input_exit_with_2_and_one_line() {
         "{\"slot\":1,\"i\":0,\"w\":[]}\nnothing\n",
     );
     let missing = &scratch.path("missing");
-    let huge = write(
+    let twice = write(
         &scratch,
-        "huge.jsonl",
-        &format!(
-            "{{\"slot\":1,\"i\":0,\"w\":[{}]}}",
-            (0..64)
-                .map(|n| format!("\"0x{n:040x}\""))
-                .collect::<Vec<_>>()
-                .join(",")
-        ),
+        "twice.json",
+        r#"{"mode": "replay", "workers": 1, "batches": [[[0]], [[0]]]}"#,
     );
     let broken_line = format!("{broken}:2: not a transaction");
     let cases: &[(&[&str], &str)] = &[
@@ -174,12 +168,42 @@ fn bad_usage_and_bad_input_exit_with_2_and_one_line() {
         (&["plan", "--trace", &broken], &broken_line),
         (&["run", "--trace", &broken], &broken_line),
         (
-            &["run", "--trace", &huge],
-            "huge.jsonl:1: locks 65 accounts",
+            &["run", "--trace", &good, "--max-locks", "65"],
+            "--max-locks is 65, expected at most 64",
+        ),
+        (
+            &["run", "--trace", &good, "--seed", "2"],
+            "--seed has no effect with --trace",
+        ),
+        (
+            &["plan", "--trace", &good, "--seed", "2"],
+            "--seed has no effect with --trace",
+        ),
+        (
+            &["compare", "--trace", &good, "--seed", "2"],
+            "--seed has no effect without a generated workload",
+        ),
+        (
+            &["compare", "--trace", &good, "--txs", "2"],
+            "--txs has no effect without a generated workload",
         ),
         (
             &["plan", "--plan-out", "plan.json"],
             "--plan-out takes one block",
+        ),
+        (&["plan", "--check", missing], "missing: cannot read: "),
+        (&["plan", "--check", &good], "small.jsonl: not a plan: "),
+        (
+            &["plan", "--check", &twice, "--trace", &good, "--block", "9"],
+            "twice.json: not a plan of this block: ",
+        ),
+        (
+            &["plan", "--check", &twice, "--trace", &good],
+            "--check takes one block, not 2",
+        ),
+        (
+            &["plan", "--check", &twice, "--strategy", "lanes"],
+            "cannot be used with",
         ),
         (&["conformance"], "required arguments were not provided"),
         (&["conformance", missing], "missing: "),
@@ -277,7 +301,10 @@ fn plan_prints_exactly_the_promised_fields() {
         "--workers",
         "1,2",
     ]);
-    assert_fields(&report, "transactions, accounts, accesses, plans");
+    assert_fields(
+        &report,
+        "transactions, left_out, costs, accounts, accesses, plans",
+    );
     // The vote is left out; two accounts are in both slots.
     assert_eq!(
         (&report["transactions"], &report["accounts"]),
@@ -300,11 +327,12 @@ fn plan_prints_exactly_the_promised_fields() {
             (&"produce".into(), &true.into())
         );
         assert_eq!(plan["workers"], position % 2 + 1);
-        // Slot 5: 300 + 500 + 700, a path of 500 + 700; slot 9: 1,000 for want of a record.
+        // Slot 5: 300 + 500 + 700, a path of 500 + 700; slot 9: 1,000 for want of a record; and
+        // 300 for every transaction.
         let expected = [
-            ("work", 2_500),
-            ("critical_path", 2_200),
-            ("hottest_account", 2_200),
+            ("work", 3_700),
+            ("critical_path", 3_100),
+            ("hottest_account", 3_100),
         ];
         for (name, value) in expected {
             assert_eq!(plan["bounds"][name], value, "{name}");
@@ -336,6 +364,45 @@ fn plan_prints_exactly_the_promised_fields() {
         "plan", "--trace", &trace, "--json", "--window", "3", "--block", "1",
     ]);
     assert_eq!(window["transactions"], 1);
+}
+
+#[test]
+fn plans_are_made_with_the_costs_that_are_asked_for() {
+    let plan = |costs: &str| {
+        let report = json(&[
+            "plan",
+            "--workload",
+            "mainnet-mix",
+            "--txs",
+            "600",
+            "--block-size",
+            "300",
+            "--quiet",
+            "--strategy",
+            "lanes",
+            "--workers",
+            "4",
+            "--mode",
+            "replay",
+            "--json",
+            "--costs",
+            costs,
+        ]);
+        assert_eq!(report["costs"], costs);
+        let figures = &report["plans"][0];
+        assert_eq!(figures["valid"], true);
+        let figure = |name: &str| figures[name].as_u64().unwrap();
+        (figure("cost_lower_bound"), figure("cost_makespan"))
+    };
+    let [recorded, learned, limit] = ["recorded", "learned", "limit"].map(plan);
+    assert_eq!(
+        (recorded.0, recorded.0),
+        (learned.0, limit.0),
+        "judged by the same costs"
+    );
+    assert!(recorded.1 < limit.1, "{recorded:?} {limit:?}");
+    assert_ne!(learned.1, limit.1);
+    assert!(recorded.1 <= learned.1, "{recorded:?} {learned:?}");
 }
 
 #[test]
@@ -417,9 +484,9 @@ fn a_trace_without_transactions_is_a_clear_result() {
 
 #[test]
 fn run_prints_exactly_the_promised_fields() {
-    let fields = "workload, strategy, mode, threads, seed, transactions, succeeded, failed, \
-                  refused, blocks, batches, lanes, waits, seconds, tps, serial_tps, \
-                  matches_serial, efficiency, state_root, block, without, peak_rss_mib";
+    let fields = "workload, strategy, mode, threads, seed, transactions, left_out, succeeded, \
+                  failed, refused, blocks, batches, lanes, waits, seconds, cpu_seconds, tps, \
+                  serial_tps, matches_serial, efficiency, state_root, block, without, peak_rss_mib";
     let common = ["run", "--json", "--txs", "700", "--block-size", "300"];
     let mut roots = BTreeSet::new();
     for threads in ["1", "2", "64"] {
@@ -436,7 +503,7 @@ fn run_prints_exactly_the_promised_fields() {
         assert_fields(&report, fields);
         assert_fields(
             &report["seconds"],
-            "parse, verify, plan, check, execute, commit, root, total",
+            "parse, verify, plan, check, load, execute, commit, root, total",
         );
         assert_eq!(
             (&report["workload"], &report["mode"]),
@@ -518,6 +585,47 @@ fn every_workload_and_strategy_matches_the_serial_run() {
 }
 
 #[test]
+fn transactions_that_lock_too_much_are_left_out_and_counted() {
+    let scratch = Folder::new("locks");
+    let row = |i: u64, count: u64| {
+        let names = (0..count).map(|n| format!("\"0x{:040x}\"", n + i));
+        let names = names.collect::<Vec<_>>().join(",");
+        format!("{{\"slot\":1,\"i\":{i},\"w\":[{names}]}}\n")
+    };
+    let trace = write(
+        &scratch,
+        "huge.jsonl",
+        &[
+            "# three transactions\n",
+            &row(0, 2),
+            &row(1, 152),
+            &row(2, 63),
+        ]
+        .concat(),
+    );
+    // Figures of one run or plan: transactions and those left out.
+    let counts = |arguments: &[&str]| {
+        let report = json(&[arguments, &["--trace", &trace, "--json"]].concat());
+        (
+            report["transactions"].as_u64().unwrap(),
+            report["left_out"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(counts(&["plan"]), (3, 0));
+    assert_eq!(counts(&["plan", "--max-locks", "63"]), (2, 1));
+    assert_eq!(counts(&["run"]), (2, 1));
+    assert_eq!(counts(&["run", "--max-locks", "62"]), (1, 2));
+    for command in ["plan", "run"] {
+        let output = lockstep(&[command, "--trace", &trace, "--max-locks", "2"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("2 transactions that lock too many accounts"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_recorded_failure_fails_again() {
     let scratch = Folder::new("recorded");
     let trace = small_trace(&scratch);
@@ -579,9 +687,20 @@ fn a_written_plan_runs_each_transaction_once_and_without_conflict() {
             ]);
             assert!(output.status.success());
             let plan: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            assert_fields(&plan, "strategy, workers, mode, batches, waits");
+            assert_fields(&plan, "strategy, workers, mode, dispatch, batches, waits");
             assert_eq!((&plan["workers"], &plan["mode"]), (&4.into(), &mode.into()));
             check_plan(&plan, &lists);
+            let slot = SLOT.to_string();
+            let trace = trace.to_str().unwrap();
+            let checked = json(&[
+                "plan", "--trace", trace, "--block", &slot, "--check", &path, "--json",
+            ]);
+            let figures = &checked["plans"][0];
+            assert_eq!(figures["strategy"], strategy.name());
+            assert_eq!(
+                (&figures["mode"], &figures["valid"]),
+                (&mode.into(), &true.into())
+            );
         }
     }
 }

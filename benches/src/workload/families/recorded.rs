@@ -12,26 +12,24 @@
 //! message that is too large for the wire becomes a v0 message with lookup tables.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use lockstep_interface::address::RESERVED;
 use lockstep_interface::{Account, AccountMeta, Address, Instruction};
 use lockstep_programs::compute_budget::instruction as compute_budget;
 use lockstep_programs::trace;
+use lockstep_runtime::limits::ACCOUNT_LOCKS_MAX;
 use lockstep_runtime::wire::LookupTable;
 use lockstep_runtime::wire::limits::PACKET_SIZE_MAX;
 use rand_chacha::ChaCha8Rng;
 
 use super::Family;
 use crate::access::AccessList;
-use crate::trace::{Trace, TraceCause, TraceError, TraceTransaction};
+use crate::trace::{Trace, TraceTransaction};
 use crate::workload::accounts::{PAYER_BALANCE, read_account, written_account};
 use crate::workload::draft::{Draft, Place};
 use crate::workload::keys::{Keyring, SIGNATURE_SIZE};
 use crate::workload::lookup::{TABLE_SIZE_MAX, derived_address, table};
 
-/// Accounts that one transaction may lock, in [1, 64] (Agave: `MAX_TX_ACCOUNT_LOCKS`).
-const ACCOUNT_LOCKS_MAX: usize = 64;
 /// Compute units of a compute-budget instruction, and of a credit that the payer has to pay.
 const BUILTIN_UNITS: u64 = 150;
 /// Compute units that a transaction may use without asking.
@@ -48,6 +46,7 @@ const WRITTEN_SIZE: usize = 64;
 pub struct RecordedBlocks {
     keys: Keyring,
     blocks: Vec<Vec<Recorded>>,
+    left_out: usize,
     tables: Vec<LookupTable>,
     /// Each once, in the order of first appearance; true if written anywhere.
     accounts: Vec<(Address, bool)>,
@@ -60,38 +59,40 @@ struct Recorded {
 }
 
 impl RecordedBlocks {
-    /// Prepares all transactions of a trace; `path` names it in errors.
-    ///
-    /// # Errors
-    /// [`TraceCause::TooManyAccounts`].
-    pub fn new(path: &Path, trace: Trace) -> Result<Self, TraceError> {
+    /// Prepares the transactions of a trace, without those that lock more accounts than a
+    /// transaction on the wire may, once the programs that replay them are among them.
+    pub fn new(trace: Trace) -> Self {
         let payers = Payers::of(&trace);
         let mut cast = Cast {
             payers: &payers,
             tables: Tables::default(),
             accounts: Accounts::default(),
         };
+        let mut left_out = trace.left_out;
         let mut blocks = Vec::with_capacity(trace.blocks.len());
         for block in &trace.blocks {
-            let recorded = block.transactions.iter().map(|transaction| {
-                cast.transaction(transaction)
-                    .map_err(|cause| TraceError::Line {
-                        path: path.to_owned(),
-                        line: transaction.line,
-                        cause,
-                    })
-            });
-            blocks.push(recorded.collect::<Result<Vec<_>, _>>()?);
+            let recorded = block.transactions.iter();
+            let recorded = recorded.filter_map(|transaction| cast.transaction(transaction));
+            let recorded: Vec<Recorded> = recorded.collect();
+            let missing = block.transactions.len().saturating_sub(recorded.len());
+            left_out = left_out.saturating_add(missing);
+            blocks.push(recorded);
         }
         let Cast {
             tables, accounts, ..
         } = cast;
-        Ok(Self {
+        Self {
             blocks,
+            left_out,
             tables: tables.tables,
             accounts: accounts.list,
             keys: payers.keys,
-        })
+        }
+    }
+
+    /// Transactions of the trace that are in no block, votes not counted.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The sizes of all blocks.
@@ -186,7 +187,8 @@ struct Cast<'a> {
 }
 
 impl Cast<'_> {
-    fn transaction(&mut self, recorded: &TraceTransaction) -> Result<Recorded, TraceCause> {
+    /// The transaction as it can run; `None` if it locks too many accounts.
+    fn transaction(&mut self, recorded: &TraceTransaction) -> Option<Recorded> {
         let payer = self.payers.numbers[&payer_of(recorded)];
         let mut metas = vec![AccountMeta::writable(self.payers.keys.address(payer), true)];
         for &address in recorded.writes.iter().skip(1) {
@@ -195,24 +197,20 @@ impl Cast<'_> {
         for &address in &recorded.reads {
             metas.push(AccountMeta::readonly(self.payers.stand_in(address), false));
         }
-        for meta in &metas {
-            self.accounts.add(meta, self.payers);
-        }
         let mut draft = Draft {
             payer,
-            instructions: instructions(recorded, metas),
+            instructions: instructions(recorded, metas.clone()),
             tables: None,
             cost: recorded.cost(),
         };
-        let locks = draft.access_list(&self.payers.keys).len();
-        if locks > ACCOUNT_LOCKS_MAX {
-            return Err(TraceCause::TooManyAccounts {
-                found: locks,
-                limit: ACCOUNT_LOCKS_MAX,
-            });
+        if draft.access_list(&self.payers.keys).len() > ACCOUNT_LOCKS_MAX {
+            return None;
+        }
+        for meta in &metas {
+            self.accounts.add(meta, self.payers);
         }
         self.tables.fit(&mut draft, &self.payers.keys);
-        Ok(Recorded {
+        Some(Recorded {
             draft,
             access_list: recorded.access_list(),
         })

@@ -1,6 +1,6 @@
 //! Runs recorded cases, whose results Solana's own validator produced, against our programs.
 //!
-//! A file holds one case per line, as JSON, plain or compressed with zstd; [`run_file`] turns it
+//! A file holds one case per line, as JSON, plain or packed with gzip or zstd; [`run_file`] turns it
 //! into a [`Report`]. What a line is can be seen from its fields:
 //!
 //! | fields | kind |
@@ -18,11 +18,11 @@ mod transaction;
 
 use std::{
     fmt,
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    io::{self, BufRead},
+    path::Path,
 };
 
+use lockstep_benches::text_file::{self, FileError};
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
@@ -33,51 +33,26 @@ pub use case::{
 pub use instruction::InstructionRunner;
 pub use transaction::TransactionRunner;
 
-/// The bytes that a zstd file begins with.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Differences that [`Report`]'s `Display` shows.
 const DIFFERENCES_SHOWN: usize = 10;
 
-/// Why a case file could not be run. A case that fails is no error.
+/// A case file that could not be run, with the line where there is one. A case that fails is no
+/// error.
+pub type ConformanceError = FileError<ConformanceCause>;
+
+/// Why it could not.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum ConformanceError {
-    /// The file cannot be opened or read.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A line cannot be read or decompressed.
-    #[error("{}:{line}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// The cause.
-        source: io::Error,
-    },
+pub enum ConformanceCause {
+    /// The file or a line cannot be opened, read or unpacked.
+    #[error(transparent)]
+    Read(#[from] io::Error),
     /// A line is not a case.
-    #[error("{}:{line}: {source}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// The cause.
-        source: serde_json::Error,
-    },
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
     /// A line is JSON, but of no kind that can be run.
-    #[error("{}:{line}: neither a case nor a feature table", path.display())]
-    UnknownKind {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-    },
+    #[error("neither a case nor a feature table")]
+    UnknownKind,
 }
 
 /// How a case ended.
@@ -150,50 +125,43 @@ struct Shape {
 /// [`ConformanceError`] names file and line of what cannot be read.
 pub fn run_file(path: impl AsRef<Path>) -> Result<Report, ConformanceError> {
     let path = path.as_ref();
-    let at_file = |source| ConformanceError::File {
-        path: path.to_owned(),
-        source,
+    let lines = text_file::open(path).map_err(|error| FileError::new(path, error))?;
+    let mut runners = Runners {
+        instructions: InstructionRunner::new(),
+        transactions: TransactionRunner::new(),
+        report: Report::default(),
     };
-    let lines = open(path).map_err(at_file)?.lines();
-    let instructions = InstructionRunner::new();
-    let mut transactions = TransactionRunner::new();
-    let mut report = Report::default();
-    for (text, line) in lines.zip(1..) {
-        let malformed = |source| ConformanceError::Malformed {
-            path: path.to_owned(),
-            line,
-            source,
-        };
-        let text = text.map_err(|source| ConformanceError::Read {
-            path: path.to_owned(),
-            line,
-            source,
-        })?;
-        let shape: Shape = serde_json::from_str(&text).map_err(malformed)?;
-        if shape.metas.is_some() {
-            let case: InstructionCase = serde_json::from_str(&text).map_err(malformed)?;
-            let outcome = instructions.run(&case);
-            report.add(case.id, outcome);
-        } else if shape.header.is_some() {
-            let case: TransactionCase = serde_json::from_str(&text).map_err(malformed)?;
-            let outcome = transactions.run(&case);
-            report.add(case.id, outcome);
-        } else if shape.feature_table.is_none() {
-            let path = path.to_owned();
-            return Err(ConformanceError::UnknownKind { path, line });
-        }
+    for (text, line) in lines.lines().zip(1..) {
+        let ran = text.map_err(Into::into).and_then(|text| runners.run(&text));
+        ran.map_err(|cause| FileError::in_line(path, line, cause))?;
     }
-    Ok(report)
+    Ok(runners.report)
 }
 
-/// The file's text, decompressed if it begins as a zstd file does.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let mut file = BufReader::new(File::open(path)?);
-    if file.fill_buf()?.starts_with(&ZSTD_MAGIC) {
-        let text: Box<dyn Read> = Box::new(zstd::Decoder::with_buffer(file)?);
-        return Ok(Box::new(BufReader::new(text)));
+/// What runs the cases of a file.
+struct Runners {
+    instructions: InstructionRunner,
+    transactions: TransactionRunner,
+    report: Report,
+}
+
+impl Runners {
+    /// Runs the case of a line.
+    fn run(&mut self, text: &str) -> Result<(), ConformanceCause> {
+        let shape: Shape = serde_json::from_str(text)?;
+        if shape.metas.is_some() {
+            let case: InstructionCase = serde_json::from_str(text)?;
+            let outcome = self.instructions.run(&case);
+            self.report.add(case.id, outcome);
+        } else if shape.header.is_some() {
+            let case: TransactionCase = serde_json::from_str(text)?;
+            let outcome = self.transactions.run(&case);
+            self.report.add(case.id, outcome);
+        } else if shape.feature_table.is_none() {
+            return Err(ConformanceCause::UnknownKind);
+        }
+        Ok(())
     }
-    Ok(Box::new(file))
 }
 
 #[cfg(test)]

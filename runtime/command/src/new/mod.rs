@@ -17,69 +17,11 @@ use crate::text;
 const NAME_SIZE_MAX: usize = 64;
 
 /// The words of Rust, and crate names that the new program needs or that would hide its own.
-const TAKEN: &[&str] = &[
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "call",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "invoke",
-    "let",
-    "lockstep_sdk",
-    "lockstep_testing",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc_macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "system",
-    "test",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const TAKEN: &str = "abstract alloc as async await become box break call const continue core crate do dyn else \
+    enum extern false final fn for gen if impl in invoke let lockstep_sdk lockstep_testing \
+    loop macro match mod move mut override priv proc_macro pub ref return self static std \
+    struct super system test trait true try type typeof unsafe unsized use virtual where while \
+    yield";
 
 /// Make a new program crate, with a test, in a folder of its name
 ///
@@ -148,7 +90,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
     if name.len() > NAME_SIZE_MAX {
         return refuse("it is longer than 64 characters");
     }
-    if TAKEN.contains(&name.replace('-', "_").as_str()) {
+    let word = name.replace('-', "_");
+    if TAKEN.split(' ').any(|taken| taken == word) {
         return refuse("the word is taken");
     }
     Ok(())

@@ -245,7 +245,7 @@ fn batch_table(batches: &[BatchFigures]) -> String {
     table.show()
 }
 
-fn plain(number: impl TryInto<u128>) -> (String, clap::builder::styling::Style) {
+fn plain(number: impl TryInto<u64>) -> (String, clap::builder::styling::Style) {
     (thousands(number), clap::builder::styling::Style::new())
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{Arguments, peak_rss_mib};
 use crate::failure::Failure;
+use crate::source::left_out_note;
 use crate::text::{self, BOLD, paint, rounded, thousands};
 
 /// What `--json` prints.
@@ -26,6 +27,7 @@ struct Report {
     seed: u64,
     verify: bool,
     transactions: usize,
+    left_out: usize,
     succeeded: usize,
     failed: usize,
     refused: usize,
@@ -66,7 +68,7 @@ pub(super) fn run(
     let ran = ledger.runner.run(workload, indexes, &|| bar.inc(1));
     ran.map_err(super::failure)?;
     bar.finish_and_clear();
-    let report = Report::of(&ledger, workload, path, &options, arguments.source.seed);
+    let report = Report::of(&ledger, workload, path, &options, arguments.source.seed());
     if arguments.json {
         text::print_json(&report)?;
     } else {
@@ -98,6 +100,7 @@ impl Report {
             seed,
             verify: options.verify,
             transactions: counts.transactions,
+            left_out: workload.left_out(),
             succeeded: counts.succeeded,
             failed: counts.failed,
             refused: counts.refused,
@@ -152,6 +155,9 @@ impl Report {
             ("newest", format!("slot {}, {}", self.slot, self.block)),
             ("state root", self.state_root.clone()),
         ];
+        if self.left_out > 0 {
+            lines.push(("left out", left_out_note(self.left_out)));
+        }
         if let Some(peak) = self.peak_rss_mib {
             lines.push(("peak memory", format!("{} MiB", rounded(peak))));
         }

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::source::{Source, all_cores};
+use crate::source::{Source, all_cores, check_max_locks};
 use crate::text;
 
 mod durable;
@@ -84,6 +84,8 @@ struct Report {
     threads: usize,
     seed: u64,
     transactions: usize,
+    /// Transactions of a trace that lock more accounts than one may.
+    left_out: usize,
     succeeded: usize,
     failed: usize,
     refused: usize,
@@ -92,6 +94,8 @@ struct Report {
     lanes: usize,
     waits: usize,
     seconds: Seconds,
+    /// What all threads together worked.
+    cpu_seconds: f64,
     /// Transactions a second, all stages included.
     tps: f64,
     /// The same of the serial executor; `None` without the check.
@@ -110,9 +114,11 @@ struct Report {
 
 pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
     let strategy = catalogue.strategy(&arguments.strategy)?;
+    arguments.source.check_seed(false)?;
+    check_max_locks(arguments.source.max_locks)?;
     let load = arguments.source.open(catalogue, TRANSACTIONS_DEFAULT)?;
     let indexes = arguments.source.indexes(&load);
-    let workload = load.into_workload()?;
+    let workload = load.into_workload();
     let threads = match arguments.threads {
         None => all_cores(),
         Some(count) => usize::try_from(count)
@@ -137,7 +143,7 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
     let ran = runner.run(&workload, &indexes, &|| bar.inc(1));
     ran.map_err(failure)?;
     bar.finish_and_clear();
-    let report = Report::of(&runner, &workload, &options, arguments.source.seed);
+    let report = Report::of(&runner, &workload, &options, arguments.source.seed());
     if arguments.json {
         text::print_json(&report)?;
     } else {
@@ -154,6 +160,7 @@ impl Report {
         let Measured {
             counts,
             seconds,
+            cpu_seconds,
             serial_seconds,
             efficiency,
             mismatch,
@@ -168,6 +175,7 @@ impl Report {
             threads: options.threads.get(),
             seed,
             transactions: counts.transactions,
+            left_out: workload.left_out(),
             succeeded: counts.succeeded,
             failed: counts.failed,
             refused: counts.refused,
@@ -176,6 +184,7 @@ impl Report {
             lanes: counts.lanes,
             waits: counts.waits,
             seconds,
+            cpu_seconds,
             tps: rate(counts.transactions, seconds.total),
             serial_tps: checks.then(|| rate(counts.transactions, serial_seconds)),
             matches_serial: checks.then_some(mismatch.is_none()),

@@ -7,6 +7,7 @@ use clap::builder::styling::Style;
 use lockstep_benches::runner::Seconds;
 
 use super::Report;
+use crate::source::left_out_note;
 use crate::text::{self, BAD, BOLD, DIM, GOOD, Table, paint, rounded, thousands};
 
 /// The whole summary.
@@ -55,6 +56,7 @@ fn stages(report: &Report) -> String {
         verify,
         plan,
         check,
+        load,
         execute,
         commit,
         root,
@@ -86,6 +88,7 @@ fn stages(report: &Report) -> String {
     }
     row("plan", plan, Style::new());
     row("check", check, Style::new());
+    row("load", load, Style::new());
     row("execute", execute, Style::new());
     row("commit", commit, Style::new());
     row("root", root, Style::new());
@@ -145,6 +148,9 @@ fn results(report: &Report) -> String {
     lines.push(("last block", report.block.clone()));
     if !report.without.is_empty() {
         lines.push(("without", report.without.join(", ")));
+    }
+    if report.left_out > 0 {
+        lines.push(("left out", left_out_note(report.left_out)));
     }
     if let Some(peak) = report.peak_rss_mib {
         lines.push(("peak memory", format!("{} MiB", rounded(peak))));
