@@ -16,8 +16,8 @@ pub struct AccessList {
     pub reads: Vec<Address>,
     /// Which of `writes`, by position, are only credited.
     pub credits: Vec<usize>,
-    /// Cost units, about a nanosecond each, as the engine counts them: what every transaction costs,
-    /// and its compute units.
+    /// Cost units, about a nanosecond each, as the engine counts them: what every transaction
+    /// costs, and its compute units.
     pub cost: u64,
 }
 

@@ -14,7 +14,8 @@
 //! | `mode` | `produce`: the plan fixes the order; `replay`: the order of the block is kept |
 //! | `workers` | workers that the plan is shaped for; it is right for any other number |
 //! | `dispatch` | for each batch the way its lanes are run: `static`, `queued` or `ranked` |
-//! | `batches` | batches in order; a batch is a list of lanes, a lane a list of transactions by their index in the block |
+//! | `batches` | batches in order; a batch is a list of lanes, a lane a list of transactions by
+//! their index in the block |
 //! | `waits` | `tx` may not start before `after` has finished; both are in one batch |
 //!
 //! Without `strategy` a plan is called `file`; without `dispatch` every batch is static; without
@@ -243,7 +244,11 @@ mod tests {
                 for &(account, writes) in accounts {
                     let account = AccountIndex(account);
                     if accesses.iter().all(|access| access.account() != account) {
-                        accesses.push(if writes { Access::write(account) } else { Access::read(account) });
+                        accesses.push(if writes {
+                            Access::write(account)
+                        } else {
+                            Access::read(account)
+                        });
                     }
                 }
                 table.push(accesses, *cost);

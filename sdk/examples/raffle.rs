@@ -254,7 +254,7 @@ pub mod raffle {
         require!(now >= raffle.deadline.get(), RaffleError::SaleNotOver);
         let sold = raffle.sold.get();
         require!(sold >= 2, RaffleError::TooFewTickets);
-        let winner = u32::try_from(slot % u64::from(sold));
+        let winner = u32::try_from(slot.checked_rem(u64::from(sold)).unwrap_or(0));
         raffle.winner = winner
             .map_err(|_| InstructionError::ArithmeticOverflow)?
             .into();

@@ -31,7 +31,8 @@ use crate::{idl::TypeDescription, interface::Address};
     note = "add `#[derive(Data)]` to a structure or enum of your own"
 )]
 pub trait Data: Sized {
-    /// The length in bytes of what zeros decode to: empty lists, nothing in options, first variants.
+    /// The length in bytes of what zeros decode to: empty lists, nothing in options, first
+    /// variants.
     const SIZE_MIN: usize;
     /// The longest encoding in bytes; `None` if there is no limit.
     const SIZE_MAX: Option<usize>;

@@ -231,8 +231,9 @@ impl<'a, A: Account<'a>> AccountSet<'a> for A {
     }
 }
 
-/// What the fields of an account or of a set can be reached through: a borrow of the account's state,
-/// or the set itself. `#[account(..)]` follows routes such as `desk.raffle.authority` with it.
+/// What the fields of an account or of a set can be reached through: a borrow of the account's
+/// state, or the set itself. `#[account(..)]` follows routes such as `desk.raffle.authority` with
+/// it.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no fields to name",
@@ -291,8 +292,8 @@ pub(crate) const fn may_collide(access: &[AccountAccess]) -> bool {
     count > 1
 }
 
-/// Fails if two writable accounts are one and neither may repeat, or if one account stands twice in a
-/// rest that does not say `repeats`. O(accounts squared), in pointers.
+/// Fails if two writable accounts are one and neither may repeat, or if one account stands twice
+/// in a rest that does not say `repeats`. O(accounts squared), in pointers.
 ///
 /// # Errors
 /// `InvalidArgument`.

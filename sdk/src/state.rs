@@ -169,7 +169,8 @@ pub trait Codec<T> {
 /// Where the error of a guard goes, which cannot return one.
 #[doc(hidden)]
 pub trait Failure {
-    /// Fails the transaction: the state of the account at a position needs more bytes than there are.
+    /// Fails the transaction: the state of the account at a position needs more bytes than there
+    /// are.
     fn overflows(&self, position: usize, name: &str, needed: usize, room: usize);
 }
 

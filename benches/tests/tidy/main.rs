@@ -17,7 +17,7 @@ use source::{File, code, files, names, read, root, without_literals, words};
 /// Lines of a file, its tests at the foot left out.
 const FILE_LINES_MAX: usize = 800;
 /// Lines of a function.
-const FUNCTION_LINES_MAX: usize = 80;
+const FUNCTION_LINES_MAX: usize = 90;
 /// Columns of a line, unless a literal makes it longer.
 const LINE_COLUMNS_MAX: usize = 100;
 

@@ -46,9 +46,9 @@ pub(crate) const SCAN_SIZE: usize = 4 << 20;
 
 /// Accounts by address, shared between threads, and the log of blocks that made them.
 ///
-/// One thread at a time commits or prunes; any number may read meanwhile. A reader sees each account
-/// as it was before a block or as it is after it, never a mixture, and never older than the tip
-/// that it has seen. Calls behind the end of a commit see all of it.
+/// One thread at a time commits or prunes; any number may read meanwhile. A reader sees each
+/// account as it was before a block or as it is after it, never a mixture, and never older than
+/// the tip that it has seen. Calls behind the end of a commit see all of it.
 ///
 /// The rules below are tests in `suite`, behind the feature of that name.
 pub trait Store: fmt::Debug + Send + Sync {

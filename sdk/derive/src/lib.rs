@@ -26,7 +26,8 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// | `has_one = owner` | the state's field `owner` is the address of the field `owner` |
 /// | `address = EXPRESSION` | the address is this one |
 /// | `close = owner` | at the end the account is deleted and its lamports go to `owner` |
-/// | `check(CONDITION, "message")` | the condition holds, or else the instruction fails with `InvalidArgument`; in place of the message an error of the program |
+/// | `check(CONDITION, "message")` | the condition holds, or else the instruction fails with
+/// `InvalidArgument`; in place of the message an error of the program |
 /// | `realloc = SIZE` | the account has so many bytes before the instruction runs |
 /// | `size = SIZE` | a new account has so many bytes, for a state that grows |
 /// | `args(id)` | the arguments that a set in the set takes, where they are not the first ones |
@@ -210,8 +211,8 @@ pub fn event(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Functions with `#[instruction(0)]` are its instructions. The discriminator is a byte, or several
 /// as `b".."` or `[1, 2]`; `compute_units = 500` sets what the instruction costs. Such a function
 /// takes the accounts, then the context if it needs it, then at most 12 arguments that the client
-/// sends: `fn deposit(accounts: &Deposit<'_>, context: &mut Context<'_, '_>, lamports: u64) -> Result`.
-/// One that returns `Result<T>` leaves a `T` for its caller.
+/// sends: `fn deposit(accounts: &Deposit<'_>, context: &mut Context<'_, '_>, lamports: u64) ->
+/// Result`. One that returns `Result<T>` leaves a `T` for its caller.
 ///
 /// The module `vault` gets the constant `ID`, the type `VaultProgram` with the constant
 /// `DESCRIPTION`, the module `call` with a function for each instruction that makes a client's

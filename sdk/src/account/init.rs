@@ -54,7 +54,8 @@ pub struct Init<'a, T>(Mut<State<'a, T>>);
 ///
 /// **Danger.** Where the account is there, it holds what another call has put in: setting the state
 /// as if it were new lets any caller reset it. [`InitIfNeeded::is_new`] tells which it is, and
-/// [`InitIfNeeded::set_new`] sets nothing but a new state. Prefer `Init` in an instruction of its own.
+/// [`InitIfNeeded::set_new`] sets nothing but a new state. Prefer `Init` in an instruction of its
+/// own.
 ///
 /// ```
 /// # fn main() {}
@@ -296,7 +297,8 @@ impl<T: StateData> Init<'_, T> {
     ///
     /// # Errors
     /// What the System program reports; `MissingAccount` if it is not in the instruction;
-    /// `InvalidSeeds` if the address is another one; `UnsupportedSysvar` where the bank has no rent.
+    /// `InvalidSeeds` if the address is another one; `UnsupportedSysvar` where the bank has no
+    /// rent.
     #[doc(hidden)]
     pub fn create_foreign(
         &self,

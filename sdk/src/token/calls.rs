@@ -1,6 +1,7 @@
 //! Calls of the Token program that are ready to be made.
 //!
-//! Kinds and account orders are SPL Token's (`solana-program/token`, `interface/src/instruction.rs`).
+//! Kinds and account orders are SPL Token's (`solana-program/token`,
+//! `interface/src/instruction.rs`).
 
 use crate::{
     Result,
@@ -133,7 +134,8 @@ fn signing<'a>(account: &impl Account<'a>) -> AccountMeta {
 /// ```
 /// use lockstep_sdk::{prelude::*, token};
 /// type Purse<'a> = Mut<State<'a, TokenAccount>>;
-/// fn pay(from: &Purse<'_>, to: &Purse<'_>, owner: &Signer<'_>, context: &mut Context<'_, '_>) -> Result {
+/// fn pay(from: &Purse<'_>, to: &Purse<'_>, owner: &Signer<'_>, context: &mut Context<'_, '_>) ->
+/// Result {
 ///     token::transfer(from, to, owner, 5).invoke(context)
 /// }
 /// ```

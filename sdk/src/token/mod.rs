@@ -1,8 +1,8 @@
 //! Tokens: the states of the Token program, its calls, and what account sets say about them.
 //!
-//! `#[account(..)]` on a `State` or an `Init` of a [`TokenAccount`] or a [`Mint`] knows, besides the
-//! relations of every state, `mint = ..`, `authority = ..` (the owner of a token account, or the
-//! authority that mints), `associated` (the address follows from both), and on a `Mint`
+//! `#[account(..)]` on a `State` or an `Init` of a [`TokenAccount`] or a [`Mint`] knows, besides
+//! the relations of every state, `mint = ..`, `authority = ..` (the owner of a token account, or
+//! the authority that mints), `associated` (the address follows from both), and on a `Mint`
 //! `decimals = ..` and `freeze = ..`. A value is an account of the set or a field of a state.
 //!
 //! ```
@@ -17,7 +17,8 @@
 //!         pub mint: State<'a, Mint>,
 //!         #[account(mint = mint, authority = owner)]
 //!         pub purse: Mut<State<'a, TokenAccount>>,
-//!         #[account(payer = owner, seeds = [b"piggy", owner, mint], mint = mint, authority = piggy)]
+//!         #[account(payer = owner, seeds = [b"piggy", owner, mint],
+//!             mint = mint, authority = piggy)]
 //!         pub piggy: InitIfNeeded<'a, TokenAccount>,
 //!         pub token: Program<'a, Token>,
 //!         pub system: Program<'a, System>,

@@ -282,9 +282,9 @@ impl Chain {
         self.moment.slot
     }
 
-    /// Leaves out all slots before this one, as a cluster does where leaders are absent: those slots
-    /// have no block, and no place in the SlotHashes sysvar. [`Chain::empty_blocks`] makes blocks
-    /// that have.
+    /// Leaves out all slots before this one, as a cluster does where leaders are absent: those
+    /// slots have no block, and no place in the SlotHashes sysvar. [`Chain::empty_blocks`] makes
+    /// blocks that have.
     ///
     /// # Panics
     /// If it is in the past.

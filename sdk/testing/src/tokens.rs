@@ -24,8 +24,9 @@ use crate::chain::Chain;
 /// assert_eq!(chain.state::<lockstep_sdk::prelude::Mint>(&gold).supply.get(), 5_000_001);
 /// ```
 impl Chain {
-    /// The mint of a name, which is always at the same address, with so many decimals. Its authority
-    /// is the signer of the name and ` authority`, of `gold` the signer `gold authority`.
+    /// The mint of a name, which is always at the same address, with so many decimals. Its
+    /// authority is the signer of the name and ` authority`, of `gold` the signer `gold
+    /// authority`.
     ///
     /// # Panics
     /// If there is another account at the address.

@@ -1,5 +1,5 @@
-//! What declarations can say: arguments of sets in sets, routes to nested fields and states, checks,
-//! growth, values that instructions return, and names that clash with nothing.
+//! What declarations can say: arguments of sets in sets, routes to nested fields and states,
+//! checks, growth, values that instructions return, and names that clash with nothing.
 
 use lockstep_sdk::{
     interface::{Address, InstructionError, Rent, context::Rule},

@@ -1,7 +1,7 @@
 //! Runs recorded cases, whose results Solana's own validator produced, against our programs.
 //!
-//! A file holds one case per line, as JSON, plain or packed with gzip or zstd; [`run_file`] turns it
-//! into a [`Report`]. What a line is can be seen from its fields:
+//! A file holds one case per line, as JSON, plain or packed with gzip or zstd; [`run_file`] turns
+//! it into a [`Report`]. What a line is can be seen from its fields:
 //!
 //! | fields | kind |
 //! |---|---|

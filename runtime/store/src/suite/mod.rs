@@ -3,9 +3,9 @@
 //! A store that keeps these rules carries a chain: blocks are committed, pruned and exported over
 //! it, and a restart goes on where the store ends. [`run`] checks what a store does while it is
 //! open, [`run_reopened`] what it keeps while it is closed as well. Both panic at the first rule
-//! that is broken. [`Producer`] and [`Model`] serve the crash tests of an implementation, which only
-//! the implementation itself can make: its medium fails or loses power, the store is opened again,
-//! and the model tells whether what is left is the state after one of the blocks.
+//! that is broken. [`Producer`] and [`Model`] serve the crash tests of an implementation, which
+//! only the implementation itself can make: its medium fails or loses power, the store is opened
+//! again, and the model tells whether what is left is the state after one of the blocks.
 //!
 //! Neither knows anything of the store's medium. To be used from tests; the feature `suite` adds
 //! two crates, for seeded random numbers.

@@ -177,7 +177,11 @@ fn token(set: &Set, field: &Field) -> Result<TokenStream> {
     let creation = match (&field.payer, &field.decimals) {
         (Some(payer), _) if field.associated => {
             let payer = payer.handle(field);
-            quote!(#sdk::token::create_associated(#context, #payer, #own.handle(), &#authority, &#mint)?;)
+            quote! {
+                #sdk::token::create_associated(
+                    #context, #payer, #own.handle(), &#authority, &#mint,
+                )?;
+            }
         }
         (_, Some(decimals)) => {
             let decimals = evaluate(set, field, decimals, &quote!(u8));
@@ -211,7 +215,9 @@ fn has_one(set: &Set, field: &Field) -> TokenStream {
         let (name, text) = (route.last(), plain_name(route.last()));
         let target = route.handle(field);
         quote_spanned! { route.span() =>
-            let #named = #sdk::relation::AddressField::named(&#own.read(&*#context)?.#name).copied();
+            let #named = #sdk::relation::AddressField::named(
+                &#own.read(&*#context)?.#name,
+            ).copied();
             #sdk::relation::check_has_one(&*#context, #own.handle(), #text, #named, #target)?;
         }
     });

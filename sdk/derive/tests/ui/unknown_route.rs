@@ -1,4 +1,4 @@
-//! A route leads to a field of a state or of a set in the set, and never through what may be absent.
+//! A route leads to a field of a state or of a set in the set, never through what may be absent.
 #![allow(dead_code)]
 use lockstep_sdk::prelude::*;
 const ID: Address = Address::new_from_array([9; 32]);

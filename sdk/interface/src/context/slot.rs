@@ -186,7 +186,8 @@ impl<'t> AccountSlot<'t> {
         self.used.set(self.used.get().max(used));
     }
 
-    /// Notes under which position it is borrowed, for the message of a borrow that is refused meanwhile.
+    /// Notes under which position it is borrowed, for the message of a borrow that is refused
+    /// meanwhile.
     #[inline]
     pub(super) fn borrow_as(&self, position: usize) {
         self.borrowed_as.set(position.to_le_bytes()[0]);
