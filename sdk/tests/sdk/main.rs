@@ -1,4 +1,11 @@
 //! Programs written with the SDK, on the real runtime.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::duplicate_underscore_argument,
+    clippy::too_many_arguments,
+    reason = "programs as an author might write them, and small numbers of test cases"
+)]
 
 mod crowd;
 mod description;
