@@ -40,7 +40,7 @@ impl Barrier {
         Self::with_spins(worker_count, if has_cores { SPINS_MAX } else { 0 })
     }
 
-    /// A barrier whose workers look so often before they sleep.
+    /// A barrier whose workers look `spins_max` times before they sleep.
     pub(super) fn with_spins(worker_count: usize, spins_max: u32) -> Self {
         Self {
             worker_count,
@@ -74,7 +74,7 @@ impl Barrier {
         Patience::new(self.spins_max)
     }
 
-    /// Releases everybody for good.
+    /// Releases all workers for good.
     pub(super) fn poison(&self) {
         self.is_poisoned.store(true, Ordering::Release);
         self.release(self.generation.load(Ordering::Acquire).wrapping_add(1));
@@ -91,7 +91,7 @@ impl Barrier {
     }
 
     fn release(&self, generation: usize) {
-        // Under the lock, so that no worker can fall asleep between its look and the wake-up.
+        // Under the lock, so that no worker falls asleep between its look and the wake-up.
         let guard = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
         self.generation.store(generation, Ordering::Release);
         drop(guard);

@@ -1,9 +1,9 @@
 //! Bundles under the lockstep executor: several transactions back to back on the same held
 //! accounts, all or none.
 //!
-//! A plan names each transaction of a bundle, and its last one holds the accounts of all. Where it
-//! stands all of them are run, and their outcomes put down by bundle; what the workers give for the
-//! others counts for nothing and is replaced at the end of the block.
+//! A plan names each transaction of a bundle, and the last one holds the accounts of all. At its
+//! place one worker runs all of them and keeps their outcomes by bundle. The outcomes that workers
+//! give for the others are placeholders, replaced at the end of the block.
 
 use std::{ops::RangeInclusive, sync::OnceLock};
 
@@ -44,8 +44,8 @@ impl<'b> BundleRuns<'b> {
         self.block.bundles().accesses(index).is_some()
     }
 
-    /// Does what there is to do where the plan names a transaction of a bundle. What it gives for
-    /// an outcome only stands in for it.
+    /// Runs the bundle if the plan names its last transaction here. The outcome that it returns is
+    /// a placeholder.
     pub(super) fn run(
         &self,
         surroundings: Surroundings<'_>,
@@ -94,7 +94,7 @@ impl Surroundings<'_> {
                 let Lent::Exclusive(account) = lent else {
                     return None;
                 };
-                // What others added comes first: it stays if the bundle is taken back.
+                // The credits of other transactions come first: they stay if the bundle is undone.
                 self.credits.fold(access.account(), account);
                 Some(account.now().clone())
             })

@@ -1,32 +1,33 @@
 //! Lamports that several workers add to one account at once, and how they come together.
 //!
 //! ```text
-//! account a        base ------------ read by who credits a ------------ base + sums ...
+//! account a        base ---------- read by credits of a ---------- base + sums ...
 //! worker 0         sum:  +3    +4                          |
-//! worker 1         sum:     +9                             | folded by who writes a next,
+//! worker 1         sum:     +9                             | folded by the next writer of a,
 //! worker 2         sum:  +1       +2                       | or at the end of the block
 //! ```
 //!
 //! The argument that the result is that of the serial run:
 //!
-//! 1. Who credits an account neither reads nor writes it otherwise; the context sees to that. An
-//!    [`AccessTable`] never has an account both read and credited. So between two writers of an
-//!    account there are only transactions that credit it, and the balance is base plus sums.
-//! 2. The plan orders every writer behind all credits that come before it in canonical order, and
-//!    before all that come after. It folds the sums, and has the balance that the serial run has.
-//! 3. A credit of a rent-exempt account succeeds whatever else is added to it, as long as the
-//!    balance fits 64 bits. Every crediting transaction looks at the base ([`is_creditable`]),
-//!    which is no larger than the balance. Every fold looks at the balance, which is no smaller
-//!    than any since the fold before, as nobody takes lamports in between: it is at most half of
-//!    what fits. What a transaction tries to add, also if it fails in the end, is less than the
-//!    other half.
-//! 4. If one of these checks fails, the block is given up, and is run again with fewer credits.
-//!    Whether one fails is decided by bases, sums and instructions, which the plan fixes, so that
-//!    all machines agree.
+//! - **Base.** A transaction that credits an account neither reads nor writes it otherwise: the
+//!   context enforces it. An [`AccessTable`] never has an account both read and credited. So
+//!   between two writers of an account there are only credits, and the balance is base plus sums.
+//! - **Fold.** The plan orders every writer behind all credits that come before it in canonical
+//!   order, and before all that come after. The writer folds the sums, and has the balance that
+//!   the serial run has.
+//! - **Margin.** A credit of a rent-exempt account succeeds with any other credits beside it, as
+//!   long as the balance fits 64 bits. Every crediting transaction checks the base
+//!   ([`is_creditable`]), which is at most the balance. Every fold checks the balance, which is
+//!   at least that at any moment since the fold before, because no transaction takes lamports in
+//!   between: it must be at most half of what fits. The amount that a transaction tries to add,
+//!   also if it fails in the end, must be less than the other half.
+//! - **Retry.** If one of these checks fails, the block is given up, and is run again with fewer
+//!   credits. Bases, sums and instructions decide whether one fails. The plan fixes them, so all
+//!   machines agree.
 //!
-//! A cell of sums is written by one worker while it runs a crediting transaction, and emptied by
-//! the one that runs a writer. The plan keeps these apart, and makes each visible to the next, as
-//! it does for the accounts themselves; so the order of atomic operations can be relaxed.
+//! A cell of sums is written by the worker that runs a crediting transaction, and emptied by the
+//! worker that runs a writer. The plan keeps these apart and makes each visible to the next, as it
+//! does for the accounts themselves, so the order of atomic operations can be relaxed.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -36,21 +37,21 @@ use thiserror::Error;
 
 use crate::prepare::{SHARED_BALANCE_MAX, is_creditable};
 
-/// Transactions that credit an account at once could have told in which order they ran: the
-/// account was below its rent-exempt minimum, or came near the limit of 64 bits.
+/// The result of concurrent credits of an account would depend on their order: the account was
+/// below its rent-exempt minimum, or came near the limit of 64 bits.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("an account's credits depend on their order")]
+#[error("concurrent credits of an account depend on their order: run the block with fewer credits")]
 pub struct CreditsDependOnOrder;
 
 /// Unused cells between the sums of two workers, so that no cache line belongs to both.
 const GAP: usize = 128 / size_of::<AtomicU64>();
-/// The place of an account that nobody credits.
+/// The place of an account without credits.
 const NOWHERE: u32 = u32::MAX;
 
 /// The sums of a block.
 pub(super) struct Credits {
     rent: Rent,
-    /// By account index, the account's place in each worker's sums; empty if nobody credits.
+    /// By account index, the account's place in each worker's sums; empty without credits.
     places: Vec<u32>,
     /// By place.
     accounts: Vec<AccountIndex>,
@@ -93,7 +94,7 @@ impl Credits {
         }
     }
 
-    /// The next worker's part; asked for at most once by each.
+    /// The next worker's part. Each worker asks for it at most once.
     pub(super) fn share(&self) -> Share<'_> {
         let worker = self.share_count.fetch_add(1, Relaxed);
         Share {
@@ -122,7 +123,7 @@ impl Credits {
 
     fn fold(&self, place: usize, account: &mut BlockAccount) {
         for sums in self.sums.chunks(self.stride) {
-            // Many are empty; looking leaves their cache lines where they are.
+            // Many are empty, and a load leaves their cache lines with their workers.
             if sums[place].load(Relaxed) > 0 {
                 let sum = sums[place].swap(0, Relaxed);
                 let account = account.change();
@@ -131,14 +132,14 @@ impl Credits {
         }
     }
 
-    /// The sum; one that is too large gives the block up, and any number will do then.
+    /// The sum. One that is too large gives the block up, and its value no longer matters.
     fn sum(&self, one: u64, other: u64) -> u64 {
         let sum = one.saturating_add(other);
         self.require(sum <= SHARED_BALANCE_MAX);
         sum
     }
 
-    /// Gives the block up if something fails to hold.
+    /// Gives the block up unless the condition holds.
     fn require(&self, holds: bool) {
         if !holds {
             self.depends_on_order.store(true, Relaxed);
@@ -153,25 +154,25 @@ pub(super) struct Share<'c> {
 }
 
 impl Share<'_> {
-    /// Looks at the base of an account that a transaction is about to credit.
+    /// Checks the base of an account that a transaction is about to credit.
     pub(super) fn inspect(&self, base: &Account) {
         self.credits
             .require(is_creditable(base, &self.credits.rent));
     }
 
     /// Adds to this worker's sum of an account what the running transaction, which only credits
-    /// it, added in the end, and looks at all that it tried to add.
+    /// it, added in the end, and checks what it tried to add.
     pub(super) fn add(&self, account: AccountIndex, lamports: u64, tried: u64) {
         self.credits.require(tried < SHARED_BALANCE_MAX);
         let place = self.credits.places[account.0 as usize];
         let sum = &self.sums[place as usize];
-        // Nobody else writes it while this transaction runs.
+        // No other worker writes it while this transaction runs.
         sum.store(self.credits.sum(sum.load(Relaxed), lamports), Relaxed);
     }
 
     /// Adds all workers' sums to an account that the running transaction has for itself.
     pub(super) fn fold(&self, account: AccountIndex, held: &mut BlockAccount) {
-        // No places if nobody credits anything.
+        // There are no places in a block without credits.
         let place = self.credits.places.get(account.0 as usize).copied();
         if let Some(place) = place.filter(|place| *place != NOWHERE) {
             self.credits.fold(place as usize, held);

@@ -1,8 +1,8 @@
-//! Hands the transactions of a batch to whoever is idle, as soon as they can run.
+//! Hands the transactions of a batch to idle workers, as soon as they can run.
 //!
-//! Each transaction counts what it still has to wait for. Whoever finishes a transaction lowers
-//! its successors' counts; those that have none left are ready, and go to a [`ReadySet`] that all
-//! workers share, or the first of them directly to the worker.
+//! Each transaction counts its unfinished predecessors. The worker that finishes a transaction
+//! lowers the counts of its successors. A successor whose count is zero is ready: the worker goes
+//! on with the first of them, and puts the others into a [`ReadySet`] that all workers share.
 //!
 //! Nothing here takes a lock. A worker that finds nothing ready looks again until something is,
 //! or until all transactions have finished.
@@ -20,15 +20,15 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Dispatcher {
     graph: DependencyGraph,
-    /// By position: predecessors that have not finished. Not used where there is at most one.
+    /// By position: unfinished predecessors. A transaction with at most one does not use it.
     missing: Box<[AtomicU32]>,
     ready: ReadySet,
     transaction_count: usize,
-    /// Transactions that have finished, as far as their workers have told.
+    /// Transactions that have finished and that their workers have added here.
     finished: Padded<AtomicUsize>,
 }
 
-/// The transactions that can run and that nobody has taken.
+/// The transactions that can run and that no worker has taken.
 #[derive(Debug)]
 enum ReadySet {
     Queue(Box<Queue>),
@@ -97,8 +97,8 @@ impl Dispatcher {
         }
     }
 
-    /// After a transaction has finished: one that the worker goes on with, if any. Under ranked
-    /// dispatch nothing that is ready comes before it, so handing it in would only give it back.
+    /// After a transaction has finished: its successor that the worker goes on with, if any. Under
+    /// ranked dispatch it is the lowest of all that are ready, so the set would give it back.
     fn release(&self, position: u32) -> Option<u32> {
         let mut next = None;
         for &successor in self.graph.successors(position) {

@@ -8,9 +8,9 @@
 //! - `changes`: what all of them together changed.
 //! - `credits`: lamports added to one account by several workers at once.
 //! - `workers`: which lane a worker may reach when, and what it prefetches; the only unsafe code of
-//!   the crate.
-//! - `progress`: lanes that wait for each other, each run by the worker that owns it, or while that
-//!   one has not come by one that would stand still.
+//!   the crate, and the proof that it is sound.
+//! - `progress`: lanes that wait for each other, each run by the worker that owns it, or by an idle
+//!   one while the owner has not arrived.
 //! - `dispatch`: transactions handed to idle workers; `ready`: those that can run.
 //! - `barrier`: where workers wait for each other; `wait`: how; `sync`: with what.
 
@@ -37,7 +37,7 @@ pub use workers::WorkerPanicked;
 
 use crate::block::Outcome;
 
-/// A block whose transactions have run: what they changed, and what became of each. Nothing of it
+/// A block whose transactions have run: what they changed, and the outcome of each. Nothing of it
 /// is in a bank yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExecutedBlock {
@@ -55,18 +55,18 @@ impl ExecutedBlock {
         &self.changes
     }
 
-    /// What became of the transactions, by transaction index.
+    /// The outcomes of the transactions, by transaction index.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
     }
 }
 
-/// Why a plan could not be executed to its end. Nothing has changed but time.
+/// Why a plan could not be executed to its end. No account has changed.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ExecuteError {
     /// A bug of the runtime.
-    #[error("a worker panicked outside of any program")]
+    #[error("a worker panicked outside of any program: a bug of the runtime")]
     WorkerPanicked,
     /// The block has to be planned and executed with fewer credits
     /// ([`PreparedBlock::withdraw_credits`](crate::prepare::PreparedBlock::withdraw_credits)).

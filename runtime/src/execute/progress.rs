@@ -9,9 +9,8 @@
 //! One counter a lane tells how many of its transactions have finished. A wait is over once the
 //! awaited lane's counter has reached the awaited transaction.
 //!
-//! A thread takes tens of microseconds to wake up. So that nobody waits for one that sleeps, a
-//! worker that would stand still runs a lane whose owner has not come, and hands it over to him
-//! between two transactions once he has.
+//! A thread takes tens of microseconds to wake up. An idle worker therefore runs a lane whose owner
+//! has not arrived, and hands it over between two transactions once the owner has.
 
 use lockstep_scheduler::{Batch, Lane, Plan, TransactionIndex, Wait};
 
@@ -45,7 +44,7 @@ pub(super) fn places(plan: &Plan) -> Vec<Place> {
     places
 }
 
-/// Who runs a lane, and how far it is.
+/// Which worker runs a lane, and how far it is.
 #[derive(Debug, Default)]
 struct LaneProgress {
     /// [`HELD`] and [`OWNED`].
@@ -53,9 +52,9 @@ struct LaneProgress {
     finished: Padded<AtomicU32>,
 }
 
-/// A worker runs the lane: the one that has set this bit.
+/// The worker that has set this bit runs the lane.
 const HELD: u64 = 1;
-/// The worker that owns the lane is here, and nobody else may hold it any more.
+/// The worker that owns the lane has arrived, and no other may take it any more.
 const OWNED: u64 = 2;
 
 /// The lanes of a batch with waits.
@@ -79,8 +78,8 @@ impl<'p> WaitingLanes<'p> {
         &self.batch
     }
 
-    /// Runs the worker's lanes in turn, each until it must wait, and then those that nobody else
-    /// has come for. Some lane of some worker can always run, since the checker refuses waits in a
+    /// Runs the worker's lanes in turn, each until it must wait, and then lanes whose owners have
+    /// not arrived. Some lane of some worker can always run, since the checker refuses waits in a
     /// circle. `run` is to run the first of the transactions that it is given; the others follow in
     /// that lane.
     ///
@@ -122,8 +121,8 @@ impl<'p> WaitingLanes<'p> {
         }
     }
 
-    /// Runs lanes whose owners are not here, each until it must wait or its owner comes. Says
-    /// whether anything has run.
+    /// Runs lanes whose owners have not arrived, each until it must wait or its owner arrives.
+    /// Returns true if anything has run.
     fn help(&self, places: &[Place], run: &mut impl FnMut(&[TransactionIndex])) -> bool {
         let mut has_run = false;
         for (index, progress) in self.progress.iter().enumerate() {
@@ -140,20 +139,20 @@ impl<'p> WaitingLanes<'p> {
                 let has_owner = || state() & OWNED != 0;
                 has_run |= lane.run(&self.progress, places, run, has_owner);
             }
-            // Whoever holds it next sees all that was done in it.
+            // The next worker that holds the lane sees all that was done in it.
             progress.state.fetch_and(!HELD, Ordering::Release);
         }
         has_run
     }
 
-    /// A lane of the worker's own, once nobody else runs it.
+    /// A lane of the worker's own, once no other worker runs it.
     fn own(&self, index: usize, places: &[Place]) -> Option<RunningLane<'_>> {
         let state = &self.progress[index].state;
         let before = state.fetch_or(OWNED | HELD, Ordering::Acquire);
         (before & HELD == 0).then(|| self.lane(index, places))
     }
 
-    /// A lane that is held, as far as it has come.
+    /// A lane that this worker holds, from its next transaction on.
     fn lane(&self, index: usize, places: &[Place]) -> RunningLane<'_> {
         RunningLane::new(self.batch.lane(index), &self.progress[index], places)
     }
@@ -162,7 +161,7 @@ impl<'p> WaitingLanes<'p> {
 /// A lane while a worker runs it.
 struct RunningLane<'p> {
     transactions: &'p [TransactionIndex],
-    /// Waits not yet seen to be over, in the order of the waiting transactions.
+    /// Waits that may not be over yet, in the order of the waiting transactions.
     waits: &'p [Wait],
     next: usize,
     finished: &'p AtomicU32,
@@ -184,7 +183,7 @@ impl<'p> RunningLane<'p> {
         self.next >= self.transactions.len()
     }
 
-    /// Runs transactions until one must wait or the worker is to stop. Says whether any has run.
+    /// Runs transactions until one must wait or `stops` says so. Returns true if any has run.
     fn run(
         &mut self,
         progress: &[LaneProgress],

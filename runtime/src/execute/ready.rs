@@ -1,4 +1,4 @@
-//! What can run and has not been taken: first come, first served, or by rank.
+//! The transactions that can run and that no worker has taken: in order of arrival, or by rank.
 
 use super::{
     sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -8,7 +8,7 @@ use super::{
 /// What an empty slot holds; no batch has as many transactions.
 const EMPTY: u32 = u32::MAX;
 
-/// A queue with a slot for each transaction, as each is put once at most.
+/// A queue with a slot for each transaction, since each is put at most once.
 ///
 /// ```text
 /// slots    [ t0 | t1 | t4 | .. | .. ]
@@ -46,7 +46,7 @@ impl Queue {
     /// here, and is to be handed in again until something was found.
     pub(super) fn take(&self, ticket: &mut Option<usize>) -> Option<u32> {
         let ticket = *ticket.get_or_insert_with(|| self.head.0.fetch_add(1, Ordering::Relaxed));
-        // Behind the last slot nothing comes any more.
+        // A ticket past the last slot finds nothing, ever.
         let position = self.slots.get(ticket)?.load(Ordering::Acquire);
         (position != EMPTY).then_some(position)
     }
@@ -55,9 +55,9 @@ impl Queue {
 /// A set from which the lowest position is taken, as one bit for each position.
 ///
 /// A bit of `summary` says that the word of that number may have bits. It is set after a bit of
-/// the word was; who takes a word's last bit clears it, and sets it again if there is a bit now.
-/// Each of these steps acquires and releases, so one who clears a summary bit that another has set
-/// sees the other's bit, and none is forgotten.
+/// the word was set. The worker that takes a word's last bit clears it, and sets it again if the
+/// word has a bit by then. Each of these steps acquires and releases. So a worker that clears a
+/// summary bit sees the bit for which it was set, and no bit is lost.
 #[derive(Debug)]
 pub(super) struct Ranks {
     summary: Box<[AtomicU64]>,

@@ -219,7 +219,7 @@ fn a_set_of_ranks_knows_what_is_below() {
 }
 
 #[test]
-fn nobody_overtakes_at_a_barrier() {
+fn no_worker_overtakes_at_a_barrier() {
     rounds(1, 10_000);
     rounds(2, 10_000);
     rounds(3, 0);

@@ -100,7 +100,7 @@ pub(super) fn failure(outcome: &Outcome) -> Option<TransactionError> {
     }
 }
 
-/// Makes nothing of an account without lamports: it does not exist for the transactions after.
+/// Clears an account without lamports: it does not exist for the transactions after.
 pub(super) fn forget_empty(account: &mut Account) {
     if !account.exists() {
         *account = Account::default();

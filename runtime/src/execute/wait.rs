@@ -1,4 +1,4 @@
-//! How a worker spends time in which it has nothing to do.
+//! How a worker waits: it spins, then yields its core.
 
 use super::sync::{spin_loop, yield_now};
 
@@ -7,8 +7,8 @@ use super::sync::{spin_loop, yield_now};
 #[repr(align(128))]
 pub(super) struct Padded<T>(pub(super) T);
 
-/// Spins for a while, then yields: what is waited for may need this very core. Not at once, as
-/// on a busy machine a core that was given away does not come back for milliseconds.
+/// Spins for a while, then yields, since the awaited worker may need this very core. On a busy
+/// machine a core that was yielded comes back after milliseconds, so spinning comes first.
 #[derive(Debug)]
 pub(super) struct Patience {
     rounds: u32,
@@ -16,7 +16,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// Spins for so many rounds, each time anew.
+    /// Spins for at most `spins_max` rounds after each [`renew`](Self::renew).
     pub(super) fn new(spins_max: u32) -> Self {
         Self {
             rounds: 0,
@@ -34,7 +34,7 @@ impl Patience {
         }
     }
 
-    /// There was something to do: spins again next time.
+    /// The worker has done something: the next wait spins again.
     pub(super) fn renew(&mut self) {
         self.rounds = 0;
     }

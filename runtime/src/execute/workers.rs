@@ -1,31 +1,41 @@
 //! Runs the lanes of a checked plan on the threads, lending each transaction its accounts.
 //!
-//! This module holds the only unsafe code of the crate. Its interface is safe: [`run`] owns the
-//! accounts while it works and gives them back. The argument:
+//! # Soundness
 //!
-//! 1. A [`CheckedPlan`] names every transaction once, and two transactions that conflict are in
-//!    one lane, or in different batches, or ordered by a chain of waits.
-//! 2. A lane is run by one worker at a time: lanes are claimed by an atomic increment, or, if they
-//!    wait for each other, held by an atomic exchange with `Acquire`; who gives such a lane up
-//!    before its end does so with `Release`, and has counted what was run. Under dynamic dispatch
-//!    a transaction is run by one worker: one lowers its count of predecessors to none, and goes on
-//!    with it, or puts it into one slot of the queue, which is one worker's, or sets its bit among
-//!    the ranks, which one worker clears.
-//! 3. A batch begins after [`Barrier::wait`] has seen every worker leave the batch before, which
-//!    also makes their writes visible. A ticket makes sure that no more workers take part than the
-//!    barrier counts.
-//! 4. A transaction that waits starts after its worker has read, with `Acquire`, a progress
-//!    counter that the awaited lane increments with `Release` after each transaction; under dynamic
-//!    dispatch, its count of predecessors, which each of them lowers with `AcqRel`, or a slot or
-//!    bit that was set with `Release` after that.
-//! 5. So while a transaction runs, no other one that writes an account of its is running, and none
-//!    that reads or credits an account it writes. Crediting changes no account here: what is
-//!    added is summed up elsewhere, and a credited account is lent like a read one.
-//!    [`TransactionCells::lend`] lends accounts for no longer than the transaction, written ones
-//!    exclusively. It can be called once, and a table names an account once per transaction, so
-//!    that two exclusive references to one account cannot meet inside one either.
-//! 6. An outcome's cell is written by the one worker that runs the transaction.
-//! 7. Whoever prefetches reads and writes nothing.
+//! This module holds the only unsafe code of the crate. Its interface is safe: [`run`] owns the
+//! accounts while it works and gives them back. Between, accounts and outcomes lie in [`Cells`]
+//! that every worker can reach. These points show that no two workers meet in one; each `SAFETY`
+//! comment names the point that it rests on.
+//!
+//! - **Plan.** A [`CheckedPlan`] names every transaction once. Two transactions conflict if one
+//!   writes an account that the other writes, reads or credits. Two that conflict share a lane,
+//!   lie in different batches, or are ordered by a chain of waits and lane order. The checker
+//!   shares no code with planners and trusts none.
+//! - **Turn.** One worker at a time runs a lane. A lane without waits, or a run of batches of one
+//!   lane, is claimed once, by an atomic increment. A lane with waits is taken by an atomic
+//!   exchange with `Acquire` and given up with `Release`, after its progress has been counted.
+//!   Under dynamic dispatch one worker runs a transaction: one worker lowers its count of
+//!   predecessors to zero. That worker keeps it, or puts it into a slot of the queue, which
+//!   belongs to one ticket, or sets its bit among the ranks, which one worker clears.
+//! - **Barrier.** A batch begins after [`Barrier::wait`] has seen every worker leave the batch
+//!   before, with its writes made visible. A ticket keeps the number of workers at what the
+//!   barrier counts. A barrier that a panic has poisoned lets no worker into a further batch.
+//! - **Wait.** A transaction that waits starts after its worker has read, with `Acquire`, the
+//!   progress of the awaited lane, which is stored with `Release` after each transaction. Under
+//!   dynamic dispatch each predecessor lowers the count with `AcqRel`, and the slot or the bit is
+//!   set with `Release` after the last of them and read with `Acquire`. A transaction in which a
+//!   worker panicked never counts as finished.
+//! - **Loan.** By *Plan*, *Turn*, *Barrier* and *Wait*, an account is reached at any moment by one
+//!   transaction that writes it, or by some that read it, or by some that credit it, and earlier
+//!   writes are visible to them. A credit leaves the account as it is: the sum lies elsewhere
+//!   ([`credits`](super::credits)), and the account is lent like a read one. The mode of an access
+//!   is read from the table that the checker read. [`TransactionCells::lend`] takes the cells by
+//!   value, and [`Worker::run`] takes them for any lifetime, so accounts are lent once and for at
+//!   most the length of that call. A table names an account at most once per transaction, so a
+//!   transaction does not alias itself.
+//! - **Outcome.** The cell of an outcome is written by the worker that runs its transaction, once
+//!   by *Plan* and *Turn*. It is read after all workers have left.
+//! - **Prefetch.** A prefetch is a hint: it reads no value, changes none, and faults at no address.
 #![expect(
     unsafe_code,
     reason = "the checked plan proves what the compiler cannot see, and prefetching needs no proof"
@@ -56,13 +66,13 @@ const THIN_BATCH_COST: u64 = 2_000;
 /// Each worker claims about this many groups of lanes of a wide batch.
 const CLAIMS_PER_WORKER: usize = 8;
 
-/// How many transactions ahead a record is prefetched, and what it refers to. A short one takes a
-/// worker about as long as memory takes to answer, and several are asked for at once.
+/// How many transactions ahead a record is prefetched, and what it refers to. A short transaction
+/// takes a worker about as long as memory takes to answer, and several requests overlap.
 const RECORD_DISTANCE: usize = 16;
 const CONTENT_DISTANCE: usize = 8;
 /// Bytes that memory answers with at once.
 const CACHE_LINE: usize = 64;
-/// What lies behind so many lines a core finds by itself, as it follows who reads on.
+/// Beyond this many cache lines of one value the hardware prefetcher takes over.
 const PREFETCHED_LINES_MAX: usize = 8;
 
 /// A stretch of the plan between two barriers.
@@ -79,7 +89,7 @@ enum Phase<'p> {
 }
 
 impl Phase<'_> {
-    /// What a subscriber is told of the phase; nothing is counted if there is none.
+    /// What a subscriber is told of the phase. Without a subscriber nothing is counted.
     fn span(&self, parent: &Span, number: usize) -> Span {
         let batches: &[Batch<'_>] = match self {
             Self::Inline(batches) => batches,
@@ -101,8 +111,8 @@ impl Phase<'_> {
 /// Values of which each is reached by one worker at a time.
 struct Cells<'v, T>(&'v [Cell<T>]);
 
-// SAFETY: shared references to the cells go to several threads, but a value is only ever moved or
-// read by the one that the module's argument gives it to.
+// SAFETY: shared references to the cells go to several threads. By *Loan* and *Outcome* a value is
+// written by one thread at a time, and read by others only while no thread writes it.
 unsafe impl<T: Send + Sync> Sync for Cells<'_, T> {}
 
 impl<'v, T> Cells<'v, T> {
@@ -147,11 +157,11 @@ impl<'c> TransactionCells<'c> {
         self.accesses.iter().map(move |access| {
             let cell = self.accounts.0[access.account().0 as usize].as_ptr();
             match access.mode() {
-                // SAFETY: point 5 of the module's argument: nobody writes the account while this
-                // transaction runs, and `'c` ends with it.
+                // SAFETY: *Loan*: no worker writes the account while this transaction runs, and
+                // `'c` ends with it.
                 AccessMode::Read | AccessMode::Credit => Lent::Shared(unsafe { &*cell }.now()),
-                // SAFETY: point 5 of the module's argument: nobody else reaches the account while
-                // this transaction runs, `'c` ends with it, and no other access here names it.
+                // SAFETY: *Loan*: no other worker reaches the account while this transaction runs,
+                // `'c` ends with it, and no other access here names it.
                 AccessMode::Write => Lent::Exclusive(unsafe { &mut *cell }),
             }
         })
@@ -170,8 +180,8 @@ pub(super) trait Worker {
     fn prefetch_content(&self, _index: TransactionIndex) {}
 }
 
-/// Asks the core for a value's memory, so that it need not wait for it later. The plan tells what
-/// a worker does next, and in an order that no core could guess.
+/// Asks the core for a value's memory ahead of its use. The plan tells what a worker does next, in
+/// an order that no core could guess.
 #[inline]
 pub(super) fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]
@@ -180,8 +190,7 @@ pub(super) fn prefetch<T: ?Sized>(value: &T) {
         let start = std::ptr::from_ref(value).cast::<i8>();
         let lines = (0..size_of_val(value)).step_by(CACHE_LINE);
         for offset in lines.take(PREFETCHED_LINES_MAX) {
-            // SAFETY: point 7 of the module's argument: a prefetch is a hint, which does not fault
-            // whatever the address, and gives and changes no value whoever writes there.
+            // SAFETY: *Prefetch*: the hint does not fault, and reads and changes no value.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_byte_add(offset)) };
         }
     }
@@ -233,7 +242,7 @@ pub(super) fn run<W: Worker>(
     let job = |_| {
         let ticket = block.tickets.fetch_add(1, Ordering::Relaxed);
         if ticket < worker_count {
-            // Whatever a panic left behind is dropped with the block.
+            // What a panic left behind is dropped with the block.
             let work = AssertUnwindSafe(|| block.work(ticket, &mut make_worker()));
             if let Err(payload) = catch_unwind(work) {
                 block.barrier.poison();
@@ -264,7 +273,7 @@ struct Block<'p> {
     accounts: Cells<'p, BlockAccount>,
     outcomes: Cells<'p, Option<Outcome>>,
     barrier: Barrier,
-    /// That of whoever has the block executed.
+    /// The span of the caller that has the block executed.
     span: Span,
     tickets: AtomicUsize,
     worker_count: usize,
@@ -275,7 +284,8 @@ impl Block<'_> {
     fn work<W: Worker>(&self, ticket: usize, worker: &mut W) -> Result<(), Poisoned> {
         let last = self.phases.len().saturating_sub(1);
         for (index, (phase, claims)) in self.phases.iter().zip(&self.claims).enumerate() {
-            // The first worker stands for all: he is there from one barrier to the next.
+            // Worker 0 reports the span for all workers: every worker is present between two
+            // barriers.
             let span = (ticket == 0).then(|| phase.span(&self.span, index).entered());
             match phase {
                 Phase::Inline(batches) => {
@@ -336,7 +346,7 @@ impl Block<'_> {
             accounts: &self.accounts,
         };
         let outcome = worker.run(index, cells);
-        // SAFETY: point 6 of the module's argument.
+        // SAFETY: *Outcome*: no other worker runs this transaction.
         unsafe { *self.outcomes.0[index.0 as usize].as_ptr() = Some(outcome) };
     }
 
@@ -429,7 +439,7 @@ mod tests {
     #[test]
     fn every_transaction_runs_once() {
         for thread_count in [1, 2, 5] {
-            let (accounts, outcomes) = run_two(thread_count, |_| ()).expect("nobody panics");
+            let (accounts, outcomes) = run_two(thread_count, |_| ()).expect("no worker panics");
             let accounts: Vec<&Account> = accounts.iter().map(BlockAccount::now).collect();
             assert_eq!(accounts, [&Account::wallet(11), &Account::wallet(12)]);
             assert_eq!(outcomes.len(), 2);
@@ -437,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_a_worker_is_an_error_and_nobody_hangs() {
+    fn a_panic_of_a_worker_is_an_error_and_no_worker_hangs() {
         for thread_count in [1, 2, 5] {
             let result = run_two(thread_count, |index| assert!(index.0 == 0, "planted"));
             assert_eq!(result.err(), Some(WorkerPanicked));

@@ -1,9 +1,9 @@
 //! The barrier, the waits and the dispatcher under a model checker: the same source files as in
 //! the executor, compiled once more on top of loom's primitives.
 //!
-//! Loom runs a model in every order in which its threads may meet, up to a bound on how often a
-//! thread is interrupted, and lets each load give every value that the memory model allows. For
-//! each part faults are planted as well, to show that they would be noticed.
+//! Loom runs a model in every order in which its threads may meet, up to a bound on the
+//! interruptions of a thread, and lets each load give every value that the memory model allows.
+//! Each part is also run with planted faults, which must be noticed.
 #![expect(
     clippy::duplicate_mod,
     reason = "the executor's own source is checked, not a copy"
@@ -37,7 +37,7 @@ use progress::{Place, WaitingLanes, places};
 use sync::{Fault, plant};
 
 const WORKERS: usize = 2;
-/// How often a model may interrupt a thread that could go on.
+/// The number of times that a model may interrupt a thread that could go on.
 const INTERRUPTIONS_MAX: usize = 3;
 
 /// Runs a model in all orders, and says in how many.
@@ -53,7 +53,8 @@ fn explore(model: impl Fn() + Send + Sync + 'static) -> usize {
     count.load(Ordering::Relaxed)
 }
 
-/// Runs a model in all orders, at least so many, then expects it to fail with each of the faults.
+/// Runs a model in all orders, at least `schedule_count_min` of them, then expects it to fail with
+/// each of the faults.
 fn check(faults: &[Fault], schedule_count_min: usize, model: fn()) {
     let count = explore(model);
     eprintln!("{count} schedules");
@@ -86,9 +87,9 @@ fn meet(spins_max: u32) {
     on_workers(move |worker| {
         for round in 1..=2 {
             accounts[worker].write(round);
-            barrier.wait().expect("nobody panics");
+            barrier.wait().expect("no worker panics");
             assert_eq!(accounts[usize::from(worker == 0)].read(), round);
-            barrier.wait().expect("nobody panics");
+            barrier.wait().expect("no worker panics");
         }
     });
 }
@@ -192,7 +193,7 @@ fn wait_in_lanes(outcome: Outcome) {
     work_on_block(outcome, move |worker, barrier, run| {
         let first = |upcoming: &[TransactionIndex]| run(upcoming[0]);
         let done = lanes.work(&places, (worker, WORKERS), barrier, first);
-        done.expect("nobody panics");
+        done.expect("no worker panics");
     });
 }
 
@@ -205,7 +206,7 @@ fn take_what_is_ready(dispatch: Dispatch, outcome: Outcome) {
     let dispatcher = Arc::new(Dispatcher::new(plan.batch(0)));
     work_on_block(outcome, move |_, barrier, run| {
         let done = dispatcher.work(barrier, |position| run(TransactionIndex(position)));
-        done.expect("nobody panics");
+        done.expect("no worker panics");
     });
 }
 

@@ -15,7 +15,7 @@ pub(super) enum Fault {
     None,
     /// No order but that of each atomic by itself: a flag may be seen before what it stands for.
     Relaxed,
-    /// Nobody is woken.
+    /// No sleeper is woken.
     LostWakeUp,
 }
 
