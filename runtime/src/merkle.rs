@@ -9,9 +9,8 @@
 //! ```
 //!
 //! This is the one tree of the crate, 16 wide over changed accounts, transactions and receipts: a
-//! wide tree takes half the hashes of a binary one. Nothing at all has the root of 32 zero bytes. A
-//! node of one child is a node all the same, and no leaf is a node, so that no two lists have one
-//! root.
+//! wide tree takes half the hashes of a binary one. The root of an empty list is 32 zero bytes. A
+//! node may have one child, and no leaf is a node, so two different lists have different roots.
 //!
 //! The first byte of what is hashed keeps the kinds apart:
 //!
@@ -31,9 +30,9 @@ use sha2::{Digest, Sha256};
 
 use crate::threads::Threads;
 
-/// What is hashed first of a transaction.
+/// The first byte of the hash of a transaction.
 pub(crate) const TRANSACTION: u8 = 4;
-/// What is hashed first of a receipt.
+/// The first byte of the hash of a receipt.
 pub(crate) const RECEIPT: u8 = 5;
 
 const NODE: u8 = 3;
@@ -53,7 +52,7 @@ pub(crate) fn root<const WIDTH: usize, T: Sync>(
     threads: &Threads,
     leaves: impl Fn(&[T]) -> Vec<Node> + Send + Sync,
 ) -> Hash {
-    // Then whole nodes stand above the leaves of one task, whatever their level.
+    // Then whole nodes stand above the leaves of one task, at each level.
     const { assert!(WIDTH > 1 && WIDTH.is_power_of_two() && WIDTH <= TASK_LEAVES) };
     let height = TASK_LEAVES.ilog(WIDTH);
     let subtrees = threads.map_chunks(items, TASK_LEAVES, |chunk| {

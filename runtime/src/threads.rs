@@ -54,7 +54,7 @@ impl Threads {
         Self::with_pool(Some(pool))
     }
 
-    /// How many threads work.
+    /// The number of worker threads.
     pub fn count(&self) -> usize {
         self.pool
             .as_ref()
@@ -159,8 +159,8 @@ impl Threads {
         }
     }
 
-    /// Calls `work` for pairs of chunks of `size` items of two slices of the same length. Gives
-    /// something that `work` gave, if it gave anything.
+    /// Calls `work` for pairs of chunks of `size` items of two slices of the same length. Returns
+    /// one of the values that `work` returned, if any.
     pub fn zip_chunks<A: Sync, B: Send, R: Send>(
         &self,
         one: &[A],

@@ -464,7 +464,11 @@ fn what_is_no_ledger_is_refused_in_one_line() {
     bytes[place] ^= 4;
     fs::write(out, bytes).unwrap();
     let copy = &folder.path("copy");
-    fails(&["snapshot", "import", out, copy], 2, "its hash is another");
+    fails(
+        &["snapshot", "import", out, copy],
+        2,
+        "its hash is not that of its bytes",
+    );
     assert!(!Path::new(copy).exists());
 
     // One file after the other is cut in half.

@@ -35,7 +35,7 @@ pub struct BuildRequest<'r> {
     pub slot: u64,
     /// Seconds since 1970, as programs will see them.
     pub unix_timestamp: i64,
-    /// Who plans.
+    /// The planner.
     pub strategy: &'r dyn Strategy,
     /// Whether the planner may choose the order ([`Mode::Produce`]), or keeps the source's.
     pub mode: Mode,
@@ -43,16 +43,16 @@ pub struct BuildRequest<'r> {
     pub recording: Recording,
 }
 
-/// A block that was built here, and is known.
+/// A block that this chain has built, and that is known.
 #[derive(Clone, Debug)]
 pub struct BuiltBlock {
     /// Its id.
     pub id: Hash,
     /// Its header.
     pub header: BlockHeader,
-    /// What became of its transactions, in the order of its body.
+    /// The receipts of its transactions, in the order of its body.
     pub receipts: Arc<Vec<Receipt>>,
-    /// What the source gave and is not in the block, by place, and why.
+    /// Transactions of the source that are not in the block, by place, and why.
     pub refused: Vec<(u32, Refusal)>,
     /// The plan of the body, over its places.
     pub plan: Plan,
@@ -64,7 +64,7 @@ pub struct BuiltBlock {
 /// How a block was run: what its transactions access, and the plan that followed from it.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// What was given and not refused beforehand, over accounts by number.
+    /// The transactions that were not refused before execution, over accounts by number.
     pub table: AccessTable,
     /// The accounts by number.
     pub addresses: Vec<Address>,
@@ -102,7 +102,7 @@ impl Chain {
             entry: Arc::clone(&built.entry),
             receipts: Arc::clone(&built.receipts),
         };
-        // The parent may have lost meanwhile.
+        // The parent may have lost to another block meanwhile.
         self.forks.write().insert(node)?;
         count_blocks("built", 1);
         count_run(&built.plan, &built.receipts, &built.refused);
@@ -157,7 +157,7 @@ impl Chain {
     }
 }
 
-/// What there is no room for once those before it are in, by place.
+/// The transactions that do not fit behind those before them, by place.
 fn excess(prepared: &PreparedBlock<'_>, limits: BlockLimits) -> Vec<(u32, Refusal)> {
     let excess = BlockUsage::excess(prepared, limits).into_iter();
     let refusals = excess.map(|(position, exceeded)| {

@@ -14,7 +14,7 @@ use crate::stage::stage;
 /// What a commit did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Committed {
-    /// Blocks that became final: the block and those of its ancestors that were not; 0 if it was
+    /// Blocks that became final: the block, and its ancestors that were not final; 0 if it was
     /// committed before.
     pub block_count: usize,
     /// Blocks that were forgotten because they do not descend from it.
@@ -23,17 +23,17 @@ pub struct Committed {
 
 impl Chain {
     /// Makes a known block final and durable, its ancestors first, and forgets every block
-    /// that does not descend from it. What is committed already stays so: to commit it again
-    /// does nothing, as long as its id is among the blockhashes of the head; an older one is not
-    /// known any more.
+    /// that does not descend from it. A second commit of a block does nothing, as long as its id
+    /// is among the blockhashes of the head; an older block is no longer known.
     ///
     /// # Errors
-    /// If the block is not known, or the store fails. After a failure of the store nothing is
-    /// built, executed or committed any more, and whether the store has the block is unknown until
-    /// the chain is opened again. Views go on, each with the state after its own block: older ones
-    /// of the head, and those of the blocks behind it, show all of it. A new view of the head shows
-    /// what the store still has of it, which its state root proves, and refuses the rest with
-    /// [`ViewError::Unsettled`](super::ViewError); on the head nothing is simulated or exported.
+    /// If the block is not known, or the store fails. After a failure of the store the chain
+    /// refuses to build, execute and commit, and it is unknown whether the store has the block
+    /// until the chain is opened again. Views go on, each with the state after its own block. A
+    /// view of the head or of an earlier block that was made before shows all of that state. A new
+    /// view of the head shows the accounts that its state root proves to be its own, and refuses
+    /// the others with [`ViewError::Unsettled`](super::ViewError); simulation and export on the
+    /// head are refused.
     pub fn commit(&self, id: &Hash) -> Result<Committed, CommitError> {
         let _stage = stage!("commit");
         let committed = self.commit_path(id)?;

@@ -1,4 +1,4 @@
-//! Why a chain does not do what it was asked.
+//! Why a chain refuses a request.
 
 use lockstep_interface::{Address, Hash};
 use lockstep_scheduler::AccountIndex;
@@ -15,8 +15,8 @@ pub(super) fn base58(hash: &Hash) -> Address {
     Address::new_from_array(hash.to_bytes())
 }
 
-/// No block of this id is known: it was never built or executed here, was discarded, or lost to a
-/// committed one.
+/// No block of this id is known: this chain never built or executed it, or it was discarded, or it
+/// lost to a committed block.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("block {} is not known", base58(.0))]
 pub struct UnknownBlock(pub Hash);
@@ -25,7 +25,7 @@ pub struct UnknownBlock(pub Hash);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The store failed, or is not what it should be.
+    /// The store failed, or holds something else than a ledger.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The log lacks a block that the chain cannot go on without, or has another in its place.
@@ -52,7 +52,7 @@ pub enum OpenError {
         has_root: bool,
     },
     /// The parameters of the ledger's genesis cannot be read, or are too many to be kept.
-    #[error("the parameters of the ledger's genesis: {0}")]
+    #[error("the parameters of the ledger's genesis cannot be read: {0}")]
     Parameters(#[source] ParametersError),
     /// The system refused a thread.
     #[error(transparent)]
@@ -67,18 +67,18 @@ pub enum BuildError {
     #[error("cannot build: {0}")]
     ParentMissing(#[from] UnknownBlock),
     /// The slot is not above the parent's.
-    #[error("cannot build: slot {slot} does not follow slot {parent}")]
+    #[error("cannot build: slot {slot} must be above the parent's slot {parent}")]
     Slot {
         /// The slot that was asked for.
         slot: u64,
         /// The parent's.
         parent: u64,
     },
-    /// The caller did not want the block any more.
-    #[error("cancelled")]
+    /// The caller cancelled the work.
+    #[error("cancelled by the caller")]
     Cancelled,
-    /// A commit failed before, or a worker panicked; the engine has to be opened again.
-    #[error("the engine has stopped after a failure")]
+    /// A commit failed before, or a worker panicked; the chain has to be opened again.
+    #[error("the chain has stopped after a failed commit or a panic: open it again")]
     Stopped,
     /// Strategy or store failed, or the block cannot be written.
     #[error("cannot build: {0}")]
@@ -95,22 +95,22 @@ impl From<EngineError> for BuildError {
     }
 }
 
-/// A rule that a block breaks. It is invalid on every node and for ever.
+/// A rule that a block breaks. The block is invalid on every node, for ever.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidBlock {
     /// The bytes are no block within the limits.
     #[error("{0}")]
     Encoding(#[from] BlockDecodeError),
-    /// The header states another number of transactions than there are.
-    #[error("the header states {stated} transactions, there are {found}")]
+    /// The header states another number of transactions than the body has.
+    #[error("the header states {stated} transactions, the body has {found}")]
     TransactionCount {
         /// In the header.
         stated: u32,
         /// In the body.
         found: usize,
     },
-    /// The header states something else than the block comes to.
+    /// The header states another root than execution gives.
     #[error(
         "the header states the {root} {}, the block has {}",
         base58(stated),
@@ -121,14 +121,14 @@ pub enum InvalidBlock {
         root: Root,
         /// In the header.
         stated: Hash,
-        /// What it is; zeros if the chain computes none.
+        /// The right one; zeros if the chain computes none.
         found: Hash,
     },
     /// The block holds more than it may.
     #[error("{0}")]
     Limit(#[from] LimitExceeded<AccountIndex>),
     /// The slot is not above the parent's.
-    #[error("slot {slot} does not follow the parent's slot {parent}")]
+    #[error("slot {slot} must be above the parent's slot {parent}")]
     Slot {
         /// In the header.
         slot: u64,
@@ -149,7 +149,7 @@ pub enum InvalidBlock {
         /// Why.
         error: crate::wire::ParseError,
     },
-    /// A transaction, the plan or a limit.
+    /// A transaction, the plan or a limit breaks a rule.
     #[error("{0}")]
     Content(#[source] EngineError),
 }
@@ -203,11 +203,11 @@ pub enum BlockError {
         #[source]
         parent: UnknownBlock,
     },
-    /// The caller did not want the result any more.
-    #[error("cancelled")]
+    /// The caller cancelled the work.
+    #[error("cancelled by the caller")]
     Cancelled,
-    /// A commit failed before, or a worker panicked; the engine has to be opened again.
-    #[error("the engine has stopped after a failure")]
+    /// A commit failed before, or a worker panicked; the chain has to be opened again.
+    #[error("the chain has stopped after a failed commit or a panic: open it again")]
     Stopped,
     /// The store failed.
     #[error("cannot execute: {0}")]
@@ -228,10 +228,10 @@ impl From<EngineError> for BlockError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// There is no such block, or it lost to a committed one.
+    /// The block is not known, or it lost to a committed one.
     #[error("cannot commit: {0}")]
     Unknown(#[from] UnknownBlock),
-    /// The store failed. Whether the block is durable is found out when it is opened again.
+    /// The store failed. Opening the chain again shows whether the block is durable.
     #[error("cannot commit block {}: {source}", base58(id))]
     Store {
         /// The block.
@@ -239,7 +239,7 @@ pub enum CommitError {
         /// Why.
         source: StoreError,
     },
-    /// A commit failed before; the engine has to be opened again.
-    #[error("the engine has stopped after a failure")]
+    /// A commit failed before; the chain has to be opened again.
+    #[error("the chain has stopped after a failed commit: open it again")]
     Stopped,
 }

@@ -1,11 +1,11 @@
-//! From the bytes of somebody else's block to a bank, or to the rule that the block breaks.
+//! From the bytes of another node's block to a bank, or to the rule that the block breaks.
 //!
 //! ```text
 //! bytes -> decoded -> counts, plan digest -> signatures        read: no parent needed
 //!       -> slot -> rules -> transaction root -> plan checked   before anything is executed
 //!       -> executed -> receipts root, delta root, state root
 //! ```
-//! What is cheap comes first, so that a bad block costs its producer more than its verifiers.
+//! Cheap checks come first, so that a bad block costs its producer more than its verifiers.
 
 use std::sync::Arc;
 
@@ -41,12 +41,12 @@ pub struct ReadBlock {
     bytes: Arc<[u8]>,
 }
 
-/// A block that has been executed, came to what its header says, and is known.
+/// A block that has been executed with the results that its header states, and that is known.
 #[derive(Clone, Debug)]
 pub struct AcceptedBlock {
     /// Its id.
     pub id: Hash,
-    /// What became of its transactions, in its order; `None` if it was known before.
+    /// The receipts of its transactions, in its order; `None` if it was known before.
     pub receipts: Option<Arc<Vec<Receipt>>>,
 }
 
@@ -135,8 +135,8 @@ impl Chain {
     /// and whose id is still among the blockhashes.
     ///
     /// # Errors
-    /// Tells a block that is invalid for ever from one whose parent is missing, and both from
-    /// what is no fault of the block.
+    /// Separate errors tell a block that is invalid for ever, one whose parent is missing, and
+    /// failures that are no fault of the block.
     pub fn execute(&self, block: &ReadBlock, cancel: &Cancel) -> Result<AcceptedBlock, BlockError> {
         let _stage = stage!("execute", slot = block.header.slot);
         let accepted = self.accept(block, cancel);
@@ -168,13 +168,13 @@ impl Chain {
             forks.parent(&block.header.parent_id).map_err(missing)?
         };
         let executed = self.with_engine(|engine| run(self, engine, block, &parent, cancel));
-        // A parent that lost meanwhile does not show its state any more, so that nothing that came
-        // of it says anything about the block.
+        // A parent that lost meanwhile no longer shows its state, so the outcome is no evidence
+        // against the block.
         {
             let forks = self.forks.read();
             match forks.parent(&parent.block_hash()) {
                 Ok(_) => {}
-                // Another call was faster, and the block is what made its parent the past.
+                // Another call executed and committed the same block first.
                 Err(_) if forks.is_known(&id) => return Ok(AcceptedBlock { id, receipts: None }),
                 Err(parent) => return Err(missing(parent)),
             }
@@ -198,7 +198,7 @@ impl Chain {
     }
 }
 
-/// Why executing came to nothing.
+/// Why executing gave no block.
 enum Failure {
     Invalid(Box<InvalidBlock>),
     Engine(EngineError),
@@ -234,7 +234,7 @@ fn run(
     let prepared = engine.prepare(&bank, &block.parsed)?;
     let hashes = message_hashes(&prepared);
     let found = transaction_root(&hashes, engine.threads());
-    // A refused transaction is named as such by the engine, and not as another root.
+    // The engine names a refused transaction, which says more than a wrong root.
     if prepared.refused().is_empty() {
         BlockUsage::of(&prepared, chain.options.limits).map_err(InvalidBlock::from)?;
         expect(Root::Transactions, header.transaction_root, found)?;
@@ -271,7 +271,7 @@ fn run(
     expect(Root::Delta, header.delta_root, found.delta_root)?;
     let state_root = |header: &BlockHeader| header.state_root.unwrap_or_default();
     expect(Root::State, state_root(header), state_root(found))?;
-    // All else of the header went into the bank; equal ids leave nothing unchecked.
+    // All other fields of the header went into the bank, so equal ids compare every field.
     assert_eq!(found.id(), block.id, "every field was compared");
     let positions = 0..block.parsed.wire_count();
     let (receipts, _) = frozen.receipts.in_order(positions);

@@ -1,4 +1,4 @@
-//! The blocks that are not final, as a tree above the newest that is, and who looks at them.
+//! The blocks that are not final, as a tree above the newest final one, and the views of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use crate::{bank::FrozenBank, block::Receipt};
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) bank: Arc<FrozenBank>,
-    /// What the log will keep of it.
+    /// Its entry in the log.
     pub(super) entry: Entry,
     /// What became of its transactions, in the order of its body.
     pub(super) receipts: Arc<Vec<Receipt>>,
@@ -114,8 +114,8 @@ impl Forks {
         self.elected.is_some() && *id == self.head.block_hash()
     }
 
-    /// Adds a block, unless its parent is not known any more. One that is known already stays,
-    /// since others hang on its bank.
+    /// Adds a block, unless its parent is no longer known. A block that is known already stays,
+    /// since its children hold its bank.
     pub(super) fn insert(&mut self, node: Node) -> Result<(), UnknownBlock> {
         let id = node.bank.block_hash();
         if !self.is_known(&id) {
@@ -147,8 +147,8 @@ impl Forks {
         Ok(())
     }
 
-    /// Forgets all blocks that do not descend from this one, before it becomes final. Returns how
-    /// many those are.
+    /// Forgets all blocks that do not descend from this one, before it becomes final. Returns
+    /// their number.
     pub(super) fn elect(&mut self, id: &Hash) -> usize {
         self.elected = Some(*id);
         let before = self.nodes.len();
@@ -164,7 +164,7 @@ impl Forks {
         }
     }
 
-    /// Keeps the blocks of which `keeps` is true; who looks at others is told.
+    /// Keeps the blocks of which `keeps` is true, and marks the views of others as dropped.
     fn drop_unless(&mut self, keeps: impl Fn(&BTreeMap<Hash, Node>, &Hash) -> bool) {
         let ids = self.nodes.keys();
         let lost: Vec<Hash> = ids.filter(|id| !keeps(&self.nodes, id)).copied().collect();
@@ -178,7 +178,7 @@ impl Forks {
         }
     }
 
-    /// Those that somebody still looks from.
+    /// The standpoints that views still hold.
     pub(super) fn standpoints(&mut self) -> Vec<Arc<Standpoint>> {
         self.standpoints
             .retain(|standpoint| standpoint.strong_count() > 0);
@@ -196,7 +196,7 @@ impl Forks {
         let bank = self.bank(at)?;
         let is_unsettled = self.is_unsettled(at);
         let standpoint = Arc::new(Standpoint::new(bank, is_unsettled));
-        // Standpoints that nobody has any more go when a block is committed, or here.
+        // Standpoints without a view are removed here, and when a block is committed.
         if self.standpoints.len() == self.standpoints.capacity() {
             drop(self.standpoints());
         }

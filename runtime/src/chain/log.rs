@@ -36,7 +36,7 @@ pub(super) fn encode(mut block: Vec<u8>, costs: &CostTable) -> Entry {
     Arc::new(block)
 }
 
-/// Joins what is known of a block that came with a snapshot.
+/// The summary of a block that came with a snapshot.
 pub(super) fn encode_summary(
     header: &BlockHeader,
     message_hashes: &[Hash],
@@ -86,7 +86,7 @@ fn check_id(header: &BlockHeader, record: &BlockRecord) -> Result<(), OpenError>
     if header.id() == record.block_id {
         return Ok(());
     }
-    Err(wrong(record.slot, "is another than its record names"))
+    Err(wrong(record.slot, "is not the block that its record names"))
 }
 
 fn genesis_header(record: &BlockRecord) -> BlockHeader {

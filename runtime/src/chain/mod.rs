@@ -7,9 +7,8 @@
 //! ```
 //!
 //! [`Chain`] is what a node's consensus calls; it knows nothing of consensus itself. Building and
-//! executing touch memory only; [`Chain::commit`] is the one step that touches the store,
-//! atomically, durably, and as often as one likes. An embedder with storage of its own implements
-//! [`Store`].
+//! executing touch memory only. [`Chain::commit`] is the one step that touches the store: atomic,
+//! durable and idempotent. An embedder with storage of its own implements [`Store`].
 //!
 //! All calls take `&self` and may come from several threads. Blocks are built and executed one
 //! at a time, on the engine's threads; meanwhile others may be read and committed, so that
@@ -18,8 +17,8 @@
 //!
 //! # What operators see
 //!
-//! Spans (`tracing`) and figures (`metrics`) go to whatever the embedder has installed, and cost
-//! next to nothing if that is nothing. No result depends on either.
+//! Spans (`tracing`) and figures (`metrics`) go to the subscriber and recorder that the embedder
+//! has installed, and cost next to nothing without one. No result depends on either.
 //!
 //! ```text
 //! read, build, execute, commit   span, debug  one call of the chain
@@ -46,7 +45,7 @@
 //! lockstep_forks                 gauge      known blocks that are not final and have no child
 //! lockstep_unfinal_blocks        gauge      known blocks that are not final, on all forks
 //! lockstep_store_lag_slots       gauge      slots between the newest committed and newest known
-//! lockstep_missed_notices_total  counter    committed blocks that a subscriber was not told of
+//! lockstep_missed_notices_total  counter    committed blocks that found a subscriber's queue full
 //! lockstep_cache_hits_total      counter    accounts that a `CachedStore` had in memory,
 //! lockstep_cache_misses_total    counter      and those that it looked for in the store below
 //! ```
@@ -129,7 +128,7 @@ pub struct ProvenAccount {
     pub proof: StateProof,
 }
 
-/// How a [`Chain`] works. The same for all nodes of a network are only the limits.
+/// How a [`Chain`] works. Only the limits must be the same on all nodes of a network.
 #[derive(Clone, Debug)]
 pub struct ChainOptions {
     /// Threads that execute blocks.
@@ -137,8 +136,8 @@ pub struct ChainOptions {
     /// Threads that verify signatures. Others than those that execute let the system overlap
     /// the two.
     pub reader_threads: Threads,
-    /// Verifies the signatures of blocks and simulations. None only if that was done before they
-    /// came here, as for the own log, or if signatures do not matter.
+    /// Verifies the signatures of blocks and simulations. `None` if the caller has verified them,
+    /// as for its own log, or needs no verdict.
     pub verifier: Option<Verifier>,
     /// What blocks may hold.
     pub limits: BlockLimits,
@@ -152,7 +151,7 @@ pub struct ChainOptions {
 
 impl ChainOptions {
     /// Executes, and verifies signatures, on these threads, under limits that all nodes of the
-    /// network share. What else there is to choose has its usual value.
+    /// network share. The other options have their usual values.
     pub fn new(threads: Threads, limits: BlockLimits) -> Self {
         Self {
             reader_threads: threads.clone(),
@@ -175,7 +174,7 @@ impl ChainOptions {
         }
     }
 
-    /// What is done about signatures.
+    /// Whether signatures are verified.
     pub fn signatures(&self) -> Signatures<'_> {
         self.verifier
             .as_ref()
@@ -229,9 +228,10 @@ impl Chain {
         &self.store
     }
 
-    /// The bank of a known block, for who makes transactions or looks at blockhashes. Its accounts
+    /// The bank of a known block, for its blockhashes and for making transactions. Its accounts
     /// are those of the block only while it is the head or descends from it, and those of the head
-    /// only until a commit fails; a [view](Chain::view) shows them for longer, and tells.
+    /// only until a commit fails. A [view](Chain::view) shows them for longer, and says when it
+    /// cannot.
     ///
     /// # Errors
     /// If there is no such block.
@@ -263,11 +263,11 @@ impl Chain {
         })
     }
 
-    /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; of it
-    /// count what counts for [`Chain::open`].
+    /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; the same
+    /// parts of it matter as for [`Chain::open`].
     ///
-    /// Who trusts in a block compares its id with the [head](Chain::head)'s: whatever the
-    /// next blocks depend on is then proved, as [`snapshot`] explains.
+    /// An importer that trusts a block compares its id with that of the [head](Chain::head): equal
+    /// ids prove everything that the next blocks depend on, as [`snapshot`] explains.
     ///
     /// # Errors
     /// As [`snapshot::import`], after which the store is of no use.
@@ -294,7 +294,7 @@ impl Chain {
     /// # Errors
     /// If there is no such block.
     pub fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
-        // A block that is becoming final can not be dropped any more.
+        // A block that is becoming final stays.
         let settled = self.settled();
         self.forks.write().discard(id)?;
         drop(settled);
@@ -302,7 +302,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The state after a block: the newest committed one, or a known one. It stays what it is
+    /// The state after a block: the newest committed one, or a known one. The view stays as it is
     /// while other blocks are committed.
     ///
     /// # Errors
@@ -334,15 +334,15 @@ impl Chain {
 
     /// Writes a [snapshot] of the state after the newest committed block, from which
     /// [`Chain::import`] makes a chain that goes on there. Other blocks may be committed meanwhile:
-    /// they wait for a page of some megabytes to be read at most.
+    /// a commit waits at most until a page of some megabytes has been read.
     ///
-    /// The same chain gives the same bytes, whatever its store and its history in memory. Memory
-    /// grows by a few megabytes, by the accounts that are replaced meanwhile, and while the log is
-    /// read by one block. `out` is given large pieces and is not flushed.
+    /// The same chain gives the same bytes: its store and its history in memory do not enter.
+    /// Memory grows by a few megabytes, by the accounts that are replaced meanwhile, and by one
+    /// block while the log is read. `out` is given large pieces and is not flushed.
     ///
     /// # Errors
-    /// If the store or `out` fails, or if a commit failed before; what was written is then of no
-    /// use.
+    /// If the store or `out` fails, or if a commit failed before; the bytes written up to then are
+    /// of no use.
     pub fn export(
         &self,
         out: &mut dyn Write,

@@ -106,7 +106,7 @@ impl Subscription {
     /// Waits for the next block.
     ///
     /// # Errors
-    /// If there will be none, because the chain is gone.
+    /// If the chain has been dropped, so that no block will follow.
     pub fn recv(&self) -> Result<CommittedBlock, RecvError> {
         self.receiver.recv()
     }
@@ -114,12 +114,12 @@ impl Subscription {
     /// The next block if there is one already.
     ///
     /// # Errors
-    /// If there is none yet, or the chain is gone.
+    /// If there is none yet, or the chain has been dropped.
     pub fn try_recv(&self) -> Result<CommittedBlock, TryRecvError> {
         self.receiver.try_recv()
     }
 
-    /// How many blocks found the queue full so far.
+    /// The number of blocks that have found the queue full.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
@@ -229,7 +229,7 @@ pub(super) fn show_forks(forks: &Forks) {
     gauge!("lockstep_store_lag_slots").set(narrow(forks.lag()));
 }
 
-/// Shows how near the plan of a block comes to what is possible on these threads.
+/// Records the efficiency of a block's plan on these threads.
 pub(super) fn show_efficiency(block: &UnsealedBlock<'_>, mode: Mode, threads: &Threads) {
     let (table, workers) = (block.prepared.table(), threads.worker_count());
     let bound = Bounds::of(table).lower_bound(mode, workers);
@@ -238,7 +238,7 @@ pub(super) fn show_efficiency(block: &UnsealedBlock<'_>, mode: Mode, threads: &T
     histogram!("lockstep_plan_efficiency").record(narrow(efficiency));
 }
 
-/// Figures are floats; beyond 32 bits it no longer matters how much it is.
+/// Figures are floats, exact up to 32 bits; a larger number is shown as the largest.
 fn narrow(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
@@ -291,7 +291,7 @@ fn found_no_room(refusal: &Refusal) -> bool {
     )
 }
 
-/// The name of a rule, without what it says of one case.
+/// The name of a rule, without the details of one case.
 fn rule(error: &TransactionError) -> String {
     let name = format!("{error:?}");
     let end = name.find(|letter: char| !letter.is_ascii_alphanumeric());

@@ -21,13 +21,12 @@ use crate::{
 
 impl Chain {
     /// Opens the chain in a store, of which `trie` is the trie of all accounts: the one that
-    /// `DiskStore::open` gives, or that of [`load_trie`](lockstep_store::load_trie); none for a
-    /// chain that computes no state root. An empty store gets the genesis; of a store with blocks
-    /// only programs, rules, rent, first blockhashes and slot of the genesis count, which must be
-    /// those that it was made with: the store keeps them as [`Parameters`], or gets them now if it
-    /// is from before they were kept.
+    /// `DiskStore::open` or [`load_trie`](lockstep_store::load_trie) gives; `None` for a chain that
+    /// computes no state root. An empty store gets the genesis. For a store with blocks,
+    /// programs, rules, rent, first blockhashes and slot of the genesis must be those that it was
+    /// made with. The store keeps them as [`Parameters`]; one without them gets them now.
     ///
-    /// A store with blocks is checked against its log as far as the log is needed to go on.
+    /// A store with blocks is checked against the part of its log that the chain needs to go on.
     /// O(genesis accounts), or O(transactions of the newest 151 blocks).
     ///
     /// # Errors

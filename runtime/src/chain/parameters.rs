@@ -1,9 +1,9 @@
 //! What a genesis decides besides its accounts, as a ledger keeps it.
 //!
 //! A chain that went on with other rules, rent, first blockhashes or programs than it was made with
-//! would part from every other node, and be told so by a state root at best. So its store keeps
-//! them, and they are compared whenever it is opened. A ledger from before they were kept gets
-//! those of the genesis that it is opened with.
+//! would part from every other node, and show it by a wrong state root at best. So its store keeps
+//! them, and they are compared whenever it is opened. A ledger without them gets those of the
+//! genesis that it is opened with.
 //!
 //! ```text
 //! version u16, 1 | slot u64 | rules u8 | rent
@@ -13,7 +13,7 @@
 //! rent   lamports per byte u64 | bits of the exemption threshold u64 | per cent burnt u8
 //! rules  0: December 2024, 1: current
 //! ```
-//! This is Borsh, so integers are little-endian; 64 KiB at most.
+//! This is Borsh, so integers are little-endian; at most 64 KiB.
 
 use std::fmt;
 
@@ -89,19 +89,19 @@ pub struct ParameterMismatch {
 #[non_exhaustive]
 pub enum ParametersError {
     /// A newer release wrote them.
-    #[error("version {found}, this release knows version {VERSION}")]
+    #[error("version {found}, this release reads version {VERSION}: use a newer release")]
     Version {
         /// Their version.
         found: u16,
     },
     /// They take more bytes than are kept.
-    #[error("{found} bytes, at most {SIZE_MAX} are possible")]
+    #[error("{found} bytes, expected at most {SIZE_MAX}: the genesis has too many programs")]
     Size {
         /// Bytes.
         found: usize,
     },
-    /// The bytes end too soon, or go on, or have a length or text that is none.
-    #[error("their bytes are malformed")]
+    /// The bytes end too soon, go on behind the end, or hold an invalid length or text.
+    #[error("their bytes are malformed: restore the ledger from a snapshot")]
     Malformed,
     /// The rules are unknown here.
     #[error("rules {found} are unknown")]
@@ -137,8 +137,8 @@ impl Parameters {
         }
     }
 
-    /// Those that the ledger in a store was made with; `None` if there is no ledger, or one that
-    /// was not opened since they are kept.
+    /// Those that the ledger in a store was made with; `None` if the store has no ledger, or a
+    /// ledger without them.
     ///
     /// # Errors
     /// If the store fails, a newer release wrote them, or they are damaged.
@@ -150,8 +150,7 @@ impl Parameters {
 
     /// A genesis with these parameters, these programs, and no account.
     ///
-    /// Programs are code, of which only names are kept: whether they are the right ones tells
-    /// [`Parameters::check`].
+    /// Programs are code, of which only names are kept: [`Parameters::check`] compares them.
     pub fn genesis(&self, programs: ProgramTable) -> Genesis {
         Genesis {
             accounts: Vec::new(),
@@ -163,7 +162,7 @@ impl Parameters {
         }
     }
 
-    /// Holds a genesis that is given for a ledger against what the ledger was made with.
+    /// Compares a genesis that is given for a ledger with what the ledger was made with.
     ///
     /// # Errors
     /// Names the first parameter that differs.

@@ -25,9 +25,9 @@ use crate::{block::Recording, engine::Cancel, verify::ParsedBlock, wire::WireBlo
 
 /// Which stages have threads of their own.
 ///
-/// A thread too many costs more than it gains where blocks are short: the workers of a block wait
-/// for each other, and one that has lost its core to another stage holds up all. Measured on two
-/// cores with transfers over a million accounts (`run --workload transfers`, with and without
+/// Where blocks are short, a surplus thread costs more than it gains: the workers of a block wait
+/// for each other, and a worker that has lost its core to another stage holds up all. Measured on
+/// two cores with transfers over a million accounts (`run --workload transfers`, with and without
 /// `--verify`): reading short transactions ahead takes a third off the rate, reading ahead with
 /// signatures adds a tenth to it, committing behind adds a fifth.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,15 +36,15 @@ pub enum Overlap {
     None,
     /// Blocks are committed on one more thread.
     Behind,
-    /// Besides, so many threads read ahead, each a block of its own.
+    /// Besides, this number of threads read ahead, each a block of its own.
     Both(NonZeroUsize),
 }
 
 /// Runs blocks through the three stages, in their order.
 ///
 /// # Errors
-/// The first error of `build` or `commit`. Blocks that were committed before stay so; what was
-/// under way is dropped.
+/// The first error of `build` or `commit`. Blocks that were committed before stay so; those under
+/// way are dropped.
 pub fn run<I: Send, A: Send, E: Send>(
     items: impl Iterator<Item = I> + Send,
     overlap: Overlap,
@@ -69,7 +69,7 @@ pub fn run<I: Send, A: Send, E: Send>(
     }
 }
 
-/// Reads items on threads of their own, and gives what came of them in their order.
+/// Reads items on threads of their own, and gives the results in their order.
 fn read_ahead<'scope, I: Send + 'scope, A: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     items: impl Iterator<Item = I> + Send + 'scope,
@@ -101,7 +101,7 @@ fn read_ahead<'scope, I: Send + 'scope, A: Send + 'scope>(
     })
 }
 
-/// Builds what was read on the caller's thread, and commits on one more.
+/// Builds on the caller's thread, and commits on one more.
 fn commit_behind<'scope, A, E: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     mut read: impl Iterator<Item = A>,
@@ -112,7 +112,7 @@ fn commit_behind<'scope, A, E: Send + 'scope>(
     let committer = scope.spawn(move || built.into_iter().try_for_each(commit));
     let result = read.try_for_each(|block| {
         let id = build(block).map_err(Some)?;
-        // Fails once a commit has, which then tells why.
+        // Fails once a commit has failed, whose error says why.
         to_commit.send(id).map_err(|_| None)
     });
     drop((to_commit, read));
@@ -123,14 +123,14 @@ fn commit_behind<'scope, A, E: Send + 'scope>(
     }
 }
 
-/// A block that is wanted.
+/// A block that is to be built.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// Its slot, above those of all before.
     pub slot: u64,
     /// Seconds since 1970, as programs will see them.
     pub unix_timestamp: i64,
-    /// Its transactions as they came, in the order in which they have a right to get in.
+    /// Its transactions, those that are preferred first.
     pub transactions: WireBlock,
 }
 

@@ -1,4 +1,4 @@
-//! Trying transactions out.
+//! Simulates transactions on the state after a block.
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::{Mode, Serial};
@@ -16,13 +16,13 @@ use crate::{
     wire::WireBlock,
 };
 
-/// What is to be tried out.
+/// The transactions to simulate, and on what.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// The transactions in their order, which counts.
+    /// The transactions, in the order in which they run.
     pub transactions: WireBlock,
-    /// Accounts that are to be different; the last of an address counts, and one without lamports
-    /// is one that is not there.
+    /// Accounts that replace those of the block. The last one of an address counts; one without
+    /// lamports does not exist.
     pub overrides: Vec<Change>,
     /// The slot; none for the one after the block's.
     pub slot: Option<u64>,
@@ -48,7 +48,7 @@ impl Simulation {
     }
 }
 
-/// Why nothing was tried out.
+/// Why nothing was simulated.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SimulateError {
@@ -56,7 +56,7 @@ pub enum SimulateError {
     #[error("cannot simulate: {0}")]
     Unknown(#[from] UnknownBlock),
     /// The slot is not above the block's.
-    #[error("cannot simulate: slot {slot} does not follow slot {block}")]
+    #[error("cannot simulate: slot {slot} must be above the block's slot {block}")]
     Slot {
         /// The slot that was asked for.
         slot: u64,
@@ -72,9 +72,8 @@ pub enum SimulateError {
 }
 
 impl Chain {
-    /// Runs transactions, one after the other as far as they depend on each other, on the state
-    /// after a block with some accounts replaced. Nothing of it stays. Runs on the caller's thread,
-    /// and holds up no other call but commits.
+    /// Runs transactions in their order, on the state after a block with some accounts replaced,
+    /// and drops the result. Runs on the caller's thread, and holds up no other call but commits.
     ///
     /// # Errors
     /// If the block is not known, a commit failed on it, or the engine fails.
@@ -83,7 +82,7 @@ impl Chain {
         at: &Hash,
         simulation: &Simulation,
     ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
-        // The state below the block stays as it is meanwhile.
+        // No commit changes the state below the block meanwhile.
         let _settled = self.settled();
         let block = {
             let forks = self.forks.read();

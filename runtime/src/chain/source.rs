@@ -4,11 +4,11 @@ use crate::{bank::FrozenBank, block::BlockLimits, verify::ParsedBlock};
 
 /// Gives transactions for a block: a mempool, usually.
 pub trait TransactionSource: Send {
-    /// Transactions for a child of `parent`, in the order in which they have a right to get in.
-    /// Other nodes refuse a block with a wrong signature, so they have been verified.
+    /// Transactions for a child of `parent`, those that are preferred first. Other nodes refuse a
+    /// block with a wrong signature, so the source has verified them.
     ///
-    /// What exceeds the limits, or is refused for another reason, is named in
-    /// [`BuiltBlock::refused`](super::BuiltBlock), by its place in what was given here.
+    /// [`BuiltBlock::refused`](super::BuiltBlock) names those that exceed the limits, or are refused
+    /// for another reason, by their places in the list.
     fn select(&mut self, parent: &FrozenBank, limits: &BlockLimits) -> ParsedBlock;
 }
 

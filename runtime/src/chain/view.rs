@@ -1,4 +1,4 @@
-//! The state after a block, held still while the chain goes on.
+//! The state after a block, unchanged while the chain goes on.
 
 use std::{
     collections::BTreeMap,
@@ -21,13 +21,16 @@ use crate::{bank::FrozenBank, block::BlockHeader};
 #[non_exhaustive]
 pub enum ViewError {
     /// The block lost to a committed one, or was discarded.
-    #[error("block {} was dropped", base58(.0))]
+    #[error("block {} was dropped: it was discarded, or lost to a committed block", base58(.0))]
     Dropped(Hash),
-    /// The commit of a block on this one failed, and what the account is now need not be what it
-    /// was after this block. Opened again, the chain knows which of the two blocks is the newest.
-    #[error("block {} cannot be read any more: the commit of the one after it failed", base58(.0))]
+    /// The commit of a block on this one failed, and the account may be that of the later block.
+    /// Opened again, the chain knows which of the two blocks is the newest.
+    #[error(
+        "block {} cannot be read: the commit of the next block failed, open the chain again",
+        base58(.0)
+    )]
     Unsettled(Hash),
-    /// The chain computes no state root, so there is nothing to prove against.
+    /// The chain computes no state root, which a proof needs.
     #[error("the chain computes no state root")]
     NoStateRoot,
     /// The store failed.
@@ -35,14 +38,14 @@ pub enum ViewError {
     Store(#[from] StoreError),
 }
 
-/// A block that somebody looks from, and what later blocks have replaced in the store since it
-/// became final.
+/// A block with views of it, and what later blocks have replaced in the store since it became
+/// final.
 #[derive(Debug)]
 pub(super) struct Standpoint {
     bank: Arc<FrozenBank>,
     replaced: Shared<BTreeMap<Address, Account>>,
     is_lost: AtomicBool,
-    /// Whether the store may have, wholly or in part, a later block, of which nothing was kept.
+    /// Whether the store may have, wholly or in part, a later block whose changes are not kept here.
     is_unsettled: bool,
 }
 
@@ -77,7 +80,7 @@ impl Standpoint {
         self.bank.is_final()
     }
 
-    /// Notes that the block is no part of the chain any more.
+    /// Notes that the block is no longer part of the chain.
     pub(super) fn lose(&self) {
         self.is_lost.store(true, Ordering::SeqCst);
     }
@@ -93,7 +96,7 @@ impl Standpoint {
 
 /// The state after one block. Clones share it.
 ///
-/// While there is a view, each block that is committed costs reading what it replaces.
+/// While there is a view, each commit reads the accounts that its block replaces.
 #[derive(Clone, Debug)]
 pub struct View(Arc<Standpoint>);
 
@@ -117,14 +120,14 @@ impl View {
     ///
     /// # Errors
     /// If the block lost to another, or the store fails; or if the commit of the next block failed
-    /// before this view was made, and one of the accounts is not the block's any more.
+    /// before this view was made, and one of the accounts is no longer the block's.
     ///
     /// # Panics
     /// If the slices differ in length.
     pub fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), ViewError> {
         self.0.bank.load(addresses, accounts)?;
-        // What was replaced is noted before the store is written, and looked up after it was
-        // read: an account that is newer than this block is always found here.
+        // Replaced accounts are noted before the store is written, and looked up after it was
+        // read, so an account that is newer than this block is always found here.
         let replaced = self.0.replaced.read();
         if !replaced.is_empty() {
             for (address, account) in addresses.iter().zip(accounts.iter_mut()) {
@@ -142,7 +145,7 @@ impl View {
         Ok(())
     }
 
-    /// Fails if the store may have something of a later block, which the view does not know.
+    /// Fails if the store may have accounts of a later block that the view does not know.
     pub(super) fn check_settled(&self) -> Result<(), ViewError> {
         let is_settled = !self.0.is_unsettled;
         is_settled

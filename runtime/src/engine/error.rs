@@ -23,7 +23,7 @@ pub enum EngineError {
     StrategyPanicked {
         /// Its name; empty if it panicked while it was asked.
         name: String,
-        /// What it said, or that it was no text.
+        /// The text of the panic, or that it had none.
         message: String,
     },
     /// The strategy's plan breaks a rule.
@@ -35,7 +35,7 @@ pub enum EngineError {
         source: PlanError,
     },
     /// A given block has a transaction that is not allowed in a block.
-    #[error("transaction {position} cannot be part of a block: {refusal}")]
+    #[error("transaction {position} of the block must be refused: {refusal}")]
     Refused {
         /// Its place in the block.
         position: u32,
@@ -45,11 +45,11 @@ pub enum EngineError {
     /// The given plan breaks a rule.
     #[error("the plan is wrong: {0}")]
     Given(PlanError),
-    /// The given plan lets an account be credited by several transactions at once that cannot be.
+    /// The given plan shares the credits of an account whose credits cannot be shared.
     #[error(transparent)]
     Share(ShareError),
-    /// The given plan leaves open the order of credits on which a result depends.
-    #[error("the plan leaves open the order of credits on which a result depends")]
+    /// A result depends on the order of credits, which the given plan leaves open.
+    #[error("a result depends on the order of credits, which the plan leaves open")]
     CreditsDependOnOrder,
     /// The block cannot be written.
     #[error(transparent)]
@@ -57,11 +57,14 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The caller did not want the result any more.
-    #[error("cancelled")]
+    /// The caller cancelled the work.
+    #[error("cancelled by the caller")]
     Cancelled,
     /// A worker panicked outside of any program; the engine accepts no further block.
-    #[error("a worker panicked outside of any program; the engine is poisoned")]
+    #[error(
+        "a worker panicked outside of any program, a bug of the runtime: make a new engine, this \
+         one accepts no further block"
+    )]
     Poisoned,
 }
 

@@ -37,12 +37,12 @@ use crate::{
     verify::{ParsedBlock, Refusal},
 };
 
-/// Tells a block on its way that its result is not wanted any more. Clones are one and the same.
+/// Asks the engine to stop work on a block whose result is no longer wanted. Clones share one state.
 ///
 /// ```
 /// let cancel = lockstep_runtime::engine::Cancel::default();
-/// let other_hand = cancel.clone();
-/// other_hand.cancel();
+/// let clone = cancel.clone();
+/// clone.cancel();
 /// assert!(cancel.is_cancelled());
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,7 @@ pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
     /// Asks to stop at the end of the stage that is under way: preparing, planning and loading, or
-    /// running all transactions. A stage takes as long as its block is large; none is cut short.
+    /// running all transactions. A stage runs to its end, in time linear in the size of its block.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -79,7 +79,7 @@ pub enum How<'h> {
         mode: Mode,
     },
     /// The block's producer made it, over transactions in its canonical order. It is checked like
-    /// any other, and a block with a transaction that is refused is none.
+    /// any other, and a refused transaction makes the block invalid.
     Given {
         /// The plan.
         plan: &'h Plan,
@@ -97,12 +97,12 @@ pub struct UnsealedBlock<'b> {
     pub prepared: PreparedBlock<'b>,
     /// The plan that was executed; empty after a serial run.
     pub plan: Plan,
-    /// What it changed, and what became of its transactions.
+    /// What it changed, and the outcomes of its transactions.
     pub executed: ExecutedBlock,
 }
 
 impl UnsealedBlock<'_> {
-    /// What became of every transaction, by its place in the wire block.
+    /// The result of every transaction, by its place in the wire block.
     pub fn receipts(&self) -> BlockReceipts {
         BlockReceipts::new(&self.prepared, self.executed.outcomes().to_vec())
     }
@@ -138,10 +138,10 @@ impl Engine {
         }
     }
 
-    /// The engine with transactions that only credit an account in an order, as if they wrote it.
+    /// The engine with credits planned as writes, so that those of one account run one by one.
     ///
-    /// Blocks come out the same for the same order of transactions. Plans differ: one that was
-    /// made where credits are shared may be refused here.
+    /// The same order of transactions gives the same block. Plans differ: a plan with shared credits
+    /// may be refused here.
     #[must_use]
     pub fn without_credits(mut self) -> Self {
         self.shares_credits = false;
@@ -264,7 +264,7 @@ impl Engine {
         let result = if self.threads.is_inside() {
             work(self, &Threads::alone())
         } else {
-            // What the stages tell of belongs to the caller's span, on whatever thread they run.
+            // Events of the stages belong to the caller's span, on any thread.
             let span = Span::current();
             let threads = &self.threads;
             threads.enter_alone(|| span.in_scope(|| work(self, threads)))
@@ -305,7 +305,7 @@ impl Run<'_> {
         loop {
             let plan = |table| plan::plan(table, strategy, mode, self.threads);
             match self.execute(bank, prepared, plan) {
-                // Fewer each time, and without any nothing can depend on their order.
+                // Fewer each time. Without credits no result depends on their order.
                 Err(EngineError::CreditsDependOnOrder) => {
                     assert!(prepared.withdraw_credits(), "credits were shared");
                 }

@@ -20,7 +20,7 @@ pub(super) fn plan<'t>(
     let mut name = String::new();
     let planned = {
         let _stage = stage!("plan");
-        // A strategy is handed nothing that it could leave half done.
+        // A strategy gets shared references alone, so a panic leaves no state half changed.
         catch_unwind(AssertUnwindSafe(|| {
             name.push_str(strategy.name());
             strategy.plan(table, &PlanRequest::new(mode, threads.worker_count()))
@@ -41,7 +41,7 @@ pub(super) fn plan<'t>(
     })
 }
 
-/// What a panic said.
+/// The text of a panic.
 fn panic_message(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

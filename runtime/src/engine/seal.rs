@@ -23,7 +23,7 @@ use crate::{
 pub struct FrozenBlock<'b> {
     /// The bank it led to; not final yet.
     pub bank: Arc<FrozenBank>,
-    /// What became of each transaction, by its place in the wire block.
+    /// The result of each transaction, by its place in the wire block.
     pub receipts: BlockReceipts,
     /// The plan that was executed.
     pub plan: Plan,
@@ -140,8 +140,8 @@ impl Body {
         Ok(body)
     }
 
-    /// Any plan that keeps conflicting transactions in their order comes to the same. The body
-    /// takes the canonical order of the new one.
+    /// All plans that keep conflicting transactions in their order give one result. The body takes
+    /// the canonical order of the new plan.
     fn planned_again(
         engine: &Engine,
         unsealed: &UnsealedBlock<'_>,
@@ -160,8 +160,8 @@ impl Body {
     }
 }
 
-/// The included transactions in the order in which they ran. What was a bundle stands in the block
-/// as transactions, one behind the other.
+/// The included transactions in the order in which they ran. The members of a bundle stand in the
+/// block one behind the other.
 fn included(unsealed: &UnsealedBlock<'_>) -> Vec<TransactionIndex> {
     let outcomes = unsealed.executed.outcomes();
     let is_included =

@@ -4,8 +4,8 @@
 //! ExecutedBlock + Seal -> (roots) -> FrozenBank { header, hash } + receipts by wire position
 //! ```
 //!
-//! There is no block without a seal: its header commits to the transactions in the order of the
-//! body and to the plan.
+//! Every block has a seal: its header commits to the transactions in the order of the body and to
+//! the plan.
 
 mod receipts;
 

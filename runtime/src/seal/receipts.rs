@@ -1,4 +1,4 @@
-//! What became of a block's transactions, by the places in which they came.
+//! The results of a block's transactions, by their places in the wire block.
 
 use crate::{
     block::{Outcome, Receipt},
@@ -6,7 +6,7 @@ use crate::{
     verify::Refusal,
 };
 
-/// What became of every transaction that came over the wire.
+/// The result of every transaction that came over the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BlockReceipts {
     /// By position in the wire block.

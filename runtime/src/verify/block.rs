@@ -5,8 +5,8 @@
 //! WireBlock -> ParsedBlock { bytes, a frame and a message hash for each transaction } -> prepare
 //! ```
 //!
-//! What is parsed here is kept beside its bytes and serves all stages after: a candidate of the
-//! pool and a block from the network are not parsed again on their way to a bank.
+//! The frames are kept beside their bytes and serve all later stages: a candidate of the pool and
+//! a block from the network are parsed once on their way to a bank.
 
 use lockstep_interface::{Hash, TransactionError};
 
@@ -36,7 +36,7 @@ pub enum Refusal {
 pub enum Signatures<'v> {
     /// A transaction with a wrong signature is refused (ZIP 215).
     Verify(&'v Verifier),
-    /// They were verified elsewhere, or do not matter.
+    /// The caller has verified them, or needs no verdict.
     Trusted,
 }
 
@@ -60,7 +60,7 @@ impl ParsedTransaction {
     }
 }
 
-/// A block whose transactions have been parsed, and verified if that was asked for.
+/// A block whose transactions have been parsed, and verified if the caller asked for it.
 ///
 /// ```
 /// use lockstep_runtime::{
@@ -87,8 +87,8 @@ pub struct ParsedBlock {
 impl ParsedBlock {
     /// Parses every transaction of a block, once, and verifies signatures if it is told to.
     ///
-    /// Verifying takes about 10 to 13 microseconds of one core for each signature, and wants some
-    /// thousands at a time.
+    /// Verifying takes about 10 to 13 microseconds of one core for each signature, in calls with
+    /// some thousands of them.
     pub fn new(wire: WireBlock, signatures: Signatures<'_>, threads: &Threads) -> Self {
         threads.enter(|| {
             let mut parsed = {
@@ -134,7 +134,7 @@ impl ParsedBlock {
 
     /// Refuses the transactions with a wrong signature.
     fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
-        // Each thread does as many tasks as the others, so that none is left with the last.
+        // Each thread does the same number of tasks, so that all finish together.
         let count = self.transactions.len();
         let at_once = threads.count().saturating_mul(BATCH_SIZE);
         let tasks = count.div_ceil(at_once).saturating_mul(threads.count());
@@ -209,7 +209,7 @@ impl ParsedBlock {
         self.wire.bundles()
     }
 
-    /// Positions of what was refused so far, in ascending order, and why.
+    /// Positions of the transactions refused up to now, in ascending order, and why.
     pub fn refused(&self) -> &[(u32, Refusal)] {
         &self.refused
     }

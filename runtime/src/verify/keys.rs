@@ -16,7 +16,7 @@ const SHARD_COUNT: usize = 256;
 /// For look-up only.
 type Points = HashMap<[u8; ADDRESS_SIZE], EdwardsPoint, RandomState>;
 
-/// Keys and their points, the newest so many; shared between threads.
+/// The newest keys and their points, up to a number; shared between threads.
 pub(super) struct KeyCache {
     /// By the first byte of the key.
     shards: Box<[Shared<Shard>]>,
@@ -24,7 +24,7 @@ pub(super) struct KeyCache {
     generation_size: usize,
 }
 
-/// When the young ones are as many as there may be, they become the old ones.
+/// Once the young ones reach their maximum, they become the old ones.
 #[derive(Default)]
 struct Shard {
     young: Points,
@@ -65,7 +65,7 @@ impl KeyCache {
         let point = known.or_else(decode)?;
         let mut shard = shard.write();
         if shard.young.len() >= self.generation_size {
-            // What was old makes room, and its memory is used again.
+            // The old generation is dropped, and its memory is used again.
             let Shard { young, old } = &mut *shard;
             std::mem::swap(young, old);
             young.clear();

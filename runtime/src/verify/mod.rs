@@ -4,19 +4,19 @@
 //! signature `R, s` and the challenge `k = SHA-512(R, A, message)`:
 //!
 //! 1. `s` is the canonical form of a number below the group order,
-//! 2. `A` and `R` decode to points of the curve, be it from a non-canonical form,
+//! 2. `A` and `R` decode to points of the curve, non-canonical forms included,
 //! 3. `[8]([s]B - R - [k]A) = 0`.
 //!
-//! The factor 8 takes out the part of a point that is not in the large subgroup. A sum of such
-//! equations, each times a number that no signer can foresee, is zero if all of them are and, up
-//! to a chance of 2^-128, only then. So many signatures are checked at the price of one long sum:
+//! The factor 8 takes out the part of a point that is not in the large subgroup. Each equation is
+//! multiplied by a number that no signer can foresee. The sum is zero if all equations hold and, up
+//! to a chance of 2^-128, only then. So one long sum checks many signatures:
 //!
 //! ```text
 //! [8](sum(z_i s_i) B - sum(z_i R_i) - sum(z_i k_i A_i)) = 0
 //! ```
 //!
-//! The numbers `z_i` come from a hash of the whole batch. A verdict is thus a function of the
-//! transactions alone; how they are cut into batches does not matter.
+//! The numbers `z_i` come from a hash of the whole batch. A verdict is a function of the transaction
+//! alone: the cut into batches does not enter.
 //!
 //! Signatures are sorted by key before they are cut, so that a signer with many transactions is
 //! decoded once and adds one term to a sum. This module knows nothing of threads: callers give
@@ -45,8 +45,8 @@ pub use block::{ParsedBlock, Refusal, Signatures};
 /// where points no longer fit a core's cache.
 pub const BATCH_SIZE: usize = 2_048;
 
-/// Keys that are remembered where nobody says how many: 1.8 million, in up to 400 MiB. Tables of
-/// seven eighths of a power of two are as full as they get before they grow.
+/// Keys that a verifier remembers by default: 1.8 million, in up to 400 MiB. Seven eighths of a
+/// power of two fill a table as far as it gets before it grows.
 pub const KEY_COUNT_DEFAULT: usize = 7 << 18;
 
 /// Signatures in one sum when a whole batch has failed, to narrow down where: first those of the
@@ -58,9 +58,9 @@ const PROBE_SIZES: [usize; 2] = [128, 8];
 ///
 /// Returns one verdict for each view, in their order.
 ///
-/// Wants some hundreds of signatures at a time to be fast. Wrong signatures cost more than right
-/// ones: the batch around them is summed again in small parts, and the small parts around them
-/// signature by signature.
+/// Calls with some hundreds of signatures are fast. Wrong signatures cost more than right ones: the
+/// batch around them is summed again in small parts, and the small parts around them signature by
+/// signature.
 ///
 /// # Example
 ///
@@ -86,8 +86,7 @@ pub fn verify(views: &[TransactionView<'_>]) -> Vec<bool> {
 
 /// Verifies signatures, and remembers the keys of signers. Clones remember together.
 ///
-/// What is remembered makes no difference to a verdict, and saves a fifth of the work for a
-/// signer that is known.
+/// A remembered key saves a fifth of the work for its signatures, and leaves the verdict as it is.
 ///
 /// ```
 /// use lockstep_runtime::verify::Verifier;
@@ -270,8 +269,8 @@ fn decode(claim: &Claim<'_>, signer: usize) -> Option<Equation> {
     })
 }
 
-/// A factor of 128 bits for each equation. As a challenge commits to key, message and `R`, nothing
-/// of any equation can be changed without changing every factor.
+/// A factor of 128 bits for each equation. A challenge commits to key, message and `R`, so a change
+/// of any equation changes every factor.
 fn weights(equations: &[Equation]) -> Vec<Scalar> {
     let mut batch = Sha256::new_with_prefix(b"lockstep signature batch");
     for equation in equations {

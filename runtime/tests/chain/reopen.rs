@@ -216,7 +216,7 @@ fn a_log_that_does_not_fit_is_refused() {
     let cases: [(Vec<u8>, &str); 5] = [
         (Vec::new(), "is no block"),
         (vec![1; 3], "is no block"),
-        (entry(1), "is another than its record names"),
+        (entry(1), "is not the block that its record names"),
         (entry(3)[1..].to_vec(), "is no block"),
         (broken, "cannot be read"),
     ];

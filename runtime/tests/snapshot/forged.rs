@@ -161,7 +161,7 @@ fn a_size_that_cannot_be_is_refused_before_it_is_read() {
     bytes[14] = 2;
     let error = import(&bytes, genesis(&[])).unwrap_err().to_string();
     assert!(
-        error.ends_with("version 2, this release knows version 1"),
+        error.ends_with("version 2, this release reads version 1: use a newer release"),
         "{error}"
     );
 }

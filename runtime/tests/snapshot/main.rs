@@ -166,7 +166,7 @@ fn no_beginning_of_a_snapshot_is_one() {
     }
     let longer = [&bytes[..], &[0]].concat();
     let error = import(&longer, genesis(&[])).unwrap_err().to_string();
-    assert!(error.ends_with("end: there is more behind it"), "{error}");
+    assert!(error.ends_with("end: bytes follow it"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Why no snapshot was made, or none accepted.
+//! Why a snapshot was not made, or not accepted.
 
 use std::{fmt, io};
 
@@ -22,13 +22,13 @@ pub enum ExportError {
     /// The store failed.
     #[error("cannot make a snapshot: {0}")]
     Store(#[from] StoreError),
-    /// A commit failed, and the store may have something of a later block.
+    /// A commit failed, and the store may have accounts of a later block.
     #[error("cannot make a snapshot: {0}")]
     Unsettled(#[from] ViewError),
     /// The log lacks a block that the snapshot needs, or has another in its place.
     #[error("cannot make a snapshot: {0}")]
     Log(#[from] OpenError),
-    /// The chain computes no state root, so nobody could verify the snapshot.
+    /// The chain computes no state root, which verifying a snapshot needs.
     #[error("cannot make a snapshot: the chain computes no state root")]
     NoStateRoot,
     /// A block has more transactions than the format takes.
@@ -64,7 +64,7 @@ pub enum ImportError {
         /// Why.
         source: io::Error,
     },
-    /// Its bytes are not what a snapshot's must be.
+    /// Its bytes are not those of a snapshot.
     #[error("snapshot, byte {offset}, {part}: {fault}")]
     Damaged {
         /// Where the part begins.
@@ -78,7 +78,7 @@ pub enum ImportError {
     #[error("the snapshot is of a chain with another genesis: {0}")]
     Genesis(#[from] ParameterMismatch),
     /// The store has accounts or blocks already.
-    #[error("a snapshot needs an empty store, this one has accounts or blocks")]
+    #[error("the store has accounts or blocks: import the snapshot into an empty store")]
     NotEmpty,
     /// The store failed.
     #[error("cannot import the snapshot: {0}")]
@@ -120,10 +120,10 @@ impl fmt::Display for Part {
 #[non_exhaustive]
 pub enum Fault {
     /// The first bytes are others.
-    #[error("no snapshot begins like this, but with {:?}", MAGIC.escape_ascii().to_string())]
+    #[error("expected the first bytes to be {:?}", MAGIC.escape_ascii().to_string())]
     NoSnapshot,
     /// A newer release wrote it.
-    #[error("version {found}, this release knows version {VERSION}")]
+    #[error("version {found}, this release reads version {VERSION}: use a newer release")]
     Version {
         /// Its version.
         found: u16,
@@ -131,14 +131,14 @@ pub enum Fault {
     /// The bytes end too soon.
     #[error("the snapshot ends within it")]
     Truncated,
-    /// There is something else than a frame of the kind that has to come.
-    #[error("a frame of kind {found} in its place")]
+    /// The frame is of another kind than the one expected here.
+    #[error("a frame of kind {found} stands in its place")]
     Kind {
         /// The kind.
         found: u8,
     },
     /// The payload is larger than one of its kind can be.
-    #[error("{found} bytes, at most {limit} are possible")]
+    #[error("{found} bytes, expected at most {limit}")]
     Size {
         /// Most.
         limit: usize,
@@ -146,7 +146,7 @@ pub enum Fault {
         found: u32,
     },
     /// The payload, or its hash, was changed.
-    #[error("its hash is another")]
+    #[error("its hash is not that of its bytes: the snapshot is damaged, get it again")]
     FrameHash,
     /// A payload is shorter than its fields, or longer.
     #[error("its fields do not fit its {found} bytes")]
@@ -154,23 +154,23 @@ pub enum Fault {
         /// Bytes of the payload.
         found: usize,
     },
-    /// The rules are unknown here.
-    #[error("rules {found} are unknown")]
+    /// This release does not know the rules.
+    #[error("rules {found} are unknown: use a newer release")]
     Rules {
         /// Their number.
         found: u8,
     },
-    /// The learned costs are none.
+    /// The learned costs are malformed.
     #[error("the learned costs are malformed")]
     Costs,
     /// A number of blocks that no snapshot has.
-    #[error("{found} blocks, 1 to {BLOCKS_MAX} are possible")]
+    #[error("{found} blocks, expected 1 to {BLOCKS_MAX}")]
     BlockCount {
         /// Stated.
         found: u32,
     },
     /// Blocks are missing between the genesis and the first.
-    #[error("{found} blocks that do not begin at the genesis, {BLOCKS_MAX} are needed")]
+    #[error("{found} blocks that do not begin at the genesis, expected {BLOCKS_MAX}")]
     History {
         /// Stated.
         found: usize,
@@ -191,7 +191,7 @@ pub enum Fault {
         found: Hash,
     },
     /// The block is no child of the one before.
-    #[error("it does not follow the block before, of slot {slot}")]
+    #[error("it is not a child of the block before, of slot {slot}")]
     Parent {
         /// Slot of the block before.
         slot: u64,
@@ -200,7 +200,7 @@ pub enum Fault {
     #[error("it is not block {}, which the head names as the newest", base58(.0))]
     Newest(Hash),
     /// There are more or fewer message hashes than must be.
-    #[error("{found} message hashes, {expected} are needed")]
+    #[error("{found} message hashes, expected {expected}")]
     MessageCount {
         /// Needed.
         expected: usize,
@@ -208,7 +208,7 @@ pub enum Fault {
         found: usize,
     },
     /// The message hashes are not those of the block.
-    #[error("its message hashes do not have the header's transaction root")]
+    #[error("its message hashes do not give the header's transaction root")]
     TransactionRoot,
     /// The header states no root over all accounts.
     #[error("its header states no state root")]
@@ -225,7 +225,7 @@ pub enum Fault {
     #[error("account {0} has no lamports")]
     AccountMissing(Address),
     /// The address is not above the one before.
-    #[error("account {0} is out of order")]
+    #[error("account {0} is out of order: expected an address above the one before")]
     AccountOrder(Address),
     /// There are more or fewer accounts than the head states.
     #[error("{found} accounts, the head states {stated}")]
@@ -248,9 +248,9 @@ pub enum Fault {
         found: Hash,
     },
     /// A frame was lost, added or moved.
-    #[error("the digest over all frames is another")]
+    #[error("the digest over all frames is not the stated one: a frame was lost, added or moved")]
     Digest,
-    /// There are bytes behind the end.
-    #[error("there is more behind it")]
+    /// Bytes follow the end.
+    #[error("bytes follow it")]
     TrailingBytes,
 }

@@ -41,7 +41,7 @@ pub(in crate::chain) fn export(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Exported, ExportError> {
-    // Nothing of the log is cut off while it is read.
+    // The log is not pruned while it is read.
     let exporting = chain.exports.read();
     let (view, records) = {
         let _settled = chain.commits.read();
@@ -133,7 +133,7 @@ fn head(bank: &FrozenBank, block_count: usize) -> Result<Head, ExportError> {
     Ok(Head {
         tip: bank.block_hash(),
         account_count: trie.account_count() as u64,
-        block_count: u32::try_from(block_count).expect("512 at most"),
+        block_count: u32::try_from(block_count).expect("at most 512"),
         rules: environment.rules,
         rent: environment.sysvars.rent.expect("every genesis has it"),
         blockhashes: blockhashes.iter().take(older).copied().collect(),

@@ -32,7 +32,7 @@ impl Kind {
             .find(|kind| *kind as u8 == byte)
     }
 
-    /// Bytes of a payload, at most.
+    /// The most bytes of a payload.
     const fn size_max(self) -> usize {
         match self {
             Self::Head => 64 << 10,
@@ -198,8 +198,8 @@ impl<'r> FrameReader<'r> {
         Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
     }
 
-    /// The next bytes; `None` if there are fewer. Memory grows with what is there, not with what
-    /// is stated.
+    /// The next bytes; `None` if there are fewer. Memory grows with the bytes that are read, not
+    /// with the stated size.
     fn bytes(&mut self, size: u64) -> Result<Option<Vec<u8>>, ImportError> {
         let mut bytes = Vec::new();
         let read = (&mut *self.source).take(size).read_to_end(&mut bytes);

@@ -41,7 +41,7 @@ impl Head {
         bytes.extend(rent.lamports_per_byte.to_le_bytes());
         bytes.extend(rent.exemption_threshold_bits.to_le_bytes());
         bytes.push(rent.burn_percent);
-        let count = u16::try_from(self.blockhashes.len()).expect("a queue has 151 at most");
+        let count = u16::try_from(self.blockhashes.len()).expect("a queue has at most 151");
         bytes.extend(count.to_le_bytes());
         for known in &self.blockhashes {
             bytes.extend(known.blockhash.to_bytes());
@@ -85,7 +85,7 @@ impl Head {
         })
     }
 
-    /// Holds the head against the genesis of the chain; `first_slot` is that of the first block.
+    /// Compares the head with the genesis of the chain; `first_slot` is that of the first block.
     pub(super) fn check(
         &self,
         genesis: &Genesis,
@@ -99,7 +99,7 @@ impl Head {
         )
     }
 
-    /// The blockhashes before that of the genesis, as far as they are valid after these blocks.
+    /// The blockhashes before that of the genesis that are still valid after these blocks.
     fn expected_blockhashes<'g>(
         &self,
         genesis: &'g Genesis,

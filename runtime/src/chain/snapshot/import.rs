@@ -22,12 +22,12 @@ use crate::{
 /// Puts the state of a snapshot into an empty store, and gives the trie of its accounts, with which
 /// [`Chain::open`](crate::chain::Chain::open) opens the chain.
 ///
-/// The store has the newest block if and only if everything was right. Memory grows by a chunk of
+/// The store has the newest block if and only if all checks passed. Memory grows by a chunk of
 /// accounts, the message hashes of a block, and the trie. O(size of the snapshot).
 ///
 /// # Errors
-/// Says which byte of what part is wrong and why; or if the store fails. The store is then of no
-/// use.
+/// If the snapshot is wrong, with byte, part and cause; or if the store fails. The store is then of
+/// no use.
 pub fn import(
     source: &mut dyn Read,
     store: &dyn Store,
@@ -115,7 +115,7 @@ fn import_blocks(
             parent.commit(store, genesis, &CostTable::default())?;
         }
     }
-    Ok(newest.expect("a head states one block at least"))
+    Ok(newest.expect("a head states at least one block"))
 }
 
 /// Checks the first block, and with it that the head is of the chain of this genesis.
@@ -132,7 +132,7 @@ fn check_first(
         return wrong(Fault::History { found });
     }
     head.check(genesis, slot)?;
-    // A genesis with blockhashes of its own goes by the newest of these.
+    // A genesis with blockhashes of its own is named by the newest of these.
     let own = genesis.blockhashes.last();
     let own = own.filter(|_| slot == genesis.slot);
     let expected = own.map_or_else(|| block.header.id(), |own| own.blockhash);
@@ -235,7 +235,9 @@ impl Accounts {
         while !rest.is_empty() {
             let size = account_size(rest).and_then(|size| rest.split_at_checked(size));
             let (bytes, others) = size.ok_or_else(|| wrong_fields.clone())?;
-            let (address, account) = bytes.split_first_chunk().expect("an address is the least");
+            let (address, account) = bytes
+                .split_first_chunk()
+                .expect("an account begins with its address");
             let address = Address::new_from_array(*address);
             let account = decode_account(account);
             let account = account.map_err(|error| Fault::Account { address, error })?;
@@ -254,7 +256,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Compares what the end says, and what was stated before, with what came.
+    /// Compares the counts and roots that head and end state with the accounts that were read.
     fn check(&self, end: &[u8], tip: &BlockHeader, digest: Hash) -> Result<(), Fault> {
         let (found, stated) = (self.so_far.accounts_done, self.so_far.account_count);
         if found != stated {

@@ -6,15 +6,15 @@
 //!       -> blocks and accounts into an empty store -> its newest block   import
 //! ```
 //!
-//! A snapshot has all that executing the next block depends on. Who trusts in the id of its newest
-//! block need not trust in who made it: the id is the hash of the header, the header names its
-//! parent and so on, each header's transaction root covers the message hashes, and the newest
-//! one's state root all accounts. Learned costs alone are taken as they come: they shape the plans
-//! of blocks that are built, and no result. Rules, rent and blockhashes older than the first block
-//! must be those of the genesis that the importer has.
+//! A snapshot has all that executing the next block depends on. Trust in the id of its newest block
+//! is enough, and trust in its maker is not needed: the id is the hash of the header, the header
+//! names its parent and so on, each header's transaction root covers the message hashes, and the
+//! newest one's state root covers all accounts. Learned costs alone are not proved: they shape the
+//! plans of blocks that are built, and no result. Rules, rent and blockhashes older than the first
+//! block must be those of the genesis that the importer has.
 //!
-//! The newest block is committed last, after everything was compared. An import that fails before
-//! leaves a store that is not complete; on disk, `DiskStore::build` lets it go.
+//! The newest block is committed last, after all comparisons. An import that fails before leaves an
+//! incomplete store; on disk, `DiskStore::build` deletes it.
 //!
 //! What follows is `FORMAT.md` beside this file.
 //!
@@ -37,16 +37,16 @@ use crate::limits::BLOCKHASHES_MAX;
 const MAGIC: &[u8; 14] = b"lockstep state";
 /// The version of the format.
 const VERSION: u16 = 1;
-/// Blocks of a snapshot; fewer only from the genesis on.
+/// Blocks of a snapshot; a chain with fewer since its genesis gives all of them.
 const BLOCKS_MAX: usize = super::LOG_LENGTH_MIN;
 /// Blocks whose message hashes are needed to refuse duplicates.
 const RECENT_BLOCKS: usize = BLOCKHASHES_MAX;
-/// Bytes of a frame of several accounts, at most.
+/// The most bytes of a frame of several accounts.
 const CHUNK_SIZE: usize = 4 << 20;
 /// Transactions of a block in a snapshot; the limit is ours and far above any block's.
 const TRANSACTIONS_MAX: usize = 1 << 21;
 
-/// How far an export or an import has come.
+/// The progress of an export or an import.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Progress {
     /// Accounts written, or verified.
