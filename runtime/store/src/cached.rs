@@ -10,7 +10,8 @@ use metrics::counter;
 
 use crate::{
     BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock,
-    table::{AccountTable, SHARD_COUNT},
+    sync::Shared,
+    table::{AccountTable, SHARD_COUNT, Shard},
 };
 
 /// Bytes that an account takes besides its data, about.
@@ -33,6 +34,9 @@ const ACCOUNT_SIZE: usize = 120;
 #[derive(Debug)]
 pub struct CachedStore<S> {
     store: S,
+    /// The newest block whose accounts the cache has: the store below is ahead of it during a
+    /// commit.
+    tip: Shared<Option<BlockRecord>>,
     accounts: AccountTable,
     /// Bytes of one shard.
     shard_size: usize,
@@ -44,6 +48,7 @@ impl<S: Store> CachedStore<S> {
     /// The store with a cache of about `size` bytes; an account without data takes 120 of them.
     pub fn new(store: S, size: usize) -> Self {
         Self {
+            tip: Shared::new(store.tip()),
             store,
             accounts: AccountTable::new(),
             shard_size: size.div_ceil(SHARD_COUNT),
@@ -92,9 +97,8 @@ impl<S: Store> CachedStore<S> {
 
     /// Keeps what the store below has got.
     fn write(&self, changes: &[Change]) {
-        self.accounts.apply(changes, |shard, rehash| {
-            shard.shrink(self.shard_size, rehash);
-        });
+        self.accounts
+            .apply(changes, |shard| shard.shrink(self.shard_size));
     }
 
     /// Counts reads, for the owner and for whatever recorder of `metrics` the embedder has.
@@ -126,13 +130,11 @@ impl<S: Store> Store for CachedStore<S> {
         self.store.load(&keys, &mut found)?;
         for ((place, write_count), account) in missed.into_iter().zip(found) {
             if account.exists() {
-                // Whoever wrote the shard meanwhile may have written a newer state of the account.
-                let address = &addresses[place];
-                self.accounts
-                    .fill(address, &account, write_count, |shard, rehash| {
-                        shard.shrink(self.shard_size, rehash);
-                    });
-                accounts[place] = account;
+                // A writer of the shard may have written a newer state of the account meanwhile.
+                let missed = (addresses[place], account);
+                let shrink = |shard: &mut Shard| shard.shrink(self.shard_size);
+                self.accounts.fill(&missed, write_count, shrink);
+                accounts[place] = missed.1;
             }
         }
         Ok(())
@@ -141,11 +143,12 @@ impl<S: Store> Store for CachedStore<S> {
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
         self.store.commit(block)?;
         self.write(block.changes);
+        *self.tip.write() = self.store.tip();
         Ok(())
     }
 
     fn tip(&self) -> Option<BlockRecord> {
-        self.store.tip()
+        *self.tip.read()
     }
 
     fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
@@ -286,8 +289,8 @@ mod tests {
             missed.push(count)
         });
         // Between the miss and the fill, a block is written.
-        other.apply(&[(key, Account::wallet(2))], |_, _| ());
-        other.fill(&key, &Account::wallet(1), missed[0], |_, _| ());
+        other.apply(&[(key, Account::wallet(2))], |_| ());
+        other.fill(&(key, Account::wallet(1)), missed[0], |_| ());
         let mut found = [Account::default()];
         other.load(&[key], &mut found, |_, _| ());
         assert_eq!(found, [Account::wallet(2)]);

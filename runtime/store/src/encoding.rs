@@ -18,10 +18,10 @@ pub(crate) const HEAD_SIZE: usize = 8 + 32 + 1 + 4;
 #[non_exhaustive]
 pub enum DecodeError {
     /// Fewer bytes than every account has.
-    #[error("an account has at least {HEAD_SIZE} bytes, this has {0}")]
+    #[error("the account has {0} bytes, expected at least {HEAD_SIZE}")]
     TooShort(usize),
     /// The flag is neither 0 nor 1.
-    #[error("the executable flag is {0}, neither 0 nor 1")]
+    #[error("the executable flag is {0}, expected 0 or 1")]
     Flag(u8),
     /// The stated size of the data is not the number of bytes that follow.
     #[error("the account states {stated} bytes of data, {found} follow")]
@@ -32,7 +32,7 @@ pub enum DecodeError {
         found: usize,
     },
     /// More data than an account may hold.
-    #[error("an account holds at most {ACCOUNT_DATA_SIZE_MAX} bytes of data, this has {0}")]
+    #[error("the account has {0} bytes of data, expected at most {ACCOUNT_DATA_SIZE_MAX}")]
     TooLong(usize),
 }
 

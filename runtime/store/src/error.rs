@@ -43,7 +43,7 @@ pub enum StoreError {
         block: Box<BlockRecord>,
     },
     /// There is something else at the store's path. Nothing was changed.
-    #[error("{} is no account store: {found}", path.display())]
+    #[error("{} is not an account store: {found}", path.display())]
     NotAStore {
         /// The path.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum StoreError {
         found: &'static str,
     },
     /// A new store was to be made where there is something already. Nothing was changed.
-    #[error("{} exists already, and is no empty directory", path.display())]
+    #[error("{} exists and is not an empty directory: choose another path", path.display())]
     Exists {
         /// The path.
         path: PathBuf,
@@ -64,8 +64,8 @@ pub enum StoreError {
     },
     /// A newer release wrote the store. Nothing was changed.
     #[error(
-        "account store {}: written with schema {found}, this release knows up to {known}; \
-         open it with a newer release", path.display()
+        "account store {}: written with schema {found}, this release reads up to {known}: open it \
+         with a newer release", path.display()
     )]
     Schema {
         /// The store's directory.
@@ -80,10 +80,10 @@ pub enum StoreError {
     Damaged {
         /// The store's directory.
         path: PathBuf,
-        /// What does not fit.
+        /// The contradiction.
         what: String,
     },
-    /// Blocks are missing that were acknowledged once.
+    /// Acknowledged blocks are missing.
     #[error(
         "account store {}: slot {acknowledged} was acknowledged, but the files end at {}; restore \
          them, or accept the rollback", path.display(),

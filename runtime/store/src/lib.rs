@@ -15,7 +15,6 @@ mod disk;
 mod encoding;
 mod error;
 mod memory;
-mod shard;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 pub mod sync;
@@ -124,7 +123,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Keeps some kilobytes that belong to the ledger as a whole, in place of those that were
-    /// there: what its owner has to know before he goes on with it. They are durable at the end.
+    /// there: what a chain has to know before it goes on with the ledger. They are durable at the
+    /// end.
     ///
     /// # Errors
     /// If the medium fails.

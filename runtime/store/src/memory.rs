@@ -69,7 +69,7 @@ impl Store for MemoryStore {
         if block.record.is_repeat(self.tip().as_ref())? {
             return Ok(());
         }
-        self.accounts.apply(block.changes, |_, _| ());
+        self.accounts.apply(block.changes, |_| ());
         let stored = StoredBlock {
             record: block.record,
             body: block.body.to_vec(),
@@ -110,7 +110,7 @@ impl Store for MemoryStore {
         let is_behind = |(address, _): &&Change| after.is_none_or(|after| address > after);
         for shard in &self.accounts.shards()[first..] {
             let shard = shard.read();
-            let mut accounts: Vec<&Change> = shard.accounts().iter().filter(is_behind).collect();
+            let mut accounts: Vec<&Change> = shard.accounts().filter(is_behind).collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
             let mut size = 0usize;
             let shown = accounts.into_iter().take_while(|(_, account)| {
@@ -127,7 +127,7 @@ impl Store for MemoryStore {
     }
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        self.accounts.apply(accounts, |_, _| ());
+        self.accounts.apply(accounts, |_| ());
         Ok(())
     }
 
@@ -174,7 +174,7 @@ mod tests {
                 changes.push((Address::new_from_array(key), account.clone()));
                 model.insert(Address::new_from_array(key), account);
             }
-            store.accounts.apply(&changes, |_, _| ());
+            store.accounts.apply(&changes, |_| ());
             model.retain(|_, account| account.exists());
             assert_eq!(store.account_count().unwrap(), model.len());
         }

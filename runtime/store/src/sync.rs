@@ -24,7 +24,7 @@ impl<T> Shared<T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for everybody, then lends the value for writing.
+    /// Waits for readers and writers, then lends the value for writing.
     pub fn write(&self) -> impl DerefMut<Target = T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,16 +1,14 @@
 //! Accounts by address in shards, for look-ups by many threads while one writes.
 //!
 //! Sorted changes reach the shards one after the other, and readers wait only for the shard that
-//! is being written.
+//! is being written. Addresses are hashed with a secret, so that addresses which collide cannot be
+//! chosen.
 
 use ahash::RandomState;
+use hashbrown::{HashTable, hash_table::Entry};
 use lockstep_interface::{Account, Address};
 
-use crate::{
-    Change,
-    shard::{GROUP_SIZE, Shard},
-    sync::Shared,
-};
+use crate::{Change, sync::Shared};
 
 pub(crate) const SHARD_COUNT: usize = 256;
 
@@ -19,6 +17,17 @@ pub(crate) const SHARD_COUNT: usize = 256;
 pub(crate) struct AccountTable {
     shards: Box<[Shared<Shard>]>,
     hasher: RandomState,
+}
+
+/// The accounts whose addresses have one first byte.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    accounts: HashTable<Change>,
+    write_count: u64,
+    /// Bytes of account data.
+    data_size: usize,
+    /// The place of the table that makes room next.
+    hand: usize,
 }
 
 /// The shard that an address belongs to.
@@ -39,10 +48,6 @@ impl AccountTable {
         &self.shards
     }
 
-    fn hash(&self, address: &Address) -> u64 {
-        self.hasher.hash_one(address.as_array())
-    }
-
     /// Reads accounts. For one that is not there, `accounts` gets the default account, and `miss`
     /// its place and how often its shard had been written.
     ///
@@ -59,103 +64,107 @@ impl AccountTable {
             accounts.len(),
             "one account for each address"
         );
+        let mut read = |place, shard: &Shard, address: &Address, account: &mut Account| {
+            let found = shard.find(address, &self.hasher);
+            if found.is_none() {
+                miss(place, shard.write_count);
+            }
+            *account = found.cloned().unwrap_or_default();
+        };
         if let ([address], [account]) = (addresses, &mut *accounts) {
             let shard = self.shards[shard_index(address)].read();
-            let hash = self.hash(address);
-            match shard.find(address, hash, shard.guess(hash)) {
-                Some(entry) => *account = shard.account(entry).clone(),
-                None => {
-                    *account = Account::default();
-                    miss(0, shard.write_count());
-                }
-            }
-            return;
+            return read(0, &shard, address, account);
         }
         // Many addresses meet every shard, so that locking each once is the cheaper way.
         let shards: Vec<_> = self.shards.iter().map(Shared::read).collect();
-        let groups = addresses
-            .chunks(GROUP_SIZE)
-            .zip(accounts.chunks_mut(GROUP_SIZE));
-        let mut place = 0usize;
-        for (addresses, accounts) in groups {
-            let mut lookups = [(0u64, 0u32); GROUP_SIZE];
-            for (address, lookup) in addresses.iter().zip(&mut lookups) {
-                let hash = self.hash(address);
-                *lookup = (hash, shards[shard_index(address)].guess(hash));
-            }
-            let mut touched = 0;
-            for (address, (_, guess)) in addresses.iter().zip(&lookups) {
-                touched ^= shards[shard_index(address)].touch(*guess);
-            }
-            // Sharing data writes their count.
-            for (address, (_, guess)) in addresses.iter().zip(&lookups) {
-                touched ^= shards[shard_index(address)].touch_data(*guess);
-            }
-            std::hint::black_box(touched);
-            for ((address, account), (hash, guess)) in addresses.iter().zip(accounts).zip(&lookups)
-            {
-                let shard = &shards[shard_index(address)];
-                match shard.find(address, *hash, *guess) {
-                    Some(entry) => *account = shard.account(entry).clone(),
-                    None => {
-                        *account = Account::default();
-                        miss(place, shard.write_count());
-                    }
-                }
-                place = place.saturating_add(1);
-            }
+        for (place, (address, account)) in addresses.iter().zip(accounts).enumerate() {
+            read(place, &shards[shard_index(address)], address, account);
         }
     }
 
     /// Writes changes shard by shard, and calls `written` with each shard that was.
-    pub(crate) fn apply(
-        &self,
-        changes: &[Change],
-        mut written: impl FnMut(&mut Shard, Rehash<'_>),
-    ) {
+    pub(crate) fn apply(&self, changes: &[Change], mut written: impl FnMut(&mut Shard)) {
         let same_shard =
             |one: &Change, other: &Change| shard_index(&one.0) == shard_index(&other.0);
-        let rehash = |address: &Address| self.hash(address);
         for run in changes.chunk_by(same_shard) {
             let mut shard = self.shards[shard_index(&run[0].0)].write();
-            for group in run.chunks(GROUP_SIZE) {
-                let mut lookups = [(0u64, 0u32); GROUP_SIZE];
-                for ((address, _), lookup) in group.iter().zip(&mut lookups) {
-                    let hash = self.hash(address);
-                    *lookup = (hash, shard.guess(hash));
-                }
-                let touched = lookups
-                    .iter()
-                    .fold(0, |sum, (_, guess)| sum ^ shard.touch(*guess));
-                std::hint::black_box(touched);
-                for ((address, account), (hash, guess)) in group.iter().zip(&lookups) {
-                    let entry = shard.find(address, *hash, *guess);
-                    shard.put(address, account, *hash, entry, rehash);
-                }
+            for change in run {
+                shard.put(change, &self.hasher);
             }
-            shard.count_write();
-            written(&mut shard, &rehash);
+            shard.write_count = shard.write_count.wrapping_add(1);
+            written(&mut shard);
         }
     }
 
     /// Adds an account that was missed, unless its shard has been written since.
-    pub(crate) fn fill(
-        &self,
-        address: &Address,
-        account: &Account,
-        write_count: u64,
-        filled: impl FnOnce(&mut Shard, Rehash<'_>),
-    ) {
-        let mut shard = self.shards[shard_index(address)].write();
-        if shard.write_count() == write_count {
-            let hash = self.hash(address);
-            let entry = shard.find(address, hash, shard.guess(hash));
-            let rehash = |address: &Address| self.hash(address);
-            shard.put(address, account, hash, entry, rehash);
-            filled(&mut shard, &rehash);
+    pub(crate) fn fill(&self, missed: &Change, write_count: u64, filled: impl FnOnce(&mut Shard)) {
+        let mut shard = self.shards[shard_index(&missed.0)].write();
+        if shard.write_count == write_count {
+            shard.put(missed, &self.hasher);
+            filled(&mut shard);
         }
     }
 }
 
-/// The hash of an address.
-pub(crate) type Rehash<'t> = &'t dyn Fn(&Address) -> u64;
+impl Shard {
+    /// All accounts, in no order of meaning.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Change> {
+        self.accounts.iter()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Bytes of memory, about: a place and a half of the table for each account, and its data.
+    pub(crate) fn size(&self) -> usize {
+        const ENTRY_SIZE: usize = size_of::<Change>() * 3 / 2;
+        let entries = self.accounts.len().saturating_mul(ENTRY_SIZE);
+        entries.saturating_add(self.data_size)
+    }
+
+    /// Takes accounts out, in turn, until the others take at most `size` bytes.
+    pub(crate) fn shrink(&mut self, size: usize) {
+        while self.size() > size && !self.accounts.is_empty() {
+            let place = self.hand.checked_rem(self.accounts.num_buckets());
+            let place = place.unwrap_or(0);
+            self.hand = place.saturating_add(1);
+            if let Ok(entry) = self.accounts.get_bucket_entry(place) {
+                let ((_, account), _) = entry.remove();
+                self.data_size = self.data_size.saturating_sub(account.data.len());
+            }
+        }
+    }
+
+    fn find(&self, address: &Address, hasher: &RandomState) -> Option<&Account> {
+        let hash = hasher.hash_one(address.as_array());
+        let found = self.accounts.find(hash, |(known, _)| known == address);
+        found.map(|(_, account)| account)
+    }
+
+    /// Stores an account, or removes it if it does not exist.
+    fn put(&mut self, (address, account): &Change, hasher: &RandomState) {
+        let hash = |address: &Address| hasher.hash_one(address.as_array());
+        let is_same = |(known, _): &Change| known == address;
+        let entry = self
+            .accounts
+            .entry(hash(address), is_same, |(known, _)| hash(known));
+        let before = match &entry {
+            Entry::Occupied(entry) => entry.get().1.data.len(),
+            Entry::Vacant(_) => 0,
+        };
+        let mut after = 0;
+        match entry {
+            Entry::Occupied(entry) if !account.exists() => {
+                entry.remove();
+            }
+            Entry::Vacant(_) if !account.exists() => {}
+            entry => {
+                after = account.data.len();
+                entry.insert((*address, account.clone()));
+            }
+        }
+        let size = self.data_size.saturating_sub(before);
+        self.data_size = size.saturating_add(after);
+    }
+}

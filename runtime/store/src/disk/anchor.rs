@@ -4,8 +4,8 @@
 //! A journal that lost its tail looks like one that ended there. The anchor is written after a
 //! block is durable and before it is acknowledged, so an engine that is behind it has lost blocks.
 //! It is not synced: after a loss of power it may name an older block, which only makes the check
-//! weaker. A damaged anchor is replaced once everything else fits. Whoever has the store open holds
-//! a lock on the file.
+//! weaker. A damaged anchor is replaced once everything else fits. A process that has the store
+//! open holds a lock on the file.
 //!
 //! ```text
 //! "lockstep store 1\n" | 0 or 1 | slot u64 | block 32 | the first 8 bytes of SHA-256 of all before
@@ -67,8 +67,8 @@ impl Anchor {
         sync_directory(directory)
     }
 
-    /// Opens the anchor, unless somebody has it open, and reads it; `None` for what it says if it
-    /// is damaged.
+    /// Opens the anchor, unless another process has it open, and reads it; `None` for its content
+    /// if it is damaged.
     pub(crate) fn open(directory: &Path) -> Result<(Self, Option<Acknowledged>), TryLockError> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).open(directory.join(NAME));

@@ -21,7 +21,7 @@ pub(super) fn begin(path: &Path) -> Result<PathBuf, StoreError> {
     name.push(UNFINISHED);
     let unfinished = path.with_file_name(name);
     if DiskStore::is_at(&unfinished) {
-        // Somebody is at work there, unless the lock can be had.
+        // Another process is at work there, unless the lock can be taken.
         drop(open_anchor(&unfinished)?);
     }
     remove(&unfinished).map_err(|error| failed(&unfinished, "remove what was left", error))?;

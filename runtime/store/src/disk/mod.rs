@@ -124,8 +124,8 @@ impl DiskStore {
     }
 
     /// Makes a store in a directory that is missing or empty. It lies beside, under a name of its
-    /// own, until `work` has filled it: who is interrupted, or fails, leaves nothing at `path`.
-    /// What an interrupted call has left beside it goes when it is called again.
+    /// own, until `work` has filled it: an interrupted or failed call leaves nothing at `path`. The
+    /// next call removes what an interrupted one has left beside it.
     ///
     /// # Errors
     /// If there is something at the path, if the same is being done already, if the file system

@@ -83,7 +83,7 @@ pub(crate) fn open_engine(
     })
 }
 
-/// Makes the engine of a new store. Whoever is interrupted leaves nothing that has the right name.
+/// Makes the engine of a new store. An interrupted call leaves nothing under the right name.
 fn create(path: &Path, options: DiskOptions) -> Result<(), StoreError> {
     let failed = |error| failed(path, "make the store", error);
     let unfinished = path.join(UNFINISHED);

@@ -151,7 +151,17 @@ pub(super) fn blocks_and_records_are_read_while_others_are_committed_and_pruned(
             let follows = |pair: &[crate::BlockRecord]| pair[0].block_id == pair[1].parent_id;
             assert!(records.windows(2).all(follows), "records: {records:?}");
             let newest = store.tip().expect("slot 1 is there");
-            let block = fine(store.block(newest.slot)).expect("the newest few are not pruned");
+            let Some(block) = fine(store.block(newest.slot)) else {
+                // The writer was many blocks faster, and has pruned it meanwhile.
+                let tip = store.tip().expect("slot 1 is there");
+                assert!(
+                    tip.slot >= newest.slot.saturating_add(10),
+                    "slot {} is missing at slot {}",
+                    newest.slot,
+                    tip.slot
+                );
+                continue;
+            };
             assert_eq!(block.record, newest);
             assert_eq!(block.body, newest.slot.to_le_bytes());
         }

@@ -4,11 +4,11 @@
 //! fork 7 -> children [ fork 2 | leaf 5 ], hash      leaf 5 -> path, value hash
 //! ```
 //! A node never changes once its version is made; it is counted by the nodes and the versions that
-//! have it as a child, and its slot is used again when nobody is left. What an update reads of many
-//! nodes (children, counts) lies apart from what it reads of few (hashes, leaves), so that it finds
-//! the former in a cache.
+//! have it as a child, and its slot is used again when the count is zero. What an update reads of
+//! many nodes (children, counts) lies apart from what it reads of few (hashes, leaves), so that it
+//! finds the former in a cache.
 //!
-//! Knows neither changes nor versions; those who hold a [`Link`] count for it.
+//! Knows neither changes nor versions: each holder of a [`Link`] counts.
 
 use std::hint::black_box;
 
@@ -293,13 +293,13 @@ impl Arena {
         link
     }
 
-    /// The leaves and forks that somebody holds.
+    /// The leaves and forks that are held.
     #[cfg(test)]
     pub(crate) fn held(&self) -> [usize; 2] {
         [self.leaves.held(), self.forks.held()]
     }
 
-    /// Counts one holder less of each link, and frees what nobody holds any more.
+    /// Counts one holder less of each link, and frees the nodes without a holder.
     ///
     /// O(nodes freed). Goes down level by level, so that the waits for memory overlap.
     pub(crate) fn release(&mut self, mut links: Vec<Link>) {

@@ -109,7 +109,7 @@ struct Forest {
     /// By shards.
     arenas: Box<[Shared<Arena>]>,
     /// Of versions that are gone and still counted. The next update releases them, since it has the
-    /// memory at hand; so whoever drops a version waits for nothing.
+    /// memory at hand; so dropping a version waits for nothing.
     dropped: Shared<Vec<Roots>>,
 }
 

@@ -46,16 +46,16 @@ pub struct StateProof {
 #[non_exhaustive]
 pub enum ProofError {
     /// A version that is not known here.
-    #[error("the proof has version {0}, known is {VERSION}")]
+    #[error("the proof has version {0}, expected {VERSION}")]
     Version(u8),
     /// The end is neither a leaf nor nothing.
-    #[error("the proof's path ends in a node of kind {0}, known are 0 and 1")]
+    #[error("the proof's path ends in a node of kind {0}, expected 0 or 1")]
     End(u8),
     /// More siblings than a path has bits.
-    #[error("the proof has {0} siblings, at most {SIBLING_COUNT_MAX} are possible")]
+    #[error("the proof has {0} siblings, expected at most {SIBLING_COUNT_MAX}")]
     SiblingCount(usize),
     /// Too few bytes, or too many.
-    #[error("the proof has {found} bytes instead of {expected}")]
+    #[error("the proof has {found} bytes, expected {expected}")]
     Size {
         /// What the bytes so far call for.
         expected: usize,
@@ -82,7 +82,7 @@ pub enum ProofError {
 /// The path of an address: its SHA-256.
 ///
 /// Hashed, because many addresses share long prefixes (sysvars and programs by their base58 names)
-/// and anybody may choose some; hashes part early, so that proofs are short and updates balanced.
+/// and clients may choose some; hashes part early, so that proofs are short and updates balanced.
 pub fn key_path(address: &Address) -> [u8; 32] {
     Sha256::digest(address.as_array()).into()
 }

@@ -19,7 +19,7 @@ use super::{
 enum Failure {
     /// Nothing was written.
     Before,
-    /// Everything was written, but nobody can be sure.
+    /// Everything was written, without a confirmation.
     After,
 }
 
@@ -120,7 +120,7 @@ fn a_full_disk_stops_the_store_and_loses_nothing() {
             .unwrap();
     }
     drop(open(&path).unwrap());
-    // Files may have 1,000 blocks of 512 bytes; who writes on gets an error instead of a signal.
+    // Files may have 1,000 blocks of 512 bytes; writing on gives an error instead of a signal.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\""]);
     command.arg(env::current_exe().unwrap());

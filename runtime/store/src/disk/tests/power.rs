@@ -27,7 +27,7 @@ fn open_with(
     open_on(path, anchored, medium, false, &Serial).unwrap()
 }
 
-/// Commits some blocks on a medium that syncs every so many writes, and cuts the power.
+/// Commits some blocks on a medium that syncs once in `sync_interval` writes, and cuts the power.
 fn blocks_until_power_loss(path: &Path, sync_interval: usize) {
     // What was written and not synced is nowhere but here.
     let unsynced: Arc<Shared<Vec<Vec<Write>>>> = Arc::default();
@@ -55,12 +55,12 @@ fn a_sync_that_is_skipped_is_noticed_when_the_power_fails() {
         blocks_until_power_loss(folder.path(), sync_interval);
         let result = inspect(folder.path(), &mut Model::new(Shape::SMALL), 5);
         if sync_interval == 1 {
-            assert_eq!(result, Ok(()), "who syncs each block loses none");
+            assert_eq!(result, Ok(()), "a sync for each block loses none");
             continue;
         }
         let error = result.expect_err("acknowledged blocks are gone");
         assert!(error.contains("acknowledged"), "{error}");
-        // Who accepts the loss gets a whole state, and can go on.
+        // Accepting the loss gives a whole state, from which a chain can go on.
         let accepting = DiskOptions {
             accept_rollback: true,
             ..options()
