@@ -2,6 +2,12 @@
 //! 100,000, and giving it back or forgetting it. Reading candidates from wire bytes is the work of
 //! other stages, and is left out.
 //!
+//! `mempool::doubling` shows that nothing grows faster than its input, where that could be feared:
+//! `work=submit` fills a pool, `work=outbid` fills one of half the size with ever better ones, each
+//! of which evicts another, and drops these again, so that the others come back one by one;
+//! `work=shut` selects from a pool of which every candidate, crowded on many accounts, finds a
+//! used-up one among its own.
+//!
 //! `load=uniform` writes an account of its own each, `load=hot` puts three quarters of the
 //! candidates on eight accounts, `load=aged` is that after so many selections that the reserve is
 //! in use.
@@ -69,11 +75,14 @@ fn candidates(bank: &Bank, count: usize, hot: u32) -> Vec<Candidate> {
         let message = message.compile().expect("it is small");
         batch.push(&message.with_signatures(&[[0; 64]]).expect("it is small"));
     }
+    read(bank, &batch)
+}
+
+fn read(bank: &Bank, batch: &WireBlock) -> Vec<Candidate> {
     let threads = Threads::new(1).expect("one thread needs no pool");
-    let results = Candidate::read_batch(&batch, bank, Signatures::Trusted, &threads);
-    let results = results
-        .expect("a store in memory does not fail")
-        .into_iter();
+    let results = Candidate::read_batch(batch, bank, Signatures::Trusted, &threads);
+    let results = results.expect("a store in memory does not fail");
+    let results = results.into_iter();
     results
         .map(|candidate| candidate.expect("it keeps all rules"))
         .collect()
@@ -173,9 +182,76 @@ fn rest(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Candidates with rising priority that all write one account, and each of them one of ten others,
+/// which the first ten, at the highest price, have for themselves.
+fn crowding(bank: &Bank, count: usize) -> Vec<Candidate> {
+    let blockhash = bank.parent().block_hash().to_bytes();
+    let mut batch = WireBlock::default();
+    for number in 0..count as u64 {
+        let payer = address(number % PAYERS);
+        let pay = |target| transfer(&payer, &address(target), 1 + number);
+        let own = pay(1 << 42 | (number % 10));
+        let (fee, payments) = match number < 10 {
+            true => (1_000_000_000, vec![own]),
+            false => (10_000 + number, vec![pay(1 << 43), own]),
+        };
+        let message = MessageBuilder::new(payer, blockhash, &payments).v1(TransactionConfig {
+            compute_unit_limit: Some(UNITS),
+            priority_fee: Some(fee),
+            ..TransactionConfig::default()
+        });
+        let message = message.compile().expect("it is small");
+        batch.push(&message.with_signatures(&[[0; 64]]).expect("it is small"));
+    }
+    read(bank, &batch)
+}
+
+fn doubling(criterion: &mut Criterion) {
+    let bank = bank();
+    let all = crowding(&bank, WAITING);
+    let mut group = criterion.benchmark_group("mempool::doubling");
+    group.sample_size(10);
+    for waiting in [WAITING / 8, WAITING / 4, WAITING / 2, WAITING] {
+        let some = &all[..waiting];
+        let limits = |candidates| MempoolLimits {
+            candidates,
+            blocks: u32::MAX,
+            per_account: u32::MAX,
+            blocks_per_account: u32::MAX,
+            evicted_bytes: usize::MAX,
+            ..MempoolLimits::STANDARD
+        };
+        group.throughput(Throughput::Elements(waiting as u64));
+        group.bench_function(format!("work=submit waiting={waiting}"), |bencher| {
+            bencher.iter(|| filled(some, limits(waiting), 0));
+        });
+        group.bench_function(format!("work=outbid waiting={waiting}"), |bencher| {
+            bencher.iter(|| {
+                let mut pool = filled(some, limits(waiting / 2), 0);
+                let better = &some[waiting / 2..];
+                pool.fall_out(better.iter().flat_map(Candidate::message_hashes));
+                // All came back but for those whose place the first ten have kept.
+                assert_eq!((pool.len(), pool.evicted_count()), (waiting / 2, 0));
+            });
+        });
+        let mut pool = filled(some, limits(waiting), 0);
+        group.bench_function(format!("work=shut waiting={waiting}"), |bencher| {
+            bencher.iter(|| {
+                let selection = pool.select(&mut BlockRoom::new(BlockLimits {
+                    account_compute_units_max: UNITS.into(),
+                    ..BlockLimits::MAINNET
+                }));
+                assert_eq!(selection.taken.len(), 10);
+                pool.give_back(&selection.taken);
+            });
+        });
+    }
+    group.finish();
+}
+
 fn new_hashes(all: &[Candidate]) -> impl Iterator<Item = &lockstep_interface::Hash> {
     all[WAITING..].iter().flat_map(Candidate::message_hashes)
 }
 
-criterion_group!(benches, select, rest);
+criterion_group!(benches, select, rest, doubling);
 criterion_main!(benches);

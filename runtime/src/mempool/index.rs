@@ -1,42 +1,84 @@
 //! The orders that waiting candidates are looked up by.
 //!
-//! A B-tree for each: all by rank, for eviction; each queue by rank and by arrival, for selection.
-//! Every operation is O(log n).
+//! A B-tree for each: all, and those at risk, by rank, and the candidates of each payer and the
+//! writers of each account by rank, for eviction; each queue by rank and by arrival, for
+//! selection. Every operation is O(log n) for each order.
 
 use std::collections::{BTreeSet, btree_set::Range};
 
 use super::{
     crowds::{OPEN, QueueNumber},
     priority::{Arrival, Rank},
+    signers::SignerNumber,
 };
 
-/// Bytes that a pool's tables take for one candidate besides its accounts and messages: three
-/// trees and that of blockhashes, whose nodes may be half empty, and the tables of candidates and
-/// payers, which may be half empty too. Measured: pools of 60,000 to 130,000 transfers grew a
-/// process by 1,019 to 1,295 bytes for each, of which they account for 1,308.
-pub(super) const INDEX_SIZE: usize = 460;
+/// Bytes that a pool's tables take for one candidate besides its accounts, payments and messages:
+/// three trees and that of blockhashes, whose nodes may be half empty, and the table of candidates,
+/// which may be half empty too.
+pub(super) const INDEX_SIZE: usize = 400;
 /// Bytes that the table of message hashes takes for one.
 pub(super) const MESSAGE_SIZE: usize = 96;
+/// Bytes that the table of nonces takes for one.
+pub(super) const NONCE_SIZE: usize = 150;
+
+/// Where a waiting candidate is found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) rank: Rank,
+    pub(super) queue: QueueNumber,
+    pub(super) is_risky: bool,
+}
 
 /// Waiting candidates in order.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     ranks: BTreeSet<Rank>,
+    /// Those at risk.
+    risky: BTreeSet<Rank>,
     queues_by_rank: BTreeSet<(QueueNumber, Rank)>,
     queues_by_arrival: BTreeSet<(QueueNumber, Arrival)>,
+    /// By the number of each account.
+    writers: BTreeSet<(QueueNumber, Rank)>,
+    payers: BTreeSet<(SignerNumber, Rank)>,
 }
 
 impl Index {
-    pub(super) fn insert(&mut self, queue: QueueNumber, rank: Rank) {
+    /// Adds a candidate that writes these accounts and has these payers.
+    pub(super) fn insert(
+        &mut self,
+        place: Place,
+        writes: impl Iterator<Item = QueueNumber>,
+        payers: impl Iterator<Item = SignerNumber>,
+    ) {
+        let Place { rank, queue, .. } = place;
         self.ranks.insert(rank);
+        if place.is_risky {
+            self.risky.insert(rank);
+        }
         self.queues_by_rank.insert((queue, rank));
         self.queues_by_arrival.insert((queue, rank.arrival));
+        self.writers.extend(writes.map(|account| (account, rank)));
+        self.payers.extend(payers.map(|payer| (payer, rank)));
     }
 
-    pub(super) fn remove(&mut self, queue: QueueNumber, rank: Rank) {
+    /// Removes such a candidate.
+    pub(super) fn remove(
+        &mut self,
+        place: Place,
+        writes: impl Iterator<Item = QueueNumber>,
+        payers: impl Iterator<Item = SignerNumber>,
+    ) {
+        let Place { rank, queue, .. } = place;
         self.ranks.remove(&rank);
+        self.risky.remove(&rank);
         self.queues_by_rank.remove(&(queue, rank));
         self.queues_by_arrival.remove(&(queue, rank.arrival));
+        for account in writes {
+            self.writers.remove(&(account, rank));
+        }
+        for payer in payers {
+            self.payers.remove(&(payer, rank));
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -48,12 +90,19 @@ impl Index {
         self.ranks.iter().rev().copied()
     }
 
-    /// The worst of a queue.
-    pub(super) fn worst_of(&self, queue: QueueNumber) -> Option<Rank> {
-        let mut queue = self
-            .queues_by_rank
-            .range((queue, Rank::FIRST)..=(queue, Rank::LAST));
-        queue.next_back().map(|(_, rank)| *rank)
+    /// Those at risk, the worst first.
+    pub(super) fn risky(&self) -> impl Iterator<Item = Rank> + '_ {
+        self.risky.iter().rev().copied()
+    }
+
+    /// Those that write an account, the worst first.
+    pub(super) fn writers(&self, account: QueueNumber) -> impl Iterator<Item = Rank> + '_ {
+        worst_first(&self.writers, account)
+    }
+
+    /// Those of a payer, the worst first.
+    pub(super) fn of_payer(&self, payer: SignerNumber) -> impl Iterator<Item = Rank> + '_ {
+        worst_first(&self.payers, payer)
     }
 
     /// Every queue from its best rank on.
@@ -87,4 +136,10 @@ impl Index {
         }
         queues
     }
+}
+
+/// The ranks under one number, the worst first.
+fn worst_first(set: &BTreeSet<(u64, Rank)>, number: u64) -> impl Iterator<Item = Rank> + '_ {
+    let ranks = set.range((number, Rank::FIRST)..=(number, Rank::LAST));
+    ranks.rev().map(|(_, rank)| *rank)
 }

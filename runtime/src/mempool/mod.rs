@@ -2,121 +2,123 @@
 //! packing them.
 //!
 //! ```text
-//! wire bytes -> Candidate -> submit -> waiting -> select -> taken -> forget     (processed)
-//!                 |            |          |                   |
+//! wire bytes -> Candidate -> submit -> waiting -> select -> taken -> forget     (included)
+//!                 |            |          |                   |----> fall_out   (refused)
 //!              Rejection   Rejection   evicted, expired    give_back   (the block came to nothing)
 //! ```
 //!
 //! A pool is a value: no thread, no clock, no bank of its own. What it holds is a function of the
-//! calls made to it. Every call is O(log n) for each candidate that it adds, takes, or removes.
+//! calls made to it. Every call is O(log n) for each candidate that it adds, takes, or removes; a
+//! selection looks at each that waits once at the most.
 //!
 //! A bundle is one candidate: it is taken, evicted and forgotten as a whole.
 //!
 //! # Order
-//! By [`Priority`], the fee for each unit of cost, and among equals by arrival.
+//! By [`Priority`], the fee for the room that a block charges for the candidate, and among equals
+//! by arrival.
 //!
-//! # Who gets in, who has to go
-//! The pool is bounded in bytes of memory and in candidates, and so is what one payer has in it,
-//! and what waits for one account. A newcomer to a full pool, or to a full account, is taken in
-//! place of the worst, if it has more priority than each that has to go.
+//! # Admission
+//! What an empty block has no room for is rejected. Every other limit is kept by what has to go: a
+//! newcomer takes the place of the worst of those that the limit counts, if it has more priority
+//! than each that goes, and else is rejected by the limit's name.
+//!
+//! - *Nonce*: one candidate for each value of a durable nonce, since a block can include one only.
+//! - *Payer*: at most [`MempoolLimits::per_payer`], with fees that its balance covers together, as
+//!   it was when the newcomer was read.
+//! - *Account*: at most [`MempoolLimits::per_account`] that write it, which fill at most
+//!   [`MempoolLimits::blocks_per_account`] blocks.
+//! - *Risk*: those that may be refused because of others (below) take at most half of the pool.
+//! - *Pool*: candidates, bytes of memory, blocks that all of them fill.
+//!
+//! An evicted candidate comes back, if there is room, when what evicted it falls out: is refused,
+//! expires, or is dropped. When that is included, it is gone for good.
+//!
+//! # Risk
+//! A candidate may be refused in a block because of another one: its payer's balance is spent, its
+//! nonce is used up, a transaction of its bundle fails. The room that it took is lost then. A
+//! candidate is safe if no other one that was chosen is signed by its payer, and if it is neither
+//! a bundle nor durable. Of the room that is left when a selection begins, at most half goes to
+//! others before all that is safe has been offered; those that may spend what others pay with come
+//! last. A block that lost room is filled again from what is left
+//! ([`select_more`](Mempool::select_more)), so that after `n` times at most the 2^-n-th part of it
+//! is lost to candidates that turn out not to pay.
 //!
 //! # Fairness
-//! A hot account can neither fill the pool ([`MempoolLimits::per_account`]) nor keep the others
-//! from a block, whose [`Room`] limits what may write one account. What is left to fear is that
-//! somebody is always outbid. So a candidate that was passed over [`Fairness::patience`] times is
-//! *aged*, and a reserve of each block goes to the aged in order of arrival, with a limit for each
-//! account again, so that those who wait for a hot account do not use up the reserve either.
+//! A hot account can neither fill the pool nor keep the others from a block, whose [`Room`] limits
+//! what may write one account. What is left to fear is to be outbid always. So a candidate that was
+//! passed over [`Fairness::patience`] times is *aged*, and a reserve of each block goes to the aged
+//! in order of arrival, with a limit for each account again, so that those that wait for a hot
+//! account do not use up the reserve either.
 //!
-//! *Bound.* A candidate is taken, or evicted by a better one, or dropped as unfit, at the latest in
-//! selection `patience + 1 + before` after it came, where `before` is the number of candidates in
-//! the pool when it came: in each selection the first of the aged is tried on an empty block. In
-//! general it is far less. With candidates of cost `c`, `n` aged before it of which `h` write an
-//! account of its, it is `patience + 1 + n / (aged_cost / c) + h / (aged_account_cost / c)`, all
-//! quotients but the inner ones rounded up, as long as no more than 1,024 of the open queue find
-//! their accounts used up.
+//! *Bound.* Let `r` be the reserve, `a` the part of it for one account, and `m` the largest
+//! candidate, as parts of a block. A candidate is taken, refused, evicted by a better one, or
+//! dropped, at the latest in selection
+//!
+//! ```text
+//! patience + 1 + blocks / (r - m) + blocks_per_account / (a - m) for each contended account
+//! ```
+//!
+//! after it came, quotients rounded up. Each selection that passes over it has either filled the
+//! reserve, or the reserve of one of its accounts, with candidates that came before; and those are
+//! limited, and fewer each time. An account is contended if others wait for it.
 
 mod candidate;
 mod crowds;
+mod evicted;
 mod index;
+mod limits;
+mod places;
 mod priority;
+mod read;
 mod rejection;
+mod restore;
+mod risk;
+mod room;
 mod select;
+mod signers;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    mem,
+    ops::Bound,
     sync::Arc,
 };
 
 use ahash::RandomState;
-pub use candidate::Candidate;
+pub use candidate::{Candidate, Nonce, Payment};
 use crowds::{Crowds, OPEN, QueueNumber};
-use index::Index;
-use lockstep_interface::{Address, Hash};
+use evicted::{Evicted, Hanging};
+use index::{Index, Place};
+pub use limits::{Fairness, MempoolLimits};
+use lockstep_interface::Hash;
 use lockstep_store::StoreError;
+use places::{Newcomer, Used};
 pub use priority::Priority;
 use priority::{Arrival, Rank};
 pub use rejection::Rejection;
-pub use select::{BlockRoom, Room, Selection, Verdict};
-use select::{choose, choose_aged};
+use restore::Bundles;
+pub use room::{BlockRoom, Room, Verdict};
+pub use select::Selection;
+use select::{Choice, Chooser};
+use signers::Signers;
 
 use crate::{
     bank::{Bank, BlockhashQueue},
-    limits::{BUNDLE_COUNT_MAX, COMPUTE_UNITS_MAX, TRANSACTION_COST},
+    prepare::BlockUsage,
     threads::Threads,
     verify::Signatures,
     wire::WireBlock,
 };
 
-/// Cost units of a bundle that asks for all it can.
-const MOST_COST: u64 = (TRANSACTION_COST + COMPUTE_UNITS_MAX as u64) * BUNDLE_COUNT_MAX as u64;
-
-/// How much a pool holds. All limits are ours.
-#[derive(Clone, Copy, Debug)]
-pub struct MempoolLimits {
-    /// Bytes of memory, by [`Candidate::memory`].
-    pub bytes: usize,
-    /// Candidates.
-    pub candidates: usize,
-    /// Candidates of one payer.
-    pub per_payer: u32,
-    /// Candidates that write one account. More are taken only in place of worse ones.
-    pub per_account: u32,
-    /// Cost units of one candidate.
-    pub candidate_cost: u64,
-    /// How blocks are shared.
-    pub fairness: Fairness,
-}
-
-/// How blocks are shared between those who pay much and those who wait long.
-#[derive(Clone, Copy, Debug)]
-pub struct Fairness {
-    /// Candidates that wait for one account until it is crowded and has a queue of its own; in
-    /// [1, [`MempoolLimits::per_account`]].
-    pub crowd: u32,
-    /// Selections that may pass over a candidate before it is aged.
-    pub patience: u64,
-    /// Cost units of a block that go to aged candidates first.
-    pub aged_cost: u64,
-    /// Those of them that may write one account.
-    pub aged_account_cost: u64,
-}
-
-impl MempoolLimits {
-    /// Limits for blocks of Solana's size, 60 M compute units of which 24 M may write one account:
-    /// a quarter of the block, an eighth for one account, goes to the aged first.
-    pub const STANDARD: Self = Self {
-        bytes: 256 << 20,
-        candidates: 100_000,
-        per_payer: 256,
-        per_account: 10_000,
-        candidate_cost: MOST_COST,
-        fairness: Fairness {
-            crowd: 64,
-            patience: 16,
-            aged_cost: 15_000_000,
-            aged_account_cost: 3_000_000,
-        },
-    };
+/// What becomes of a candidate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// It can be selected.
+    Waiting,
+    /// A block is being made of it; it is in no order.
+    Taken,
+    /// It may come back; it is in no order and counts towards no limit.
+    Evicted,
 }
 
 /// What the pool knows of a candidate besides itself.
@@ -124,11 +126,30 @@ impl MempoolLimits {
 struct Slot {
     candidate: Arc<Candidate>,
     rank: Rank,
+    /// The part of a block that it takes.
+    share: u64,
+    /// Whether it could be refused because of another one when it came.
+    is_risky: bool,
     queue: QueueNumber,
     /// Selections before it came.
     since: u64,
-    /// Whether a block is being made of it; then it is in no order.
-    is_taken: bool,
+    state: State,
+    /// What comes back if it falls out.
+    hanging: Hanging,
+}
+
+impl Slot {
+    fn is_taken(&self) -> bool {
+        self.state == State::Taken
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            rank: self.rank,
+            queue: self.queue,
+            is_risky: self.is_risky,
+        }
+    }
 }
 
 /// A candidate that is in the pool now.
@@ -136,7 +157,7 @@ struct Slot {
 pub struct Accepted {
     /// Its priority.
     pub priority: Priority,
-    /// Those that had to go for it.
+    /// Those that had to go for it, best first. They may come back.
     pub evicted: Vec<Arc<Candidate>>,
 }
 
@@ -149,8 +170,8 @@ pub struct Accepted {
 /// # use lockstep_programs::{builtin_programs, system::instruction::transfer};
 /// # use lockstep_runtime::{bank::Genesis, threads::Threads};
 /// # use lockstep_runtime::block::BlockLimits;
-/// # use lockstep_runtime::wire::WireBlock;
-/// # use lockstep_runtime::{verify::*, wire::MessageBuilder, mempool::*};
+/// # use lockstep_runtime::wire::{MessageBuilder, WireBlock};
+/// # use lockstep_runtime::{verify::*, mempool::*};
 /// # let key = SigningKey::from([1; 32]);
 /// # let payer = Address::new_from_array(VerificationKeyBytes::from(&key).into());
 /// # let genesis = Genesis::new(vec![(payer, Account::wallet(1_000_000_000))], builtin_programs());
@@ -180,14 +201,19 @@ pub struct Accepted {
 #[derive(Debug)]
 pub struct Mempool {
     limits: MempoolLimits,
-    /// For look-up only, as all tables here.
+    /// For look-up only, as all tables here. Evicted ones are among them.
     slots: HashMap<Arrival, Slot, RandomState>,
     messages: HashMap<Hash, Arrival, RandomState>,
     blockhashes: BTreeSet<(Hash, Arrival)>,
-    payers: HashMap<Address, u32, RandomState>,
+    nonces: HashMap<Nonce, Arrival, RandomState>,
+    signers: Signers,
     crowds: Crowds,
     index: Index,
-    bytes: usize,
+    used: Used,
+    /// What those at risk take of it.
+    risky: Used,
+    evicted: Evicted,
+    bundles: Bundles,
     /// Candidates that were ever accepted.
     arrivals: Arrival,
     /// Selections so far.
@@ -202,10 +228,14 @@ impl Mempool {
             slots: HashMap::default(),
             messages: HashMap::default(),
             blockhashes: BTreeSet::new(),
-            payers: HashMap::default(),
+            nonces: HashMap::default(),
+            signers: Signers::default(),
             crowds: Crowds::new(limits.fairness.crowd),
             index: Index::default(),
-            bytes: 0,
+            used: Used::default(),
+            risky: Used::default(),
+            evicted: Evicted::default(),
+            bundles: Bundles::default(),
             arrivals: 0,
             selections: 0,
         }
@@ -213,12 +243,12 @@ impl Mempool {
 
     /// The number of candidates, taken ones included.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.used.count
     }
 
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
     }
 
     /// The number of candidates that wait to be selected.
@@ -226,9 +256,19 @@ impl Mempool {
         self.index.len()
     }
 
-    /// Bytes of memory in use, by [`Candidate::memory`].
+    /// The number of candidates that were evicted and may come back.
+    pub fn evicted_count(&self) -> usize {
+        self.evicted.len()
+    }
+
+    /// Bytes of memory in use, by [`Candidate::memory`], but for evicted candidates.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.used.bytes
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &MempoolLimits {
+        &self.limits
     }
 
     /// Reads a batch ([`Candidate::read_batch`]) and submits its transactions in order.
@@ -254,183 +294,205 @@ impl Mempool {
     /// # Errors
     /// See [`Rejection`]; the pool has not changed then.
     pub fn submit(&mut self, candidate: Candidate) -> Result<Accepted, Rejection> {
-        let priority = candidate.priority();
+        let repeated = self.repeated(&candidate)?;
+        let demand = candidate.demand();
+        let block = self.limits.block;
+        BlockUsage::new(block)
+            .check(&demand)
+            .map_err(Rejection::TooBig)?;
+        let share = block.share(&demand);
+        let priority = Priority::of(candidate.fee(), share);
         let rank = Rank::new(priority, self.arrivals);
-        self.check_shares(&candidate)?;
-        let rival = self.rival(&candidate, rank)?;
-        let worst = self.make_room(&candidate, rank, rival)?;
-        let mut evicted = Vec::new();
-        for arrival in rival.into_iter().chain(worst) {
-            evicted.push(self.remove(arrival));
+        let is_risky = self.signers.risks(&candidate);
+        let gone = self.places(&Newcomer {
+            candidate: &candidate,
+            rank,
+            share,
+            is_risky,
+        })?;
+        for rank in repeated {
+            self.drop_evicted(rank);
         }
-        self.insert(candidate, rank);
+        self.arrivals = self.arrivals.checked_add(1).expect("64 bits last");
+        self.list(Slot {
+            candidate: Arc::new(candidate),
+            rank,
+            share,
+            is_risky,
+            queue: OPEN,
+            since: self.selections,
+            state: State::Waiting,
+            hanging: Hanging::new(),
+        });
+        let evicted = self.evict(&gone, rank.arrival);
+        self.enter(rank.arrival);
         Ok(Accepted { priority, evicted })
     }
 
-    /// Checks what no eviction can mend.
-    fn check_shares(&self, candidate: &Candidate) -> Result<(), Rejection> {
-        let mut messages = candidate.message_hashes();
-        if messages.any(|message| self.messages.contains_key(message)) {
-            return Err(Rejection::Duplicate);
-        }
-        let (cost, limit) = (candidate.cost(), self.limits.candidate_cost);
-        if cost > limit {
-            return Err(Rejection::TooBig { cost, limit });
-        }
-        let (payer, limit) = (*candidate.payer(), self.limits.per_payer);
-        if self.payers.get(&payer).copied().unwrap_or(0) >= limit {
-            return Err(Rejection::PayerShare { payer, limit });
-        }
-        Ok(())
-    }
-
-    /// Who has to go because as many wait for the newcomer's busiest account as may.
-    fn rival(&self, candidate: &Candidate, rank: Rank) -> Result<Option<Arrival>, Rejection> {
-        let limit = self.limits.per_account;
-        let busiest = self.crowds.busiest(candidate.written());
-        let Some((account, _, queue)) = busiest.filter(|(_, count, _)| *count >= limit) else {
-            return Ok(None);
-        };
-        let worst = (queue != OPEN)
-            .then(|| self.index.worst_of(queue))
-            .flatten();
-        match worst {
-            Some(worst) if worst.priority > rank.priority => Ok(Some(worst.arrival)),
-            _ => Err(Rejection::AccountShare {
-                account,
-                limit,
-                priority: rank.priority.0,
-                to_beat: worst.map_or(Priority::MAX, |worst| worst.priority.0),
-            }),
-        }
-    }
-
-    /// Who else has to go for want of memory.
-    fn make_room(
-        &self,
-        candidate: &Candidate,
-        rank: Rank,
-        rival: Option<Arrival>,
-    ) -> Result<Vec<Arrival>, Rejection> {
-        let memory = |arrival: &Arrival| self.slots[arrival].candidate.memory();
-        let mut bytes = self.bytes.saturating_add(candidate.memory());
-        let mut count = self.slots.len().saturating_add(1);
-        if let Some(rival) = rival {
-            bytes = bytes.saturating_sub(memory(&rival));
-            count = count.saturating_sub(1);
-        }
-        let mut evicted = Vec::new();
-        let mut worst = self.index.worst_first();
-        while bytes > self.limits.bytes || count > self.limits.candidates {
-            let next = worst.find(|next| Some(next.arrival) != rival);
-            let Some(next) = next.filter(|next| next.priority > rank.priority) else {
-                return Err(Rejection::Full {
-                    priority: rank.priority.0,
-                    to_beat: next.map_or(Priority::MAX, |next| next.priority.0),
-                });
-            };
-            bytes = bytes.saturating_sub(memory(&next.arrival));
-            count = count.saturating_sub(1);
-            evicted.push(next.arrival);
-        }
-        Ok(evicted)
-    }
-
-    fn insert(&mut self, candidate: Candidate, rank: Rank) {
-        let arrival = rank.arrival;
-        self.arrivals = self.arrivals.checked_add(1).expect("64 bits last");
+    /// The evicted candidates that have a message of the newcomer's.
+    ///
+    /// # Errors
+    /// If another one that has waits.
+    fn repeated(&self, candidate: &Candidate) -> Result<BTreeSet<Rank>, Rejection> {
+        let mut repeated = BTreeSet::new();
         for message in candidate.message_hashes() {
+            let slot = self.messages.get(message).map(|known| &self.slots[known]);
+            match slot.map(|slot| (slot.state, slot.rank)) {
+                None => {}
+                Some((State::Evicted, rank)) => {
+                    repeated.insert(rank);
+                }
+                Some(_) => return Err(Rejection::Duplicate),
+            }
+        }
+        Ok(repeated)
+    }
+
+    /// Makes a candidate known.
+    fn list(&mut self, slot: Slot) {
+        let arrival = slot.rank.arrival;
+        for message in slot.candidate.message_hashes() {
             self.messages.insert(*message, arrival);
         }
-        for blockhash in candidate.blockhashes() {
+        for blockhash in slot.candidate.blockhashes() {
             self.blockhashes.insert((*blockhash, arrival));
         }
-        let payer = self.payers.entry(*candidate.payer()).or_default();
-        *payer = payer.checked_add(1).expect("a pool is smaller");
-        let queue = self.crowds.enter(candidate.written());
-        self.index.insert(queue, rank);
-        self.bytes = self.bytes.saturating_add(candidate.memory());
-        let slot = Slot {
-            candidate: Arc::new(candidate),
-            rank,
-            queue,
-            since: self.selections,
-            is_taken: false,
-        };
         self.slots.insert(arrival, slot);
     }
 
-    /// Takes a candidate out of everything.
-    fn remove(&mut self, arrival: Arrival) -> Arc<Candidate> {
-        let slot = self.slots.remove(&arrival).expect("it is in the pool");
-        let candidate = slot.candidate;
-        if !slot.is_taken {
-            self.index.remove(slot.queue, slot.rank);
-        }
-        for message in candidate.message_hashes() {
+    /// Makes a candidate unknown.
+    fn unlist(&mut self, arrival: Arrival) -> Slot {
+        let slot = self.slots.remove(&arrival).expect("it is known");
+        for message in slot.candidate.message_hashes() {
             self.messages.remove(message);
         }
-        for blockhash in candidate.blockhashes() {
+        for blockhash in slot.candidate.blockhashes() {
             self.blockhashes.remove(&(*blockhash, arrival));
         }
-        let payer = self.payers.get_mut(candidate.payer());
-        let payer = payer.expect("it was counted when it came");
-        *payer = payer.checked_sub(1).expect("it was counted when it came");
-        if *payer == 0 {
-            self.payers.remove(candidate.payer());
+        slot
+    }
+
+    /// Lets a known candidate wait.
+    fn enter(&mut self, arrival: Arrival) {
+        let slot = self.slots.get_mut(&arrival).expect("it is known");
+        let candidate = &slot.candidate;
+        for nonce in candidate.nonces() {
+            self.nonces.insert(*nonce, arrival);
         }
-        self.crowds.leave(candidate.written());
-        let rest = self.bytes.checked_sub(candidate.memory());
-        self.bytes = rest.expect("it was counted when it came");
-        candidate
+        self.signers.enter(candidate);
+        slot.queue = self.crowds.enter(candidate.written(), slot.share);
+        self.used.add(candidate.memory(), slot.share);
+        if slot.is_risky {
+            self.risky.add(candidate.memory(), slot.share);
+        }
+        slot.state = State::Waiting;
+        self.order(arrival);
+    }
+
+    /// Takes a known candidate out of all that counts it.
+    fn leave(&mut self, arrival: Arrival) {
+        if !self.slots[&arrival].is_taken() {
+            self.disorder(arrival);
+        }
+        let slot = &self.slots[&arrival];
+        let candidate = &slot.candidate;
+        for nonce in candidate.nonces() {
+            self.nonces.remove(nonce);
+        }
+        self.signers.leave(candidate);
+        self.crowds.leave(candidate.written(), slot.share);
+        self.used.subtract(candidate.memory(), slot.share);
+        if slot.is_risky {
+            self.risky.subtract(candidate.memory(), slot.share);
+        }
+    }
+
+    /// Puts a candidate in the orders.
+    fn order(&mut self, arrival: Arrival) {
+        let slot = &self.slots[&arrival];
+        let written = slot.candidate.written().iter();
+        let accounts = written.map(|account| self.crowds.get(account).number);
+        let payments = slot.candidate.payments().iter();
+        let payers = payments.map(|payment| self.signers.get(&payment.payer).number);
+        self.index.insert(slot.place(), accounts, payers);
+    }
+
+    /// Takes a candidate out of the orders.
+    fn disorder(&mut self, arrival: Arrival) {
+        let slot = &self.slots[&arrival];
+        let written = slot.candidate.written().iter();
+        let accounts = written.map(|account| self.crowds.get(account).number);
+        let payments = slot.candidate.payments().iter();
+        let payers = payments.map(|payment| self.signers.get(&payment.payer).number);
+        self.index.remove(slot.place(), accounts, payers);
+    }
+
+    /// Takes a candidate out of everything; what hung on it is with it.
+    fn remove(&mut self, arrival: Arrival) -> Slot {
+        self.leave(arrival);
+        self.unlist(arrival)
+    }
+
+    /// Drops a candidate that is in the pool, and lets those come back that it evicted.
+    fn lose(&mut self, arrival: Arrival) -> Arc<Candidate> {
+        let mut slot = self.remove(arrival);
+        self.bring_back(mem::take(&mut slot.hanging));
+        slot.candidate
     }
 
     /// Takes candidates for the next block as far as there is room, and drops those that no block
     /// has room for.
     ///
     /// What is taken stays in the pool, counts towards its limits, and is not selected again,
-    /// until the block is made ([`forget`](Self::forget)) or has come to nothing
-    /// ([`give_back`](Self::give_back)).
+    /// until the block is made ([`forget`](Self::forget), [`fall_out`](Self::fall_out)) or has come
+    /// to nothing ([`give_back`](Self::give_back)).
     ///
-    /// O(taken log n + queues log n): of each queue no more are passed over than are taken, and a
-    /// fixed number.
+    /// O(taken log n + queues log n) and one look at each that finds no room, of which there are
+    /// few unless they write used-up accounts: at the most all that wait.
     pub fn select(&mut self, room: &mut impl Room) -> Selection {
         let (fairness, slots) = (self.limits.fairness, &self.slots);
         let now = self.selections;
         let aged = |arrival: Arrival| {
             let slot = &slots[&arrival];
             let age = now.saturating_sub(slot.since);
-            (age >= fairness.patience).then_some(&*slot.candidate)
+            (age >= fairness.patience).then_some(slot)
         };
-        let aged = choose_aged(self.index.by_arrival(), aged, &fairness, room);
-        let unfit = aged
-            .unfit
-            .iter()
-            .map(|arrival| self.remove(*arrival))
-            .collect();
-        let mut taken = self.take(&aged.taken);
-        if !aged.is_full {
-            let slots = &self.slots;
-            let candidate = |rank: Rank| (rank.arrival, &*slots[&rank.arrival].candidate);
-            let best = choose(self.index.by_rank(), candidate, room);
-            taken.append(&mut self.take(&best.taken));
-        }
+        let mut chooser = Chooser::new(room, &self.crowds);
+        chooser.choose_aged(self.index.by_arrival(), aged, &fairness);
+        let choice = chooser.choose(self.index.by_rank(), |rank: Rank| &slots[&rank.arrival]);
         self.selections = self.selections.checked_add(1).expect("64 bits last");
+        self.settle(choice)
+    }
+
+    /// Takes more candidates for a block that lost some of those that it was given. It is no new
+    /// selection: no candidate gets older, and none is taken by age.
+    pub fn select_more(&mut self, room: &mut impl Room) -> Selection {
+        let slots = &self.slots;
+        let chooser = Chooser::new(room, &self.crowds);
+        let choice = chooser.choose(self.index.by_rank(), |rank: Rank| &slots[&rank.arrival]);
+        self.settle(choice)
+    }
+
+    fn settle(&mut self, choice: Choice) -> Selection {
+        let taken = choice.taken.into_iter();
+        let taken = taken.map(|arrival| self.take(arrival)).collect();
+        let mut drop_all = |arrivals: Vec<Arrival>| {
+            let arrivals = arrivals.into_iter();
+            arrivals.map(|arrival| self.lose(arrival)).collect()
+        };
         Selection {
             taken,
-            aged_count: aged.taken.len(),
-            unfit,
+            aged_count: choice.aged_count,
+            unfit: drop_all(choice.unfit),
+            refused: drop_all(choice.refused),
         }
     }
 
-    fn take(&mut self, arrivals: &[Arrival]) -> Vec<Arc<Candidate>> {
-        let taken = arrivals.iter().map(|arrival| {
-            let slot = self.slots.get_mut(arrival).expect("it waits");
-            slot.is_taken = true;
-            self.index.remove(slot.queue, slot.rank);
-            Arc::clone(&slot.candidate)
-        });
-        taken.collect()
+    fn take(&mut self, arrival: Arrival) -> Arc<Candidate> {
+        self.disorder(arrival);
+        let slot = self.slots.get_mut(&arrival).expect("it waits");
+        slot.state = State::Taken;
+        Arc::clone(&slot.candidate)
     }
 
     /// Lets candidates wait again that were taken for a block that came to nothing. They are
@@ -439,28 +501,55 @@ impl Mempool {
     pub fn give_back<'c>(&mut self, taken: impl IntoIterator<Item = &'c Arc<Candidate>>) {
         for candidate in taken {
             let message = candidate.message_hashes().next();
-            let arrival = message.and_then(|message| self.messages.get(message));
-            let slot = arrival.and_then(|arrival| self.slots.get_mut(arrival));
-            if let Some(slot) = slot.filter(|slot| slot.is_taken) {
-                slot.is_taken = false;
-                self.index.insert(slot.queue, slot.rank);
+            let arrival = message
+                .and_then(|message| self.messages.get(message))
+                .copied();
+            let slot = arrival.and_then(|arrival| self.slots.get_mut(&arrival));
+            if let Some(slot) = slot.filter(|slot| slot.is_taken()) {
+                slot.state = State::Waiting;
+                let arrival = slot.rank.arrival;
+                self.order(arrival);
             }
         }
     }
 
-    /// Drops the transactions with these message hashes: those of a block that was made here or
-    /// elsewhere, included or refused. With one of a bundle goes the bundle. Hashes of others are
-    /// passed over.
-    pub fn forget<'h>(&mut self, processed: impl IntoIterator<Item = &'h Hash>) {
-        for message in processed {
-            if let Some(arrival) = self.messages.get(message) {
-                self.remove(*arrival);
+    /// Drops the transactions with these message hashes: those that a block includes, made here or
+    /// elsewhere. With one of a bundle goes the bundle. Hashes of others are passed over.
+    pub fn forget<'h>(&mut self, included: impl IntoIterator<Item = &'h Hash>) {
+        for message in included {
+            let Some(arrival) = self.messages.get(message).copied() else {
+                continue;
+            };
+            let slot = &self.slots[&arrival];
+            self.bundles.note(&slot.candidate);
+            if slot.state == State::Evicted {
+                self.drop_evicted(slot.rank);
+            } else {
+                let slot = self.remove(arrival);
+                self.drop_hanging(slot.hanging);
+            }
+        }
+    }
+
+    /// Drops the transactions with these message hashes, which no block will include. Unlike
+    /// those that are [forgotten](Self::forget), they leave their place to those that they
+    /// evicted.
+    pub fn fall_out<'h>(&mut self, refused: impl IntoIterator<Item = &'h Hash>) {
+        for message in refused {
+            let Some(arrival) = self.messages.get(message).copied() else {
+                continue;
+            };
+            let slot = &self.slots[&arrival];
+            if slot.state == State::Evicted {
+                self.drop_evicted(slot.rank);
+            } else {
+                self.lose(arrival);
             }
         }
     }
 
     /// Drops and gives those with a blockhash that is none of these. Durable transactions stay:
-    /// what ends them is that somebody advances their nonce, and then a block refuses them.
+    /// what ends them is that their nonce is advanced, and then a block refuses them.
     ///
     /// O(dropped log n), and O(log n) for each blockhash in the pool.
     pub fn expire(&mut self, blockhashes: &BlockhashQueue) -> Vec<Arc<Candidate>> {
@@ -469,21 +558,22 @@ impl Mempool {
         while let Some((blockhash, _)) = next {
             let all = (blockhash, 0)..=(blockhash, Arrival::MAX);
             if !blockhashes.contains(&blockhash) {
-                expired.extend(
-                    self.blockhashes
-                        .range(all.clone())
-                        .map(|(_, arrival)| *arrival),
-                );
+                let arrivals = self.blockhashes.range(all.clone());
+                expired.extend(arrivals.map(|(_, arrival)| *arrival));
             }
-            let later = self.blockhashes.range((
-                std::ops::Bound::Excluded(*all.end()),
-                std::ops::Bound::Unbounded,
-            ));
-            next = { later }.next().copied();
+            let later = (Bound::Excluded(*all.end()), Bound::Unbounded);
+            next = self.blockhashes.range(later).next().copied();
         }
-        expired
-            .into_iter()
-            .map(|arrival| self.remove(arrival))
-            .collect()
+        // Nothing that has expired itself may come back.
+        expired.retain(|arrival| {
+            let slot = &self.slots[arrival];
+            let is_evicted = slot.state == State::Evicted;
+            if is_evicted {
+                self.drop_evicted(slot.rank);
+            }
+            !is_evicted
+        });
+        let expired = expired.into_iter();
+        expired.map(|arrival| self.lose(arrival)).collect()
     }
 }

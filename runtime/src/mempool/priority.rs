@@ -1,10 +1,10 @@
-//! What orders candidates: fee for cost, then arrival.
+//! What orders candidates: fee for room, then arrival.
 
 use std::{cmp::Reverse, fmt};
 
-use crate::limits::MICRO_LAMPORTS;
+use crate::prepare::BLOCK_PARTS;
 
-/// Micro-lamports for each cost unit; more is better.
+/// Lamports that a block full of such candidates would pay; more is better.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Priority(pub u64);
 
@@ -12,24 +12,27 @@ impl Priority {
     /// More than any other.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The priority of what pays `fee` lamports and costs `cost` cost units, rounded down.
+    /// The priority of what pays `fee` lamports and takes `share` of a block, in [`BLOCK_PARTS`],
+    /// rounded down.
     ///
     /// ```
-    /// use lockstep_runtime::mempool::Priority;
+    /// use lockstep_runtime::{mempool::Priority, prepare::BLOCK_PARTS};
     ///
-    /// assert_eq!(Priority::of(5_000, 500), Priority(10_000_000));
-    /// assert_eq!(Priority::of(u64::MAX, 0), Priority::MAX);
+    /// assert_eq!(Priority::of(5_000, BLOCK_PARTS / 20_000), Priority(100_000_000));
+    /// assert_eq!(Priority::of(u64::MAX, 1), Priority::MAX);
     /// ```
-    pub fn of(fee: u64, cost: u64) -> Self {
-        let micro_lamports = u128::from(fee).saturating_mul(MICRO_LAMPORTS);
-        let price = micro_lamports.checked_div(u128::from(cost));
-        Self(price.map_or(u64::MAX, |price| u64::try_from(price).unwrap_or(u64::MAX)))
+    pub fn of(fee: u64, share: u64) -> Self {
+        let parts = u128::from(fee).saturating_mul(u128::from(BLOCK_PARTS));
+        let lamports = parts.checked_div(u128::from(share));
+        Self(lamports.map_or(u64::MAX, |lamports| {
+            u64::try_from(lamports).unwrap_or(u64::MAX)
+        }))
     }
 }
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} micro-lamports a cost unit", self.0)
+        write!(f, "{} lamports a block", self.0)
     }
 }
 
@@ -58,5 +61,10 @@ impl Rank {
             priority: Reverse(priority),
             arrival,
         }
+    }
+
+    /// Whether this one has less priority than the other. Of equals neither has.
+    pub(super) fn is_worse_than(self, other: Self) -> bool {
+        self.priority > other.priority
     }
 }

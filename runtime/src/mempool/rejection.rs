@@ -4,7 +4,7 @@ use lockstep_interface::{Address, TransactionError};
 use thiserror::Error;
 
 use super::Priority;
-use crate::{verify::Refusal, wire::ParseError};
+use crate::{prepare::LimitExceeded, verify::Refusal, wire::ParseError};
 
 /// Why a pool does not take a transaction. The pool has not changed.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -30,32 +30,89 @@ pub enum Rejection {
     /// Its blockhash is too old or was never there, and it carries no valid durable nonce.
     #[error("its blockhash is none of the recent ones, nor the stored nonce of its nonce account")]
     UnknownBlockhash,
-    /// It would use up more of a block than one candidate may.
-    #[error("costs {cost} cost units, at most {limit} are allowed")]
-    TooBig {
-        /// Its cost, in cost units.
-        cost: u64,
-        /// [`MempoolLimits::candidate_cost`](super::MempoolLimits::candidate_cost).
-        limit: u64,
+    /// A transaction before it in the same bundle uses up its durable nonce.
+    #[error("a transaction before it in the bundle uses up the nonce of account {account}")]
+    NonceUsedUp {
+        /// The nonce account.
+        account: Address,
     },
-    /// Its payer has as many in the pool as one payer may.
-    #[error("its payer {payer} has {limit} transactions here, and may not have more")]
+    /// Not even an empty block has room for it.
+    #[error("no block has room for it: {0}")]
+    TooBig(LimitExceeded<Address>),
+    /// Another candidate with the same durable nonce waits, of which a block can include one only.
+    #[error(
+        "a transaction with the nonce of account {account} waits; \
+         this one has {priority}, and must beat {to_beat}"
+    )]
+    NonceTaken {
+        /// The nonce account.
+        account: Address,
+        /// Its priority.
+        priority: Priority,
+        /// The priority that it had to be above; [`Priority::MAX`] if a block is being made of
+        /// the other.
+        to_beat: Priority,
+    },
+    /// Its payer has as many in the pool as one payer may, all of them with as much priority.
+    #[error(
+        "its payer {payer} has {limit} transactions here, and may not have more; \
+         this one has {priority}, and must beat {to_beat}"
+    )]
     PayerShare {
-        /// Who pays.
+        /// The payer.
         payer: Address,
         /// [`MempoolLimits::per_payer`](super::MempoolLimits::per_payer).
-        limit: u32,
-    },
-    /// An account it writes has as many waiting for it as may, all of them with as much priority.
-    #[error("{limit} wait for its account {account}; it has {priority}, and must beat {to_beat}")]
-    AccountShare {
-        /// The account.
-        account: Address,
-        /// [`MempoolLimits::per_account`](super::MempoolLimits::per_account).
         limit: u32,
         /// Its priority.
         priority: Priority,
         /// The priority that it had to be above.
+        to_beat: Priority,
+    },
+    /// Its payer cannot pay its fee besides those of the payer's candidates with as much priority.
+    #[error(
+        "its payer {payer} has {funds} lamports for fees, of which candidates here need {promised}; \
+         this one needs {fee}, has {priority}, and must beat {to_beat}"
+    )]
+    Overdraft {
+        /// The payer.
+        payer: Address,
+        /// Lamports that it can pay in fees.
+        funds: u64,
+        /// Lamports that its candidates in the pool will pay.
+        promised: u64,
+        /// Lamports that this one would pay.
+        fee: u64,
+        /// Its priority.
+        priority: Priority,
+        /// The priority that it had to be above; [`Priority::MAX`] if nothing can make room.
+        to_beat: Priority,
+    },
+    /// As much waits for an account that it writes as may, all of it with as much priority.
+    #[error(
+        "as much waits for its account {account} as may, {waiting} candidates; \
+         this one has {priority}, and must beat {to_beat}"
+    )]
+    AccountShare {
+        /// The account.
+        account: Address,
+        /// How many candidates write it.
+        waiting: u32,
+        /// Its priority.
+        priority: Priority,
+        /// The priority that it had to be above; [`Priority::MAX`] if nothing can make room.
+        to_beat: Priority,
+    },
+    /// The part of the pool for candidates that may be refused because of others is full of such
+    /// with as much priority. This one is a bundle, or durable, or signed by an account that signs
+    /// another one too.
+    #[error(
+        "the part of the pool for bundles, durable transactions, and further ones of a signer is \
+         full; this one has {priority}, and must beat {to_beat}"
+    )]
+    RiskShare {
+        /// Its priority.
+        priority: Priority,
+        /// The priority that it had to be above; [`Priority::MAX`] if nothing can make room.
         to_beat: Priority,
     },
     /// The pool is full of candidates with as much priority.

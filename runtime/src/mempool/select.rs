@@ -6,16 +6,20 @@
 //!                 \      |        /
 //! merge        9 8 8 7 7 6 5 3 1          the best head of all queues first
 //!                        |
-//! room         taken, passed over, or full
+//! room         taken, passed over, put aside, or full
 //! ```
 //!
 //! Twice: first those that have been passed over too often, in order of arrival and within a
-//! reserve, then everybody by rank. A queue is left when too many of its candidates in a row of
-//! tries found no room, so that a long line for a used-up account costs next to nothing.
+//! reserve, then all by rank.
+//!
+//! A queue of a crowded account is left when that account has no room for some of it, so that a
+//! long line for a used-up account costs next to nothing. A candidate that finds another of its
+//! accounts used up costs one look, so that a selection takes time linear in the candidates at the
+//! worst.
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, btree_set::Range},
+    collections::{BinaryHeap, HashMap, HashSet, btree_set::Range},
     sync::Arc,
 };
 
@@ -23,86 +27,31 @@ use ahash::RandomState;
 use lockstep_interface::Address;
 
 use super::{
-    Candidate, Fairness,
-    crowds::{OPEN, QueueNumber},
+    Candidate, Fairness, Room, Slot, Verdict,
+    crowds::{Crowds, QueueNumber},
     priority::Arrival,
+    risk::{Risk, Stakes},
 };
-use crate::{
-    block::BlockLimits,
-    prepare::{BlockUsage, Demand},
-    verify::ParsedBlock,
-};
+use crate::{prepare::BLOCK_PARTS, verify::ParsedBlock};
 
-/// Candidates of the open queue that may find no room, besides as many as were taken from it.
-const OPEN_MISSES_MAX: u32 = 1_024;
-/// The same for the queue of a crowded account; all of them want the same account.
-const CROWD_MISSES_MAX: u32 = 16;
-
-/// What a block's room says to a candidate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
-    /// It is in.
-    Taken,
-    /// There is no room for it, but there may be for others.
-    Passed,
-    /// There is no room for anybody.
-    Full,
-}
-
-/// What is left of a block's limits while it is being filled.
-pub trait Room {
-    /// Takes the candidate in if there is room for it.
-    ///
-    /// A room with nobody in it that passes over a candidate will never take it; the pool drops
-    /// such a one when its turn comes by age.
-    fn offer(&mut self, candidate: &Candidate) -> Verdict;
-}
-
-/// What a block's limits leave, counted as its builder and its verifiers do.
-///
-/// A bundle asks for all its transactions together, so that it may be passed over where its
-/// transactions one by one would not be, never the other way round.
-#[derive(Debug)]
-pub struct BlockRoom(BlockUsage<Address>);
-
-impl BlockRoom {
-    /// An empty block under these limits. That on waits is the planner's.
-    pub fn new(limits: BlockLimits) -> Self {
-        Self(BlockUsage::new(limits))
-    }
-}
-
-impl Room for BlockRoom {
-    fn offer(&mut self, candidate: &Candidate) -> Verdict {
-        let (usage, limits) = (&self.0, self.0.limits());
-        if usage.transaction_count() >= limits.transaction_count_max
-            || usage.compute_units() >= limits.compute_units_max
-        {
-            return Verdict::Full;
-        }
-        let count = u32::try_from(candidate.transactions().len());
-        let demand = Demand {
-            transaction_count: count.expect("a bundle is small"),
-            compute_units: candidate.compute_units(),
-            size: candidate.size(),
-            writes: candidate.written(),
-        };
-        match self.0.admit(&demand) {
-            Ok(()) => Verdict::Taken,
-            Err(_) => Verdict::Passed,
-        }
-    }
-}
+/// Candidates in one walk that may find too little of the block left, of any account, before the
+/// walk ends: little is left then.
+const PASSED_MAX: u32 = 1_024;
+/// Candidates of a crowded account's queue that may find that account used up.
+const SHUT_MAX: u32 = 16;
 
 /// What a pool gives for one block.
 #[derive(Debug, Default)]
 pub struct Selection {
-    /// The chosen ones: first those whose turn came by age, then by falling priority.
+    /// The chosen ones: first those whose turn came by age, then by falling priority, then those
+    /// that were put aside for their [risk](super), by falling priority.
     pub taken: Vec<Arc<Candidate>>,
     /// How many of them came by age.
     pub aged_count: usize,
     /// Those that the pool dropped because not even an empty block has room for them.
     pub unfit: Vec<Arc<Candidate>>,
+    /// Those that the pool dropped because the room refused them, in that order.
+    pub refused: Vec<Arc<Candidate>>,
 }
 
 impl Selection {
@@ -118,59 +67,61 @@ impl Selection {
 
 /// The part of a block for those that were passed over too often.
 #[derive(Debug)]
-struct Reserve<'f> {
-    fairness: &'f Fairness,
+struct Reserve {
+    size: u64,
+    account_size: u64,
     used: u64,
     used_by_account: HashMap<Address, u64, RandomState>,
 }
 
-impl<'f> Reserve<'f> {
-    fn new(fairness: &'f Fairness) -> Self {
+impl Reserve {
+    fn new(fairness: &Fairness) -> Self {
+        let part = |per_mille: u32| (BLOCK_PARTS / 1_000).saturating_mul(per_mille.into());
         Self {
-            fairness,
+            size: part(fairness.aged_per_mille),
+            account_size: part(fairness.aged_account_per_mille),
             used: 0,
             used_by_account: HashMap::default(),
         }
     }
 
     /// The first always fits, so that a large one is not passed over for ever.
-    fn fits(used: u64, cost: u64, limit: u64) -> bool {
-        used == 0 || used.saturating_add(cost) <= limit
+    fn fits(used: u64, share: u64, size: u64) -> bool {
+        used == 0 || used.saturating_add(share) <= size
     }
 
-    fn verdict(&self, candidate: &Candidate) -> Verdict {
-        let (cost, limit) = (candidate.cost(), self.fairness.aged_account_cost);
-        if !Self::fits(self.used, cost, self.fairness.aged_cost) {
+    fn verdict(&self, slot: &Slot) -> Verdict {
+        if !Self::fits(self.used, slot.share, self.size) {
             return Verdict::Full;
         }
-        let has_room = |address: &Address| {
-            let used = self.used_by_account.get(address).copied().unwrap_or(0);
-            Self::fits(used, cost, limit)
+        let is_used_up = |address: &&Address| {
+            let used = self.used_by_account.get(*address).copied().unwrap_or(0);
+            !Self::fits(used, slot.share, self.account_size)
         };
-        if candidate.written().iter().all(has_room) {
-            Verdict::Taken
-        } else {
-            Verdict::Passed
-        }
+        let mut written = slot.candidate.written().iter();
+        written
+            .find(is_used_up)
+            .map_or(Verdict::Taken, |address| Verdict::Shut(*address))
     }
 
-    fn take(&mut self, candidate: &Candidate) {
-        self.used = self.used.saturating_add(candidate.cost());
-        for address in candidate.written() {
+    fn take(&mut self, slot: &Slot) {
+        self.used = self.used.saturating_add(slot.share);
+        for address in slot.candidate.written() {
             let used = self.used_by_account.entry(*address).or_default();
-            *used = used.saturating_add(candidate.cost());
+            *used = used.saturating_add(slot.share);
         }
     }
 }
 
-/// A queue in a merge, and how many of its candidates may still find no room.
+/// A queue in a merge, and how many of its candidates may still find its account used up.
 struct Line<'q, K> {
+    queue: QueueNumber,
     rest: Range<'q, (QueueNumber, K)>,
-    misses_left: u32,
+    shut_left: u32,
 }
 
 /// Several ordered queues as one.
-pub(super) struct Merge<'q, K> {
+struct Merge<'q, K> {
     lines: Vec<Line<'q, K>>,
     /// The head of each line that was not left, and the line.
     heads: BinaryHeap<Reverse<(K, usize)>>,
@@ -181,15 +132,14 @@ impl<'q, K: Copy + Ord> Merge<'q, K> {
         let mut lines = Vec::with_capacity(queues.len());
         let mut heads = BinaryHeap::with_capacity(queues.len());
         for (line, mut rest) in queues.into_iter().enumerate() {
-            if let Some((queue, key)) = rest.next() {
-                heads.push(Reverse((*key, line)));
-                let misses_left = if *queue == OPEN {
-                    OPEN_MISSES_MAX
-                } else {
-                    CROWD_MISSES_MAX
-                };
-                lines.push(Line { rest, misses_left });
-            }
+            let (queue, key) = *rest.next().expect("the queue is not empty");
+            heads.push(Reverse((key, line)));
+            let shut_left = SHUT_MAX;
+            lines.push(Line {
+                queue,
+                rest,
+                shut_left,
+            });
         }
         Self { lines, heads }
     }
@@ -206,92 +156,174 @@ impl<'q, K: Copy + Ord> Merge<'q, K> {
         }
     }
 
-    /// Goes on after a candidate that was taken, or that found no room.
-    fn settle(&mut self, line: usize, is_taken: bool) {
-        let left = &mut self.lines[line].misses_left;
-        *left = if is_taken {
-            left.saturating_add(1)
-        } else {
-            left.saturating_sub(1)
-        };
-        if *left > 0 {
+    /// Goes on after a candidate that found the account of this queue used up.
+    fn go_on_after(&mut self, line: usize, shut: QueueNumber) {
+        let Line {
+            queue, shut_left, ..
+        } = &mut self.lines[line];
+        if *queue == shut {
+            *shut_left = shut_left.saturating_sub(1);
+        }
+        if *shut_left > 0 {
             self.go_on(line);
         }
     }
 }
 
-/// What a walk over the queues came to.
+/// What the walks over the queues came to.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     pub(super) taken: Vec<Arrival>,
+    pub(super) aged_count: usize,
     pub(super) unfit: Vec<Arrival>,
-    /// Whether the room is full.
-    pub(super) is_full: bool,
+    pub(super) refused: Vec<Arrival>,
 }
 
-/// Chooses among those whose turn came by age: by arrival, within the reserve.
-///
-/// `aged` gives the candidate that arrived then, or `None` if its turn has not come; who came
-/// later is younger. The very first is always taken, or unfit.
-pub(super) fn choose_aged<'p>(
-    queues: Vec<Range<'_, (QueueNumber, Arrival)>>,
-    aged: impl Fn(Arrival) -> Option<&'p Candidate>,
-    fairness: &Fairness,
-    room: &mut impl Room,
-) -> Choice {
-    let mut choice = Choice::default();
-    let mut reserve = Reserve::new(fairness);
-    let mut merge = Merge::new(queues);
-    while let Some((arrival, line)) = merge.pop() {
-        let Some(candidate) = aged(arrival) else {
-            continue;
-        };
-        let verdict = match reserve.verdict(candidate) {
-            Verdict::Taken => room.offer(candidate),
-            Verdict::Full => break,
-            Verdict::Passed => Verdict::Passed,
-        };
+/// Fills one block.
+pub(super) struct Chooser<'c, R> {
+    room: &'c mut R,
+    crowds: &'c Crowds,
+    stakes: Stakes,
+    choice: Choice,
+    /// What the walk by age settled.
+    settled: HashSet<Arrival, RandomState>,
+    is_full: bool,
+}
+
+impl<'c, R: Room> Chooser<'c, R> {
+    pub(super) fn new(room: &'c mut R, crowds: &'c Crowds) -> Self {
+        let stakes = Stakes::new(room.left());
+        Self {
+            room,
+            crowds,
+            stakes,
+            choice: Choice::default(),
+            settled: HashSet::default(),
+            is_full: false,
+        }
+    }
+
+    /// Chooses among those whose turn came by age: by arrival, within the reserve.
+    ///
+    /// `aged` gives the candidate that arrived then, or `None` if its turn has not come; those
+    /// that came later are younger.
+    pub(super) fn choose_aged<'p>(
+        &mut self,
+        queues: Vec<Range<'_, (QueueNumber, Arrival)>>,
+        aged: impl Fn(Arrival) -> Option<&'p Slot>,
+        fairness: &Fairness,
+    ) {
+        let mut reserve = Reserve::new(fairness);
+        let mut merge = Merge::new(queues);
+        let mut passed_left = PASSED_MAX;
+        while let Some((arrival, line)) = merge.pop() {
+            let Some(slot) = aged(arrival) else {
+                continue;
+            };
+            let verdict = match reserve.verdict(slot) {
+                Verdict::Taken => self.offer(slot),
+                Verdict::Full => break,
+                other => other,
+            };
+            match verdict {
+                Verdict::Taken => {
+                    reserve.take(slot);
+                    self.choice.aged_count = self.choice.aged_count.saturating_add(1);
+                    merge.go_on(line);
+                }
+                Verdict::Refused => merge.go_on(line),
+                Verdict::Full => break,
+                Verdict::Passed | Verdict::Shut(_) if !self.room.could_take(&slot.candidate) => {
+                    self.choice.unfit.push(arrival);
+                    merge.go_on(line);
+                }
+                Verdict::Shut(account) => {
+                    merge.go_on_after(line, self.crowds.get(&account).queue());
+                }
+                Verdict::Passed if passed_left == 0 => break,
+                Verdict::Passed => {
+                    passed_left = passed_left.saturating_sub(1);
+                    merge.go_on(line);
+                }
+            }
+        }
+        let Choice {
+            taken,
+            unfit,
+            refused,
+            ..
+        } = &self.choice;
+        self.settled
+            .extend(taken.iter().chain(unfit).chain(refused));
+    }
+
+    /// Chooses by key until the room is full. Those that risk too much of it come last.
+    pub(super) fn choose<'p, K: Copy + Ord>(
+        mut self,
+        queues: Vec<Range<'_, (QueueNumber, K)>>,
+        slot: impl Fn(K) -> &'p Slot,
+    ) -> Choice {
+        let mut merge = Merge::new(queues);
+        let mut aside = Vec::new();
+        let mut passed_left = PASSED_MAX;
+        while !self.is_full && passed_left > 0 {
+            let Some((key, line)) = merge.pop() else {
+                break;
+            };
+            let slot = slot(key);
+            if self.settled.contains(&slot.rank.arrival) {
+                merge.go_on(line);
+                continue;
+            }
+            if self.is_risky(slot) {
+                aside.push(slot);
+                merge.go_on(line);
+                continue;
+            }
+            match self.offer(slot) {
+                Verdict::Taken | Verdict::Refused => merge.go_on(line),
+                Verdict::Full => {}
+                Verdict::Shut(account) => {
+                    merge.go_on_after(line, self.crowds.get(&account).queue());
+                }
+                Verdict::Passed => {
+                    passed_left = passed_left.saturating_sub(1);
+                    merge.go_on(line);
+                }
+            }
+        }
+        passed_left = PASSED_MAX;
+        for slot in aside {
+            if self.is_full || passed_left == 0 {
+                break;
+            }
+            if self.offer(slot) == Verdict::Passed {
+                passed_left = passed_left.saturating_sub(1);
+            }
+        }
+        self.choice
+    }
+
+    /// Whether a candidate has to wait until those that risk nothing have been offered.
+    fn is_risky(&self, slot: &Slot) -> bool {
+        match self.stakes.risk(&slot.candidate) {
+            Risk::None => false,
+            Risk::Own => !self.stakes.allow(slot.share),
+            Risk::Others => true,
+        }
+    }
+
+    fn offer(&mut self, slot: &Slot) -> Verdict {
+        let verdict = self.room.offer(&slot.candidate);
         match verdict {
             Verdict::Taken => {
-                reserve.take(candidate);
-                choice.taken.push(arrival);
-                merge.settle(line, true);
+                self.stakes.take(&slot.candidate, slot.share);
+                self.choice.taken.push(slot.rank.arrival);
             }
-            Verdict::Passed if choice.taken.is_empty() => {
-                choice.unfit.push(arrival);
-                merge.go_on(line);
-            }
-            Verdict::Passed => merge.settle(line, false),
-            Verdict::Full => {
-                choice.is_full = true;
-                break;
-            }
+            Verdict::Refused => self.choice.refused.push(slot.rank.arrival),
+            Verdict::Full => self.is_full = true,
+            Verdict::Passed | Verdict::Shut(_) => {}
         }
+        verdict
     }
-    choice
-}
-
-/// Chooses by key until the room is full.
-pub(super) fn choose<'p, K: Copy + Ord>(
-    queues: Vec<Range<'_, (QueueNumber, K)>>,
-    candidate: impl Fn(K) -> (Arrival, &'p Candidate),
-    room: &mut impl Room,
-) -> Choice {
-    let mut choice = Choice::default();
-    let mut merge = Merge::new(queues);
-    while let Some((key, line)) = merge.pop() {
-        let (arrival, candidate) = candidate(key);
-        match room.offer(candidate) {
-            Verdict::Taken => {
-                choice.taken.push(arrival);
-                merge.settle(line, true);
-            }
-            Verdict::Passed => merge.settle(line, false),
-            Verdict::Full => {
-                choice.is_full = true;
-                break;
-            }
-        }
-    }
-    choice
 }

@@ -11,9 +11,8 @@ use proptest::prelude::*;
 
 use super::{BLOCKHASHES, Payment, bank, good, name, names, read, target};
 
-/// Compute units of every payment here, and its cost.
+/// Compute units of every payment here.
 const UNITS: u32 = 700;
-const COST: u64 = 1_000;
 
 fn payment(number: u64, target: u64, priority_fee: u64) -> Payment {
     Payment {
@@ -26,7 +25,7 @@ fn payment(number: u64, target: u64, priority_fee: u64) -> Payment {
     }
 }
 
-/// An overload: who comes in each block, and what blocks have room for, in candidates.
+/// An overload: the candidates that come in each block, and how many blocks have room for.
 #[derive(Clone, Copy, Debug)]
 struct Load {
     hot_accounts: u64,
@@ -67,18 +66,26 @@ struct Promise {
 /// how many hot ones were taken.
 fn run(load: Load, block_count: u64, mut fee: impl FnMut() -> u64) -> (usize, usize) {
     let bank = bank();
+    // Each candidate takes ten thousandths of a block of the pool's.
+    let per_mille = |count: u64| u32::try_from(count * 10).expect("it is small");
     let mut pool = Mempool::new(MempoolLimits {
+        block: BlockLimits {
+            compute_units_max: 100 * u64::from(UNITS),
+            ..BlockLimits::UNLIMITED
+        },
         bytes: 64 << 20,
         candidates: 10_000,
+        blocks: 100,
         per_payer: 1,
         per_account: 30,
-        candidate_cost: COST,
+        blocks_per_account: 100,
         fairness: Fairness {
             crowd: 4,
             patience: load.patience,
-            aged_cost: load.aged * COST,
-            aged_account_cost: load.aged_for_one * COST,
+            aged_per_mille: per_mille(load.aged),
+            aged_account_per_mille: per_mille(load.aged_for_one),
         },
+        ..MempoolLimits::STANDARD
     });
     let mut promises: BTreeMap<Hash, Promise> = BTreeMap::new();
     let mut number = 0;
@@ -155,8 +162,8 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Under a constant overload on hot accounts at higher fees, everybody is taken, or evicted
-    /// by somebody better, within the bound that the module states.
+    /// Under a constant overload on hot accounts at higher fees, every candidate is taken, or
+    /// evicted by a better one, within the bound that the module states.
     #[test]
     fn nobody_waits_for_ever(load in load(), seed: u64) {
         let mut state = seed;

@@ -2,7 +2,9 @@
 
 mod fairness;
 mod model;
+mod places;
 mod rejections;
+mod selecting;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use lockstep_runtime::{
 };
 use lockstep_store::MemoryStore;
 
-use crate::common::ledger::{FEE, Ledger, RICH, address, nonce_account, unsigned};
+use crate::common::ledger::{FEE, Ledger, RICH, address, nonce_account, rent_exempt, unsigned};
 
 /// Blockhashes that are valid in the test bank.
 const BLOCKHASHES: [Hash; 3] = [
@@ -29,16 +31,26 @@ const BLOCKHASHES: [Hash; 3] = [
 const NONCE_HASH: Hash = Hash::new_from_array([9; 32]);
 /// Numbers of the addresses of rich wallets.
 const WALLETS: std::ops::Range<u64> = 0..4_000;
-/// Numbers of the addresses of accounts that nobody has yet.
+/// Numbers of the addresses of accounts that do not exist yet.
 const TARGETS: u64 = 1 << 32;
 /// The number of the nonce account's address; wallet 0 is its authority.
 const NONCE: u64 = 1 << 33;
+/// The number of a wallet that cannot pay a fee, and is the target of no payment.
+const EMPTY: u64 = NONCE + 1;
+/// The wallet that has [`FUNDS`] for fees.
+const POOR: u64 = 3;
+/// Lamports besides what rent asks for.
+const FUNDS: u64 = 40_000;
 
 fn bank() -> Bank {
     let mut ledger = Ledger::with_wallets(WALLETS);
+    ledger
+        .accounts
+        .retain(|(wallet, _)| *wallet != address(POOR));
     let nonce = nonce_account(address(0), &NONCE_HASH, RICH);
     ledger.put(address(NONCE), nonce);
-    ledger.put(address(NONCE + 1), Account::wallet(FEE - 1));
+    ledger.put(address(EMPTY), Account::wallet(FEE - 1));
+    ledger.put(address(POOR), Account::wallet(rent_exempt(0) + FUNDS));
     let recent = |blockhash| RecentBlockhash {
         blockhash,
         lamports_per_signature: FEE,

@@ -6,13 +6,14 @@ use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     block::BlockLimits,
     mempool::{BlockRoom, Mempool, MempoolLimits, Priority, Rejection},
+    prepare::BLOCK_PARTS,
     threads::Threads,
     verify::{Signatures, Verifier},
     wire::{MessageBuilder, ParseError, WireBlock},
 };
 
 use super::{
-    BLOCKHASHES, NONCE, NONCE_HASH, Payment, bank, candidate, good, name, names, read, target,
+    BLOCKHASHES, EMPTY, NONCE_HASH, Payment, bank, candidate, good, name, names, read, target,
 };
 use crate::common::ledger::address;
 
@@ -25,6 +26,11 @@ fn payment(number: u64, priority_fee: u64) -> Payment {
         compute_units: 700,
         blockhash: Some(BLOCKHASHES[0]),
     }
+}
+
+/// The priority of such a payment, which asks for 700 of 60 M compute units.
+fn priority(fee: u64) -> Priority {
+    Priority::of(fee, (700 * BLOCK_PARTS).div_ceil(60_000_000))
 }
 
 fn rejection(payment: &Payment) -> Option<Rejection> {
@@ -55,7 +61,7 @@ fn what_no_bank_would_include_is_rejected() {
     let result = results.pop().and_then(Result::err);
     assert_eq!(result, Some(Rejection::UnknownBlockhash));
     let poor = Payment {
-        payer: NONCE + 1,
+        payer: EMPTY,
         ..good.clone()
     };
     let error = TransactionError::InsufficientFundsForFee;
@@ -89,11 +95,13 @@ fn a_full_pool_says_what_there_is_to_beat() {
         let accepted = pool.submit(good(&bank, &payment(number, fee)));
         accepted.map(|accepted| names(&accepted.evicted))
     };
-    let (priority, to_beat) = (Priority::of(6_000, 1_000), Priority::of(6_000, 1_000));
-    let full = Rejection::Full { priority, to_beat };
+    let full = Rejection::Full {
+        priority: priority(6_000),
+        to_beat: priority(6_000),
+    };
     assert_eq!(submit(&mut pool, 4, 1_000), Err(full.clone()));
-    let message = "the pool is full; it has 6000000 micro-lamports a cost unit, \
-                   and must beat 6000000 micro-lamports a cost unit";
+    let message = "the pool is full; it has 514285699 lamports a block, \
+                   and must beat 514285699 lamports a block";
     assert_eq!(full.to_string(), message);
     let second = name(&good(&bank, &payment(2, 1_000)));
     assert_eq!(submit(&mut pool, 5, 1_001), Ok(vec![second]));
@@ -102,7 +110,7 @@ fn a_full_pool_says_what_there_is_to_beat() {
     let taken = pool.select(&mut BlockRoom::new(BlockLimits::MAINNET)).taken;
     assert_eq!(taken.len(), 3);
     let full = Rejection::Full {
-        priority: Priority::of(15_000, 1_000),
+        priority: priority(15_000),
         to_beat: Priority::MAX,
     };
     assert_eq!(submit(&mut pool, 6, 10_000), Err(full));
@@ -111,66 +119,12 @@ fn a_full_pool_says_what_there_is_to_beat() {
 }
 
 #[test]
-fn nobody_has_more_than_his_share() {
-    let bank = bank();
-    let mut limits = MempoolLimits {
-        per_payer: 2,
-        per_account: 2,
-        ..MempoolLimits::STANDARD
-    };
-    limits.fairness.crowd = 1;
-    let mut pool = Mempool::new(limits);
-    let mut submit = |payer, to, fee| {
-        let payment = Payment {
-            payer,
-            targets: vec![to],
-            ..payment(0, fee)
-        };
-        let accepted = pool.submit(good(&bank, &payment));
-        accepted.map(|accepted| accepted.evicted.len())
-    };
-    assert_eq!(submit(1, 1, 0), Ok(0));
-    assert_eq!(submit(1, 2, 0), Ok(0));
-    let share = Rejection::PayerShare {
-        payer: address(1),
-        limit: 2,
-    };
-    assert_eq!(submit(1, 3, 9_000), Err(share));
-    assert_eq!(submit(2, 1, 0), Ok(0));
-    let priority = Priority::of(5_000, 1_000);
-    let share = Rejection::AccountShare {
-        account: target(1),
-        limit: 2,
-        priority,
-        to_beat: priority,
-    };
-    assert_eq!(submit(3, 1, 0), Err(share));
-    assert_eq!(submit(4, 1, 1), Ok(1));
-    let big = Rejection::TooBig {
-        cost: 1_400_300,
-        limit: 1_400_000,
-    };
-    pool = Mempool::new(MempoolLimits {
-        candidate_cost: 1_400_000,
-        ..limits
-    });
-    let dear = Payment {
-        compute_units: 1_400_000,
-        ..payment(7, 0)
-    };
-    assert_eq!(pool.submit(good(&bank, &dear)).err(), Some(big));
-}
-
-#[test]
 fn a_bundle_is_one_candidate() {
     let bank = bank();
-    let payments = [payment(1, 1_000), payment(2, 0), payment(3, 500)];
+    let payments = [payment(1, 1_000), payment(2, 0), payment(5, 500)];
     let bundle = candidate(&bank, &payments).expect("the payments keep all rules");
-    assert_eq!(
-        (bundle.fee(), bundle.cost(), bundle.compute_units()),
-        (16_500, 3_000, 2_100)
-    );
-    let written = [1, 2, 3].map(|number| [address(number), target(number)]);
+    assert_eq!((bundle.fee(), bundle.compute_units()), (16_500, 2_100));
+    let written = [1, 2, 5].map(|number| [address(number), target(number)]);
     assert_eq!(bundle.written(), written.concat());
     let bytes: Vec<Vec<u8>> = payments.iter().map(Payment::bytes).collect();
     assert!(bundle.transactions().eq(bytes.iter().map(Vec::as_slice)));
@@ -197,7 +151,7 @@ fn a_bundle_is_one_candidate() {
     let broken = [
         payment(1, 0),
         Payment {
-            payer: NONCE + 1,
+            payer: EMPTY,
             ..payment(2, 0)
         },
         payment(3, 0),

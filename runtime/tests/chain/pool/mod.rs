@@ -1,5 +1,10 @@
 //! Chains that build their blocks from a pool: every transaction gets one fate and one only.
 
+mod hostile;
+mod refill;
+mod restore;
+mod soak;
+
 use std::collections::BTreeSet;
 
 use lockstep_interface::{Hash, TransactionError};
@@ -185,7 +190,7 @@ fn what_finds_no_room_waits_again() {
         let request = request(&chain, head(&chain));
         let built = chain.build(&request, &mut source, &Cancel::default());
         let built = built.unwrap();
-        // Nobody else is given the same meanwhile.
+        // No other block is given the same meanwhile.
         assert_eq!(pool.read().waiting_count(), 0);
         let settled = source.0.settle(&built);
         assert_eq!((body(&built).len(), settled.waiting_count), (length, left));
@@ -201,7 +206,7 @@ fn what_finds_no_room_waits_again() {
 #[test]
 fn a_refused_bundle_tells_the_reason_of_its_own() {
     let (chain, pool) = crowded(1);
-    // Somebody's block holds the second transaction of the bundle, so the first is cancelled.
+    // A foreign block holds the second transaction of the bundle, so the first is cancelled.
     let second = Market::new().pay(head(&chain), 1);
     let foreign = build_on(&chain, head(&chain), &[second]);
     chain.commit(&foreign.id).unwrap();
