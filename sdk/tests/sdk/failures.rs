@@ -162,7 +162,7 @@ fn every_failure_has_a_subject() {
     let (read, _) = Open::number_address(&other);
     let of =
         |name: &str, address: Address| format!("account `{name}` ({address}) breaks the rule ");
-    let rent = 946_560;
+    let rent = 932_640;
     let table: [(u8, Option<InstructionError>, Vec<String>); 10] = [
         (
             0,
@@ -272,9 +272,10 @@ fn every_failure_has_a_subject() {
             told.contains("`breaker`") || rule == 4 || rule == 9,
             "{told}"
         );
-        // A failed instruction says so in its log, and nothing in it is fine.
+        // A failed instruction says so in its log, and nothing in it is fine; rent is looked at once
+        // all instructions were.
         assert!(
-            !block.logs(0).to_string().contains("ok"),
+            rule == 4 || !block.logs(0).to_string().contains("ok"),
             "rule {rule}: {told}"
         );
     }
