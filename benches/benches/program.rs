@@ -35,12 +35,12 @@ const TALLY_SIZE: usize = 42;
 pub mod tally {
     use lockstep_sdk::prelude::*;
 
-    /// How far who has counted.
+    /// A count and its owner.
     #[state(1, pod)]
     pub struct Counter {
-        /// Who.
+        /// The owner.
         pub owner: Address,
-        /// How far.
+        /// The count.
         pub count: U64,
     }
 
@@ -50,7 +50,7 @@ pub mod tally {
         /// What is counted.
         #[account(has_one = owner)]
         pub counter: Mut<State<'a, Counter>>,
-        /// Who counts.
+        /// The account that counts.
         pub owner: Signer<'a>,
     }
 

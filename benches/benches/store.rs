@@ -6,7 +6,7 @@
 //! ($TMPDIR): what the figures are worth depends on its disk.
 //!
 //! Before anything is timed both stores must hold the same accounts.
-#![allow(missing_docs, reason = "nobody calls a benchmark")]
+#![allow(missing_docs, reason = "a benchmark has no callers")]
 
 use std::time::Duration;
 

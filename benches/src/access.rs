@@ -2,7 +2,7 @@
 
 use lockstep_interface::Address;
 
-/// Cost units of a transaction whose compute units nobody recorded.
+/// Cost units of a transaction without recorded compute units.
 pub const COST_DEFAULT: u64 = 1_000;
 
 /// The accounts that one transaction declares, by address, and its cost.

@@ -63,7 +63,7 @@ pub enum RunError {
 /// How a workload is run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions<'a> {
-    /// Who plans.
+    /// The planner.
     pub strategy: &'a dyn Strategy,
     /// Whether the planner may choose the order.
     pub mode: Mode,

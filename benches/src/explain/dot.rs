@@ -5,6 +5,9 @@
 //! [`TRANSACTIONS_MAX`] transactions and [`EDGES_MAX`] conflicts. A larger block is represented by
 //! the transactions of its busiest accounts, the costliest first; the graph's label says how many
 //! are shown.
+//!
+//! petgraph's own export knows no attributes of a whole graph (label, layout, looks of all nodes)
+//! and names nodes by their position, so the text is written here.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

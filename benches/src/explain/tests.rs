@@ -52,7 +52,7 @@ fn an_explanation_names_path_and_blocker() {
     let hot = Address::new_from_array([1; 32]).to_string();
     assert_eq!(figures.critical_path[1].through, Some(hot.clone()));
     assert_eq!((figures.lower_bound, figures.heavy_clique), (8_000, 8_000));
-    // Account 9 is only read, 2 and 3 have one user: none of them blocks anybody.
+    // Account 9 is only read, 2 and 3 have one user: none of them blocks a transaction.
     assert_eq!(figures.blocking.len(), 1);
     let blocking = &figures.blocking[0];
     assert_eq!((&blocking.account, blocking.writers), (&hot, 3));

@@ -22,7 +22,7 @@ pub(super) fn written_account(size: usize) -> Account {
     }
 }
 
-/// An account that nobody writes, with its own address as content.
+/// An account that no transaction writes, with its own address as content.
 pub(super) fn read_account(address: &Address) -> Account {
     Account {
         lamports: Rent::MAINNET.minimum_balance(address.as_array().len()),

@@ -29,7 +29,7 @@ pub struct Place {
 const TAG_COUNT: usize = 1 << 21;
 
 impl Place {
-    /// A number that tells a transaction apart from the [`TAG_COUNT`] before and after it, among
+    /// A number that tells a transaction apart from the 2^21 before and after it, among
     /// which are all with the same blockhash.
     pub fn tag(&self) -> u32 {
         let tag = self.number.checked_rem(TAG_COUNT).unwrap_or(0);

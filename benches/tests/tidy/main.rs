@@ -7,6 +7,7 @@
 mod manifest;
 mod modules;
 mod pages;
+mod prose;
 mod source;
 
 use std::process::Command;
@@ -178,7 +179,7 @@ fn files_and_functions_and_lines_are_short() {
                 violations.push(format!("{path}:{number}: {} columns", line.len()));
             }
         }
-        // Where a test is one long table, cutting it up helps nobody.
+        // A test that is one long table is read best in one piece.
         let is_test = path.contains("/tests/");
         for (number, size) in functions(&text) {
             if size > FUNCTION_LINES_MAX && !is_test {
@@ -278,7 +279,7 @@ fn nothing_is_left_undone() {
             let is_doc = line.trim_start().starts_with("//");
             let is_skipped = line.contains("```ignore") || line.contains("```rust,ignore");
             if is_doc && is_skipped {
-                violations.push(format!("{path}:{number}: an example that nobody compiles"));
+                violations.push(format!("{path}:{number}: an example that is not compiled"));
             }
         }
     }

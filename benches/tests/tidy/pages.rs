@@ -1,11 +1,14 @@
-//! What the workspace's pages promise: links that lead somewhere, tables that are complete, an
-//! example that compiles.
+//! What the workspace's pages promise: links that lead somewhere, tables that are complete, code
+//! that compiles, a README of bounded length.
 
 use lockstep_scheduler::strategies;
 
 use crate::manifest::members;
 use crate::source::{files, read, root};
 use crate::{File, none};
+
+/// Lines of the workspace's first page.
+const README_LINES_MAX: usize = 150;
 
 #[test]
 fn links_lead_somewhere() {
@@ -25,50 +28,63 @@ fn links_lead_somewhere() {
 }
 
 #[test]
-fn the_readme_lists_every_crate_and_strategy() {
-    let readme = read("README.md");
+fn pages_list_every_crate_and_strategy() {
     let mut violations = Vec::new();
+    let readme = read("README.md");
     for member in members() {
         if !readme.contains(&format!("| [`{0}`]({0}) |", member.folder)) {
-            violations.push(member.folder);
+            violations.push(format!("README.md: {}", member.folder));
         }
     }
+    let page = read("runtime/scheduler/README.md");
     for strategy in strategies() {
-        if !readme.contains(&format!("| `{}` |", strategy.name())) {
-            violations.push(strategy.name().to_owned());
+        if !page.contains(&format!("| `{}` |", strategy.name())) {
+            violations.push(format!("runtime/scheduler/README.md: {}", strategy.name()));
         }
     }
-    none("not in the README's tables", violations);
+    none("not in a page's table", violations);
 }
 
 #[test]
-fn the_runtimes_page_shows_the_embedding_crate_as_it_is() {
-    let page = read("runtime/README.md");
-    let folder = "runtime/examples/outside";
-    let mut violations = Vec::new();
-    for (start, file) in [
-        ("```rust\n", "src/main.rs"),
-        ("```toml\n[dependencies]", "Cargo.toml"),
-    ] {
-        let source = read(&format!("{folder}/{file}"));
-        let shown = page.split(start).skip(1);
-        let shown: Vec<&str> = shown.filter_map(|text| text.split("```").next()).collect();
-        assert!(!shown.is_empty(), "the page shows {file}");
-        let strange = shown.into_iter().filter(|code| !source.contains(code));
-        violations.extend(strange.filter_map(|code| code.trim().lines().next().map(str::to_owned)));
-    }
-    none(
-        "shown in runtime/README.md and not in the crate",
-        violations,
+fn the_readme_is_short() {
+    let readme = read("README.md");
+    let line_count = readme.lines().count();
+    assert!(
+        line_count <= README_LINES_MAX,
+        "README.md has {line_count} lines, at most {README_LINES_MAX} are allowed: move a part to \
+         the page of its reader"
     );
+    for command in ["cargo run --release -- run", "cargo test --workspace"] {
+        assert!(readme.contains(command), "README.md lacks: {command}");
+    }
 }
 
+/// A page may indent a piece of code otherwise than its source does.
 #[test]
-fn every_crate_tells_its_changes() {
-    let silent = members().into_iter().filter_map(|member| {
-        let path = format!("{}/CHANGELOG.md", member.folder);
-        let is_there = root().join(&path).exists() && read(&path).contains("\n## Unreleased\n");
-        (!is_there).then_some(path)
-    });
-    none("no list of unreleased changes", silent);
+fn pages_show_code_as_it_is() {
+    let unindented = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let sources: Vec<String> = files(&[".rs", ".toml"])
+        .iter()
+        .map(|file| unindented(&file.text))
+        .collect();
+    let mut violations = Vec::new();
+    let mut shown_count = 0u32;
+    for File { path, text } in files(&[".md"]) {
+        // The SDK's pages are documentation tests.
+        if path.starts_with("sdk/") {
+            continue;
+        }
+        for start in ["```rust\n", "```toml\n[dependencies]\n"] {
+            for shown in text.split(start).skip(1) {
+                let shown = unindented(shown.split("```").next().unwrap_or_default());
+                shown_count = shown_count.saturating_add(1);
+                if !sources.iter().any(|source| source.contains(&shown)) {
+                    let first_line = shown.lines().next().unwrap_or_default();
+                    violations.push(format!("{path}: {first_line}"));
+                }
+            }
+        }
+    }
+    assert!(shown_count > 0, "pages show code");
+    none("shown in a page and in no source", violations);
 }

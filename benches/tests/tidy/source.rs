@@ -85,6 +85,11 @@ pub(crate) fn code(text: &str) -> String {
     blank(text, &[Kind::Comment, Kind::Literal])
 }
 
+/// The comments and literals of Rust source. Line numbers stay what they were.
+pub(crate) fn prose(text: &str) -> String {
+    blank(text, &[Kind::Code])
+}
+
 /// Rust source with nothing between the quotes of its literals.
 pub(crate) fn without_literals(text: &str) -> String {
     blank(text, &[Kind::Literal])
@@ -211,6 +216,7 @@ fn comments_and_literals_are_no_code() {
         "fn f<'a>(x: &'a str, y: )",
     );
     check("\"https://x\"; y", "; y");
+    assert_eq!(prose("a(\"b\");\n// c\nd"), "\"b\"\n// c\n");
     assert_eq!(
         without_literals("a(\"b\"); // \"c\""),
         "a(); // \"c\"",

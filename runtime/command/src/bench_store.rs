@@ -23,8 +23,8 @@ const COUNT_MAX: u64 = 1_000_000_000;
 ///
 /// Fills a store with accounts, then commits blocks that change some of them at random, and times
 /// each commit from the call until its block would survive a loss of power. What lies between two
-/// commits is not timed. The store is removed at the end; who interrupts the command finds it in
-/// the directory.
+/// commits is not timed. The store is removed at the end; an interrupted command leaves it in the
+/// directory.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// A directory on the disk; it must be missing or empty

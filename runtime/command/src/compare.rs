@@ -69,8 +69,8 @@ pub(crate) struct Arguments {
     /// Keep the vote transactions of traces
     #[arg(long, requires = "traces")]
     votes: bool,
-    /// Who fixes the order of conflicting transactions: the block (replay) or the planner
-    /// (produce)
+    /// Whether the planner (produce) or the block (replay) fixes the order of conflicting
+    /// transactions
     #[arg(long, value_name = "MODE", default_value = "produce")]
     mode: Mode,
     /// Verify signatures

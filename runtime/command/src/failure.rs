@@ -10,7 +10,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// Anything else: exit code 1.
     Other(String),
-    /// Whoever read our output has left; nobody is there to be told.
+    /// The reader of the output has closed it, which is no error.
     ReaderLeft,
 }
 

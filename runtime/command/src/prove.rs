@@ -22,7 +22,7 @@ use crate::text::{self, thousands};
 ///
 /// The proof is against the state root in the header of the newest block; it says what the account
 /// is, or that there is none. With `--check`, a file is checked without a ledger: exit code 1 if it
-/// does not prove what it says. Compare the block's id with one from somebody you trust.
+/// does not prove what it says. Compare the block's id with one from a source that you trust.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The ledger's directory

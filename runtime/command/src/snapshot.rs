@@ -12,8 +12,8 @@ use crate::text::{self, thousands};
 
 /// Write a ledger's newest state to a file, or make a ledger of such a file
 ///
-/// The file has all that executing the next block depends on. Whoever imports it should compare
-/// the block's id with one from somebody he trusts: it covers all of the file that matters.
+/// The file has all that executing the next block depends on. Before an import, compare the block's
+/// id with one from a source that you trust: it covers all of the file that matters.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -18,19 +18,16 @@ use crate::text::thousands;
 /// Most transactions of a stream and of a block.
 const TRANSACTIONS_MAX: u64 = 1_000_000_000;
 const BLOCK_SIZE_MAX: u64 = 1_000_000;
+/// The load where one is needed and none is named.
+const WORKLOAD_DEFAULT: &str = "mainnet-mix";
 
 /// Options that say where transactions come from.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Source {
     /// Generate this workload (`lockstep workloads` lists them); options may follow the name:
-    /// zipf:exponent=0.8
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "mainnet-mix",
-        help_heading = "Load"
-    )]
-    workload: String,
+    /// zipf:exponent=0.8. Where one load is needed and none is named, it is mainnet-mix
+    #[arg(long, value_name = "NAME", help_heading = "Load")]
+    workload: Option<String>,
     /// Take recorded transactions instead: JSON lines, plain or packed with gzip or zstd
     #[arg(
         long,
@@ -39,7 +36,7 @@ pub(crate) struct Source {
         help_heading = "Load"
     )]
     trace: Option<PathBuf>,
-    /// Transactions to generate
+    /// Transactions to generate, of all loads together
     #[arg(long, value_name = "N", conflicts_with = "trace", help_heading = "Load",
         value_parser = clap::value_parser!(u64).range(0..=TRANSACTIONS_MAX))]
     txs: Option<u64>,
@@ -181,6 +178,31 @@ impl Source {
         Ok(())
     }
 
+    /// Whether a load is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.workload.is_some() || self.trace.is_some()
+    }
+
+    /// The transactions that are asked for, if any number is.
+    pub(crate) fn transaction_count(&self) -> Option<u64> {
+        self.txs
+    }
+
+    /// An option that is given and says something of one certain load.
+    pub(crate) fn option_of_one_load(&self) -> Option<&str> {
+        let of_workload = self.options.0.first().map(|(name, _)| name.as_str());
+        of_workload.or(self.block.map(|_| "block"))
+    }
+
+    /// So many transactions of this workload, everything else as it is.
+    pub(crate) fn naming(&self, workload: &str, transaction_count: u64) -> Self {
+        Self {
+            workload: Some(workload.to_owned()),
+            txs: Some(transaction_count),
+            ..self.clone()
+        }
+    }
+
     /// Reads the trace or prepares the workload; `default_count` transactions if none are asked
     /// for.
     pub(crate) fn open(&self, catalogue: &Catalogue, default_count: u64) -> Result<Load, Failure> {
@@ -214,7 +236,8 @@ impl Source {
     }
 
     fn generate(&self, catalogue: &Catalogue, default_count: u64) -> Result<Workload, Failure> {
-        let mut spec = catalogue.workload(&self.workload)?;
+        let name = self.workload.as_deref().unwrap_or(WORKLOAD_DEFAULT);
+        let mut spec = catalogue.workload(name)?;
         for (name, value) in &self.options.0 {
             spec.set(name, value).map_err(Failure::usage)?;
         }

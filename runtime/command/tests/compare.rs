@@ -229,7 +229,10 @@ fn mistakes_are_told_in_one_line_before_anything_runs() {
         (&["--workload", "zip"], "unknown workload \"zip\""),
         (&["--workload", "hot,hot"], "hot is named twice"),
         (&["--strategy", "luck"], "unknown strategy \"luck\""),
-        (&["--trace", "missing.jsonl"], "missing.jsonl"),
+        (
+            &["--workload", "hot", "--trace", "missing.jsonl"],
+            "missing.jsonl",
+        ),
         (&["--window", "5"], "--trace"),
         (&["--tolerance", "5"], "--baseline"),
         (

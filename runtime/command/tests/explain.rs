@@ -67,7 +67,15 @@ fn an_explanation_is_printed_and_has_a_key_of_its_own() {
     let fields = |value: &Value| -> BTreeSet<String> {
         value.as_object().unwrap().keys().cloned().collect()
     };
-    let expected = ["transactions", "accounts", "accesses", "plans"].map(str::to_owned);
+    let expected = [
+        "transactions",
+        "left_out",
+        "costs",
+        "accounts",
+        "accesses",
+        "plans",
+    ];
+    let expected = expected.map(str::to_owned);
     assert_eq!(fields(&plain), BTreeSet::from(expected));
     let json = plan(&[&one[..], &["--json", "--explain"]].concat());
     let report: Value = serde_json::from_str(&json).unwrap();

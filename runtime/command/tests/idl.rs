@@ -18,6 +18,17 @@ fn idl(arguments: &[&str]) -> Output {
     command.arg("idl").args(arguments).output().unwrap()
 }
 
+/// The accounts of an instruction, those of its groups included.
+fn leaves(accounts: &Value) -> Vec<&Value> {
+    let accounts = accounts.as_array().unwrap().iter();
+    accounts
+        .flat_map(|account| match account.get("accounts") {
+            Some(group) => leaves(group),
+            None => vec![account],
+        })
+        .collect()
+}
+
 #[test]
 fn every_program_is_described() {
     for program in lockstep_programs::descriptions() {
@@ -31,10 +42,15 @@ fn every_program_is_described() {
         for (found, known) in calls.iter().zip(program.instructions) {
             assert_eq!(found["name"], known.name);
             assert_eq!(found["discriminator"], json!(known.discriminator));
-            let accounts = found["accounts"].as_array().unwrap();
+            let mut accounts = leaves(&found["accounts"]);
+            if let Some(rest) = found.get("remainingAccounts") {
+                accounts.extend(leaves(rest));
+            }
             assert_eq!(accounts.len(), known.access.len());
-            for (account, access) in accounts.iter().zip(known.access) {
-                assert_eq!(account["name"], access.path.to_string());
+            for (account, access) in accounts.into_iter().zip(known.access) {
+                let path = access.path.to_string();
+                let last = path.rsplit('.').next().unwrap();
+                assert_eq!(account["name"], last);
                 let flag = |name: &str| account.get(name).is_some_and(|set| set == true);
                 let rights = [flag("signer"), flag("writable"), flag("credit")];
                 let expected = [access.is_signer, access.is_writable, access.is_credit];

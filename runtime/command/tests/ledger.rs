@@ -186,7 +186,11 @@ fn a_ledger_is_exported_imported_and_goes_on() {
     let shown = text(&["snapshot", "export", copy, again]);
     assert!(shown.contains("accounts after slot 7"), "{shown}");
     assert!(fs::read(file).unwrap() == fs::read(again).unwrap());
-    fails(&["snapshot", "import", file, copy], 2, "exists already");
+    fails(
+        &["snapshot", "import", file, copy],
+        2,
+        "is not an empty directory",
+    );
 
     // The same load gives the same blocks on both.
     for ledger in [path, copy] {
@@ -304,7 +308,7 @@ fn a_ledger_goes_by_the_genesis_it_was_made_with() {
     assert_eq!(report["programs"], builtin_programs().iter().count());
     let shown = text(&["inspect", path]);
     assert!(shown.contains("rules December2024, "), "{shown}");
-    // Who would go on by other rules is told so.
+    // Going on by other rules is refused.
     let wrong = "made with another genesis: rules: expected December2024, found Current";
     let run = ["run", "--workload", "transfers", "--quiet", "--store"];
     fails(&[&run[..], &[path]].concat(), 2, wrong);
@@ -322,7 +326,7 @@ fn a_ledger_goes_by_the_genesis_it_was_made_with() {
     }
 }
 
-/// A program that nobody calls.
+/// A program that no transaction calls.
 #[derive(Debug)]
 struct Other;
 
@@ -430,9 +434,9 @@ fn what_is_no_ledger_is_refused_in_one_line() {
     fs::write(file, "lockstep state, one might think").unwrap();
     let out = &folder.path("out");
     for (path, expected) in [
-        (missing, "is no ledger: there is no such directory"),
-        (empty, "is no ledger: there is no store in it"),
-        (file, "is no ledger: there is no store in it"),
+        (missing, "is not a ledger: there is no such directory"),
+        (empty, "is not a ledger: there is no store in it"),
+        (file, "is not a ledger: there is no store in it"),
     ] {
         fails(&["inspect", path], 2, expected);
         fails(&["inspect", path, wallet], 2, expected);

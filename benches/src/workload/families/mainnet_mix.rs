@@ -4,7 +4,7 @@
 //! ```text
 //! payer --+-- accounts of its own (cold: uniform, written)
 //!         +-- markets, drawn by popularity: state and vaults (written), oracle, settings (read)
-//!         +-- programs that everybody reads
+//!         +-- programs that all of them read
 //! ```
 //!
 //! A transaction locks 12 accounts in the mean, of which 7 for writing, and 3 to 60 of them; 8 %
@@ -143,7 +143,7 @@ const WRITTEN_OF_MARKET_MAX: usize = 5;
 const MARKETS_PER_TABLE: usize = TABLE_SIZE_MAX / MARKET_SIZE;
 /// Most cold accounts of a transaction: no table has them, so they take 32 bytes each.
 const COLD_MAX: usize = 16;
-/// Programs and mints that everybody reads.
+/// Programs and mints that all transactions read.
 const SHARED_COUNT: usize = 32;
 /// More accounts than this do not fit a legacy message.
 const LEGACY_ACCOUNTS_MAX: usize = 30;
@@ -257,7 +257,7 @@ impl MainnetMix {
         metas
     }
 
-    /// The numbers of the tables of these markets and of what everybody reads.
+    /// The numbers of the tables of these markets and of the shared programs and mints.
     fn tables_of(&self, markets: &[usize]) -> Vec<usize> {
         let mut numbers: Vec<usize> = markets.iter().map(|m| m / MARKETS_PER_TABLE).collect();
         numbers.push(self.tables.len().saturating_sub(1));

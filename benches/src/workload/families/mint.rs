@@ -1,5 +1,5 @@
-//! `mint`: everybody mints an item of the same collection: a counter that all of them write, and
-//! three accounts that belong to the item alone.
+//! `mint`: every transaction mints an item of the same collection: all write its counter, and each
+//! three accounts that belong to its item alone.
 
 use lockstep_interface::{Account, Address};
 use rand::Rng;

@@ -140,7 +140,7 @@ impl Family for RecordedBlocks {
     }
 }
 
-/// Who signs instead of the recorded payers.
+/// The keys that sign instead of the recorded payers.
 struct Payers {
     /// Number of the key pair by recorded address.
     numbers: HashMap<Address, usize>,

@@ -1,6 +1,5 @@
 //! `lockstep inspect`: what a ledger on disk holds.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -163,9 +162,5 @@ impl Report {
 
 /// A heading, and facts with their names.
 fn table(heading: &str, lines: &[(&str, String)]) -> String {
-    let mut out = format!("{}\n\n", paint(BOLD, heading));
-    for (name, text) in lines {
-        let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
-    }
-    out
+    format!("{}\n\n{}", paint(BOLD, heading), text::facts(lines))
 }

@@ -43,7 +43,7 @@ const BUFFER_SIZE: usize = 1 << 20;
 #[non_exhaustive]
 pub enum LedgerError {
     /// There is no ledger in the directory.
-    #[error("{} is no ledger: {}", path.display(), if *exists {
+    #[error("{} is not a ledger: {}", path.display(), if *exists {
         "there is no store in it"
     } else {
         "there is no such directory"
@@ -54,8 +54,8 @@ pub enum LedgerError {
         /// Whether there is something.
         exists: bool,
     },
-    /// The store has no block: whoever made it was interrupted.
-    #[error("{}: the ledger is empty", .0.display())]
+    /// The store has no block: the command that made it was interrupted.
+    #[error("{}: the ledger has no block: remove the directory and make it again", .0.display())]
     Empty(PathBuf),
     /// The store cannot be opened.
     #[error(transparent)]

@@ -181,7 +181,7 @@ fn import(file: &Path, genesis: Genesis, options: &VerifyOptions) -> Result<Chai
     let mut source = open_file(file)?;
     let store = Arc::new(MemoryStore::new());
     let options = ChainOptions {
-        // Who reads a block does all of it, beside others who read the next ones.
+        // One thread reads a whole block, beside others that read the next ones.
         reader_threads: Threads::new(1)?,
         ..chain_options(&options.threads, options.signatures)
     };

@@ -149,7 +149,7 @@ fn type_name(module: &str) -> String {
     camel.chain(["Program".to_owned()]).collect()
 }
 
-/// An address for a program of this name, for which nobody has a key.
+/// An address for a program of this name, without a known key.
 fn address(name: &str) -> String {
     let digest = Sha256::new()
         .chain_update(b"lockstep-new")
@@ -192,34 +192,4 @@ fn report(name: &str, files: &[(&str, String)], workspace: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_checked() {
-        for name in ["vault", "my-vault", "a_1", "v"] {
-            assert!(check_name(name).is_ok(), "{name}");
-        }
-        let too_long = "a".repeat(NAME_SIZE_MAX + 1);
-        for name in [
-            "",
-            "Vault",
-            "1st",
-            "-a",
-            "a b",
-            "a/b",
-            "..",
-            "fn",
-            "lockstep-sdk",
-            &too_long,
-        ] {
-            assert!(check_name(name).is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn names_become_types() {
-        assert_eq!(type_name("my_vault"), "MyVaultProgram");
-        assert_eq!(type_name("a__1"), "A1Program");
-    }
-}
+mod tests;

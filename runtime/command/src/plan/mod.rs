@@ -25,7 +25,7 @@ use crate::text;
 use blocks::Blocks;
 use survey::Survey;
 
-/// Transactions planned where nobody says how many: one block.
+/// Transactions planned by default: one block.
 const TRANSACTIONS_DEFAULT: u64 = 10_000;
 
 /// Plan blocks without running them, and show how good the plans are
@@ -53,8 +53,8 @@ pub(crate) struct Arguments {
         default_value = "1,2,4,8,16,32"
     )]
     workers: Vec<NonZeroU32>,
-    /// Who fixes the order of conflicting transactions: the block (replay) or the planner
-    /// (produce)
+    /// Whether the planner (produce) or the block (replay) fixes the order of conflicting
+    /// transactions
     #[arg(long, value_name = "MODE", default_value = "produce")]
     mode: Mode,
     /// What orders conflicting transactions in produce mode: the planner, for the shortest
@@ -66,8 +66,8 @@ pub(crate) struct Arguments {
     /// engine goes by until it has learned (limit). Makespans are those at what they use
     #[arg(long, value_name = "COSTS", default_value = "recorded")]
     costs: Costs,
-    /// Show strategies every cost wrong by up to so much, drawn from --seed; makespans are those at
-    /// the true costs, plan times include the drawing
+    /// Show strategies every cost wrong by up to this percentage, drawn from --seed; makespans are
+    /// those at the true costs, plan times include the drawing
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     cost_error: Option<u8>,
     /// Keep transactions that only credit an account in an order

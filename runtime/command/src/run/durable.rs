@@ -1,6 +1,5 @@
 //! `lockstep run --store`: the load on a ledger on disk.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -161,17 +160,14 @@ impl Report {
         if let Some(peak) = self.peak_rss_mib {
             lines.push(("peak memory", format!("{} MiB", rounded(peak))));
         }
-        let mut out = format!(
+        let heading = format!(
             "{}  {} transactions in {} durable blocks, seed {}\n\n",
             paint(BOLD, &self.workload),
             thousands(self.transactions),
             thousands(self.blocks),
             self.seed
         );
-        for (name, text) in lines {
-            let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
-        }
-        out
+        heading + &text::facts(&lines)
     }
 }
 
@@ -188,7 +184,7 @@ fn share(hits: u64, misses: u64) -> f64 {
     }
 }
 
-/// Who is to blame that a ledger does not go on.
+/// The exit code for a ledger that does not go on: bad input, or another failure.
 fn failure(error: DurableError) -> Failure {
     match error {
         DurableError::Store(StoreError::Medium { .. } | StoreError::Engine { .. }) => {
@@ -201,5 +197,5 @@ fn failure(error: DurableError) -> Failure {
     }
 }
 
-/// Bytes of accounts in memory where nobody says how many.
+/// MiB of accounts in memory by default.
 pub(super) const CACHE_MIB_DEFAULT: u64 = 512;

@@ -10,7 +10,7 @@ use lockstep_benches::runner::{Measured, RunError, RunOptions, Runner, Seconds, 
 use lockstep_benches::workload::Workload;
 use lockstep_runtime::chain::{BuildError, ProduceError};
 use lockstep_runtime::engine::EngineError;
-use lockstep_scheduler::Mode;
+use lockstep_scheduler::{Mode, Strategy};
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
@@ -20,17 +20,21 @@ use crate::text;
 
 mod durable;
 mod show;
+mod tour;
 
-/// Transactions run where nobody says how many.
+/// Transactions run by default.
 const TRANSACTIONS_DEFAULT: u64 = 200_000;
 /// Most worker threads.
 const THREADS_MAX: u64 = 1_024;
 
 /// Run blocks through the whole pipeline and check them against a serial run
 ///
-/// Every block goes from wire bytes to a frozen bank; its transactions carry the hash of the block
-/// before. Then the plain serial executor runs it in the plan's canonical order, and receipts and
-/// roots must be the same. Exit code 1 if they are not.
+/// Every block goes from wire bytes to a sealed block of a chain; its transactions carry the hash
+/// of the block before. Then the plain serial executor runs it from its bytes, and receipts, roots
+/// and block hashes must be the same. Exit code 1 if they are not.
+///
+/// Without a workload or a trace this is a tour of about half a minute: signed transfers, token
+/// transfers, zipf-hot transfers and mainnet-mix, signatures verified, in one table.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// Worker threads; one for each core if not given
@@ -39,14 +43,14 @@ pub(crate) struct Arguments {
     /// Strategy that plans the blocks
     #[arg(long, value_name = "NAME", default_value = "auto")]
     strategy: String,
-    /// Who fixes the order of conflicting transactions: the block (replay) or the planner
-    /// (produce)
+    /// Whether the planner (produce) or the block (replay) fixes the order of conflicting
+    /// transactions
     #[arg(long, value_name = "MODE", default_value = "produce")]
     mode: Mode,
-    /// Verify signatures
+    /// Verify signatures, as is the default for the tour
     #[arg(long)]
     verify: bool,
-    /// Verify no signatures, as is the default for a workload
+    /// Verify no signatures, as is the default for a named load and a ledger
     #[arg(long, conflicts_with = "verify")]
     no_verify: bool,
     /// Leave out the root over all accounts
@@ -58,7 +62,8 @@ pub(crate) struct Arguments {
     /// Leave out the check against the serial run
     #[arg(long)]
     no_check: bool,
-    /// Run on a ledger on disk in this directory, every block durable; made if there is none
+    /// Run one load on a ledger on disk in this directory, every block durable; made if there is
+    /// none
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
     /// MiB of the ledger's accounts kept in memory
@@ -114,48 +119,80 @@ struct Report {
 
 pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
     let strategy = catalogue.strategy(&arguments.strategy)?;
+    let is_tour = !arguments.source.is_named() && arguments.store.is_none();
+    let options = arguments.options(strategy.as_ref(), is_tour)?;
+    if is_tour {
+        return tour::run(arguments, catalogue, &options);
+    }
     arguments.source.check_seed(false)?;
     check_max_locks(arguments.source.max_locks)?;
     let load = arguments.source.open(catalogue, TRANSACTIONS_DEFAULT)?;
     let indexes = arguments.source.indexes(&load);
     let workload = load.into_workload();
-    let threads = match arguments.threads {
-        None => all_cores(),
-        Some(count) => usize::try_from(count)
-            .ok()
-            .and_then(NonZeroUsize::new)
-            .ok_or_else(|| Failure::usage("--threads is out of range"))?,
-    };
-    let options = RunOptions {
-        strategy: strategy.as_ref(),
-        mode: arguments.mode,
-        threads,
-        credits: !arguments.no_credits,
-        verify: arguments.verify,
-        state_root: !arguments.no_state_root,
-        checks: !arguments.no_check,
-    };
     if let Some(path) = &arguments.store {
         return durable::run(arguments, &workload, &indexes, path, options);
     }
-    let mut runner = Runner::open(&workload, options).map_err(failure)?;
-    let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
-    let ran = runner.run(&workload, &indexes, &|| bar.inc(1));
-    ran.map_err(failure)?;
-    bar.finish_and_clear();
-    let report = Report::of(&runner, &workload, &options, arguments.source.seed());
+    let (report, mismatch) = measure(arguments, &workload, &indexes, &options, "")?;
     if arguments.json {
         text::print_json(&report)?;
     } else {
         text::print(&show::summary(&report))?;
     }
-    match runner.measured().mismatch {
-        None => Ok(ExitCode::SUCCESS),
-        Some(cause) => Err(Failure::other(cause)),
+    mismatch.map_or(Ok(ExitCode::SUCCESS), |cause| Err(Failure::other(cause)))
+}
+
+/// Runs these blocks on a chain in memory, a bar with this message meanwhile. With the report comes
+/// the first difference from the serial run.
+fn measure(
+    arguments: &Arguments,
+    workload: &Workload,
+    indexes: &[usize],
+    options: &RunOptions<'_>,
+    message: &str,
+) -> Result<(Report, Option<String>), Failure> {
+    let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
+    bar.set_message(message.to_owned());
+    let mut runner = Runner::open(workload, *options).map_err(failure)?;
+    let ran = runner.run(workload, indexes, &|| bar.inc(1));
+    ran.map_err(failure)?;
+    bar.finish_and_clear();
+    let report = Report::of(&runner, workload, options, arguments.source.seed());
+    Ok((report, runner.measured().mismatch))
+}
+
+impl Arguments {
+    /// How the blocks are run; a tour verifies signatures unless it is told not to.
+    fn options<'a>(
+        &self,
+        strategy: &'a dyn Strategy,
+        is_tour: bool,
+    ) -> Result<RunOptions<'a>, Failure> {
+        let threads = match self.threads {
+            None => all_cores(),
+            Some(count) => usize::try_from(count)
+                .ok()
+                .and_then(NonZeroUsize::new)
+                .ok_or_else(|| Failure::usage("--threads is out of range"))?,
+        };
+        Ok(RunOptions {
+            strategy,
+            mode: self.mode,
+            threads,
+            credits: !self.no_credits,
+            verify: self.verify || (is_tour && !self.no_verify),
+            state_root: !self.no_state_root,
+            checks: !self.no_check,
+        })
     }
 }
 
 impl Report {
+    /// Throughput in that of the serial executor; `None` without the check.
+    fn speed_up(&self) -> Option<f64> {
+        let serial = self.serial_tps?;
+        Some(if serial > 0.0 { self.tps / serial } else { 0.0 })
+    }
+
     fn of(runner: &Runner<'_>, workload: &Workload, options: &RunOptions<'_>, seed: u64) -> Self {
         let Measured {
             counts,
@@ -197,7 +234,7 @@ impl Report {
     }
 }
 
-/// Who is to blame that a chain does not go on.
+/// The exit code for a chain that does not go on: bad input, or another failure.
 fn failure(error: RunError) -> Failure {
     match error {
         // The block is too much for the strategy that was asked for.

@@ -21,33 +21,27 @@ pub(super) fn summary(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{}  {} transactions in {} {}, seed {}",
+        "{}  {} transactions in {}, seed {}",
         paint(BOLD, &report.workload),
         thousands(report.transactions),
-        thousands(report.blocks),
-        if report.blocks == 1 {
-            "block"
-        } else {
-            "blocks"
-        },
+        text::counted(report.blocks, "block"),
         report.seed,
     );
-    let _ = writeln!(
-        out,
-        "{}  {}, {} {}\n",
-        paint(BOLD, &report.strategy),
-        report.mode,
-        report.threads,
-        if report.threads == 1 {
-            "thread"
-        } else {
-            "threads"
-        },
-    );
+    let _ = writeln!(out, "{}\n", manner(report));
     out.push_str(&stages(report));
     out.push('\n');
     out.push_str(&results(report));
     out
+}
+
+/// How the blocks were planned and run.
+pub(super) fn manner(report: &Report) -> String {
+    format!(
+        "{}  {}, {}",
+        paint(BOLD, &report.strategy),
+        report.mode,
+        text::counted(report.threads, "thread"),
+    )
 }
 
 fn stages(report: &Report) -> String {
@@ -98,12 +92,8 @@ fn stages(report: &Report) -> String {
 
 fn results(report: &Report) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
-    let serial = report.serial_tps.map(|serial| {
-        let factor = if serial > 0.0 {
-            report.tps / serial
-        } else {
-            0.0
-        };
+    let serial = report.serial_tps.zip(report.speed_up());
+    let serial = serial.map(|(serial, factor)| {
         format!(
             ", {factor:.2} times the serial executor's {}",
             rounded(serial)
@@ -113,15 +103,7 @@ fn results(report: &Report) -> String {
         "throughput",
         format!("{} tx/s{}", rounded(report.tps), serial.unwrap_or_default()),
     ));
-    lines.push((
-        "outcome",
-        format!(
-            "{} succeeded, {} failed, {} refused",
-            thousands(report.succeeded),
-            thousands(report.failed),
-            thousands(report.refused)
-        ),
-    ));
+    lines.push(("outcome", outcome([report])));
     lines.push((
         "plans",
         format!(
@@ -135,14 +117,7 @@ fn results(report: &Report) -> String {
             ),
         ),
     ));
-    lines.push((
-        "serial run",
-        match report.matches_serial {
-            None => paint(DIM, "not compared"),
-            Some(true) => paint(GOOD, "identical: every receipt, root and block hash"),
-            Some(false) => paint(BAD, "DIFFERENT"),
-        },
-    ));
+    lines.push(("serial run", verdict(report.matches_serial)));
     let root = report.state_root.clone();
     lines.push(("state root", root.unwrap_or_else(|| paint(DIM, "left out"))));
     lines.push(("last block", report.block.clone()));
@@ -155,11 +130,29 @@ fn results(report: &Report) -> String {
     if let Some(peak) = report.peak_rss_mib {
         lines.push(("peak memory", format!("{} MiB", rounded(peak))));
     }
-    let mut out = String::new();
-    for (name, text) in lines {
-        let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
+    text::facts(&lines)
+}
+
+/// What became of the transactions of all these runs.
+pub(super) fn outcome<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+    let mut sums = [0_usize; 3];
+    for report in reports {
+        let counts = [report.succeeded, report.failed, report.refused];
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum = sum.saturating_add(count);
+        }
     }
-    out
+    let [succeeded, failed, refused] = sums.map(thousands);
+    format!("{succeeded} succeeded, {failed} failed, {refused} refused")
+}
+
+/// What the comparison with the serial run says; `None` if there was none.
+pub(super) fn verdict(matches_serial: Option<bool>) -> String {
+    match matches_serial {
+        None => paint(DIM, "not compared"),
+        Some(true) => paint(GOOD, "identical: every receipt, root and block hash"),
+        Some(false) => paint(BAD, "DIFFERENT"),
+    }
 }
 
 #[expect(
