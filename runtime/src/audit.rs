@@ -37,7 +37,7 @@ use crate::{
 #[non_exhaustive]
 pub enum AuditError {
     /// The receipt of an included transaction does not tell what was used.
-    #[error("the receipt of transaction {position} has no uses, record them: Recording::uses")]
+    #[error("the receipt of transaction {position} has no uses: build with Recording::uses")]
     NotRecorded {
         /// Position in the wire block.
         position: u32,
@@ -258,7 +258,7 @@ fn is_in_vain(declared: AccessMode, used: AccountUse) -> bool {
     }
 }
 
-/// Who declared the account at `place` of a transaction, and at which position.
+/// The program that declared the account at `place` of a transaction, and at which position.
 fn kind(
     programs: &ProgramTable,
     prepared: &PreparedBlock<'_>,

@@ -14,7 +14,7 @@ use crate::ids::AccountIndex;
 pub enum AccessMode {
     /// The account is only looked at: any number of readers may run at once.
     Read = 0,
-    /// The account may change: nobody else may use it meanwhile.
+    /// The account may change: no other transaction may use it meanwhile.
     Write = 1,
     /// Lamports are added and nothing else is done or seen: additions commute, so any number of
     /// transactions may credit at once.
@@ -25,7 +25,7 @@ impl AccessMode {
     /// Whether two uses of one account by two transactions must be put in an order.
     ///
     /// This is the transcript of the rule "two transactions conflict when one writes what the
-    /// other reads or writes", where a credit writes for everybody but another credit. It is
+    /// other reads or writes", where a credit is a write to all uses but another credit. It is
     /// symmetric.
     #[inline]
     pub const fn conflicts_with(self, other: Self) -> bool {
@@ -112,7 +112,7 @@ impl Access {
 
     /// Whether the transaction needs the account for itself. Uses that do not are *shared*: an
     /// [`AccessTable`](crate::AccessTable) never mixes their two modes on one account, so that
-    /// whoever works on a table needs to ask nothing else.
+    /// planners need to ask nothing else.
     #[inline]
     pub const fn is_write(self) -> bool {
         self.mode().is_write()

@@ -17,9 +17,9 @@ pub struct Bounds {
     /// The heaviest chain of transactions each of which conflicts with its predecessor, in block
     /// order: what any number of workers needs if block order is kept.
     pub critical_path: u64,
-    /// What the busiest account needs in any order: for an account that somebody writes, the
-    /// cost of its writers, who run one at a time, plus the heaviest of its readers, who run
-    /// beside each other but beside no writer. 0 if nobody writes anything.
+    /// What the busiest account needs in any order: for an account with writers, the cost of
+    /// these, which run one at a time, plus the heaviest of its readers, which run beside each
+    /// other but beside no writer. 0 without any write.
     pub hottest_account: u64,
     /// The account of that figure, the lowest-numbered of several.
     pub hottest: Option<AccountIndex>,

@@ -20,7 +20,7 @@ pub type CreditSite = (TransactionIndex, usize);
 /// Credited at once are accounts that at least this part of the block credits; ours. The others
 /// do not bound the makespan of fewer workers than that.
 const WARM_PART: usize = 256;
-/// The same for accounts that somebody also reads or writes. These are easier to plan for in one
+/// The same for accounts that some transaction reads or writes. These are easier to plan for in one
 /// lane than for groups that exclude each other, unless they are busy.
 const HOT_PART: usize = 64;
 /// And they are credited at least so many times for each other use. Groups that exclude each other
@@ -51,8 +51,8 @@ impl Tally {
 
 impl AccessTable {
     /// The accounts that are worth being credited at once, in ascending order: those that some
-    /// part of the block credits and nobody else uses, and those that a larger part credits and few
-    /// others use. `sites` are all writes that only credit.
+    /// part of the block credits and no other transaction uses, and those that a larger part
+    /// credits and few others use. `sites` are all writes that only credit.
     ///
     /// O(sites + accounts), and O(accesses) more if there is any.
     ///
@@ -154,8 +154,8 @@ impl AccessTable {
         }
     }
 
-    /// Makes writes of all credits of accounts that somebody also writes, or of all credits if
-    /// there are no such accounts. Says whether anything changed. O(accesses + accounts).
+    /// Makes writes of all credits of accounts that some transaction writes, or of all credits if
+    /// there are no such accounts. Returns true if anything changed. O(accesses + accounts).
     pub fn withdraw_credits(&mut self) -> bool {
         if self.credit_count() == 0 {
             return false;

@@ -81,8 +81,8 @@ pub struct AccountHeat {
     pub cost: u64,
 }
 
-/// The accounts that block most, the busiest first: those that somebody writes and that at least
-/// two transactions use. O(accesses + accounts log accounts).
+/// The accounts that block most, the busiest first: those that are written and that at least two
+/// transactions use. O(accesses + accounts log accounts).
 pub fn blocking_accounts(table: &AccessTable, count_max: usize) -> Vec<AccountHeat> {
     let mut heats: Vec<AccountHeat> = (0..narrow(table.account_count()))
         .map(|account| AccountHeat {

@@ -53,7 +53,7 @@ pub struct Interner {
 }
 
 impl Interner {
-    /// An empty interner with a hash seeded at random, so that nobody can choose addresses that
+    /// An empty interner with a hash seeded at random, so that no client can choose addresses that
     /// collide.
     pub fn new() -> Self {
         Self::with_hasher(RandomState::new())

@@ -5,7 +5,7 @@
 //! between two batches a barrier is paid. None is behind the last batch: the end of the block is
 //! the same for every plan, and no lane waits for it. In a batch with waits and fewer workers than
 //! lanes, worker `w` runs lanes `w`, `w + workers`, .. merged in canonical order, as the lanes
-//! could otherwise wait for one that nobody has claimed.
+//! could otherwise wait for one that no worker has claimed.
 //!
 //! Under queued dispatch there is one queue of transactions that may start, at first those
 //! that nothing precedes, in the order of the plan. A worker that has finished a transaction goes

@@ -1,11 +1,11 @@
-//! What a caller asks a planner for: who fixes the order, how many workers will run the plan, and
+//! What a caller asks a planner for: what fixes the order, how many workers will run the plan, and
 //! what synchronisation costs them.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-/// Who fixes the order of conflicting transactions.
+/// What fixes the order of conflicting transactions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Mode {
     /// The planner: the plan's canonical order becomes the block's order.
@@ -74,7 +74,7 @@ impl CostModel {
 /// What a [`Strategy`](crate::Strategy) is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PlanRequest {
-    /// Who fixes the order.
+    /// What fixes the order.
     pub mode: Mode,
     /// How many workers the plan is shaped for; it stays valid for any other number.
     pub workers: NonZeroU32,

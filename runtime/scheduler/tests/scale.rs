@@ -87,7 +87,7 @@ fn one_hot_account_beside_cold_ones() {
 
 #[test]
 fn hot_accounts_with_gaps() {
-    // Pairs of four hot accounts leave gaps in each account's batches that nobody can use.
+    // Pairs of four hot accounts leave gaps in each account's batches that no transaction can use.
     let accesses = |index: u32| {
         let (one, other) = (index % 4, (index / 4 + 1 + index) % 4);
         vec![

@@ -4,13 +4,13 @@
 //! parent's table -> estimates -> plan -> receipts -> learn -> this bank's table
 //! ```
 //!
-//! A transaction's *kind* is made of its instructions' programs and of how their data begin: of as
-//! many bytes as the program says tell its instructions apart. The
-//! table holds the mean of the compute units that transactions of a kind have used, recent blocks
-//! counting more. It is a function of the parent's table and of the block's receipts: sums over a
-//! block do not depend on its order, and so neither on plan nor threads.
+//! A transaction's *kind* is made of its instructions' programs and of the first bytes of their
+//! data: those that, by the program, tell its instructions apart. The table holds the mean of the
+//! compute units that transactions of a kind have used, recent blocks counting more. It is a
+//! function of the parent's table and of the block's receipts: sums over a block do not depend on
+//! its order, and so neither on plan nor threads.
 //!
-//! Estimates shape plans and nothing else. A wrong one may cost time.
+//! Estimates shape plans and nothing else. A wrong one costs time alone.
 
 use lockstep_interface::{Address, Hash, program::TAG_SIZE_MAX};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ impl CostKind {
 
     /// The kind of a transaction of this kind with one more instruction, of `program`, whose data
     /// begin with `tag`: as many bytes as [`Program::tag_size`](lockstep_interface::Program) says,
-    /// of which eight at most count.
+    /// of which at most eight count.
     #[must_use]
     pub fn and(self, program: &Address, tag: &[u8]) -> Self {
         let mut kind = self.0;
@@ -53,7 +53,7 @@ fn mix(state: u64, word: u64) -> u64 {
     (product ^ (product >> 32)).wrapping_add(1)
 }
 
-/// What is known of one kind.
+/// The entry of one kind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Entry {
     kind: CostKind,
@@ -80,7 +80,7 @@ impl CostTable {
         self.entries.is_empty()
     }
 
-    /// The compute units that transactions of a kind use; `None` if there were none of late.
+    /// The compute units that transactions of a kind use; `None` without recent ones.
     pub fn compute_units(&self, kind: CostKind) -> Option<u64> {
         let found = self.entries.binary_search_by_key(&kind, |entry| entry.kind);
         found.ok().map(|place| self.entries[place].compute_units)

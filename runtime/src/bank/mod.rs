@@ -69,7 +69,7 @@ pub struct Bank {
     sysvar_accounts: Vec<Change>,
 }
 
-/// What executing a block came to; the input of [`Bank::freeze`].
+/// The results of executing a block; the input of [`Bank::freeze`].
 #[derive(Debug)]
 pub struct BlockResult {
     /// Changed accounts in strictly ascending order of addresses, sysvar accounts included.
@@ -84,7 +84,7 @@ pub struct BlockResult {
     pub trie: Option<Trie>,
 }
 
-/// What a header commits to besides the state, zero where nobody computed it.
+/// What a header commits to besides the state; zero where it was not computed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct BlockRoots {
     /// Number of included transactions.
@@ -105,7 +105,7 @@ impl FrozenBank {
         self.header.slot
     }
 
-    /// What the block says of itself.
+    /// The block's header.
     pub fn header(&self) -> &BlockHeader {
         &self.header
     }
@@ -147,7 +147,7 @@ impl FrozenBank {
     /// If the slot is not above this bank's.
     pub fn child(self: &Arc<Self>, slot: u64, unix_timestamp: i64) -> Bank {
         let newest = self.slot();
-        assert!(slot > newest, "slot {slot} does not follow slot {newest}");
+        assert!(slot > newest, "slot {slot} must be above slot {newest}");
         let mut environment = self.environment.clone();
         let epoch = slot / SLOTS_PER_EPOCH;
         environment.sysvars.clock = Some(Clock {
@@ -427,7 +427,7 @@ impl Bank {
             .map(|(_, account)| account)
     }
 
-    /// Closes the bank with what executing its block came to.
+    /// Closes the bank with the results of executing its block.
     pub fn freeze(self, result: BlockResult) -> Arc<FrozenBank> {
         let clock = self.environment.sysvars.clock.as_ref();
         let header = BlockHeader {

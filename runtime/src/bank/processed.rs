@@ -33,7 +33,7 @@ impl MessageKey {
 }
 
 /// The bytes of a message hash that are kept. Finding another message for 16 given ones takes
-/// 2^128 hashes; who finds two of his own that agree has one of them refused.
+/// 2^128 hashes. Of two messages made to agree in them, one is refused.
 type Key = [u8; 16];
 
 /// For look-up only.

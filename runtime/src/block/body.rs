@@ -173,13 +173,13 @@ fn read_transactions(
     Ok(WireBlock::from_parts(bytes.to_vec(), ends))
 }
 
-/// Accounts that so many transactions can name.
+/// The most accounts that this number of transactions can name.
 fn account_count_max(transaction_count: usize) -> usize {
     let named = transaction_count.saturating_mul(ACCOUNT_LOCKS_MAX);
     named.min(AccountIndex::MAX.index())
 }
 
-/// What a [`BlockBody`] is made of, borrowed: for who has the parts and wants the bytes.
+/// What a [`BlockBody`] is made of, borrowed, for a caller that has the parts and needs the bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyParts<'a> {
     transactions: &'a WireBlock,
@@ -188,15 +188,14 @@ pub struct BodyParts<'a> {
 }
 
 impl<'a> BodyParts<'a> {
-    /// Holds the parts against what every body keeps. O(transactions + waits).
+    /// Checks the parts against the rules of every body. O(transactions + waits).
     ///
-    /// [`Plan::relabelled`] makes a plan over positions, and tells the order in which to put the
-    /// transactions.
+    /// [`Plan::relabelled`] makes a plan over positions, and gives the order of the transactions.
     ///
     /// # Errors
     /// If a transaction has no bytes or more than any transaction can have; if the plan's
     /// canonical order is not that of the transactions; if a wait names none of them; if the
-    /// shared accounts are not in strictly ascending order, or one has a number that so many
+    /// shared accounts are not in strictly ascending order, or one has a number that the
     /// transactions cannot lead to.
     ///
     /// ```

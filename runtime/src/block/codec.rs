@@ -73,7 +73,9 @@ impl<'a> Cursor<'a> {
         field: &'static str,
     ) -> Result<[u8; N], BlockDecodeError> {
         let bytes = self.bytes(field, N)?;
-        Ok(*bytes.first_chunk().expect("there are as many as asked for"))
+        Ok(*bytes
+            .first_chunk()
+            .expect("the cursor gives the bytes asked for"))
     }
 
     /// A byte of at most `limit`.

@@ -4,8 +4,8 @@ use lockstep_scheduler::{AccountIndex, TransactionIndex, Wait};
 
 /// A rule that the bytes of a block break, and where.
 ///
-/// Offsets count bytes from the start of what was handed in. Of several broken rules the first
-/// that the decoder meets is named.
+/// Offsets count bytes from the start of the input. Of several broken rules the first that the
+/// decoder meets is named.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockDecodeError {
@@ -22,7 +22,7 @@ pub enum BlockDecodeError {
         found: usize,
     },
     /// A field has a value that it cannot have.
-    #[error("{field} at {offset} is {found}, {limit} is the most that it can be")]
+    #[error("{field} at {offset} is {found}, expected at most {limit}")]
     TooLarge {
         /// The field.
         field: &'static str,
@@ -34,7 +34,7 @@ pub enum BlockDecodeError {
         found: u64,
     },
     /// A field does not have the one value that the fields before it leave.
-    #[error("{field} at {offset} is {found}, only {expected} can stand there")]
+    #[error("{field} at {offset} is {found}, expected {expected}")]
     Unexpected {
         /// The field.
         field: &'static str,
@@ -45,7 +45,7 @@ pub enum BlockDecodeError {
         /// The value.
         found: u64,
     },
-    /// A list says what could be said without it, or not in the one order that it has.
+    /// A list is redundant, or not in the one order that it must have.
     #[error("{field} at {offset} is not in canonical form: found {found}")]
     NotCanonical {
         /// The field.
@@ -55,10 +55,10 @@ pub enum BlockDecodeError {
         /// The entry.
         found: u64,
     },
-    /// The parts decode, and do not make a body.
+    /// The parts decode, but break a rule of bodies.
     #[error("body at {offset}: {error}")]
     Body {
-        /// Where the part that is to blame starts.
+        /// Where the faulty part starts.
         offset: usize,
         /// The rule.
         #[source]
@@ -79,7 +79,7 @@ pub enum BlockDecodeError {
 #[non_exhaustive]
 pub enum BodyError {
     /// A transaction is empty or larger than any can be.
-    #[error("transaction {position} has {found} bytes, it can have 1 to {limit}")]
+    #[error("transaction {position} has {found} bytes, expected 1 to {limit}")]
     TransactionSize {
         /// Its position.
         position: usize,
@@ -89,17 +89,17 @@ pub enum BodyError {
         limit: usize,
     },
     /// There are more transactions than 32 bits count, or more bytes.
-    #[error("a block of {found} {what}, at most {limit} can be encoded")]
+    #[error("the block has {found} {what}, at most {limit} can be encoded")]
     TooLarge {
         /// Transactions or bytes.
         what: &'static str,
-        /// How many.
+        /// Their number.
         found: usize,
-        /// How many can be.
+        /// The largest number.
         limit: usize,
     },
     /// The plan is for another number of transactions.
-    #[error("the plan holds {found} transactions, the body {expected}")]
+    #[error("the plan has {found} transactions, the body has {expected}")]
     PlanLength {
         /// Transactions of the body.
         expected: usize,
@@ -107,7 +107,9 @@ pub enum BodyError {
         found: usize,
     },
     /// The canonical order of the plan is not the order of the body.
-    #[error("place {position} in the plan's canonical order is transaction {found}'s")]
+    #[error(
+        "transaction {found} stands at place {position} of the plan's canonical order, expected {position}"
+    )]
     PlanOrder {
         /// The first place that another transaction has.
         position: usize,
@@ -137,7 +139,7 @@ pub enum BodyError {
         position: usize,
         /// The account.
         found: AccountIndex,
-        /// How many accounts so many transactions can name.
+        /// The most accounts that the transactions can name.
         limit: usize,
     },
 }

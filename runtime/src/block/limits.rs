@@ -2,7 +2,7 @@
 
 /// How much a block may hold: policy of a chain, the same for its producers and its verifiers.
 ///
-/// Sizes in bytes, compute units as transactions ask for them.
+/// Sizes are in bytes, compute units are those that transactions request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct BlockLimits {
     /// Compute units of all transactions.

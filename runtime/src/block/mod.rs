@@ -6,9 +6,9 @@
 //! message hashes, receipts  -> roots, and proofs that a transaction is among them
 //! ```
 //!
-//! Nothing here runs a transaction or judges a plan: what is decoded is well-formed and no more.
-//! Its plan is a claim until [`check`](lockstep_scheduler::check) has judged it, its header one
-//! until the roots have been computed anew.
+//! Nothing here runs a transaction or judges a plan: a decoded block is well-formed and no more.
+//! Its plan is a claim until [`check`](lockstep_scheduler::check) has accepted it, its header until
+//! the roots have been computed anew.
 //!
 //! What follows is `FORMAT.md` beside this file.
 //!

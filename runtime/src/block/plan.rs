@@ -5,10 +5,10 @@
 //! batch sizes   list u32   lanes of each batch
 //! lane sizes    list u32   transactions of each lane
 //! lane order    list u32   the transactions, lane by lane; empty if that is 0, 1, 2, ..
-//! waits         list       pairs of u32: who waits, for whom
+//! waits         list       pairs of u32: the waiting transaction, the awaited one
 //! ```
 //!
-//! Where transactions stand in canonical order, a plan without waits has an empty lane order.
+//! A plan without waits over transactions in canonical order has an empty lane order.
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::{AccountIndex, Dispatch, Plan, PlanBuilder, TransactionIndex};
@@ -66,7 +66,7 @@ pub(super) fn size_max(plan: &Plan, shared_accounts: &[AccountIndex]) -> usize {
     numbers.saturating_mul(size_of::<u32>()).saturating_add(1)
 }
 
-/// Reads the plan of a block of so many transactions. What it says is for the caller to judge.
+/// Reads the plan of a block of `transaction_count` transactions. The caller checks the plan.
 pub(super) fn read(
     cursor: &mut Cursor<'_>,
     transaction_count: usize,

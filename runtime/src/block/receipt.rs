@@ -1,4 +1,4 @@
-//! What became of a block's transactions, and how it is hashed.
+//! The outcomes of a block's transactions, and how receipts are hashed.
 
 use lockstep_interface::{
     Hash, TransactionError,
@@ -38,7 +38,7 @@ impl Recording {
     }
 }
 
-/// What became of a transaction.
+/// The outcome of a transaction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// It is not part of the block and changed nothing.
@@ -90,8 +90,8 @@ pub struct Details {
     pub balances_before: Vec<u64>,
     /// Lamports of each account afterwards.
     pub balances_after: Vec<u64>,
-    /// What was done with each account, in message order; also what a failure undid. Fee payer,
-    /// nonce account and the programs of all instructions count as used.
+    /// The use of each account, in message order; uses that a failure undid are included. Fee
+    /// payer, nonce account and the programs of all instructions count as used.
     pub uses: Vec<AccountUse>,
 }
 

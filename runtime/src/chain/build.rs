@@ -4,7 +4,10 @@
 //! source -> prepared -> (limits) -> executed -> sealed -> known
 //! ```
 
-use std::sync::Arc;
+use std::{
+    fmt::{Debug, Display},
+    sync::Arc,
+};
 
 use lockstep_interface::{Address, Hash, TransactionError};
 use lockstep_scheduler::{AccessTable, Mode, Plan, Strategy, TransactionIndex};
@@ -12,6 +15,7 @@ use lockstep_scheduler::{AccessTable, Mode, Plan, Strategy, TransactionIndex};
 use super::{
     Chain,
     error::BuildError,
+    fill::Filling,
     forks::Node,
     log::{self, Entry},
     observe::{count_blocks, count_run, show_efficiency},
@@ -20,8 +24,8 @@ use super::{
 use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, Receipt, Recording},
-    engine::{Cancel, Engine, EngineError, How, SealedBlock},
-    prepare::{BlockUsage, PreparedBlock, Resource},
+    engine::{Cancel, Engine, EngineError, How, SealedBlock, UnsealedBlock},
+    prepare::{BlockUsage, LimitExceeded, PreparedBlock, Resource},
     stage::stage,
     verify::{ParsedBlock, Refusal},
 };
@@ -41,6 +45,15 @@ pub struct BuildRequest<'r> {
     pub mode: Mode,
     /// What receipts carry. With balances, credits are not shared.
     pub recording: Recording,
+}
+
+impl BuildRequest<'_> {
+    pub(super) fn how(&self) -> How<'_> {
+        How::Planned {
+            strategy: self.strategy,
+            mode: self.mode,
+        }
+    }
 }
 
 /// A block that this chain has built, and that is known.
@@ -94,9 +107,22 @@ impl Chain {
     ) -> Result<BuiltBlock, BuildError> {
         let _stage = stage!("build", slot = request.slot);
         let parent = self.parent_of(request)?;
-        let mut parsed = source.select(&parent, &self.options.limits);
-        let (built, bank) = self
-            .with_engine(|engine| self.build_on(engine, &parent, &mut parsed, request, cancel))?;
+        let selected = source.select(&parent, &self.options.limits);
+        let parsed = self.with_engine(|engine| self.fit(engine, &parent, selected, request))?;
+        let (unsealed, filling) =
+            self.with_engine(|engine| self.run(engine, &parent, &parsed, request, cancel))?;
+        // The engine is free while the source chooses more.
+        let filled = match filling {
+            None => None,
+            Some(filling) => filling.fill(self, &parent, source, request, cancel)?,
+        };
+        let (built, bank) = self.with_engine(|engine| match filled {
+            None => {
+                let sealed = unsealed.seal(engine, request.strategy, &self.options.limits)?;
+                Ok(BuiltBlock::new(sealed))
+            }
+            Some(filled) => filled.seal(engine, &parent, request),
+        })?;
         let node = Node {
             bank,
             entry: Arc::clone(&built.entry),
@@ -125,53 +151,61 @@ impl Chain {
         Ok(parent)
     }
 
-    fn build_on(
+    /// Refuses what does not fit the limits behind those before it.
+    fn fit(
+        &self,
+        engine: &Engine,
+        parent: &Arc<FrozenBank>,
+        mut parsed: ParsedBlock,
+        request: &BuildRequest<'_>,
+    ) -> Result<ParsedBlock, EngineError> {
+        let limits = self.options.limits;
+        if limits != BlockLimits::UNLIMITED {
+            let bank = parent.child(request.slot, request.unix_timestamp);
+            let excess = excess(&engine.prepare(&bank, &parsed)?, limits);
+            parsed.refuse(excess);
+        }
+        Ok(parsed)
+    }
+
+    /// Runs what the source gave first. If room was lost, the block can be filled again.
+    fn run<'b>(
         &self,
         engine: &mut Engine,
         parent: &Arc<FrozenBank>,
-        parsed: &mut ParsedBlock,
+        parsed: &'b ParsedBlock,
         request: &BuildRequest<'_>,
         cancel: &Cancel,
-    ) -> Result<(BuiltBlock, Arc<FrozenBank>), EngineError> {
-        let limits = &self.options.limits;
+    ) -> Result<(UnsealedBlock<'b>, Option<Filling>), EngineError> {
+        let limits = self.options.limits;
         let bank = parent.child(request.slot, request.unix_timestamp);
         let prepared = engine.prepare(&bank, parsed)?;
-        let excess = excess(&prepared, *limits);
-        let prepared = if excess.is_empty() {
-            prepared
-        } else {
-            drop(prepared);
-            parsed.refuse(excess);
-            engine.prepare(&bank, parsed)?
-        };
-        let how = How::Planned {
-            strategy: request.strategy,
-            mode: request.mode,
-        };
-        let unsealed = engine.execute(bank, prepared, how, request.recording, cancel)?;
+        let unsealed = engine.execute(bank, prepared, request.how(), request.recording, cancel)?;
         if self.options.predicts_efficiency {
             show_efficiency(&unsealed, request.mode, engine.threads());
         }
-        let sealed = unsealed.seal(engine, request.strategy, limits)?;
-        Ok(BuiltBlock::new(sealed))
+        let filling = Filling::of(&unsealed, limits);
+        Ok((unsealed, filling))
     }
 }
 
 /// The transactions that do not fit behind those before them, by place.
 fn excess(prepared: &PreparedBlock<'_>, limits: BlockLimits) -> Vec<(u32, Refusal)> {
     let excess = BlockUsage::excess(prepared, limits).into_iter();
-    let refusals = excess.map(|(position, exceeded)| {
-        let error = match exceeded.resource {
-            Resource::AccountComputeUnits(_) => TransactionError::WouldExceedMaxAccountCostLimit,
-            _ => TransactionError::WouldExceedMaxBlockCostLimit,
-        };
-        (position, Refusal::Rule(error))
-    });
+    let refusals = excess.map(|(position, exceeded)| (position, no_room(&exceeded)));
     refusals.collect()
 }
 
+/// Why a transaction that there is no room for is refused.
+pub(super) fn no_room<A: Debug + Display>(exceeded: &LimitExceeded<A>) -> Refusal {
+    Refusal::Rule(match exceeded.resource {
+        Resource::AccountComputeUnits(_) => TransactionError::WouldExceedMaxAccountCostLimit,
+        _ => TransactionError::WouldExceedMaxBlockCostLimit,
+    })
+}
+
 impl BuiltBlock {
-    fn new(sealed: SealedBlock<'_>) -> (Self, Arc<FrozenBank>) {
+    pub(super) fn new(sealed: SealedBlock<'_>) -> (Self, Arc<FrozenBank>) {
         let SealedBlock {
             frozen,
             order,

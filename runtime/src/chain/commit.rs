@@ -58,7 +58,7 @@ impl Chain {
         let mut committed = Committed::default();
         for node in path {
             let id = node.bank.block_hash();
-            let dropped_count = self.forks.write().elect(&id);
+            let lost = self.forks.write().elect(&id);
             let block = CommittedBlock::new(&node);
             if let Err(source) = commit_one(self, &node) {
                 self.forks.write().stop();
@@ -67,7 +67,8 @@ impl Chain {
             self.forks.write().advance(&id);
             self.subscribers.tell(&block);
             committed.block_count = committed.block_count.saturating_add(1);
-            committed.dropped_count = committed.dropped_count.saturating_add(dropped_count);
+            committed.dropped_count = committed.dropped_count.saturating_add(lost.len());
+            self.lost.tell(&lost);
         }
         Ok(committed)
     }

@@ -138,22 +138,19 @@ impl Forks {
         Ok(path)
     }
 
-    /// Forgets a block and all that descend from it.
-    pub(super) fn discard(&mut self, id: &Hash) -> Result<(), UnknownBlock> {
+    /// Forgets a block and all that descend from it. Gives them, by slot.
+    pub(super) fn discard(&mut self, id: &Hash) -> Result<Vec<Node>, UnknownBlock> {
         if !self.nodes.contains_key(id) {
             return Err(UnknownBlock(*id));
         }
-        self.drop_unless(|nodes, node| !descends(nodes, node, id));
-        Ok(())
+        Ok(self.drop_unless(|nodes, node| !descends(nodes, node, id)))
     }
 
-    /// Forgets all blocks that do not descend from this one, before it becomes final. Returns
-    /// their number.
-    pub(super) fn elect(&mut self, id: &Hash) -> usize {
+    /// Forgets all blocks that do not descend from this one, before it becomes final. Gives them,
+    /// by slot.
+    pub(super) fn elect(&mut self, id: &Hash) -> Vec<Node> {
         self.elected = Some(*id);
-        let before = self.nodes.len();
-        self.drop_unless(|nodes, node| descends(nodes, node, id));
-        before.saturating_sub(self.nodes.len())
+        self.drop_unless(|nodes, node| descends(nodes, node, id))
     }
 
     /// Makes the elected block, which has become final, the head.
@@ -164,18 +161,22 @@ impl Forks {
         }
     }
 
-    /// Keeps the blocks of which `keeps` is true, and marks the views of others as dropped.
-    fn drop_unless(&mut self, keeps: impl Fn(&BTreeMap<Hash, Node>, &Hash) -> bool) {
+    /// Keeps the blocks of which `keeps` is true, marks the views of others as dropped, and gives
+    /// the others.
+    fn drop_unless(&mut self, keeps: impl Fn(&BTreeMap<Hash, Node>, &Hash) -> bool) -> Vec<Node> {
         let ids = self.nodes.keys();
         let lost: Vec<Hash> = ids.filter(|id| !keeps(&self.nodes, id)).copied().collect();
+        let mut nodes = Vec::with_capacity(lost.len());
         for id in lost {
-            self.nodes.remove(&id);
+            nodes.extend(self.nodes.remove(&id));
             for standpoint in self.standpoints() {
                 if standpoint.id() == id {
                     standpoint.lose();
                 }
             }
         }
+        nodes.sort_by_key(|node| node.bank.slot());
+        nodes
     }
 
     /// The standpoints that views still hold.

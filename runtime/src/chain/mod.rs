@@ -54,8 +54,10 @@ mod build;
 mod commit;
 mod error;
 mod execute;
+mod fill;
 mod forks;
 mod log;
+mod lost;
 mod observe;
 mod open;
 mod parameters;
@@ -79,7 +81,9 @@ pub use build::{BuildRequest, BuiltBlock, Schedule};
 pub use commit::Committed;
 pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
 pub use execute::{AcceptedBlock, ReadBlock};
+pub use fill::REFILLS_MAX;
 pub use log::logged_block;
+pub use lost::LostBlock;
 pub use observe::{CommittedBlock, Interest, Subscription};
 pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
 pub use pipeline::{ProduceError, ProduceOptions, Proposal};
@@ -90,6 +94,7 @@ pub use view::{View, ViewError};
 
 use self::{
     forks::Forks,
+    lost::Lost,
     observe::Subscribers,
     snapshot::{ExportError, Exported, ImportError, Progress},
 };
@@ -208,7 +213,8 @@ pub struct Chain {
     /// Held while blocks become final.
     commits: Shared<()>,
     subscribers: Subscribers,
-    /// Held while the log is cut off; whoever reads it for a snapshot holds off that.
+    lost: Lost,
+    /// Held for writing while the log is pruned, for reading while a snapshot is written.
     exports: Shared<()>,
 }
 
@@ -296,8 +302,9 @@ impl Chain {
     pub fn discard(&self, id: &Hash) -> Result<(), UnknownBlock> {
         // A block that is becoming final stays.
         let settled = self.settled();
-        self.forks.write().discard(id)?;
+        let lost = self.forks.write().discard(id)?;
         drop(settled);
+        self.lost.tell(&lost);
         self.show_forks();
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::{
     error::OpenError,
     forks::Forks,
     log::{self, Logged, Messages},
+    lost::Lost,
     observe::{self, Subscribers},
     parameters::Parameters,
 };
@@ -65,6 +66,7 @@ impl Chain {
             forks: Shared::new(Forks::new(head)),
             commits: Shared::new(()),
             subscribers: Subscribers::default(),
+            lost: Lost::default(),
             exports: Shared::new(()),
         })
     }

@@ -45,7 +45,8 @@ pub(super) struct Standpoint {
     bank: Arc<FrozenBank>,
     replaced: Shared<BTreeMap<Address, Account>>,
     is_lost: AtomicBool,
-    /// Whether the store may have, wholly or in part, a later block whose changes are not kept here.
+    /// Whether the store may have, wholly or in part, a later block whose changes are not kept
+    /// here.
     is_unsettled: bool,
 }
 

@@ -23,6 +23,7 @@ use lockstep_scheduler::{
     AccessTable, AccountIndex, CheckedPlan, Mode, Plan, Strategy, TransactionIndex, check,
 };
 use lockstep_store::StoreError;
+pub(crate) use seal::included;
 pub use seal::{FrozenBlock, SealedBlock};
 use tracing::Span;
 
@@ -37,7 +38,8 @@ use crate::{
     verify::{ParsedBlock, Refusal},
 };
 
-/// Asks the engine to stop work on a block whose result is no longer wanted. Clones share one state.
+/// Asks the engine to stop work on a block whose result is no longer wanted. Clones share one
+/// state.
 ///
 /// ```
 /// let cancel = lockstep_runtime::engine::Cancel::default();
@@ -140,8 +142,8 @@ impl Engine {
 
     /// The engine with credits planned as writes, so that those of one account run one by one.
     ///
-    /// The same order of transactions gives the same block. Plans differ: a plan with shared credits
-    /// may be refused here.
+    /// The same order of transactions gives the same block. Plans differ: a plan with shared
+    /// credits may be refused here.
     #[must_use]
     pub fn without_credits(mut self) -> Self {
         self.shares_credits = false;

@@ -162,7 +162,7 @@ impl Body {
 
 /// The included transactions in the order in which they ran. The members of a bundle stand in the
 /// block one behind the other.
-fn included(unsealed: &UnsealedBlock<'_>) -> Vec<TransactionIndex> {
+pub(crate) fn included(unsealed: &UnsealedBlock<'_>) -> Vec<TransactionIndex> {
     let outcomes = unsealed.executed.outcomes();
     let is_included =
         |index: &TransactionIndex| matches!(outcomes[index.index()], Outcome::Included(_));

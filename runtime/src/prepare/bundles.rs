@@ -8,9 +8,9 @@
 //! ```
 //!
 //! The last transaction of a bundle stands for all of it: in the access table it has the union of
-//! their accesses and the sum of their costs, and the others have none, so that planners, the
-//! checker and whoever encodes a plan need not know of bundles. Executors run the bundle where its
-//! last transaction stands, whatever the plan does with the others.
+//! their accesses and the sum of their costs, and the others have none. So planners, the checker
+//! and the encoding of plans know nothing of bundles. Executors run the bundle at the place of its
+//! last transaction, and skip the others.
 
 use std::ops::RangeInclusive;
 

@@ -1,18 +1,17 @@
-//! Which accounts of a block may be credited by several transactions at once: the one place where
-//! that is decided.
+//! Decides which accounts of a block several transactions may credit at once.
 //!
 //! A transaction *only credits* an account if every instruction that names it declares so
 //! ([`AccountKey::is_only_credited`](crate::rules::AccountKey)). Such transactions need no order
-//! among themselves as long as none of them can tell how much the others added. It could tell by
-//! two rules: the rent-exempt minimum, which a credit must not leave an account below, and the
-//! limit of 64 bits. So an account is shared if
+//! among themselves as long as the result of none depends on what the others added. Two rules
+//! could make it depend: the rent-exempt minimum, which a credit must not leave an account below,
+//! and the limit of 64 bits. So an account is shared if
 //!
 //! - many transactions only credit it, and few use it otherwise (its readers then write it);
 //! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]
 //!   lamports, and is no program.
 //!
-//! This may change as the block runs: somebody who writes the account may drain it, and a genesis
-//! may have been generous. Execution notices, and asks for the credits to be withdrawn
+//! This may change as the block runs: a transaction that writes the account may drain it, or its
+//! balance may pass the limit. Execution notices it, and asks for the credits to be withdrawn
 //! ([`crate::execute::CreditsDependOnOrder`]).
 
 use lockstep_interface::{Account, Address, Rent};
@@ -28,13 +27,13 @@ use crate::bank::Bank;
 /// 15 times what the main network has in all accounts together; the limit is ours.
 pub(crate) const SHARED_BALANCE_MAX: u64 = 1 << 63;
 
-/// Why accounts cannot be credited by several transactions at once, as a producer wants it.
+/// Why the accounts that a producer named cannot be credited by several transactions at once.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ShareError {
-    /// The list is no strictly ascending list of the block's accounts.
+    /// The list is not a strictly ascending list of the block's accounts.
     #[error(
-        "the accounts with shared credits do not ascend below {count}, at place {place}: {index}"
+        "shared account {index} at place {place} must be above the one before it and below {count}"
     )]
     Order {
         /// The place in the list.
@@ -45,7 +44,10 @@ pub enum ShareError {
         count: usize,
     },
     /// The account does not exist, is not rent-exempt, or is a program.
-    #[error("account {address} cannot be credited by several transactions at once")]
+    #[error(
+        "account {address} cannot have shared credits: it is missing, not rent-exempt, too rich or \
+         a program"
+    )]
     NotCreditable {
         /// The account.
         address: Address,
@@ -74,11 +76,10 @@ fn creditable(bank: &Bank, addresses: &[Address]) -> Result<Vec<bool>, StoreErro
 
 impl PreparedBlock<'_> {
     /// Lets transactions that only credit an account do so at once, where that is sound and
-    /// worth it; the accesses change, and nothing else.
+    /// worth it. Only the accesses change.
     ///
-    /// Not to be called for a block whose receipts record balances: these are known only to a
-    /// transaction that has the account for itself. O(transactions + accounts), and O(accesses)
-    /// more if any account qualifies.
+    /// Recording balances needs exclusive access, so a block that records them must not call this.
+    /// O(transactions + accounts), and O(accesses) more if any account qualifies.
     ///
     /// # Errors
     /// If the store fails.
@@ -133,8 +134,8 @@ impl PreparedBlock<'_> {
         accounts.iter().map(address).collect()
     }
 
-    /// Takes credits back: those of accounts that somebody also writes; if there are none, all.
-    /// Says whether there were any.
+    /// Turns credits into writes: those of accounts that some transaction writes; if there are
+    /// none, all. Returns true if there were any.
     pub fn withdraw_credits(&mut self) -> bool {
         self.table.withdraw_credits()
     }

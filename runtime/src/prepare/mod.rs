@@ -26,7 +26,7 @@ pub use credits::ShareError;
 pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
 use sanitize::SanitizedChunk;
 pub use sanitize::{Lifetime, SanitizedTransaction};
-pub use usage::{AccountName, BlockUsage, Demand, LimitExceeded, Resource};
+pub use usage::{AccountName, BLOCK_PARTS, BlockUsage, Demand, LimitExceeded, Resource};
 
 use crate::{
     bank::{Bank, ProcessedSet},

@@ -58,12 +58,12 @@ pub struct SanitizedTransaction<'b> {
     pub kind: CostKind,
 }
 
-/// Why a transaction does not get through.
+/// Why a transaction is not sanitized.
 #[derive(Debug)]
 pub(super) enum Halt {
     /// It breaks a rule.
     Refused(TransactionError),
-    /// What the rules need to know could not be read; no fault of the transaction's.
+    /// An account that the rules need could not be read; the transaction is not at fault.
     Store(StoreError),
 }
 

@@ -1,12 +1,12 @@
-//! Counts what transactions ask of a block against its limits: one by one for a producer, all at
-//! once for a verifier.
+//! Counts the demands of transactions against the limits of a block: one by one for a producer, all
+//! at once for a verifier.
 //!
 //! ```text
 //! limits -> BlockUsage -> admit -> admit -> refuse -> admit ..
 //! ```
 //!
-//! Compute units are those that a transaction asks for, not those that it then uses: a producer
-//! knows them before it runs anything, and a verifier before it believes anything.
+//! Compute units are those that a transaction requests, not those that it then uses: a producer
+//! knows them before it runs anything, and so does a verifier.
 
 use std::{collections::HashMap, fmt};
 
@@ -16,6 +16,9 @@ use lockstep_scheduler::{AccountIndex, Plan, Wait};
 
 use super::PreparedBlock;
 use crate::block::BlockLimits;
+
+/// The parts that a block is divided into where shares of it are counted.
+pub const BLOCK_PARTS: u64 = 1_000_000_000_000;
 
 /// What a transaction, or a bundle of them, asks of a block.
 #[derive(Clone, Copy, Debug)]
@@ -52,28 +55,30 @@ impl<A: fmt::Display> fmt::Display for Resource<A> {
         match self {
             Self::ComputeUnits => write!(f, "compute units"),
             Self::AccountComputeUnits(account) => {
-                write!(f, "compute units of those that may write account {account}")
+                write!(f, "compute units of the writers of account {account}")
             }
             Self::TransactionBytes => write!(f, "bytes"),
-            Self::TransactionCount => write!(f, "places"),
+            Self::TransactionCount => write!(f, "transactions"),
             Self::WaitCount => write!(f, "waits"),
         }
     }
 }
 
-/// A transaction asks for more than a limit leaves.
+/// A transaction needs more than a limit leaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("transaction {transaction} asks for {asked} {resource}, {used} of {limit} are taken")]
+#[error(
+    "transaction {transaction} does not fit: it needs {asked} more, with {used} of {limit} {resource} used"
+)]
 pub struct LimitExceeded<A: fmt::Debug + fmt::Display> {
     /// The transaction, or the first of a bundle, by its place among those of the block.
     pub transaction: u32,
-    /// What it asks too much of.
+    /// The resource that runs out.
     pub resource: Resource<A>,
-    /// How much there may be in all.
+    /// The limit of all transactions together.
     pub limit: u64,
-    /// How much those before it took.
+    /// The part that those before it use.
     pub used: u64,
-    /// How much it asks for.
+    /// The part that it needs.
     pub asked: u64,
 }
 
@@ -81,7 +86,7 @@ pub struct LimitExceeded<A: fmt::Debug + fmt::Display> {
 /// [`Address`].
 pub trait AccountName: Copy + fmt::Debug + fmt::Display {
     /// Compute units by account.
-    type Units: fmt::Debug + Default;
+    type Units: Clone + fmt::Debug + Default;
 
     /// The units of this account.
     fn units(self, units: &Self::Units) -> u64;
@@ -140,14 +145,14 @@ impl AccountName for Address {
 /// let refused = usage.admit(&demand).unwrap_err();
 /// assert_eq!(
 ///     refused.to_string(),
-///     "transaction 1 asks for 300000 compute units of those that may write account 0, \
-///      300000 of 500000 are taken"
+///     "transaction 1 does not fit: it needs 300000 more, with 300000 of 500000 compute units of \
+///      the writers of account 0 used"
 /// );
 /// // Nothing was taken, and others still fit.
 /// assert_eq!(usage.compute_units(), 300_000);
 /// assert!(usage.admit(&Demand { writes: &[AccountIndex(1)], ..demand }).is_ok());
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BlockUsage<A: AccountName> {
     limits: BlockLimits,
     compute_units: u64,
@@ -174,34 +179,19 @@ impl<A: AccountName> BlockUsage<A> {
     /// The first limit that does not leave enough: transactions, bytes, compute units, those of
     /// each written account.
     pub fn check(&self, demand: &Demand<'_, A>) -> Result<(), LimitExceeded<A>> {
-        let limits = &self.limits;
-        let asked = demand.compute_units;
-        let whole = [
-            (
-                Resource::TransactionCount,
-                u64::from(limits.transaction_count_max),
-                u64::from(self.transaction_count),
-                u64::from(demand.transaction_count),
-            ),
-            (
-                Resource::TransactionBytes,
-                limits.transaction_bytes_max,
-                self.transaction_bytes,
-                demand.size as u64,
-            ),
-            (
-                Resource::ComputeUnits,
-                limits.compute_units_max,
-                self.compute_units,
-                asked,
-            ),
+        let used = [
+            u64::from(self.transaction_count),
+            self.transaction_bytes,
+            self.compute_units,
         ];
+        let whole = self.limits.whole(demand).into_iter().zip(used);
+        let whole = whole.map(|((resource, limit, asked), used)| (resource, limit, used, asked));
         let by_account = demand.writes.iter().map(|&account| {
-            let limit = limits.account_compute_units_max;
-            let used = account.units(&self.units);
+            let limit = self.limits.account_compute_units_max;
+            let (used, asked) = (account.units(&self.units), demand.compute_units);
             (Resource::AccountComputeUnits(account), limit, used, asked)
         });
-        for (resource, limit, used, asked) in whole.into_iter().chain(by_account) {
+        for (resource, limit, used, asked) in whole.chain(by_account) {
             if used.checked_add(asked).is_none_or(|sum| sum > limit) {
                 return Err(LimitExceeded {
                     transaction: self.transaction_count,
@@ -232,6 +222,33 @@ impl<A: AccountName> BlockUsage<A> {
             *units = add(*units, demand.compute_units);
         }
         Ok(())
+    }
+
+    /// All that was taken, but by account.
+    fn taken(&self) -> Demand<'_, A> {
+        Demand {
+            transaction_count: self.transaction_count,
+            compute_units: self.compute_units,
+            size: usize::try_from(self.transaction_bytes).unwrap_or(usize::MAX),
+            writes: &[],
+        }
+    }
+
+    /// True if some resource of the whole block is used up.
+    pub fn is_full(&self) -> bool {
+        let whole = self.limits.whole(&self.taken());
+        whole.iter().any(|(_, limit, taken)| taken >= limit)
+    }
+
+    /// What is left of the resource of which least is left, in [`BLOCK_PARTS`], rounded up.
+    pub fn left(&self) -> u64 {
+        let lefts = self.limits.whole(&self.taken()).map(|(_, limit, taken)| {
+            let left = u128::from(limit.saturating_sub(taken));
+            let parts = left.saturating_mul(u128::from(BLOCK_PARTS));
+            let parts = parts.div_ceil(u128::from(limit.max(1)));
+            u64::try_from(parts).unwrap_or(u64::MAX)
+        });
+        lefts.into_iter().fold(BLOCK_PARTS, u64::min)
     }
 
     /// The limits.
@@ -323,6 +340,47 @@ impl BlockUsage<AccountIndex> {
 }
 
 impl BlockLimits {
+    /// What a demand asks of each resource of the whole block, and the limit on it: what is
+    /// checked first when a block is filled, and what [`share`](Self::share) is a share of.
+    fn whole<A>(&self, demand: &Demand<'_, A>) -> [(Resource<A>, u64, u64); 3] {
+        let count = u64::from(demand.transaction_count);
+        let count_max = u64::from(self.transaction_count_max);
+        let size = demand.size as u64;
+        [
+            (Resource::TransactionCount, count_max, count),
+            (Resource::TransactionBytes, self.transaction_bytes_max, size),
+            (
+                Resource::ComputeUnits,
+                self.compute_units_max,
+                demand.compute_units,
+            ),
+        ]
+    }
+
+    /// The share of an empty block that a demand takes, of the resource that it takes most of: in
+    /// parts of which a block has [`BLOCK_PARTS`], rounded up, at least 1. O(1).
+    ///
+    /// ```
+    /// use lockstep_runtime::block::BlockLimits;
+    /// use lockstep_runtime::prepare::{BLOCK_PARTS, Demand};
+    ///
+    /// let demand = Demand::<u32> {
+    ///     transaction_count: 1,
+    ///     compute_units: 600_000,
+    ///     size: 215,
+    ///     writes: &[],
+    /// };
+    /// assert_eq!(BlockLimits::MAINNET.share(&demand), BLOCK_PARTS / 100);
+    /// ```
+    pub fn share<A>(&self, demand: &Demand<'_, A>) -> u64 {
+        let shares = self.whole(demand).map(|(_, limit, asked)| {
+            let parts = u128::from(asked).saturating_mul(u128::from(BLOCK_PARTS));
+            let share = parts.div_ceil(u128::from(limit.max(1)));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        });
+        shares.into_iter().fold(1, u64::max)
+    }
+
     /// Whether a plan has no more waits than a block may have.
     ///
     /// # Errors

@@ -15,8 +15,8 @@
 //! [8](sum(z_i s_i) B - sum(z_i R_i) - sum(z_i k_i A_i)) = 0
 //! ```
 //!
-//! The numbers `z_i` come from a hash of the whole batch. A verdict is a function of the transaction
-//! alone: the cut into batches does not enter.
+//! The numbers `z_i` come from a hash of the whole batch. A verdict is a function of the
+//! transaction alone: the cut into batches does not enter.
 //!
 //! Signatures are sorted by key before they are cut, so that a signer with many transactions is
 //! decoded once and adds one term to a sum. This module knows nothing of threads: callers give

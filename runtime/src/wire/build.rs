@@ -1,9 +1,9 @@
 //! A message written out by hand or by [`MessageBuilder`](super::MessageBuilder), its encoding,
 //! and its signatures.
 //!
-//! Nothing here keeps the rules of the parser: what a [`Message`] says is what its bytes say, be
-//! it sensible or not, so that tests can write messages that must be refused. Only what the format
-//! has no way of writing is an error.
+//! Nothing here checks the rules of the parser: the bytes say what the [`Message`] says, so that
+//! tests can write messages that must be refused. An error means that the format cannot express
+//! the message.
 
 use solana_address::Address;
 
@@ -17,7 +17,7 @@ use super::view::{TransactionView, Version};
 #[non_exhaustive]
 pub enum MessageError {
     /// A list has more entries than the format can count.
-    #[error("{what}: {found} are more than the {limit} that the format can count")]
+    #[error("{what}: found {found}, the format can count at most {limit}")]
     TooMany {
         /// The list.
         what: &'static str,
@@ -27,7 +27,7 @@ pub enum MessageError {
         limit: usize,
     },
     /// The message asks for something that its version has no field for.
-    #[error("{what} in a {version:?} message")]
+    #[error("a {version:?} message cannot have {what}")]
     Unsupported {
         /// What has no field.
         what: &'static str,
@@ -35,7 +35,7 @@ pub enum MessageError {
         version: Version,
     },
     /// An account stands at a position of a lookup table that one byte cannot name.
-    #[error("account {address} is at position {position} of a lookup table, the last is 255")]
+    #[error("account {address} is at position {position} of a lookup table, expected at most 255")]
     LookupPosition {
         /// The account.
         address: Address,
@@ -43,7 +43,7 @@ pub enum MessageError {
         position: usize,
     },
     /// No key was given for an address that has to sign.
-    #[error("no key for signer {address}")]
+    #[error("no key was given for signer {address}")]
     MissingSigner {
         /// The signer.
         address: Address,
@@ -153,7 +153,7 @@ impl Message {
         Ok(out)
     }
 
-    /// The whole transaction with these signatures, whatever they are and however many.
+    /// The whole transaction with these signatures; neither their number nor they are checked.
     ///
     /// # Errors
     ///

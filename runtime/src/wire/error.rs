@@ -3,8 +3,8 @@
 /// The rule that a transaction's bytes break, and where.
 ///
 /// Offsets count bytes from the start of the transaction. Of several broken rules the first that
-/// the parser meets is named; which one that is may change between releases, whether there is one
-/// may not.
+/// the parser meets is named. Which rule that is may change between releases; whether a
+/// transaction is accepted does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
@@ -28,13 +28,13 @@ pub enum ParseError {
         limit: usize,
     },
     /// The first byte is neither a signature count below 128 nor the prefix of a v1 transaction.
-    #[error("first byte {found:#04x} starts no known transaction format")]
+    #[error("first byte {found:#04x} is not that of a legacy, v0 or v1 transaction")]
     UnknownFormat {
         /// The first byte.
         found: u8,
     },
     /// The message after the signatures is of a version that does not go there.
-    #[error("message at {offset} has version prefix {found:#04x}, only v0 (0x80) may stand there")]
+    #[error("message at {offset} has version prefix {found:#04x}, expected v0 (0x80)")]
     UnsupportedVersion {
         /// Where the message starts.
         offset: usize,
@@ -53,7 +53,7 @@ pub enum ParseError {
         /// Where the length starts.
         offset: usize,
     },
-    /// The header makes every signer read-only, so that nobody could pay the fee.
+    /// The header makes every signer read-only, so that no account could pay the fee.
     #[error("header at {offset} has {found} read-only signers, at most {limit} are allowed")]
     NoWritableSigner {
         /// Where the header starts.

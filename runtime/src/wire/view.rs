@@ -1,8 +1,8 @@
 //! A parsed transaction: the bytes, and a frame that says where each part of them starts.
 //!
 //! On entry the frame was made by the parser over exactly these bytes; every getter relies on it
-//! and none can fail. Reading twice is cheaper here than keeping: instructions and lookups are
-//! decoded again each time somebody walks over them.
+//! and none can fail. Reading twice is cheaper here than keeping: each iteration decodes
+//! instructions and lookups again.
 
 use lockstep_interface::{Address, Hash, context::TransactionInstructions};
 use sha2::{Digest, Sha256};

@@ -73,7 +73,7 @@ fn what_is_no_header_is_refused_by_name() {
         assert_eq!(error.to_string(), message);
     };
     check(&[], "header version at 0 needs 1 bytes, 0 are left");
-    check(&[2], "header version at 0 is 2, only 1 can stand there");
+    check(&[2], "header version at 0 is 2, expected 1");
     check(&bytes[..40], "slot at 33 needs 8 bytes, 7 are left");
     check(
         &[&bytes[..], &[0, 0]].concat(),
@@ -81,8 +81,5 @@ fn what_is_no_header_is_refused_by_name() {
     );
     let mut flag = bytes;
     flag[FLAG] = 2;
-    check(
-        &flag,
-        "state root flag at 149 is 2, 1 is the most that it can be",
-    );
+    check(&flag, "state root flag at 149 is 2, expected at most 1");
 }

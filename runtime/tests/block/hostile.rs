@@ -1,4 +1,4 @@
-//! Bytes that nobody encoded: refused with field, place and value, or another value of their own.
+//! Bytes that no encoder made: refused with field, place and value, or another value of their own.
 
 use lockstep_runtime::block::{Block, BlockBody, BlockDecodeError, BlockLimits, BodyError};
 use rand::Rng;
@@ -171,30 +171,30 @@ fn each_rule_names_field_and_place() {
         let error = layout.decode().unwrap_err();
         assert_eq!(error.to_string(), message, "{layout:?}");
     };
-    let is = "only 1 can stand there";
+    let is = "expected 1";
     check(
         &|body| body.version = 2,
         &format!("body version at 0 is 2, {is}"),
     );
     check(
         &|body| body.bytes.push(0),
-        "transaction bytes at 11 is 5, only 4 can stand there",
+        "transaction bytes at 11 is 5, expected 4",
     );
     check(
         &|body| body.sizes[1] = 0,
-        "transaction bytes at 11 is 4, only 2 can stand there",
+        "transaction bytes at 11 is 4, expected 2",
     );
     check(
         &|body| body.sizes = vec![4, 0, 0],
-        "body at 7: transaction 1 has 0 bytes, it can have 1 to 4096",
+        "body at 7: transaction 1 has 0 bytes, expected 1 to 4096",
     );
     check(
         &|body| body.dispatch = 3,
-        "dispatch at 19 is 3, 2 is the most that it can be",
+        "dispatch at 19 is 3, expected at most 2",
     );
     check(
         &|body| body.batch_sizes = vec![1; 4],
-        "batch sizes at 20 is 4, 3 is the most that it can be",
+        "batch sizes at 20 is 4, expected at most 3",
     );
     check(
         &|body| body.batch_sizes = vec![0, 2],
@@ -202,7 +202,7 @@ fn each_rule_names_field_and_place() {
     );
     check(
         &|body| body.batch_sizes = vec![1],
-        "batch sizes at 24 is 1, only 2 can stand there",
+        "batch sizes at 24 is 1, expected 2",
     );
     check(
         &|body| body.lane_sizes = vec![3, 0],
@@ -210,11 +210,11 @@ fn each_rule_names_field_and_place() {
     );
     check(
         &|body| body.lane_sizes = vec![2, u32::MAX],
-        "lane sizes at 32 is 4294967297, only 3 can stand there",
+        "lane sizes at 32 is 4294967297, expected 3",
     );
     check(
         &|body| body.lane_order.truncate(2),
-        "lane order at 44 is 2, only 3 can stand there",
+        "lane order at 44 is 2, expected 3",
     );
     check(
         &|body| body.lane_order = vec![0, 1, 2],
@@ -222,7 +222,7 @@ fn each_rule_names_field_and_place() {
     );
     check(
         &|body| body.lane_order = vec![0, 9, 1],
-        "body at 19: place 2 in the plan's canonical order is transaction 9's",
+        "body at 19: transaction 9 stands at place 2 of the plan's canonical order, expected 2",
     );
     check(
         &|body| body.waits = vec![(1, 0), (1, 0)],
@@ -238,7 +238,7 @@ fn each_rule_names_field_and_place() {
     );
     check(
         &|body| body.waits.push((1, 3)),
-        "body at 19: place 1 in the plan's canonical order is transaction 2's",
+        "body at 19: transaction 2 stands at place 1 of the plan's canonical order, expected 1",
     );
     check(
         &|body| body.shared_accounts = vec![4, 4],
@@ -268,26 +268,20 @@ fn limits_hold_at_the_edge_and_not_beyond() {
         transaction_count_max: 2,
         ..exact
     };
-    check(
-        limits,
-        "transaction sizes at 1 is 3, 2 is the most that it can be",
-    );
+    check(limits, "transaction sizes at 1 is 3, expected at most 2");
     let limits = BlockLimits {
         transaction_bytes_max: 3,
         ..exact
     };
-    check(
-        limits,
-        "transaction bytes at 11 is 4, 3 is the most that it can be",
-    );
+    check(limits, "transaction bytes at 11 is 4, expected at most 3");
     let limits = BlockLimits {
         wait_count_max: 0,
         ..exact
     };
-    check(limits, "waits at 56 is 1, 0 is the most that it can be");
+    check(limits, "waits at 56 is 1, expected at most 0");
 }
 
-/// A count that promises more than there is must not make anybody allocate.
+/// A count that promises more than there is must not cause an allocation.
 #[test]
 fn a_count_is_held_against_the_bytes_left() {
     let counts = [1, 11, 20, 28, 40, 56, 68];

@@ -110,7 +110,7 @@ fn waits_are_counted() {
     let error = LIMITS.check_waits(&plan(&[(1, 0), (2, 0), (2, 1), (3, 2)]));
     let error = error.unwrap_err();
     assert_eq!((error.transaction, error.used, error.asked), (2, 1, 2));
-    let message = "transaction 2 asks for 2 waits, 1 of 2 are taken";
+    let message = "transaction 2 does not fit: it needs 2 more, with 1 of 2 waits used";
     assert_eq!(error.to_string(), message);
 }
 
@@ -131,7 +131,7 @@ fn a_bundle_is_counted_whole() {
     let error = usage.admit(&bundle).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "transaction 3 asks for 3 places, 3 of 4 are taken"
+        "transaction 3 does not fit: it needs 3 more, with 3 of 4 transactions used"
     );
     assert_eq!(
         (usage.transaction_count(), usage.transaction_bytes()),
@@ -188,7 +188,7 @@ fn fits(taken: &[(u64, usize, Vec<AccountIndex>)]) -> bool {
         && by_account.values().all(|units| *units <= 400)
 }
 
-/// What a verifier counts, from what everybody can see of a prepared block.
+/// What a verifier counts, from the public part of a prepared block.
 fn expected(prepared: &PreparedBlock<'_>) -> (u64, u64, BTreeMap<Address, u64>) {
     let (mut units, mut size) = (0, 0);
     let mut by_account = BTreeMap::new();

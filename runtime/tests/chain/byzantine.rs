@@ -179,7 +179,7 @@ impl Scene {
         self.forge("another parent", &["Refused.BlockhashNotFound"], |block| {
             block.header.parent_id = rival;
         });
-        // Whoever is paid a smaller fee says so in the receipts.
+        // Receipts that state a smaller fee.
         for place in [0, 5, self.built.receipts.len() - 1] {
             let mut receipts = self.built.receipts.to_vec();
             receipts[place].signature_fee -= 1;

@@ -48,7 +48,7 @@ struct Payment {
     lamports: u64,
 }
 
-/// The payments of a slot; one in ten is more than anybody has.
+/// The payments of a slot; one in ten is more than any wallet has.
 fn payments(slot: u64, count_max: usize) -> Vec<Payment> {
     let mut random = ChaCha8Rng::seed_from_u64(slot);
     let limit = 1usize << random.random_range(0..=14);
@@ -334,7 +334,7 @@ fn a_full_disk_stops_the_chain_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chain");
     drop(open_disk(&path).unwrap());
-    // Files may have 2,000 blocks of 512 bytes; who writes on gets an error instead of a signal.
+    // Files may have 2,000 blocks of 512 bytes; writing on gives an error instead of a signal.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$0\" \"$@\""]);
     command.arg(env::current_exe().unwrap());

@@ -340,7 +340,7 @@ fn a_store_that_fails_to_read_is_named_as_such() {
             |error| assert!(matches!(error, ViewError::Store(_))),
         );
         assert_eq!(calls, 1);
-        // With somebody who looks, a commit reads as well.
+        // With a view of the head, a commit reads as well.
         let look = chain.view(&genesis).unwrap();
         chain.commit(&built.id).unwrap();
         reference.check(&look);

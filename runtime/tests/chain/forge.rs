@@ -1,4 +1,4 @@
-//! Taking a block apart and putting it together again as somebody who lies would.
+//! Taking a block apart and putting it together again as a dishonest producer would.
 
 use std::collections::BTreeSet;
 

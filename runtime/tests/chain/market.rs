@@ -55,7 +55,7 @@ pub(crate) struct Market {
 impl Market {
     pub(crate) fn new() -> Self {
         let count = u8::try_from(WALLET_COUNT).unwrap();
-        // One more, who has nothing.
+        // One more, without lamports.
         let keys: Vec<SigningKey> = (1..=count + 1)
             .map(|seed| SigningKey::from([seed; 32]))
             .collect();
@@ -86,7 +86,7 @@ impl Market {
         ledger.genesis()
     }
 
-    /// The one whom everybody pays.
+    /// The wallet that all others pay.
     pub(crate) fn shop() -> Address {
         address(200)
     }

@@ -1,4 +1,4 @@
-//! Who watches a chain: subscribers that are slow or gone, figures, spans.
+//! Observers of a chain: subscribers that are slow or gone, figures, spans.
 
 use std::{
     collections::BTreeMap,

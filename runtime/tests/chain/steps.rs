@@ -162,7 +162,7 @@ fn a_discarded_block_is_forgotten_with_its_descendants() {
     assert!(matches!(error, ViewError::Dropped(id) if id == two.id));
     assert!(chain.commit(&two.id).is_err());
     drop(view);
-    assert!(bank.upgrade().is_none(), "nobody looks at it any more");
+    assert!(bank.upgrade().is_none(), "no view holds it");
     // It may come again.
     assert_eq!(
         adopt(&chain, one.bytes()).receipts,

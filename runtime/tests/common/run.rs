@@ -16,7 +16,7 @@ use lockstep_scheduler::{Layered, Mode, Plan, Strategy, TransactionIndex};
 
 use super::ledger::transaction;
 
-/// All of a block's result that anybody can see.
+/// All of a block's result that is public.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) bank: Arc<FrozenBank>,

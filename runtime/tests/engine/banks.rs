@@ -184,7 +184,7 @@ fn siblings_with_the_same_block_have_the_same_hash() {
 }
 
 #[test]
-#[should_panic(expected = "does not follow")]
+#[should_panic(expected = "must be above")]
 fn a_child_needs_a_higher_slot() {
     let first = Ledger::new().open();
     let _ = first.child(first.slot(), 0);

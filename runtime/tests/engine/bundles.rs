@@ -192,7 +192,7 @@ fn one_that_fails_takes_the_others_with_it() {
 #[test]
 fn one_that_is_refused_takes_the_others_with_it() {
     let cancelled = || refused(CANCELLED);
-    // By the executor, since nobody funds number 30.
+    // By the executor, since no transaction funds number 30.
     let (verdicts, lamports) = run(&[pay(0, 1, 5), pay(30, 1, 5)], &[(0, 2)]);
     assert_eq!(
         verdicts,

@@ -130,7 +130,7 @@ const MISDEEDS: &[(&str, Behaviour, InstructionError)] = &[
         InstructionError::MissingAccount,
     ),
     (
-        "signing for somebody else",
+        "signing for another account",
         forge_signature,
         InstructionError::PrivilegeEscalation,
     ),
@@ -260,7 +260,9 @@ fn escalate(context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError>
 
 fn swallow_error(context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
     let payment = system::transfer(context.address(2)?, context.address(0)?, u64::MAX);
-    context.invoke(&payment).expect_err("nobody holds as much");
+    context
+        .invoke(&payment)
+        .expect_err("no account holds as much");
     Ok(())
 }
 

@@ -42,10 +42,7 @@ fn check(threads: usize, seed: u64) -> u32 {
         store.fail_at(u32::MAX);
         match result {
             Ok(found) => {
-                assert!(
-                    is_over,
-                    "SEED={seed} call {call} failed and nobody was told"
-                );
+                assert!(is_over, "SEED={seed} call {call} failed without an error");
                 assert_eq!(found.bank.block_hash(), expected.bank.block_hash());
                 assert_eq!(found.receipts, expected.receipts);
                 return call;

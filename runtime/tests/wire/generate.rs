@@ -74,7 +74,7 @@ fn message(rng: &mut ChaCha8Rng) -> Message {
         .map(|l| l.writable.len() + l.readonly.len())
         .sum();
     let instruction_count = match key_count {
-        // The only key is the fee payer's, and nobody may invoke that.
+        // The only key is the fee payer's, which no instruction may invoke.
         1 => 0,
         _ if rng.random_bool(0.9) => rng.random_range(0..4),
         _ => rng.random_range(0..200),

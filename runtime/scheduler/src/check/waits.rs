@@ -60,7 +60,7 @@ struct Walk<'a> {
     /// By account.
     users: Vec<Users>,
     readers: Vec<Reader>,
-    /// By transaction: where its clock at the end is kept; `NOBODY` if nothing waits for it.
+    /// By transaction: where its clock at the end is kept; [`NOBODY`] if nothing waits for it.
     kept: Vec<u32>,
     clocks: Vec<u32>,
     /// Under dynamic dispatch, by item: that of the last one that waited for it.

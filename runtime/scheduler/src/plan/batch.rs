@@ -113,7 +113,7 @@ impl<'a> Batch<'a> {
         &self.plan.order()[start..end]
     }
 
-    /// Who decides which worker runs what; the same in all batches of a plan.
+    /// How transactions get to workers; the same in all batches of a plan.
     #[inline]
     pub fn dispatch(self) -> Dispatch {
         self.plan.dispatch

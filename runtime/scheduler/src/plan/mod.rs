@@ -49,13 +49,13 @@ pub struct Wait {
     pub after: TransactionIndex,
 }
 
-/// Who decides which worker runs what.
+/// How transactions get to workers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Dispatch {
-    /// The plan: a worker runs a lane from its first transaction to its last.
+    /// By the plan: a worker runs a lane from its first transaction to its last.
     #[default]
     Static,
-    /// The workers while they run, first come, first served. A transaction is ready once its
+    /// While the workers run, in order of arrival. A transaction is ready once its
     /// predecessor in its lane and all that it waits for have finished. A worker goes on with
     /// the first transaction that it made ready itself; else it takes the one that has been ready
     /// longest.
@@ -63,8 +63,8 @@ pub enum Dispatch {
     /// Under this and [`Dispatch::Ranked`] any number of lanes may wait, but each transaction
     /// has to name all that it directly depends on: the [checker](crate::check) follows no chains.
     Queued,
-    /// The workers while they run: whoever is idle takes, of the transactions that are ready,
-    /// the one that the plan lists first.
+    /// While the workers run: an idle worker takes, of the transactions that are ready, the one
+    /// that the plan lists first.
     Ranked,
 }
 
@@ -196,7 +196,7 @@ impl Plan {
         Self { dispatch, ..self }
     }
 
-    /// Who decides which worker runs what.
+    /// How transactions get to workers.
     #[inline]
     pub fn dispatch(&self) -> Dispatch {
         self.dispatch

@@ -72,7 +72,7 @@ impl Merge {
         for &transaction in batch.transactions() {
             self.finish(transaction);
         }
-        // One that waits for a later batch, or for nobody, would never start.
+        // One that waits for a later batch, or for no transaction, would never start.
         let is_done = |wait: &Wait| self.done.get(wait.after.index()) == Some(&true);
         if batch.waits().iter().all(is_done) {
             // The lanes are ascending runs, which this sort merges.
@@ -117,7 +117,7 @@ impl Merge {
             }
         }
         for head in heads {
-            // Only a circle leaves anything; nobody of a later batch must find it parked.
+            // Only a circle leaves anything; no transaction of a later batch must find it parked.
             if let Some(wait) = head.waits.first()
                 && let Some(parked) = self.parked.get_mut(wait.after.index())
             {

@@ -15,7 +15,7 @@ use crate::table::AccessTable;
 ///
 /// Planning takes time, too. So a plan of those before `Waits` is taken if it is within 1 % of the
 /// bound, one of `Waits` within 3 %: what the others might gain does not pay for trying them. Long
-/// transactions are handed out to whoever is idle, where block order allows it, because then no
+/// transactions are handed out to idle workers, where block order allows it, because then no
 /// worker stands idle when costs are wrong. For up to four workers an attempt of `Lanes` that would
 /// take long is not made, and the block is dealt to lanes with static waits as it comes, which
 /// costs no more than finding what depends on what; that plan is taken if it misses the bound by
@@ -26,7 +26,7 @@ use crate::table::AccessTable;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Auto;
 
-/// The most workers for whom planning time is saved. With more there is more to gain by planning,
+/// The most workers for which planning time is saved. With more there is more to gain by planning,
 /// and chains in block order are seldom short against the lanes.
 const THRIFTY_WORKERS_MAX: u32 = 4;
 /// What all of `Lanes` costs for each access, in cost units.

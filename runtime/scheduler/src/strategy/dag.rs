@@ -3,7 +3,7 @@
 //! ```text
 //! block          0:W a    1:W b    2:W a,R b    3:R b
 //!
-//! plan           [0] [1] [2 after 0,1] [3 after 1]        whoever is idle takes what is ready
+//! plan           [0] [1] [2 after 0,1] [3 after 1]        idle workers take what is ready
 //! ```
 //!
 //! This is how runtimes without a plan work: each transaction counts the ones that it still has

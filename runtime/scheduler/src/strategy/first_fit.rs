@@ -2,11 +2,11 @@
 //! batch that holds nothing it conflicts with, gaps included.
 //!
 //! The conflict graph is never built. Each account keeps two sets of batches, those in which
-//! somebody writes it and those in which anybody uses it, 64 batches to a word:
+//! it is written and those in which it is used, 64 batches to a word:
 //!
 //! ```text
 //! batch          0 1 2 3 4 5 ..
-//! a, anybody     x x x . x .      a transaction that writes a and reads b
+//! a, users       x x x . x .      a transaction that writes a and reads b
 //! b, writers     . . . x . .      may go to batch 5, the first free in both
 //! ```
 #![expect(
@@ -57,9 +57,9 @@ const NO_SPILL: u32 = u32::MAX;
 #[derive(Clone, Copy, Default)]
 struct Chunk {
     word: u32,
-    /// Batches in which somebody writes the account.
+    /// Batches in which the account is written.
     writers: u64,
-    /// Batches in which anybody uses the account.
+    /// Batches in which the account is used.
     users: u64,
 }
 
@@ -125,7 +125,7 @@ struct Batches {
 }
 
 impl Batches {
-    /// The first batch in which nobody uses these accounts in a conflicting way.
+    /// The first batch without a conflicting use of these accounts.
     #[inline]
     fn first_free(&self, accesses: &[Access]) -> u32 {
         let mut start = 0;

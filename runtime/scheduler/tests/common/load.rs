@@ -1,5 +1,5 @@
 //! Turns a seed into a block of generated load: two written accounts and one program account
-//! that everybody reads, as in a native transfer.
+//! that all of them read, as in a native transfer.
 
 use lockstep_scheduler::{Access, AccessTable, AccountIndex};
 use rand::{Rng, SeedableRng};

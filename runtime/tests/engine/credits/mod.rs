@@ -1,4 +1,4 @@
-//! Transactions that only credit an account share it, and nobody can tell from the result.
+//! Transactions that only credit an account share it, and the result does not show it.
 
 mod dealer;
 mod property;
@@ -21,7 +21,7 @@ use crate::common::{
     },
 };
 
-/// Who gets everything.
+/// The wallet that all others pay.
 const SHOP: u64 = 1_000;
 /// An account of the dealer.
 const VAULT: u64 = 2_000;
@@ -179,7 +179,7 @@ fn a_drained_receiver_takes_its_credits_back() {
         pay(3, rent_exempt(0)),
         pay(4, 1),
     ];
-    // Nobody else's credits suffer.
+    // The credits of other transactions are kept.
     for payer in [5, 6] {
         let transfer = system::transfer(&address(payer), &address(99), 1);
         drafts.push((payer, transfer));

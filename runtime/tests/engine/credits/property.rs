@@ -26,7 +26,7 @@ use crate::common::{
 /// The seed under which wallet 1 has an account of its own.
 const SEED: &str = "till";
 
-/// Who pays, gives, or gets.
+/// An account that pays, gives, or gets.
 #[derive(Clone, Copy, Debug)]
 enum Who {
     /// Rich wallets.
@@ -35,7 +35,7 @@ enum Who {
     Thin,
     /// A wallet below its minimum.
     Poor,
-    /// Nobody at first.
+    /// Missing at first.
     Fresh,
     /// An account of the dealer, rich, with data.
     Vault(u64),
@@ -78,7 +78,7 @@ impl Who {
 /// One instruction.
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    /// Out of the payer if nobody else is named.
+    /// Out of the payer if no source is named.
     Transfer(Option<Who>, Who, u64),
     /// Out of the till.
     TransferWithSeed(Who, u64),

@@ -20,7 +20,7 @@ use crate::common::{
 
 /// A second program with the same behaviours.
 const OTHER: Address = Address::new_from_array([0xfd; 32]);
-/// Who pays where it does not matter.
+/// The payer where it does not matter.
 const PAYER: u64 = 0;
 /// An account of the test program with 100 bytes.
 const OWNED: u64 = 100;

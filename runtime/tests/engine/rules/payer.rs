@@ -1,4 +1,4 @@
-//! Who may pay the fee, and what has to be left.
+//! Which accounts may pay the fee, and what has to be left.
 
 use lockstep_interface::{
     Account, Hash, TransactionError,

@@ -1,4 +1,4 @@
-//! How much work is left on each account of a block, and who owns it in the current batch.
+//! The work left on each account of a block, and which lane owns it in the current batch.
 
 use crate::access::Access;
 use crate::ids::TransactionIndex;

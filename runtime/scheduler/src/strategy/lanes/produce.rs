@@ -19,7 +19,7 @@
 //!
 //! Few batches are enough then, unless some account bounds the makespan. Such an account must never
 //! be idle, and a *short* batch, of a given part of the work left, lets it meet other busy
-//! accounts soon; once those are behind it, its remaining work disturbs nobody.
+//! accounts soon; once those are behind it, its remaining work delays no other.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "positions are bounded by the table; an account's heat is the sum of what is left"
@@ -128,7 +128,7 @@ struct LaneInWork {
     busy: u64,
 }
 
-/// Where a transaction can go, and what its accounts bring along that nobody had claimed, scaled.
+/// Where a transaction can go, and what its accounts bring along that no lane had claimed, scaled.
 struct Offer {
     lane: u32,
     claim: u64,
@@ -203,8 +203,8 @@ impl<'a> Attempt<'a> {
     /// Sorts what is left by falling work on the busiest account, then on the second-busiest, notes
     /// what the accounts bring along, and returns what all of it needs at least.
     ///
-    /// Readers of an account overlap, so only writers make it busy. One who writes what is mostly
-    /// read would keep the readers of a whole batch out, and goes last.
+    /// Readers of an account overlap, so only writers make it busy. A writer of a mostly read
+    /// account would keep the readers of a whole batch out, and goes last.
     fn sort(&mut self, batch: u32, left: &mut [TransactionIndex]) -> u64 {
         let (mut hottest, mut longest) = (0, 0);
         let mut pairs = Vec::with_capacity(left.len());

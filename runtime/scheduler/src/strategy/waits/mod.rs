@@ -69,7 +69,7 @@ impl Strategy for Waits {
 }
 
 /// The plan and its predicted makespan, be it worse than serial or not. `bound` is the lower
-/// bound of the makespan. Who `is_thrifty` makes no further attempt that is not [`worth`] its time.
+/// bound of the makespan. If `is_thrifty`, only an attempt that is [`worth`] its time is made.
 pub(super) fn plan(
     table: &AccessTable,
     request: &PlanRequest,

@@ -153,7 +153,7 @@ fn heat(table: &AccessTable) -> Vec<u64> {
 }
 
 impl Play<'_> {
-    /// Ranks what is left anew by the work that is left, and forgets who is parked.
+    /// Ranks what is left anew by the work that is left, and forgets what is parked.
     fn sort(&mut self, left: Vec<TransactionIndex>) {
         let keys: Vec<(u64, u64)> = left.iter().map(|&one| self.key(one)).collect();
         self.by_rank = left;
