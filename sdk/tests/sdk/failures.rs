@@ -272,8 +272,8 @@ fn every_failure_has_a_subject() {
             told.contains("`breaker`") || rule == 4 || rule == 9,
             "{told}"
         );
-        // A failed instruction says so in its log, and nothing in it is fine; rent is looked at once
-        // all instructions were.
+        // A failed instruction says so in its log, and nothing in it is fine. Rent is looked at
+        // behind the last instruction.
         assert!(
             rule == 4 || !block.logs(0).to_string().contains("ok"),
             "rule {rule}: {told}"
