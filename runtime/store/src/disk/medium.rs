@@ -5,7 +5,7 @@ use std::{fmt, ops::Bound, path::Path, sync::Arc};
 
 use fjall::{
     Database, Error, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, OwnedWriteBatch,
-    PersistMode, Slice, compaction::Leveled,
+    PersistMode, Readable as _, Slice, compaction::Leveled,
 };
 
 /// Values from this size on lie apart from the keys of the block log, so that compaction does not
@@ -41,6 +41,9 @@ pub(crate) type Visitor<'v> = dyn FnMut(&[u8], &[u8]) -> bool + 'v;
 pub(crate) trait Medium: fmt::Debug + Send + Sync {
     /// The value of a key.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>, Error>;
+
+    /// The values of two keys at one moment: of a write that touches both, both show or none.
+    fn get_both(&self, keys: [(Space, &[u8]); 2]) -> Result<[Option<Slice>; 2], Error>;
 
     /// Does all of the writes or none, and returns once they would survive a loss of power. No
     /// key may occur twice.
@@ -106,6 +109,15 @@ impl Fjall {
 impl Medium for Fjall {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Slice>, Error> {
         self.keyspace(space).get(key)
+    }
+
+    fn get_both(
+        &self,
+        [(one, key), (other, other_key)]: [(Space, &[u8]); 2],
+    ) -> Result<[Option<Slice>; 2], Error> {
+        let snapshot = self.database.snapshot();
+        let value = snapshot.get(self.keyspace(one), key)?;
+        Ok([value, snapshot.get(self.keyspace(other), other_key)?])
     }
 
     fn write(&self, writes: Vec<Write>) -> Result<(), Error> {

@@ -318,11 +318,15 @@ impl Store for DiskStore {
     }
 
     fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
-        let read = |space, key: &[u8]| self.call("read a block", |medium| medium.get(space, key));
-        let Some(header) = read(Space::State, &record_key(slot))? else {
+        // The block may be pruned meanwhile: half of it would pass for damage.
+        let keys: [(Space, &[u8]); 2] = [
+            (Space::State, &record_key(slot)),
+            (Space::Bodies, &slot_key(slot)),
+        ];
+        let [header, body] = self.call("read a block", |medium| medium.get_both(keys))?;
+        let Some(header) = header else {
             return Ok(None);
         };
-        let body = read(Space::Bodies, &slot_key(slot))?;
         let header = decode_header(&header).zip(body);
         let block = header.and_then(|((record, hash), body)| {
             let is_whole = record.slot == slot && Sha256::digest(&body)[..] == hash;

@@ -150,6 +150,15 @@ pub(super) fn blocks_and_records_are_read_while_others_are_committed_and_pruned(
             let records = fine(store.records(5));
             let follows = |pair: &[crate::BlockRecord]| pair[0].block_id == pair[1].parent_id;
             assert!(records.windows(2).all(follows), "records: {records:?}");
+            // Until it is pruned, the oldest block is there whole.
+            let log = fine(store.records(usize::MAX));
+            while let Some(oldest) = log.first()
+                && !writer.is_finished()
+                && let Some(block) = fine(store.block(oldest.slot))
+            {
+                assert_eq!(block.record, *oldest);
+                assert_eq!(block.body, oldest.slot.to_le_bytes());
+            }
             let newest = store.tip().expect("slot 1 is there");
             let Some(block) = fine(store.block(newest.slot)) else {
                 // The writer was many blocks faster, and has pruned it meanwhile.

@@ -47,6 +47,13 @@ where
         self.inner.get(space, key)
     }
 
+    fn get_both(
+        &self,
+        keys: [(Space, &[u8]); 2],
+    ) -> Result<[Option<fjall::Slice>; 2], fjall::Error> {
+        self.inner.get_both(keys)
+    }
+
     fn write(&self, writes: Vec<Write>) -> Result<(), fjall::Error> {
         (self.write)(&self.inner, writes)
     }
