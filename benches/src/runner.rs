@@ -20,8 +20,8 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::{BlockLimits, Recording};
 use lockstep_runtime::chain::{
-    BlockError, BuiltBlock, Chain, ChainOptions, CommitError, Executor, InvalidBlock, OpenError,
-    ProduceError, ProduceOptions, Proposal,
+    BlockError, BuiltBlock, Chain, ChainOptions, CommitError, Executor, OpenError, ProduceError,
+    ProduceOptions, Proposal,
 };
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::limits::TRANSACTION_COST;
@@ -385,32 +385,27 @@ impl<'a> Runner<'a> {
         for block in blocks {
             let bytes = block.bytes().into();
             let start = Instant::now();
-            let accepted = match oracle.read(bytes) {
-                Ok(read) => oracle.execute(&read, &Cancel::default()),
-                Err(reason) => Err(invalid(block, reason)),
+            let executed = match oracle.read(bytes) {
+                Ok(read) => match oracle.execute(&read, &Cancel::default()) {
+                    Err(BlockError::Invalid { reason, .. }) => Err(reason.to_string()),
+                    executed => Ok(executed?),
+                },
+                Err(error) => Err(error.to_string()),
             };
-            let accepted = match accepted {
+            let accepted = match executed {
                 Ok(accepted) => accepted,
-                Err(BlockError::Invalid { reason, .. }) => {
+                Err(reason) => {
                     let slot = block.header.slot;
                     let cause = format!("block {slot} is not what the serial run gives: {reason}");
                     self.mismatch = Some(cause);
                     return Ok(());
                 }
-                Err(error) => return Err(error.into()),
             };
             oracle.commit(&accepted.id)?;
             self.serial_seconds += start.elapsed().as_secs_f64();
             self.mismatch = difference(&self.chain, oracle, block, accepted.receipts.as_deref());
         }
         Ok(())
-    }
-}
-
-fn invalid(block: &BuiltBlock, reason: InvalidBlock) -> BlockError {
-    BlockError::Invalid {
-        id: block.id,
-        reason: Box::new(reason),
     }
 }
 

@@ -110,10 +110,7 @@ impl Genesis {
         let bank = FrozenBank {
             block_hash: newest.blockhash,
             header,
-            ledger: Arc::new(Ledger {
-                store,
-                history: ProcessedHistory::default(),
-            }),
+            ledger: Ledger::new(store, ProcessedHistory::default(), self.slot),
             environment,
             blockhashes: BlockhashQueue::new(blockhashes),
             costs: CostTable::default(),

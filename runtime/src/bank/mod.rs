@@ -8,16 +8,21 @@
 mod blockhash;
 mod costs;
 mod genesis;
+mod layers;
 mod processed;
 mod resume;
 pub mod root;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 pub use blockhash::BlockhashQueue;
 pub use costs::{CostKind, CostTable};
 use genesis::blockhash;
 pub use genesis::{Genesis, program_account};
+use layers::Layers;
 use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
     sysvar::{Clock, RECENT_SLOTS_MAX},
@@ -26,13 +31,28 @@ use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, s
 pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
 pub use resume::Resumed;
 
-use crate::{block::BlockHeader, limits::SLOTS_PER_EPOCH};
+use crate::{
+    block::BlockHeader,
+    limits::{BLOCKHASHES_MAX, SLOTS_PER_EPOCH},
+};
 
 /// What all banks of a ledger share.
 #[derive(Debug)]
 struct Ledger {
     store: Arc<dyn Store>,
     history: ProcessedHistory,
+    /// The slot of the newest bank whose changes are in the store.
+    final_slot: AtomicU64,
+}
+
+impl Ledger {
+    fn new(store: Arc<dyn Store>, history: ProcessedHistory, final_slot: u64) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            history,
+            final_slot: AtomicU64::new(final_slot),
+        })
+    }
 }
 
 /// A block that has been executed: its changes, its hash, and the way to its parent.
@@ -56,7 +76,35 @@ struct Overlay {
     parent: Arc<FrozenBank>,
     /// In ascending order of addresses.
     changes: Arc<Vec<Change>>,
+    /// Those of this bank and of its ancestors that were not final when it was frozen.
+    layers: Layers,
     processed: ProcessedSet,
+}
+
+impl Overlay {
+    fn new(
+        parent: Arc<FrozenBank>,
+        slot: u64,
+        changes: Vec<Change>,
+        processed: ProcessedSet,
+    ) -> Self {
+        let changes = Arc::new(changes);
+        let final_slot = parent.ledger.final_slot.load(Ordering::Acquire);
+        let layers = {
+            let overlay = parent.overlay.read();
+            let below = overlay.as_ref().map(|overlay| &overlay.layers);
+            let none = Layers::default();
+            below
+                .unwrap_or(&none)
+                .with(slot, Arc::clone(&changes), final_slot)
+        };
+        Self {
+            parent,
+            changes,
+            layers,
+            processed,
+        }
+    }
 }
 
 /// An open bank: the surroundings of the block that is being executed.
@@ -176,17 +224,14 @@ impl FrozenBank {
     /// # Errors
     /// If the store fails.
     pub fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
+        // Held meanwhile: a bank that became final in between would show its changes in neither.
         let overlay = self.overlay.read();
-        let Some(overlay) = &*overlay else {
-            return self.ledger.store.load(addresses, accounts);
-        };
-        overlay.parent.load(addresses, accounts)?;
-        for (address, account) in addresses.iter().zip(accounts) {
-            if let Ok(index) = overlay
-                .changes
-                .binary_search_by(|(key, _)| key.cmp(address))
-            {
-                *account = overlay.changes[index].1.clone();
+        self.ledger.store.load(addresses, accounts)?;
+        if let Some(overlay) = &*overlay {
+            for (address, account) in addresses.iter().zip(accounts) {
+                if let Some(changed) = overlay.layers.get(address) {
+                    account.clone_from(changed);
+                }
             }
         }
         Ok(())
@@ -203,16 +248,28 @@ impl FrozenBank {
         Ok(account.exists().then_some(account))
     }
 
-    /// Sets the flag of each transaction that this bank or one before has processed.
-    pub(crate) fn mark_processed(&self, transactions: &[MessageKey], flags: &mut [bool]) {
-        let overlay = self.overlay.read();
-        let Some(overlay) = &*overlay else {
-            return self.ledger.history.mark(transactions, flags);
-        };
-        for (transaction, flag) in transactions.iter().zip(flags.iter_mut()) {
-            *flag |= overlay.processed.contains(transaction);
+    /// Sets the flag of each transaction that this bank or one before has processed. Looks at no
+    /// more ancestors than there are blockhashes: a transaction is in no block before its own
+    /// blockhash's.
+    pub(crate) fn mark_processed(
+        self: &Arc<Self>,
+        transactions: &[MessageKey],
+        flags: &mut [bool],
+    ) {
+        let mut bank = Arc::clone(self);
+        for _ in 0..BLOCKHASHES_MAX {
+            let parent = {
+                let overlay = bank.overlay.read();
+                let Some(overlay) = &*overlay else {
+                    return self.ledger.history.mark(transactions, flags);
+                };
+                for (transaction, flag) in transactions.iter().zip(flags.iter_mut()) {
+                    *flag |= overlay.processed.contains(transaction);
+                }
+                Arc::clone(&overlay.parent)
+            };
+            bank = parent;
         }
-        overlay.parent.mark_processed(transactions, flags);
     }
 
     /// True once the bank's changes are in the store.
@@ -272,6 +329,7 @@ impl FrozenBank {
                 .history
                 .push(overlay.processed, &self.blockhashes);
         }
+        self.ledger.final_slot.store(self.slot(), Ordering::Release);
         Ok(())
     }
 
@@ -313,11 +371,13 @@ impl FrozenBank {
             blockhashes: self.blockhashes.clone(),
             costs: self.costs.clone(),
             trie: None,
-            overlay: Shared::new(Some(Overlay {
-                parent: Arc::clone(self),
-                changes: Arc::new(changes),
-                processed: ProcessedSet::default(),
-            })),
+            overlay: Shared::new(Some(Overlay::new(
+                Arc::clone(self),
+                // Never final.
+                u64::MAX,
+                changes,
+                ProcessedSet::default(),
+            ))),
         })
     }
 
@@ -450,11 +510,12 @@ impl Bank {
             blockhashes: self.parent.blockhashes.with(blockhash(block_hash)),
             costs: result.costs,
             trie: result.trie,
-            overlay: Shared::new(Some(Overlay {
-                parent: self.parent,
-                changes: Arc::new(result.changes),
-                processed: result.processed,
-            })),
+            overlay: Shared::new(Some(Overlay::new(
+                self.parent,
+                self.slot,
+                result.changes,
+                result.processed,
+            ))),
         })
     }
 }

@@ -46,59 +46,42 @@ fn key_of(message_hash: &Hash) -> Key {
         .expect("a hash has 32 bytes")
 }
 
-/// The transactions of one block, by blockhash.
+/// The transactions of one block.
 #[derive(Debug, Default)]
 pub struct ProcessedSet {
-    /// Few blockhashes occur in one block; the last one found is tried first.
-    sets: Vec<(Hash, KeySet)>,
-    latest: usize,
-    /// Room to make for a new blockhash's transactions.
-    capacity: usize,
+    /// A message holds its blockhash, so its hash alone tells it from others.
+    keys: KeySet,
+    /// The blockhash of each, in the order of insertion; those taken out again stay here.
+    blockhashes: Vec<(Hash, Key)>,
 }
 
 impl ProcessedSet {
     /// An empty set for a block of about `capacity` transactions.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            sets: Vec::new(),
-            latest: 0,
-            capacity,
+            keys: HashSet::with_capacity_and_hasher(capacity, RandomState::new()),
+            blockhashes: Vec::with_capacity(capacity),
         }
     }
 
     /// Adds a transaction; false if it was there.
     pub fn insert(&mut self, transaction: MessageKey) -> bool {
-        let MessageKey {
-            blockhash,
-            message_hash,
-        } = transaction;
-        let is_same = |set: Option<&(Hash, KeySet)>| set.is_some_and(|set| set.0 == blockhash);
-        if !is_same(self.sets.get(self.latest)) {
-            let known = self.sets.iter().position(|set| set.0 == blockhash);
-            self.latest = known.unwrap_or(self.sets.len());
-            if known.is_none() {
-                // Most blocks have one blockhash, or many; both are served without waste.
-                let capacity = std::mem::take(&mut self.capacity);
-                let set = HashSet::with_capacity_and_hasher(capacity, RandomState::new());
-                self.sets.push((blockhash, set));
-            }
+        let key = key_of(&transaction.message_hash);
+        let is_new = self.keys.insert(key);
+        if is_new {
+            self.blockhashes.push((transaction.blockhash, key));
         }
-        self.sets[self.latest].1.insert(key_of(&message_hash))
+        is_new
     }
 
     /// Takes out a transaction that was refused after all.
     pub fn remove(&mut self, transaction: &MessageKey) {
-        let blockhash = transaction.blockhash;
-        if let Some((_, set)) = self.sets.iter_mut().find(|set| set.0 == blockhash) {
-            set.remove(&key_of(&transaction.message_hash));
-        }
+        self.keys.remove(&key_of(&transaction.message_hash));
     }
 
     /// True if the transaction is in the set.
     pub fn contains(&self, transaction: &MessageKey) -> bool {
-        let blockhash = transaction.blockhash;
-        let set = self.sets.iter().find(|set| set.0 == blockhash);
-        set.is_some_and(|(_, set)| set.contains(&key_of(&transaction.message_hash)))
+        self.keys.contains(&key_of(&transaction.message_hash))
     }
 }
 
@@ -162,13 +145,21 @@ impl ProcessedHistory {
     pub fn push(&self, block: ProcessedSet, blockhashes: &BlockhashQueue) {
         let mut history = self.0.write();
         let History { sets, imported } = &mut *history;
-        for (blockhash, set) in block.sets {
-            let known = sets.entry(blockhash).or_default();
-            if known.len() < set.len() {
-                let fewer = std::mem::replace(known, set);
-                known.extend(fewer);
-            } else {
-                known.extend(set);
+        let ProcessedSet {
+            keys,
+            blockhashes: dated,
+        } = block;
+        let all_are_left = keys.len() == dated.len();
+        let is_left = |key: &&Key| all_are_left || keys.contains(*key);
+        for of_one in dated.chunk_by(|(one, _), (other, _)| one == other) {
+            let blockhash = of_one[0].0;
+            // Durable transactions need no memory, and others hang on few blockhashes.
+            if let Some(known) = sets.get_mut(&blockhash) {
+                known.extend(of_one.iter().map(|(_, key)| key).filter(is_left));
+            } else if blockhashes.contains(&blockhash) {
+                let mut known = KeySet::with_capacity_and_hasher(of_one.len(), RandomState::new());
+                known.extend(of_one.iter().map(|(_, key)| key).filter(is_left));
+                sets.insert(blockhash, known);
             }
         }
         sets.retain(|blockhash, _| blockhashes.contains(blockhash));

@@ -58,10 +58,7 @@ impl Resumed<'_> {
         environment.sysvars.recent_slots = Some(Arc::new(slots.collect()));
         Arc::new(FrozenBank {
             block_hash: newest.block_id,
-            ledger: Arc::new(Ledger {
-                store: self.store,
-                history,
-            }),
+            ledger: Ledger::new(self.store, history, newest.slot),
             header: self.header,
             environment,
             blockhashes,

@@ -15,6 +15,8 @@ pub struct BlockLimits {
     pub transaction_count_max: u32,
     /// Waits of the plan.
     pub wait_count_max: u32,
+    /// Slots from a block's parent to the block. A block at the highest slot would be the last one.
+    pub slot_gap_max: u64,
 }
 
 impl BlockLimits {
@@ -22,15 +24,16 @@ impl BlockLimits {
     ///
     /// Compute units are Solana's 60 M of a block (SIMD-0256, `MAX_BLOCK_UNITS`) and 40 % of them
     /// for an account (SIMD-0306, `MAX_WRITABLE_ACCOUNT_UNITS`). Solana bounds the bytes of a
-    /// block by the shreds of a slot; 32 MiB are near that. The other two are ours: transactions
+    /// block by the shreds of a slot; 32 MiB are near that. The others are ours: transactions
     /// that ask for 300 compute units at least would not fit in greater numbers, and a plan gains
-    /// little from more than eight waits for each of them.
+    /// little from more than eight waits for each of them, and 2^32 slots are half a century.
     pub const MAINNET: Self = Self {
         compute_units_max: 60_000_000,
         account_compute_units_max: 24_000_000,
         transaction_bytes_max: 32 * 1024 * 1024,
         transaction_count_max: 200_000,
         wait_count_max: 1_600_000,
+        slot_gap_max: 1 << 32,
     };
 
     /// None but those of the encoding; for benchmarks and trusted bytes.
@@ -40,5 +43,6 @@ impl BlockLimits {
         transaction_bytes_max: u32::MAX as u64,
         transaction_count_max: u32::MAX,
         wait_count_max: u32::MAX,
+        slot_gap_max: u64::MAX,
     };
 }

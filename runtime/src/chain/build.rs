@@ -15,6 +15,7 @@ use lockstep_scheduler::{AccessTable, Mode, Plan, Strategy, TransactionIndex};
 use super::{
     Chain,
     error::BuildError,
+    execute::check_place,
     fill::Filling,
     forks::Node,
     log::{self, Entry},
@@ -142,12 +143,9 @@ impl Chain {
             return Err(BuildError::Stopped);
         }
         let parent = forks.parent(&request.parent)?;
-        if request.slot <= parent.slot() {
-            return Err(BuildError::Slot {
-                slot: request.slot,
-                parent: parent.slot(),
-            });
-        }
+        let (slot, time) = (request.slot, request.unix_timestamp);
+        check_place(slot, time, parent.header(), &self.options.limits)
+            .map_err(|error| BuildError::Header(Box::new(error)))?;
         Ok(parent)
     }
 

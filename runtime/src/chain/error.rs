@@ -66,14 +66,9 @@ pub enum BuildError {
     /// The parent is not known.
     #[error("cannot build: {0}")]
     ParentMissing(#[from] UnknownBlock),
-    /// The slot is not above the parent's.
-    #[error("cannot build: slot {slot} must be above the parent's slot {parent}")]
-    Slot {
-        /// The slot that was asked for.
-        slot: u64,
-        /// The parent's.
-        parent: u64,
-    },
+    /// The block's header would break a rule: its slot, or its time.
+    #[error("cannot build: {0}")]
+    Header(#[source] Box<InvalidBlock>),
     /// The caller cancelled the work.
     #[error("cancelled by the caller")]
     Cancelled,
@@ -95,10 +90,14 @@ impl From<EngineError> for BuildError {
     }
 }
 
-/// A rule that a block breaks. The block is invalid on every node, for ever.
+/// Why bytes are not the body of the header that they begin with, or no block at all.
+///
+/// It tells nothing of the header: anyone can send an honest block's header with another body. So
+/// a node refuses the bytes, asks for others, and does not condemn the block's id. Signatures are
+/// among it, since a header does not commit to them.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum InvalidBlock {
+pub enum WrongBytes {
     /// The bytes are no block within the limits.
     #[error("{0}")]
     Encoding(#[from] BlockDecodeError),
@@ -110,20 +109,67 @@ pub enum InvalidBlock {
         /// In the body.
         found: usize,
     },
-    /// The header states another root than execution gives.
-    #[error(
-        "the header states the {root} {}, the block has {}",
-        base58(stated),
-        base58(found)
-    )]
-    Root {
-        /// Which.
-        root: Root,
-        /// In the header.
-        stated: Hash,
-        /// The right one; zeros if the chain computes none.
-        found: Hash,
+    /// The header states the root of other transactions, or the digest of another plan.
+    #[error("{0}")]
+    Root(#[from] OtherRoot),
+    /// A transaction's bytes are no transaction.
+    #[error("transaction {position} is malformed: {error}")]
+    Malformed {
+        /// Its place in the block.
+        position: u32,
+        /// Why.
+        error: crate::wire::ParseError,
     },
+    /// A signature is wrong.
+    #[error("transaction {position} has a wrong signature")]
+    Signature {
+        /// Its place in the block.
+        position: u32,
+    },
+}
+
+/// A header that states another root than the block has.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error(
+    "the header states the {root} {}, the block has {}",
+    base58(stated),
+    base58(found)
+)]
+pub struct OtherRoot {
+    /// Which.
+    pub root: Root,
+    /// In the header.
+    pub stated: Hash,
+    /// The right one; zeros if the chain computes none.
+    pub found: Hash,
+}
+
+/// Why the bytes of a block were not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The bytes are at fault, whatever block their header names.
+    #[error("these bytes are not the block they claim to be: {0}")]
+    Bytes(#[from] WrongBytes),
+    /// The header itself is at fault: it commits to what breaks a rule.
+    #[error("invalid block {}: {reason}", base58(id))]
+    Invalid {
+        /// The block.
+        id: Hash,
+        /// The rule.
+        #[source]
+        reason: Box<InvalidBlock>,
+    },
+}
+
+/// A rule that a block breaks. Its header commits to what breaks it, so the block's id is invalid
+/// on every node, for ever.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidBlock {
+    /// The header states another root than execution gives.
+    #[error("{0}")]
+    Root(#[from] OtherRoot),
     /// The block holds more than it may.
     #[error("{0}")]
     Limit(#[from] LimitExceeded<AccountIndex>),
@@ -135,19 +181,23 @@ pub enum InvalidBlock {
         /// The parent's.
         parent: u64,
     },
-    /// A signature is wrong.
-    #[error("transaction {position} has a wrong signature")]
-    Signature {
-        /// Its place in the block.
-        position: u32,
+    /// The slot is further from the parent's than slots can be.
+    #[error("slot {slot} is more than {gap_max} above the parent's slot {parent}")]
+    SlotGap {
+        /// In the header.
+        slot: u64,
+        /// The parent's.
+        parent: u64,
+        /// [`BlockLimits::slot_gap_max`](crate::block::BlockLimits).
+        gap_max: u64,
     },
-    /// A transaction's bytes are no transaction.
-    #[error("transaction {position} is malformed: {error}")]
-    Malformed {
-        /// Its place in the block.
-        position: u32,
-        /// Why.
-        error: crate::wire::ParseError,
+    /// The time is before the parent's.
+    #[error("time {unix_timestamp} is before the parent's time {parent}, in seconds since 1970")]
+    Time {
+        /// In the header.
+        unix_timestamp: i64,
+        /// The parent's.
+        parent: i64,
     },
     /// A transaction, the plan or a limit breaks a rule.
     #[error("{0}")]
@@ -202,6 +252,21 @@ pub enum BlockError {
         /// The parent.
         #[source]
         parent: UnknownBlock,
+    },
+    /// The block's time is later than [`Chain::set_latest_time`](super::Chain) allows. It may be
+    /// right later.
+    #[error(
+        "block {} is of {unix_timestamp}, later than {latest}, the latest that is accepted now \
+         (seconds since 1970): try it again later",
+        base58(id)
+    )]
+    Early {
+        /// The block.
+        id: Hash,
+        /// Its time, in seconds since 1970.
+        unix_timestamp: i64,
+        /// The latest that is accepted now.
+        latest: i64,
     },
     /// The caller cancelled the work.
     #[error("cancelled by the caller")]

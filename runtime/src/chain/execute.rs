@@ -1,29 +1,33 @@
 //! From the bytes of another node's block to a bank, or to the rule that the block breaks.
 //!
 //! ```text
-//! bytes -> decoded -> counts, plan digest -> signatures        read: no parent needed
-//!       -> slot -> rules -> transaction root -> plan checked   before anything is executed
+//! bytes -> decoded -> count, plan digest, transaction root -> signatures   read: no parent needed
+//!       -> slot, time -> rules -> limits -> plan checked        before anything is executed
 //!       -> executed -> receipts root, delta root, state root
 //! ```
 //! Cheap checks come first, so that a bad block costs its producer more than its verifiers.
+//!
+//! What reading finds is the fault of the bytes, unless the header commits to it: an honest block's
+//! header can be sent with any body. What is found later is the fault of the header, whose block
+//! is then invalid for ever.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
 
 use super::{
     Chain, ChainOptions, Executor,
-    error::{BlockError, InvalidBlock, Root},
+    error::{BlockError, InvalidBlock, OtherRoot, ReadError, Root, WrongBytes},
     forks::Node,
     log,
     observe::{count_blocks, count_run, show_efficiency},
 };
 use crate::{
     bank::FrozenBank,
-    block::{Block, BlockHeader, Receipt, Recording, plan_digest, transaction_root},
+    block::{Block, BlockHeader, BlockLimits, Receipt, Recording, plan_digest, transaction_root},
     engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
-    prepare::{BlockUsage, PreparedBlock},
+    prepare::BlockUsage,
     seal::Seal,
     stage::stage,
     verify::{ParsedBlock, Refusal},
@@ -51,37 +55,40 @@ pub struct AcceptedBlock {
 }
 
 impl ReadBlock {
-    pub(super) fn read(bytes: Arc<[u8]>, options: &ChainOptions) -> Result<Self, InvalidBlock> {
-        let block = Block::decode(&bytes, &options.limits)?;
-        let (header, body) = (block.header, &block.body);
-        let found = body.transactions().len();
+    pub(super) fn read(bytes: Arc<[u8]>, options: &ChainOptions) -> Result<Self, ReadError> {
+        let threads = &options.reader_threads;
+        let block = Block::decode(&bytes, &options.limits).map_err(WrongBytes::from)?;
+        let header = block.header;
+        let (transactions, plan, shared_accounts) = block.body.into_parts();
+        let found = transactions.len();
         if header.transaction_count as usize != found {
             let stated = header.transaction_count;
-            return Err(InvalidBlock::TransactionCount { stated, found });
+            return Err(WrongBytes::TransactionCount { stated, found }.into());
         }
-        options.limits.check_waits(body.plan())?;
-        let digest = plan_digest(body.plan(), body.shared_accounts());
-        expect(Root::Plan, header.plan_digest, digest)?;
-        let (transactions, plan, shared_accounts) = block.body.into_parts();
-        let signatures = options.signatures();
-        let parsed = ParsedBlock::new(transactions, signatures, &options.reader_threads);
-        match parsed.refused().first() {
-            None => Ok(Self {
-                id: header.id(),
-                header,
-                parsed,
-                plan,
-                shared_accounts,
-                bytes,
-            }),
-            Some((position, Refusal::Malformed(error))) => Err(InvalidBlock::Malformed {
-                position: *position,
-                error: *error,
-            }),
-            Some((position, Refusal::Rule(_))) => Err(InvalidBlock::Signature {
-                position: *position,
-            }),
-        }
+        let digest = plan_digest(&plan, &shared_accounts);
+        expect(Root::Plan, header.plan_digest, digest).map_err(WrongBytes::from)?;
+        let mut parsed = ParsedBlock::parse(transactions, threads);
+        check_refused(&parsed)?;
+        let hashes: Vec<Hash> = parsed.message_hashes().collect();
+        let root = transaction_root(&hashes, threads);
+        expect(Root::Transactions, header.transaction_root, root).map_err(WrongBytes::from)?;
+        // From here on the header commits to all but signatures.
+        let id = header.id();
+        let waits = options.limits.check_waits(&plan);
+        waits.map_err(|error| ReadError::Invalid {
+            id,
+            reason: Box::new(error.into()),
+        })?;
+        parsed.verify(options.signatures(), threads);
+        check_refused(&parsed)?;
+        Ok(Self {
+            id,
+            header,
+            parsed,
+            plan,
+            shared_accounts,
+            bytes,
+        })
     }
 
     /// The block's id.
@@ -116,12 +123,14 @@ impl ReadBlock {
 }
 
 impl Chain {
-    /// Reads the bytes of a block and verifies what needs no parent: its encoding, its sizes, its
-    /// plan's digest, all signatures. May be called ahead, from any thread.
+    /// Reads the bytes of a block and verifies what needs no parent: its encoding, its sizes, that
+    /// its transactions and plan are those of its header, all signatures. May be called ahead, from
+    /// any thread.
     ///
     /// # Errors
-    /// If the block is invalid.
-    pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, InvalidBlock> {
+    /// [`ReadError::Bytes`] if these bytes are not the block of their header, of which nothing
+    /// follows for that block; [`ReadError::Invalid`] if the block itself is invalid.
+    pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, ReadError> {
         let _stage = stage!("read", size = bytes.len());
         let read = ReadBlock::read(bytes, &self.options);
         if read.is_err() {
@@ -154,6 +163,20 @@ impl Chain {
         accepted
     }
 
+    /// Fails if a block is later than the embedder's clock allows.
+    fn check_clock(&self, block: &ReadBlock) -> Result<(), BlockError> {
+        let latest = self.latest_time.load(Ordering::Relaxed);
+        let unix_timestamp = block.header.unix_timestamp;
+        if unix_timestamp <= latest {
+            return Ok(());
+        }
+        Err(BlockError::Early {
+            id: block.id,
+            unix_timestamp,
+            latest,
+        })
+    }
+
     fn accept(&self, block: &ReadBlock, cancel: &Cancel) -> Result<AcceptedBlock, BlockError> {
         let id = block.id;
         let missing = |parent| BlockError::ParentMissing { id, parent };
@@ -167,6 +190,7 @@ impl Chain {
             }
             forks.parent(&block.header.parent_id).map_err(missing)?
         };
+        self.check_clock(block)?;
         let executed = self.with_engine(|engine| run(self, engine, block, &parent, cancel));
         // A parent that lost meanwhile no longer shows its state, so the outcome is no evidence
         // against the block.
@@ -226,18 +250,13 @@ fn run(
     cancel: &Cancel,
 ) -> Result<Outcome, Failure> {
     let header = &block.header;
-    if header.slot <= parent.slot() {
-        let (slot, parent) = (header.slot, parent.slot());
-        return Err(InvalidBlock::Slot { slot, parent }.into());
-    }
+    let (slot, time) = (header.slot, header.unix_timestamp);
+    check_place(slot, time, parent.header(), &chain.options.limits)?;
     let bank = parent.child(header.slot, header.unix_timestamp);
     let prepared = engine.prepare(&bank, &block.parsed)?;
-    let hashes = message_hashes(&prepared);
-    let found = transaction_root(&hashes, engine.threads());
-    // The engine names a refused transaction, which says more than a wrong root.
+    // The engine names a refused transaction.
     if prepared.refused().is_empty() {
         BlockUsage::of(&prepared, chain.options.limits).map_err(InvalidBlock::from)?;
-        expect(Root::Transactions, header.transaction_root, found)?;
     }
     let unsealed = match chain.options.executor {
         Executor::Lockstep => {
@@ -267,10 +286,11 @@ fn run(
     };
     let frozen = unsealed.freeze(&seal, engine.threads());
     let found = frozen.bank.header();
-    expect(Root::Receipts, header.receipts_root, found.receipts_root)?;
-    expect(Root::Delta, header.delta_root, found.delta_root)?;
     let state_root = |header: &BlockHeader| header.state_root.unwrap_or_default();
-    expect(Root::State, state_root(header), state_root(found))?;
+    expect(Root::Receipts, header.receipts_root, found.receipts_root)
+        .and_then(|()| expect(Root::Delta, header.delta_root, found.delta_root))
+        .and_then(|()| expect(Root::State, state_root(header), state_root(found)))
+        .map_err(InvalidBlock::from)?;
     // All other fields of the header went into the bank, so equal ids compare every field.
     assert_eq!(found.id(), block.id, "every field was compared");
     let positions = 0..block.parsed.wire_count();
@@ -289,18 +309,51 @@ fn included(unsealed: UnsealedBlock<'_>) -> Result<UnsealedBlock<'_>, EngineErro
     }
 }
 
-fn message_hashes(prepared: &PreparedBlock<'_>) -> Vec<Hash> {
-    let transactions = prepared.transactions();
-    transactions
-        .map(|transaction| transaction.message_hash)
-        .collect()
+/// Fails if the bytes hold what is no transaction, or one with a wrong signature.
+fn check_refused(parsed: &ParsedBlock) -> Result<(), WrongBytes> {
+    match parsed.refused().first() {
+        None => Ok(()),
+        Some((position, Refusal::Malformed(error))) => Err(WrongBytes::Malformed {
+            position: *position,
+            error: *error,
+        }),
+        Some((position, Refusal::Rule(_))) => Err(WrongBytes::Signature {
+            position: *position,
+        }),
+    }
 }
 
-fn expect(root: Root, stated: Hash, found: Hash) -> Result<(), InvalidBlock> {
+/// Fails unless slot and time may follow the parent's.
+pub(super) fn check_place(
+    slot: u64,
+    unix_timestamp: i64,
+    parent: &BlockHeader,
+    limits: &BlockLimits,
+) -> Result<(), InvalidBlock> {
+    let gap_max = limits.slot_gap_max;
+    match slot.checked_sub(parent.slot) {
+        None | Some(0) => Err(InvalidBlock::Slot {
+            slot,
+            parent: parent.slot,
+        }),
+        Some(gap) if gap > gap_max => Err(InvalidBlock::SlotGap {
+            slot,
+            parent: parent.slot,
+            gap_max,
+        }),
+        Some(_) if unix_timestamp < parent.unix_timestamp => Err(InvalidBlock::Time {
+            unix_timestamp,
+            parent: parent.unix_timestamp,
+        }),
+        Some(_) => Ok(()),
+    }
+}
+
+fn expect(root: Root, stated: Hash, found: Hash) -> Result<(), OtherRoot> {
     if stated == found {
         return Ok(());
     }
-    Err(InvalidBlock::Root {
+    Err(OtherRoot {
         root,
         stated,
         found,

@@ -29,6 +29,10 @@ pub(super) struct Node {
 pub(super) struct Forks {
     head: Arc<FrozenBank>,
     nodes: BTreeMap<Hash, Node>,
+    /// The nodes by parent, of those that have any; the head among the parents.
+    children: BTreeMap<Hash, BTreeSet<Hash>>,
+    /// Slot and id of each node.
+    slots: BTreeSet<(u64, Hash)>,
     standpoints: Vec<Weak<Standpoint>>,
     /// The child of the head that is becoming final, or that failed to. Meanwhile the head's state
     /// is that of both.
@@ -42,6 +46,8 @@ impl Forks {
         Self {
             head,
             nodes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            slots: BTreeSet::new(),
             standpoints: Vec::new(),
             elected: None,
             is_stopped: false,
@@ -60,16 +66,15 @@ impl Forks {
 
     /// Number of known blocks that are not final and have no child.
     pub(super) fn tip_count(&self) -> usize {
-        let nodes = self.nodes.values();
-        let parents: BTreeSet<Hash> = nodes.map(|node| node.bank.header().parent_id).collect();
-        let ids = self.nodes.keys();
-        ids.filter(|id| !parents.contains(*id)).count()
+        let parents = self.children.len();
+        let is_head_one = self.children.contains_key(&self.head.block_hash());
+        let parents = parents.saturating_sub(usize::from(is_head_one));
+        self.nodes.len().saturating_sub(parents)
     }
 
     /// Slots from the newest committed block to the newest known one.
     pub(super) fn lag(&self) -> u64 {
-        let slots = self.nodes.values().map(|node| node.bank.slot());
-        let newest = slots.max().unwrap_or_else(|| self.head.slot());
+        let newest = self.slots.last().map_or(0, |(slot, _)| *slot);
         newest.saturating_sub(self.head.slot())
     }
 
@@ -119,7 +124,10 @@ impl Forks {
     pub(super) fn insert(&mut self, node: Node) -> Result<(), UnknownBlock> {
         let id = node.bank.block_hash();
         if !self.is_known(&id) {
-            self.parent(&node.bank.header().parent_id)?;
+            let parent = node.bank.header().parent_id;
+            self.parent(&parent)?;
+            self.children.entry(parent).or_default().insert(id);
+            self.slots.insert((node.bank.slot(), id));
             self.nodes.insert(id, node);
         }
         Ok(())
@@ -143,39 +151,59 @@ impl Forks {
         if !self.nodes.contains_key(id) {
             return Err(UnknownBlock(*id));
         }
-        Ok(self.drop_unless(|nodes, node| !descends(nodes, node, id)))
+        Ok(self.drop_trees(vec![*id]))
     }
 
-    /// Forgets all blocks that do not descend from this one, before it becomes final. Gives them,
-    /// by slot.
+    /// Forgets all blocks that do not descend from this child of the head, before it becomes final.
+    /// Gives them, by slot.
     pub(super) fn elect(&mut self, id: &Hash) -> Vec<Node> {
         self.elected = Some(*id);
-        self.drop_unless(|nodes, node| descends(nodes, node, id))
+        let rivals = self.children.get(&self.head.block_hash());
+        let rivals = rivals.into_iter().flatten().filter(|rival| *rival != id);
+        let rivals = rivals.copied().collect();
+        self.drop_trees(rivals)
     }
 
     /// Makes the elected block, which has become final, the head.
     pub(super) fn advance(&mut self, id: &Hash) {
         self.elected = None;
-        if let Some(node) = self.nodes.remove(id) {
+        if let Some(node) = self.remove(id) {
             self.head = node.bank;
         }
     }
 
-    /// Keeps the blocks of which `keeps` is true, marks the views of others as dropped, and gives
-    /// the others.
-    fn drop_unless(&mut self, keeps: impl Fn(&BTreeMap<Hash, Node>, &Hash) -> bool) -> Vec<Node> {
-        let ids = self.nodes.keys();
-        let lost: Vec<Hash> = ids.filter(|id| !keeps(&self.nodes, id)).copied().collect();
-        let mut nodes = Vec::with_capacity(lost.len());
-        for id in lost {
-            nodes.extend(self.nodes.remove(&id));
+    /// Takes out a block, and leaves its children.
+    fn remove(&mut self, id: &Hash) -> Option<Node> {
+        let node = self.nodes.remove(id)?;
+        self.slots.remove(&(node.bank.slot(), *id));
+        let parent = node.bank.header().parent_id;
+        if let Some(siblings) = self.children.get_mut(&parent) {
+            siblings.remove(id);
+            if siblings.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
+        Some(node)
+    }
+
+    /// Takes out these blocks and all that descend from them, marks the views of them as dropped,
+    /// and gives them by slot.
+    fn drop_trees(&mut self, mut ids: Vec<Hash>) -> Vec<Node> {
+        let mut lost = BTreeSet::new();
+        let mut nodes = Vec::new();
+        while let Some(id) = ids.pop() {
+            nodes.extend(self.remove(&id));
+            ids.extend(self.children.remove(&id).into_iter().flatten());
+            lost.insert(id);
+        }
+        if !lost.is_empty() {
             for standpoint in self.standpoints() {
-                if standpoint.id() == id {
+                if lost.contains(&standpoint.id()) {
                     standpoint.lose();
                 }
             }
         }
-        nodes.sort_by_key(|node| node.bank.slot());
+        nodes.sort_by_key(|node| (node.bank.slot(), node.bank.block_hash()));
         nodes
     }
 
@@ -204,16 +232,4 @@ impl Forks {
         self.standpoints.push(Arc::downgrade(&standpoint));
         Ok(View::new(standpoint))
     }
-}
-
-/// True if a block is this one or descends from it.
-fn descends(nodes: &BTreeMap<Hash, Node>, id: &Hash, from: &Hash) -> bool {
-    let mut next = *id;
-    while next != *from {
-        match nodes.get(&next) {
-            Some(node) => next = node.bank.header().parent_id,
-            None => return false,
-        }
-    }
-    true
 }

@@ -71,7 +71,10 @@ mod view;
 use std::{
     io::{Read, Write},
     ops::Deref,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use lockstep_interface::{Account, Address, Hash};
@@ -79,7 +82,10 @@ use lockstep_store::{StateProof, Store, StoreError, sync::Shared};
 
 pub use build::{BuildRequest, BuiltBlock, Schedule};
 pub use commit::Committed;
-pub use error::{BlockError, BuildError, CommitError, InvalidBlock, OpenError, Root, UnknownBlock};
+pub use error::{
+    BlockError, BuildError, CommitError, InvalidBlock, OpenError, OtherRoot, ReadError, Root,
+    UnknownBlock, WrongBytes,
+};
 pub use execute::{AcceptedBlock, ReadBlock};
 pub use fill::REFILLS_MAX;
 pub use log::logged_block;
@@ -214,6 +220,8 @@ pub struct Chain {
     commits: Shared<()>,
     subscribers: Subscribers,
     lost: Lost,
+    /// The latest time of a block that is executed, in seconds since 1970.
+    latest_time: AtomicI64,
     /// Held for writing while the log is pruned, for reading while a snapshot is written.
     exports: Shared<()>,
 }
@@ -249,6 +257,13 @@ impl Chain {
     /// is full slows nothing down: its owner misses the block.
     pub fn subscribe(&self, interest: Interest) -> Subscription {
         self.subscribers.subscribe(interest)
+    }
+
+    /// From now on [`Chain::execute`] delays blocks of a later time than this, in seconds since
+    /// 1970, with [`BlockError::Early`]. Any time is accepted until the first call: the chain itself
+    /// reads no clock. An embedder calls it with its own clock's time and the drift that it allows.
+    pub fn set_latest_time(&self, unix_timestamp: i64) {
+        self.latest_time.store(unix_timestamp, Ordering::Relaxed);
     }
 
     /// Forgets the log of blocks below `slot`; the newest [`LOG_LENGTH_MIN`] stay. Says what is

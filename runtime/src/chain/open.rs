@@ -1,6 +1,6 @@
 //! Opening a chain: at its genesis, or where it was left.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicI64};
 
 use lockstep_interface::sysvar::RECENT_SLOTS_MAX;
 use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
@@ -67,6 +67,7 @@ impl Chain {
             commits: Shared::new(()),
             subscribers: Subscribers::default(),
             lost: Lost::default(),
+            latest_time: AtomicI64::new(i64::MAX),
             exports: Shared::new(()),
         })
     }

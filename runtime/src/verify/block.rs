@@ -91,19 +91,15 @@ impl ParsedBlock {
     /// some thousands of them.
     pub fn new(wire: WireBlock, signatures: Signatures<'_>, threads: &Threads) -> Self {
         threads.enter(|| {
-            let mut parsed = {
-                let _stage = stage!("parse");
-                Self::parse(wire, threads)
-            };
-            if let Signatures::Verify(verifier) = signatures {
-                let _stage = stage!("verify");
-                parsed.verify(verifier, threads);
-            }
+            let mut parsed = Self::parse(wire, threads);
+            parsed.verify(signatures, threads);
             parsed
         })
     }
 
-    fn parse(wire: WireBlock, threads: &Threads) -> Self {
+    /// Parses, and leaves signatures for later.
+    pub(crate) fn parse(wire: WireBlock, threads: &Threads) -> Self {
+        let _stage = stage!("parse");
         let task_count = wire.len().div_ceil(TRANSACTIONS_PER_TASK);
         let parts = threads.map_indices(task_count, |task| {
             let start = task.saturating_mul(TRANSACTIONS_PER_TASK);
@@ -132,8 +128,12 @@ impl ParsedBlock {
         parsed
     }
 
-    /// Refuses the transactions with a wrong signature.
-    fn verify(&mut self, verifier: &Verifier, threads: &Threads) {
+    /// Refuses the transactions with a wrong signature, if it is told to verify.
+    pub(crate) fn verify(&mut self, signatures: Signatures<'_>, threads: &Threads) {
+        let Signatures::Verify(verifier) = signatures else {
+            return;
+        };
+        let _stage = stage!("verify");
         // Each thread does the same number of tasks, so that all finish together.
         let count = self.transactions.len();
         let at_once = threads.count().saturating_mul(BATCH_SIZE);
@@ -217,6 +217,12 @@ impl ParsedBlock {
     /// The transactions that are not refused.
     pub(crate) fn transactions(&self) -> &[ParsedTransaction] {
         &self.transactions
+    }
+
+    /// The hashes of the signed messages of these.
+    pub(crate) fn message_hashes(&self) -> impl Iterator<Item = Hash> {
+        let transactions = self.transactions.iter();
+        transactions.map(|transaction| transaction.message_hash)
     }
 
     /// A transaction of this block as a view of its bytes.

@@ -28,6 +28,7 @@ const LIMITS: BlockLimits = BlockLimits {
     transaction_bytes_max: 500,
     transaction_count_max: 4,
     wait_count_max: 2,
+    slot_gap_max: 1,
 };
 
 fn account(number: u32) -> AccountIndex {
@@ -233,6 +234,7 @@ fn check_block(block: impl Fn(&[Vec<u8>]) -> WireBlock) {
         transaction_bytes_max: size,
         transaction_count_max: prepared.table().transaction_count() as u32,
         wait_count_max: 0,
+        slot_gap_max: 1,
     };
     let usage = BlockUsage::of(&prepared, exact).unwrap();
     for (number, address) in (0..).zip(prepared.addresses()) {

@@ -109,7 +109,7 @@ impl Scene {
         self.push(
             format!("{what}, not sealed"),
             forgery.bytes(),
-            &["Root.Plan"],
+            &["Bytes.Root.Plan"],
         );
         forgery.seal();
         self.push(what, forgery.bytes(), rule);
@@ -133,7 +133,7 @@ impl Scene {
             *hash = Hash::new_from_array(bytes);
         };
         for byte in [0, 31] {
-            self.forge("transaction root", &["Root.Transactions"], |block| {
+            self.forge("transaction root", &["Bytes.Root.Transactions"], |block| {
                 other(&mut block.header.transaction_root, byte);
             });
             self.forge("receipts root", &["Root.Receipts"], |block| {
@@ -145,7 +145,7 @@ impl Scene {
             self.forge("state root", &["Root.State"], |block| {
                 other(block.header.state_root.as_mut().unwrap(), byte);
             });
-            self.forge("plan digest", &["Root.Plan"], |block| {
+            self.forge("plan digest", &["Bytes.Root.Plan"], |block| {
                 other(&mut block.header.plan_digest, byte);
             });
             self.forge("parent", &["ParentMissing"], |block| {
@@ -165,13 +165,20 @@ impl Scene {
                 block.header.slot = slot
             });
         }
-        for time in [0, -1, i64::MAX, i64::MIN] {
+        let time = self.built.header.unix_timestamp;
+        for time in [time.wrapping_add(1), i64::MAX] {
             self.forge("another time", &["Root.Delta"], |block| {
                 block.header.unix_timestamp = time;
             });
         }
+        let before = self.parent.header.unix_timestamp;
+        for time in [before - 1, -1, i64::MIN] {
+            self.forge("a time before the parent's", &["Time"], |block| {
+                block.header.unix_timestamp = time;
+            });
+        }
         for count in [0, 1, u32::MAX] {
-            self.forge("another count", &["TransactionCount"], |block| {
+            self.forge("another count", &["Bytes.TransactionCount"], |block| {
                 block.header.transaction_count = count;
             });
         }
@@ -198,13 +205,13 @@ impl Scene {
             self.push(
                 format!("cut at {size}"),
                 bytes[..size].to_vec(),
-                &["Encoding.Truncated"],
+                &["Bytes.Encoding.Truncated"],
             );
         }
         self.push(
             "a byte more",
             [&bytes[..], &[0]].concat(),
-            &["Encoding.TrailingBytes"],
+            &["Bytes.Encoding.TrailingBytes"],
         );
         let genuine = self.genuine();
         let message_start = BlockHeader::SIZE + 9 + 2 * genuine.body.sizes.len();
@@ -216,20 +223,24 @@ impl Scene {
             let mut mutated = bytes.clone();
             mutated[place] ^= 1 << bit;
             let expected: &[&str] = match place {
-                0 => &["Encoding"],
+                0 => &["Bytes.Encoding"],
                 1..33 => &["ParentMissing"],
                 33..41 => &["Root.Delta", "Slot"],
-                41..49 => &["Root.Delta"],
-                49..53 => &["TransactionCount"],
-                53..85 => &["Root.Transactions"],
+                41..49 => &["Root.Delta", "Time"],
+                49..53 => &["Bytes.TransactionCount"],
+                53..85 => &["Bytes.Root.Transactions"],
                 85..117 => &["Root.Receipts"],
                 117..149 => &["Root.Delta"],
-                149 => &["Encoding"],
+                149 => &["Bytes.Encoding"],
                 150..182 => &["Root.State"],
-                182..214 => &["Root.Plan"],
-                place if place < message_start => &["Encoding"],
-                place if place < plan_start => &["Signature", "Malformed"],
-                _ => &["Encoding", "Root.Plan"],
+                182..214 => &["Bytes.Root.Plan"],
+                place if place < message_start => &["Bytes.Encoding"],
+                place if place < plan_start => &[
+                    "Bytes.Signature",
+                    "Bytes.Malformed",
+                    "Bytes.Root.Transactions",
+                ],
+                _ => &["Bytes.Encoding", "Bytes.Root.Plan"],
             };
             self.push(format!("bit {bit} of byte {place}"), mutated, expected);
         }
@@ -240,25 +251,25 @@ impl Scene {
         let count = self.built.receipts.len();
         for place in [0, count / 2, count - 1] {
             for byte in [1, 33, 64] {
-                self.forge("a signature's byte", &["Signature"], |block| {
+                self.forge("a signature's byte", &["Bytes.Signature"], |block| {
                     let mut transactions = block.transactions();
                     transactions[place][byte] ^= 4;
                     block.set_transactions(&transactions);
                 });
             }
-            self.forge("another's signature", &["Signature"], |block| {
+            self.forge("another's signature", &["Bytes.Signature"], |block| {
                 let mut transactions = block.transactions();
                 let donor = transactions[(place + 1) % count][1..65].to_vec();
                 transactions[place][1..65].copy_from_slice(&donor);
                 block.set_transactions(&transactions);
             });
-            self.forge("not a transaction", &["Malformed"], |block| {
+            self.forge("not a transaction", &["Bytes.Malformed"], |block| {
                 let mut transactions = block.transactions();
                 transactions[place] = vec![9; 100];
                 block.set_transactions(&transactions);
                 block.seal();
             });
-            self.forge("one left out", &["TransactionCount"], |block| {
+            self.forge("one left out", &["Bytes.TransactionCount"], |block| {
                 let mut transactions = block.transactions();
                 transactions.remove(place);
                 block.set_transactions(&transactions);
@@ -269,7 +280,7 @@ impl Scene {
             });
         }
         for (what, size) in [("an empty one", 0), ("an oversized one", 4_097)] {
-            self.forge(what, &["Encoding.TransactionSize"], |block| {
+            self.forge(what, &["Bytes.Encoding.TransactionSize"], |block| {
                 block.append(vec![1; size]);
             });
         }
@@ -295,13 +306,21 @@ impl Scene {
                 block.seal();
             });
         }
-        self.forge("one more, not sealed", &["TransactionCount"], |block| {
-            block.append(more.clone());
-        });
-        self.forge("one more, but for its root", &["Root.Plan"], |block| {
-            block.append(more);
-            block.header.transaction_count += 1;
-        });
+        self.forge(
+            "one more, not sealed",
+            &["Bytes.TransactionCount"],
+            |block| {
+                block.append(more.clone());
+            },
+        );
+        self.forge(
+            "one more, but for its root",
+            &["Bytes.Root.Plan"],
+            |block| {
+                block.append(more);
+                block.header.transaction_count += 1;
+            },
+        );
     }
 
     /// Changes the order of transactions that depend on it, where one lane holds them all.
@@ -315,11 +334,15 @@ impl Scene {
                 continue;
             }
             count += 1;
-            self.forge("swapped, not sealed", &["Root.Transactions"], |block| {
-                let mut transactions = block.transactions();
-                transactions.swap(place - 1, place);
-                block.set_transactions(&transactions);
-            });
+            self.forge(
+                "swapped, not sealed",
+                &["Bytes.Root.Transactions"],
+                |block| {
+                    let mut transactions = block.transactions();
+                    transactions.swap(place - 1, place);
+                    block.set_transactions(&transactions);
+                },
+            );
             self.forge("swapped", &["Root.Delta"], |block| {
                 let mut transactions = block.transactions();
                 transactions.swap(place - 1, place);
@@ -356,14 +379,14 @@ impl Scene {
             self.push(
                 "a wait for what comes later",
                 forgery.bytes(),
-                &["Encoding"],
+                &["Bytes.Encoding"],
             );
             let mut forgery = genuine.clone();
             forgery.body.waits.push((u32::MAX, 0));
             self.push(
                 "a stranger's wait",
                 forgery.bytes(),
-                &["Encoding.NotCanonical"],
+                &["Bytes.Encoding.NotCanonical"],
             );
         }
         let mut forgery = genuine.clone();
@@ -371,7 +394,7 @@ impl Scene {
         self.push(
             "an unknown dispatch",
             forgery.bytes(),
-            &["Encoding.TooLarge"],
+            &["Bytes.Encoding.TooLarge"],
         );
         self.forge_shared_accounts(&genuine);
     }
@@ -412,7 +435,11 @@ impl Scene {
             let mut forgery = genuine.clone();
             let count = u32::try_from(start).unwrap();
             forgery.body.lane_order = (0..count).rev().collect();
-            self.push("lanes reversed", forgery.bytes(), &["Encoding.PlanOrder"]);
+            self.push(
+                "lanes reversed",
+                forgery.bytes(),
+                &["Bytes.Encoding.PlanOrder"],
+            );
         }
         for (waiting, after, rule) in
             [(1, 0, &["Plan.WaitInsideLane", "Plan.WaitAcrossBatches"][..])]
@@ -457,10 +484,10 @@ impl Scene {
         self.push(
             "shared twice",
             forgery.bytes(),
-            &["Encoding.SharedAccountOrder"],
+            &["Bytes.Encoding.SharedAccountOrder"],
         );
         forgery.body.shared_accounts = vec![64 * count];
-        self.push("no account", forgery.bytes(), &["Encoding"]);
+        self.push("no account", forgery.bytes(), &["Bytes.Encoding"]);
     }
 
     /// The shared accounts and a program that transactions name.
@@ -551,14 +578,14 @@ fn check_limits(scene: &Scene) {
                 transaction_count_max: count - 1,
                 ..free
             },
-            "Encoding.TooLarge",
+            "Bytes.Encoding.TooLarge",
         ),
         (
             BlockLimits {
                 transaction_bytes_max: genuine.body.bytes.len() as u64 - 1,
                 ..free
             },
-            "Encoding.TooLarge",
+            "Bytes.Encoding.TooLarge",
         ),
         (
             BlockLimits {
@@ -580,7 +607,7 @@ fn check_limits(scene: &Scene) {
             wait_count_max: wait_count - 1,
             ..free
         };
-        cases.push((limits, "Encoding.TooLarge"));
+        cases.push((limits, "Bytes.Encoding.TooLarge"));
     }
     for (limits, expected) in cases {
         let options = ChainOptions {

@@ -8,7 +8,7 @@ use lockstep_runtime::{
         Block, BlockBody, BlockDecodeError, BlockHeader, BlockLimits, BodyError, plan_digest,
         transaction_root,
     },
-    chain::{BlockError, Chain, InvalidBlock},
+    chain::{BlockError, Chain, InvalidBlock, OtherRoot, ReadError, WrongBytes},
     engine::{Cancel, Engine, EngineError},
     prepare::ShareError,
     threads::Threads,
@@ -136,7 +136,11 @@ impl Conflicts {
 
 /// Reads a block and executes it; `Err` names the rule that it breaks.
 pub(crate) fn judge(chain: &Chain, bytes: &[u8]) -> Result<Hash, String> {
-    let block = chain.read(bytes.into()).map_err(|error| name(&error))?;
+    let block = chain.read(bytes.into()).map_err(|error| match error {
+        ReadError::Bytes(error) => name_of_bytes(&error),
+        ReadError::Invalid { reason, .. } => name(&reason),
+        error => panic!("{error}"),
+    })?;
     let executed = chain.execute(&block, &Cancel::default());
     let executed = executed.map_err(|error| match error {
         BlockError::Invalid { id, reason } => {
@@ -152,18 +156,27 @@ pub(crate) fn judge(chain: &Chain, bytes: &[u8]) -> Result<Hash, String> {
     executed.map(|executed| executed.id)
 }
 
+/// What is wrong with bytes, which says nothing of the block that their header names.
+fn name_of_bytes(error: &WrongBytes) -> String {
+    match error {
+        WrongBytes::Encoding(error) => format!("Bytes.Encoding.{}", name_of_encoding(error)),
+        WrongBytes::TransactionCount { .. } => "Bytes.TransactionCount".to_owned(),
+        WrongBytes::Root(OtherRoot { root, .. }) => format!("Bytes.Root.{root:?}"),
+        WrongBytes::Signature { .. } => "Bytes.Signature".to_owned(),
+        WrongBytes::Malformed { .. } => "Bytes.Malformed".to_owned(),
+        error => panic!("{error}"),
+    }
+}
+
 fn name(error: &InvalidBlock) -> String {
     match error {
-        InvalidBlock::Encoding(error) => format!("Encoding.{}", name_of_encoding(error)),
-        InvalidBlock::TransactionCount { .. } => "TransactionCount".to_owned(),
-        InvalidBlock::Root { root, .. } => format!("Root.{root:?}"),
+        InvalidBlock::Root(OtherRoot { root, .. }) => format!("Root.{root:?}"),
         InvalidBlock::Limit(exceeded) => {
             let resource = format!("{:?}", exceeded.resource);
             format!("Limit.{}", resource.split('(').next().unwrap())
         }
         InvalidBlock::Slot { .. } => "Slot".to_owned(),
-        InvalidBlock::Signature { .. } => "Signature".to_owned(),
-        InvalidBlock::Malformed { .. } => "Malformed".to_owned(),
+        InvalidBlock::Time { .. } => "Time".to_owned(),
         InvalidBlock::Content(error) => name_of_content(error),
         error => panic!("{error}"),
     }

@@ -31,5 +31,6 @@ mod pool;
 mod reopen;
 mod simulate;
 mod steps;
+mod stretch;
 mod threads;
 mod views;

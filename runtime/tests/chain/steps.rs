@@ -2,8 +2,10 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
+    block::{BlockHeader, BlockLimits},
     chain::{
-        BlockError, BuildError, BuildRequest, CommitError, InvalidBlock, UnknownBlock, ViewError,
+        BlockError, BuildError, BuildRequest, ChainOptions, CommitError, InvalidBlock, ReadError,
+        UnknownBlock, ViewError,
     },
     engine::Cancel,
 };
@@ -13,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     common::generate::Shape,
-    setting::{Setting, adopt, build, build_on, head, request, trusted, try_build},
+    setting::{Setting, adopt, build, build_on, head, open, options, request, trusted, try_build},
 };
 
 fn setting() -> (Setting, ChaCha8Rng) {
@@ -187,7 +189,8 @@ fn what_does_not_follow_is_refused() {
         if slot == 0 {
             let error = built.unwrap_err();
             assert!(
-                matches!(error, BuildError::Slot { slot: 0, parent: 0 }),
+                matches!(&error, BuildError::Header(reason)
+                    if matches!(**reason, InvalidBlock::Slot { slot: 0, parent: 0 })),
                 "{error}"
             );
         } else {
@@ -202,7 +205,8 @@ fn what_does_not_follow_is_refused() {
         };
         let error = try_build(&producer, &request, &[]).unwrap_err();
         assert!(
-            matches!(error, BuildError::Slot { parent: 7, .. }),
+            matches!(&error, BuildError::Header(reason)
+                    if matches!(**reason, InvalidBlock::Slot { parent: 7, .. })),
             "{error}"
         );
     }
@@ -234,6 +238,107 @@ fn what_does_not_follow_is_refused() {
         try_build(&producer, &request, &[]).unwrap_err(),
         BuildError::ParentMissing(UnknownBlock(STRANGER))
     ));
+}
+
+#[test]
+fn slots_and_times_are_bounded() {
+    let (setting, _) = setting();
+    let limits = BlockLimits {
+        slot_gap_max: 100,
+        ..BlockLimits::UNLIMITED
+    };
+    let bounded = ChainOptions {
+        limits,
+        ..options(1)
+    };
+    let (producer, verifier) = (setting.chain(1), open(setting.genesis(), bounded));
+    let genesis = head(&producer);
+    let header_of = |slot: u64, unix_timestamp: i64| BuildRequest {
+        slot,
+        unix_timestamp,
+        ..request(&producer, genesis)
+    };
+    let adopt = |slot, time| {
+        let built = build(&producer, &header_of(slot, time), &[]);
+        let block = verifier.read(built.bytes().into()).unwrap();
+        verifier.execute(&block, &Cancel::default())
+    };
+    for slot in [101, 1_000, u64::MAX] {
+        let error = adopt(slot, 5).unwrap_err();
+        let BlockError::Invalid { reason, .. } = &error else {
+            panic!("{error}");
+        };
+        assert!(
+            matches!(**reason, InvalidBlock::SlotGap { gap_max: 100, .. }),
+            "{error}"
+        );
+    }
+    // A clock delays, and condemns nothing.
+    verifier.set_latest_time(60);
+    for time in [61, i64::MAX] {
+        let error = adopt(1, time).unwrap_err();
+        assert!(
+            matches!(error, BlockError::Early { latest: 60, .. }),
+            "{error}"
+        );
+    }
+    verifier.set_latest_time(61);
+    adopt(1, 61).unwrap();
+    let child = adopt(100, 5).unwrap();
+    for time in [4, -1, i64::MIN] {
+        let request = BuildRequest {
+            unix_timestamp: time,
+            ..request(&verifier, child.id)
+        };
+        let error = try_build(&verifier, &request, &[]).unwrap_err();
+        let BuildError::Header(reason) = &error else {
+            panic!("{error}");
+        };
+        assert!(
+            matches!(**reason, InvalidBlock::Time { parent: 5, .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_header_with_another_body_says_nothing_of_its_block() {
+    let (setting, mut random) = setting();
+    let (producer, verifier) = (setting.chain(2), setting.chain(1));
+    let genesis = head(&producer);
+    let bank = producer.bank(&genesis).unwrap();
+    let mut block = || {
+        let transactions = setting.world.block(&mut random, &bank, 20);
+        build_on(&producer, genesis, &transactions)
+    };
+    let (one, other) = (block(), block());
+    let header = &one.bytes()[..BlockHeader::SIZE];
+    let body = &one.bytes()[BlockHeader::SIZE..];
+    let mut bodies = vec![
+        other.bytes()[BlockHeader::SIZE..].to_vec(),
+        Vec::new(),
+        body[..body.len() - 1].to_vec(),
+        [body, &[0]].concat(),
+    ];
+    for place in (0..body.len()).step_by(29) {
+        let mut mutated = body.to_vec();
+        mutated[place] ^= 0x10;
+        bodies.push(mutated);
+    }
+    let mut unsigned = 0;
+    for body in bodies {
+        match verifier.read([header, &body].concat().into()) {
+            Err(ReadError::Bytes(_)) => {}
+            Err(error) => panic!("condemned: {error}"),
+            // These chains verify no signatures, and nothing else may be different.
+            Ok(read) => {
+                unsigned += 1;
+                assert_eq!(read.id(), one.id);
+            }
+        }
+    }
+    assert!(unsigned > 0);
+    adopt(&verifier, one.bytes());
 }
 
 #[test]
