@@ -260,7 +260,7 @@ impl Chain {
     }
 
     /// From now on [`Chain::execute`] delays blocks of a later time than this, in seconds since
-    /// 1970, with [`BlockError::Early`]. Any time is accepted until the first call: the chain itself
+    /// 1970, with [`BlockError::Early`]. Any time is accepted until the first call, since the chain
     /// reads no clock. An embedder calls it with its own clock's time and the drift that it allows.
     pub fn set_latest_time(&self, unix_timestamp: i64) {
         self.latest_time.store(unix_timestamp, Ordering::Relaxed);
