@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use lockstep_interface::Hash;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, import_snapshot, open_chain, show, shown, write_snapshot};
+use crate::ledger::{
+    Common, base58, import_snapshot, open_chain, parse_block_id, show, shown, write_snapshot,
+};
 use crate::text::{self, thousands};
 
 /// Write a ledger's newest state to a file, or make a ledger of such a file
 ///
-/// The file has all that executing the next block depends on. Before an import, compare the block's
-/// id with one from a source that you trust: it covers all of the file that matters.
+/// The file has all that executing the next block depends on. Import it with `--expect` and the
+/// block's id from a source that you trust: the id covers all of the file that matters.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -46,6 +49,9 @@ struct Import {
     file: PathBuf,
     /// The directory to make; it must be missing or empty
     dir: PathBuf,
+    /// Id of the block that the snapshot must be of; any other is refused
+    #[arg(long, value_name = "ID", value_parser = parse_block_id)]
+    expect: Option<Hash>,
     #[command(flatten)]
     common: Common,
 }
@@ -106,10 +112,16 @@ fn export(arguments: &Export) -> Result<ExitCode, Failure> {
 }
 
 fn import(arguments: &Import) -> Result<ExitCode, Failure> {
-    let Import { file, dir, common } = arguments;
+    let Import {
+        file,
+        dir,
+        expect,
+        common,
+    } = arguments;
     let bar = common.bar("accounts");
     let mut accounts = 0;
-    let tip = import_snapshot(file, dir, &common.threads()?, &mut |progress| {
+    let threads = common.threads()?;
+    let tip = import_snapshot(file, dir, expect.as_ref(), &threads, &mut |progress| {
         show(&bar, progress);
         accounts = progress.account_count;
     })?;

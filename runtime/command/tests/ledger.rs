@@ -178,7 +178,18 @@ fn a_ledger_is_exported_imported_and_goes_on() {
     assert_eq!(exported["slot"], 7);
     assert_eq!(exported["blocks"], 8);
     assert_eq!(exported["bytes"], fs::metadata(file).unwrap().len());
-    let imported = json(&["snapshot", "import", file, copy, "--json"]);
+    let nobodys = &Address::new_from_array([1; 32]).to_string();
+    let wrong = "nothing was imported";
+    fails(
+        &["snapshot", "import", file, copy, "--expect", nobodys],
+        2,
+        wrong,
+    );
+    assert!(!Path::new(copy).exists());
+    let block = exported["block"].as_str().unwrap();
+    let imported = json(&[
+        "snapshot", "import", file, copy, "--expect", block, "--json",
+    ]);
     for field in ["slot", "block", "accounts"] {
         assert_eq!(imported[field], exported[field], "{field}");
     }

@@ -19,6 +19,8 @@ use crate::limits::{COST_KINDS_MAX, TRANSACTION_COST};
 
 /// A kind that occurs once is remembered for about this many blocks, half of them at full weight.
 const WEIGHT_OF_ONE: u64 = 16;
+/// The most that a kind weighs: each block adds at most 2^32 transactions, and an eighth is lost.
+const WEIGHT_MAX: u64 = WEIGHT_OF_ONE << 35;
 
 /// A fingerprint of a transaction's instructions. It is the same on every machine; two kinds that
 /// share one share their estimate.
@@ -130,7 +132,8 @@ impl CostTable {
         numbers.flat_map(u64::to_le_bytes).collect()
     }
 
-    /// The table of these bytes; `None` if they are not what [`CostTable::encode`] gives.
+    /// The table of these bytes; `None` if they are not what [`CostTable::encode`] gives, also if a
+    /// figure is larger than any that is learned.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (words, []) = bytes.as_chunks() else {
             return None;
@@ -146,7 +149,10 @@ impl CostTable {
         });
         let entries: Vec<Entry> = entries.collect();
         let ascends = entries.is_sorted_by(|one, other| one.kind < other.kind);
-        let is_table = ascends && entries.len() <= COST_KINDS_MAX;
+        let can_be = |entry: &Entry| {
+            entry.compute_units <= u32::MAX.into() && (1..=WEIGHT_MAX).contains(&entry.weight)
+        };
+        let is_table = ascends && entries.len() <= COST_KINDS_MAX && entries.iter().all(can_be);
         is_table.then_some(Self { entries })
     }
 

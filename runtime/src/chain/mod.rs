@@ -287,8 +287,9 @@ impl Chain {
     /// Opens a chain of a snapshot, in an empty store. The genesis is that of the chain; the same
     /// parts of it matter as for [`Chain::open`].
     ///
-    /// An importer that trusts a block compares its id with that of the [head](Chain::head): equal
-    /// ids prove everything that the next blocks depend on, as [`snapshot`] explains.
+    /// An importer that trusts a block names its id as the `expected` one, and a snapshot of any
+    /// other is refused: the id proves everything that the next blocks depend on, as [`snapshot`]
+    /// explains.
     ///
     /// # Errors
     /// As [`snapshot::import`], after which the store is of no use.
@@ -297,9 +298,11 @@ impl Chain {
         store: Arc<dyn Store>,
         genesis: Genesis,
         options: ChainOptions,
+        expected: Option<&Hash>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, ImportError> {
-        let trie = snapshot::import(source, &*store, &genesis, &options.threads, progress)?;
+        let threads = &options.threads;
+        let trie = snapshot::import(source, &*store, &genesis, expected, threads, progress)?;
         Ok(Self::open(store, trie, genesis, options)?)
     }
 

@@ -198,7 +198,7 @@ impl Parameters {
         Ok(())
     }
 
-    fn encode(&self) -> Result<Vec<u8>, ParametersError> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, ParametersError> {
         let blockhashes = self.blockhashes.iter();
         let programs = self.programs.iter();
         let rent = &self.rent;
@@ -223,7 +223,7 @@ impl Parameters {
         Ok(bytes)
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
         check_size(bytes)?;
         let version = bytes.first_chunk().ok_or(ParametersError::Malformed)?;
         let found = u16::from_le_bytes(*version);
@@ -265,7 +265,7 @@ fn check_size(bytes: &[u8]) -> Result<(), ParametersError> {
 }
 
 /// The number of a rule set where it is written.
-pub(super) fn rules_number(rules: RuleSet) -> u8 {
+fn rules_number(rules: RuleSet) -> u8 {
     match rules {
         RuleSet::December2024 => 0,
         RuleSet::Current => 1,
@@ -273,7 +273,7 @@ pub(super) fn rules_number(rules: RuleSet) -> u8 {
 }
 
 /// The rule set of a number.
-pub(super) fn rules_of(number: u8) -> Option<RuleSet> {
+fn rules_of(number: u8) -> Option<RuleSet> {
     match number {
         0 => Some(RuleSet::December2024),
         1 => Some(RuleSet::Current),
@@ -281,12 +281,12 @@ pub(super) fn rules_of(number: u8) -> Option<RuleSet> {
     }
 }
 
-pub(super) fn check_rules(expected: RuleSet, found: RuleSet) -> Result<(), ParameterMismatch> {
+fn check_rules(expected: RuleSet, found: RuleSet) -> Result<(), ParameterMismatch> {
     let show = |rules: &RuleSet| format!("{rules:?}");
     compare(Parameter::Rules, &expected, &found, show)
 }
 
-pub(super) fn check_rent(expected: &Rent, found: &Rent) -> Result<(), ParameterMismatch> {
+fn check_rent(expected: &Rent, found: &Rent) -> Result<(), ParameterMismatch> {
     compare(Parameter::Rent, expected, found, |rent| {
         format!(
             "{} lamports a byte times a threshold of bits {:#x}, {}% burnt",

@@ -36,7 +36,7 @@ fn import_to(source: &mut dyn Read, path: &Path) -> Result<(), ImportError> {
         ..DiskOptions::default()
     };
     DiskStore::build(path, options, &threads, |store| {
-        snapshot::import(source, store, &genesis(&[]), &threads, &mut |_| ()).map(drop)
+        snapshot::import(source, store, &genesis(&[]), None, &threads, &mut |_| ()).map(drop)
     })
 }
 

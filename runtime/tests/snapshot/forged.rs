@@ -1,7 +1,10 @@
 //! Snapshots in which every hash of a frame is right, and something else is not.
 
 use lockstep_interface::{Account, Hash};
-use lockstep_runtime::chain::snapshot::{Fault, ImportError};
+use lockstep_runtime::chain::{
+    ParametersError,
+    snapshot::{Fault, ImportError},
+};
 use lockstep_store::encode_account;
 
 use super::setting::{Frames, export, extend, forge, frames, genesis, import, open, stranger};
@@ -129,21 +132,64 @@ fn a_head_states_what_can_be() {
         let fault = changed(|frames| frames[0].1[40..42].copy_from_slice(&count));
         assert_eq!(fault, Fault::BlockCount { found });
     }
-    let rules = changed(|frames| frames[0].1[44] = 9);
-    assert_eq!(rules, Fault::Rules { found: 9 });
+    // The rules stand behind version and slot of the parameters.
+    let rules = changed(|frames| frames[0].1[48 + 10] = 9);
+    let unknown = ParametersError::Rules { found: 9 };
+    assert_eq!(rules, Fault::Parameters(unknown));
     let costs = changed(|frames| frames[0].1.push(0));
     assert_eq!(costs, Fault::Costs);
     let short = changed(|frames| frames[0].1.truncate(63));
     assert_eq!(short, Fault::Fields { found: 63 });
-    let hashes = changed(|frames| frames[0].1[62] = 200);
+    let hashes = changed(|frames| {
+        let count = costs_start(&frames[0].1) - 2;
+        frames[0].1[count] = 200;
+    });
     assert!(matches!(hashes, Fault::Fields { .. }), "{hashes}");
+    for size in [u32::MAX, 1 << 17] {
+        let fault = changed(|frames| frames[0].1[44..48].copy_from_slice(&size.to_le_bytes()));
+        assert!(matches!(fault, Fault::Fields { .. }), "{fault}");
+    }
+}
+
+/// Where the learned costs begin in a head without older blockhashes.
+fn costs_start(head: &[u8]) -> usize {
+    let size = u32::from_le_bytes(head[44..48].try_into().unwrap());
+    48 + usize::try_from(size).unwrap() + 2
+}
+
+#[test]
+fn learned_costs_that_cannot_be_are_refused_and_never_met_later() {
+    for (field, value) in [
+        (8, u64::MAX),
+        (8, 1 << 32),
+        (16, 0),
+        (16, (1 << 39) + 1),
+        (16, u64::MAX),
+    ] {
+        let fault = changed(|frames| {
+            let start = costs_start(&frames[0].1) + field;
+            frames[0].1[start..start + 8].copy_from_slice(&value.to_le_bytes());
+        });
+        assert_eq!(fault, Fault::Costs, "{value} at {field}");
+    }
+    // The largest that can be lead to no panic.
+    let mut frames = honest();
+    let start = costs_start(&frames[0].1);
+    let largest = [u64::from(u32::MAX), 1 << 39];
+    for (place, value) in largest.into_iter().enumerate() {
+        let at = start + 8 + 8 * place;
+        frames[0].1[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    let chain = import(&forge(&frames), genesis(&[])).unwrap();
+    extend(&chain, 9, 3);
 }
 
 #[test]
 fn learned_costs_alone_are_taken_as_they_come() {
     let mut frames = honest();
     // The compute units of the first kind.
-    frames[0].1[64 + 8] ^= 1;
+    let start = costs_start(&frames[0].1);
+    frames[0].1[start + 8] ^= 1;
     let chain = import(&forge(&frames), genesis(&[])).unwrap();
     let tip: [u8; 32] = frames[0].1[..32].try_into().unwrap();
     assert_eq!(chain.head().0, Hash::new_from_array(tip));
@@ -156,12 +202,12 @@ fn a_size_that_cannot_be_is_refused_before_it_is_read() {
     let Err(ImportError::Damaged { fault, .. }) = import(&bytes, genesis(&[])) else {
         panic!("it was imported");
     };
-    let (limit, found) = (64 << 10, u32::MAX);
+    let (limit, found) = (128 << 10, u32::MAX);
     assert_eq!(*fault, Fault::Size { limit, found });
-    bytes[14] = 2;
+    bytes[14] = 3;
     let error = import(&bytes, genesis(&[])).unwrap_err().to_string();
     assert!(
-        error.ends_with("version 2, this release reads version 1: use a newer release"),
+        error.ends_with("version 3, this release reads version 2: use the release that wrote it"),
         "{error}"
     );
 }

@@ -10,8 +10,13 @@ mod disk;
 mod forged;
 mod setting;
 
-use lockstep_interface::TransactionError;
-use lockstep_interface::{Rent, RuleSet};
+use std::sync::Arc;
+
+use lockstep_interface::{
+    Address, Hash, InstructionError, InvokeContext, Program, ProgramTable, Rent, RuleSet,
+    TransactionError,
+};
+use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
     chain::snapshot::{Fault, ImportError},
@@ -20,6 +25,7 @@ use lockstep_runtime::{
     verify::Refusal,
     wire::WireBlock,
 };
+use lockstep_store::{MemoryStore, Store};
 
 use setting::{
     Busy, build, export, extend, frames, genesis, import, open, transactions, with_blockhashes,
@@ -222,7 +228,76 @@ fn a_snapshot_needs_its_own_genesis_and_an_empty_store() {
         store,
         genesis(&[]),
         setting::options(),
+        None,
         &mut |_| (),
     );
     assert!(matches!(error, Err(ImportError::NotEmpty)));
+}
+
+/// A program under another's name, or at an address where the chain has none.
+#[derive(Debug)]
+struct Impostor(Address, &'static str);
+
+impl Program for Impostor {
+    fn address(&self) -> Address {
+        self.0
+    }
+
+    fn name(&self) -> &'static str {
+        self.1
+    }
+
+    fn process(&self, _: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_chain_with_other_programs_is_refused_by_name() {
+    let chain = open(genesis(&[]));
+    let bytes = export(&chain);
+    let all = builtin_programs();
+    let first = all.iter().next().unwrap().address();
+    let stranger = Address::new_from_array([77; 32]);
+    let more = all.with(Impostor(stranger, "stranger"));
+    let other = builtin_programs().with(Impostor(first, "impostor"));
+    let fewer = ProgramTable::new();
+    for (programs, address) in [(fewer, first), (more, stranger), (other, first)] {
+        let given = Genesis {
+            programs,
+            ..genesis(&[])
+        };
+        match import(&bytes, given).unwrap_err() {
+            ImportError::Genesis(found) => {
+                assert_eq!(found.parameter, Parameter::Program(address));
+            }
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn an_importer_that_knows_its_block_takes_no_other() {
+    let chain = open(genesis(&[]));
+    let bytes = export(&chain);
+    let (head, _) = chain.head();
+    for (expected, is_right) in [(head, true), (Hash::new_from_array([3; 32]), false)] {
+        let store = Arc::new(MemoryStore::new());
+        let imported = Chain::import(
+            &mut &bytes[..],
+            Arc::clone(&store) as Arc<dyn Store>,
+            genesis(&[]),
+            setting::options(),
+            Some(&expected),
+            &mut |_| (),
+        );
+        match imported {
+            Ok(imported) => assert!(is_right && imported.head().0 == head),
+            Err(ImportError::OtherBlock { found, .. }) => {
+                assert!(!is_right && found == head);
+                assert_eq!(store.tip(), None);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

@@ -135,7 +135,7 @@ pub(crate) fn import(bytes: &[u8], genesis: Genesis) -> Result<Chain, ImportErro
         so_far = progress;
     };
     let mut source = bytes;
-    let imported = Chain::import(&mut source, store, genesis, options(), &mut progress);
+    let imported = Chain::import(&mut source, store, genesis, options(), None, &mut progress);
     match &imported {
         Ok(_) => assert_eq!(so_far.accounts_done, so_far.account_count),
         Err(_) => {
@@ -182,7 +182,7 @@ pub(crate) fn frames(bytes: &[u8]) -> Option<Frames> {
 
 /// A snapshot of these frames, with right hashes and a right digest at the end.
 pub(crate) fn forge(frames: &Frames) -> Vec<u8> {
-    let mut bytes = b"lockstep state\x01\x00".to_vec();
+    let mut bytes = b"lockstep state\x02\x00".to_vec();
     let mut digest = Sha256::new();
     for (kind, payload) in frames {
         let mut payload = payload.clone();

@@ -19,6 +19,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lockstep_interface::Hash;
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::BlockLimits;
@@ -30,7 +31,7 @@ use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
-pub(crate) use options::{Common, base58, parse_address, show, shown, state_root};
+pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 
 /// The file in a ledger's directory that holds its first state, as a snapshot.
@@ -205,8 +206,8 @@ pub fn write_snapshot(
     named
 }
 
-/// Makes a ledger of a snapshot file, in a directory that is missing or empty. Gives the newest
-/// block. Whatever goes wrong, the directory is not made.
+/// Makes a ledger of a snapshot file, of the expected block if one is named, in a directory that is
+/// missing or empty. Gives the newest block. Whatever goes wrong, the directory is not made.
 ///
 /// # Errors
 /// If the file is no snapshot of a ledger, or is damaged; if the directory has something in it, or
@@ -214,13 +215,14 @@ pub fn write_snapshot(
 pub fn import_snapshot(
     file: &Path,
     path: &Path,
+    expected: Option<&Hash>,
     threads: &Threads,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BlockRecord, LedgerError> {
     let mut source = open_file(file)?;
     let genesis = todays_genesis();
     let build = |store: &DiskStore| {
-        snapshot::import(&mut source, store, &genesis, threads, progress)?;
+        snapshot::import(&mut source, store, &genesis, expected, threads, progress)?;
         Ok(store.tip().expect("an import ends with a block"))
     };
     DiskStore::build(path, DiskOptions::default(), threads, build).map_err(|error| match error {

@@ -65,6 +65,14 @@ pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
     text.parse().map_err(|_| expected.to_owned())
 }
 
+/// A block's id from the command line.
+pub(crate) fn parse_block_id(text: &str) -> Result<Hash, String> {
+    let expected = "not a block's id, which is 32 bytes in base58";
+    let bytes: Result<Address, _> = text.parse();
+    let bytes = bytes.map_err(|_| expected.to_owned())?;
+    Ok(Hash::new_from_array(bytes.to_bytes()))
+}
+
 /// A hash as people know it.
 pub(crate) fn base58(hash: &Hash) -> String {
     Address::new_from_array(hash.to_bytes()).to_string()

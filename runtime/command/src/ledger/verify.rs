@@ -185,7 +185,7 @@ fn import(file: &Path, genesis: Genesis, options: &VerifyOptions) -> Result<Chai
         reader_threads: Threads::new(1)?,
         ..chain_options(&options.threads, options.signatures)
     };
-    let imported = Chain::import(&mut source, store, genesis, options, &mut |_| ());
+    let imported = Chain::import(&mut source, store, genesis, options, None, &mut |_| ());
     imported.map_err(|source| LedgerError::Import {
         path: file.to_owned(),
         source,

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::{BLOCKS_MAX, MAGIC, TRANSACTIONS_MAX, VERSION};
 use crate::{
     block::BlockDecodeError,
-    chain::{OpenError, ParameterMismatch, ViewError, error::base58},
+    chain::{OpenError, ParameterMismatch, ParametersError, ViewError, error::base58},
 };
 
 /// Why no snapshot was written.
@@ -77,6 +77,18 @@ pub enum ImportError {
     /// It was made of a chain with another genesis.
     #[error("the snapshot is of a chain with another genesis: {0}")]
     Genesis(#[from] ParameterMismatch),
+    /// It is of another block than the importer wants.
+    #[error(
+        "the snapshot is of block {}, expected block {}: nothing was imported",
+        base58(found),
+        base58(expected)
+    )]
+    OtherBlock {
+        /// The block that was asked for.
+        expected: Hash,
+        /// The snapshot's newest.
+        found: Hash,
+    },
     /// The store has accounts or blocks already.
     #[error("the store has accounts or blocks: import the snapshot into an empty store")]
     NotEmpty,
@@ -122,8 +134,8 @@ pub enum Fault {
     /// The first bytes are others.
     #[error("expected the first bytes to be {:?}", MAGIC.escape_ascii().to_string())]
     NoSnapshot,
-    /// A newer release wrote it.
-    #[error("version {found}, this release reads version {VERSION}: use a newer release")]
+    /// Another release wrote it.
+    #[error("version {found}, this release reads version {VERSION}: use the release that wrote it")]
     Version {
         /// Its version.
         found: u16,
@@ -154,14 +166,11 @@ pub enum Fault {
         /// Bytes of the payload.
         found: usize,
     },
-    /// This release does not know the rules.
-    #[error("rules {found} are unknown: use a newer release")]
-    Rules {
-        /// Their number.
-        found: u8,
-    },
-    /// The learned costs are malformed.
-    #[error("the learned costs are malformed")]
+    /// What its genesis decided is not readable.
+    #[error("the parameters of its genesis: {0}")]
+    Parameters(ParametersError),
+    /// The learned costs are malformed, or higher than any that can be learned.
+    #[error("the learned costs are malformed, or higher than any that can be learned")]
     Costs,
     /// A number of blocks that no snapshot has.
     #[error("{found} blocks, expected 1 to {BLOCKS_MAX}")]

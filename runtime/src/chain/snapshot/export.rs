@@ -14,7 +14,7 @@ use super::{
 use crate::{
     bank::FrozenBank,
     chain::{
-        Chain,
+        Chain, OpenError, Parameters,
         log::{self, Logged},
     },
     threads::Threads,
@@ -35,7 +35,7 @@ pub struct Exported {
     pub size: u64,
 }
 
-/// See [`BlockEngine::export`](crate::chain::BlockEngine::export).
+/// See [`Chain::export`].
 pub(in crate::chain) fn export(
     chain: &Chain,
     out: &mut dyn Write,
@@ -49,9 +49,10 @@ pub(in crate::chain) fn export(
         view.check_settled()?;
         (view, chain.store.records(BLOCKS_MAX)?)
     };
-    let head = head(view.bank(), records.len())?;
+    let head = head(view.bank(), &chain.parameters, records.len())?;
     let mut frames = FrameWriter::start(out)?;
-    frames.write(Kind::Head, &head.encode())?;
+    let encoded = head.encode().map_err(OpenError::Parameters)?;
+    frames.write(Kind::Head, &encoded)?;
     write_blocks(chain, &records, &mut frames)?;
     drop(exporting);
     let mut accounts = AccountWriter {
@@ -125,17 +126,19 @@ fn block_payload(
     Ok(payload)
 }
 
-fn head(bank: &FrozenBank, block_count: usize) -> Result<Head, ExportError> {
+fn head(
+    bank: &FrozenBank,
+    parameters: &Parameters,
+    block_count: usize,
+) -> Result<Head, ExportError> {
     let trie = bank.trie().ok_or(ExportError::NoStateRoot)?;
-    let environment = bank.environment();
     let blockhashes = bank.blockhashes();
     let older = blockhashes.iter().count().saturating_sub(block_count);
     Ok(Head {
         tip: bank.block_hash(),
         account_count: trie.account_count() as u64,
         block_count: u32::try_from(block_count).expect("at most 512"),
-        rules: environment.rules,
-        rent: environment.sysvars.rent.expect("every genesis has it"),
+        parameters: parameters.clone(),
         blockhashes: blockhashes.iter().take(older).copied().collect(),
         costs: bank.costs().clone(),
     })

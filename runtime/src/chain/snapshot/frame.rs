@@ -35,7 +35,7 @@ impl Kind {
     /// The most bytes of a payload.
     const fn size_max(self) -> usize {
         match self {
-            Self::Head => 64 << 10,
+            Self::Head => 128 << 10,
             Self::Block => 32 + BlockHeader::SIZE + 32 * TRANSACTIONS_MAX,
             Self::Accounts => {
                 let account_size_max = ACCOUNT_SIZE_MIN + ACCOUNT_DATA_SIZE_MAX;

@@ -1,19 +1,15 @@
 //! The head: what a chain goes on with besides blocks and accounts, and how many of these there
 //! are.
 
-use lockstep_interface::{Hash, Rent, RuleSet, sysvar::RecentBlockhash};
+use lockstep_interface::{Hash, sysvar::RecentBlockhash};
 
 use super::{BLOCKS_MAX, error::Fault};
 use crate::{
     bank::{CostTable, Genesis},
-    chain::parameters::{
-        ParameterMismatch, check_blockhashes, check_rent, check_rules, rules_number, rules_of,
-    },
+    chain::parameters::{ParameterMismatch, Parameters, ParametersError, check_blockhashes},
     limits::BLOCKHASHES_MAX,
 };
 
-/// Bytes before the list of blockhashes.
-const FIXED_SIZE: usize = 64;
 /// Bytes of a blockhash in the list.
 const BLOCKHASH_SIZE: usize = 40;
 
@@ -24,23 +20,21 @@ pub(super) struct Head {
     pub(super) tip: Hash,
     pub(super) account_count: u64,
     pub(super) block_count: u32,
-    pub(super) rules: RuleSet,
-    pub(super) rent: Rent,
+    pub(super) parameters: Parameters,
     /// Blockhashes that are valid still and older than the first block.
     pub(super) blockhashes: Vec<RecentBlockhash>,
     pub(super) costs: CostTable,
 }
 
 impl Head {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let rent = &self.rent;
+    pub(super) fn encode(&self) -> Result<Vec<u8>, ParametersError> {
+        let parameters = self.parameters.encode()?;
         let mut bytes = self.tip.to_bytes().to_vec();
         bytes.extend(self.account_count.to_le_bytes());
         bytes.extend(self.block_count.to_le_bytes());
-        bytes.push(rules_number(self.rules));
-        bytes.extend(rent.lamports_per_byte.to_le_bytes());
-        bytes.extend(rent.exemption_threshold_bits.to_le_bytes());
-        bytes.push(rent.burn_percent);
+        let size = u32::try_from(parameters.len()).expect("at most 64 KiB");
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(parameters);
         let count = u16::try_from(self.blockhashes.len()).expect("a queue has at most 151");
         bytes.extend(count.to_le_bytes());
         for known in &self.blockhashes {
@@ -48,38 +42,34 @@ impl Head {
             bytes.extend(known.lamports_per_signature.to_le_bytes());
         }
         bytes.extend(self.costs.encode());
-        bytes
+        Ok(bytes)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        let wrong_fields = || Fault::Fields { found: bytes.len() };
-        let (fixed, rest) = bytes
-            .split_first_chunk::<FIXED_SIZE>()
-            .ok_or_else(wrong_fields)?;
-        let array = |start: usize| *fixed[start..].first_chunk().expect("within the fixed part");
-        let block_count = u32::from_le_bytes(*fixed[40..].first_chunk().expect("four bytes"));
-        if !(1..=BLOCKS_MAX).contains(&(block_count as usize)) {
-            let found = block_count;
+        let fault = Fault::Fields { found: bytes.len() };
+        let mut rest = bytes;
+        let tip: [u8; 32] = take(&mut rest).ok_or_else(|| fault.clone())?;
+        let account_count = take(&mut rest).ok_or_else(|| fault.clone())?;
+        let found = take(&mut rest).map(u32::from_le_bytes);
+        let found = found.ok_or_else(|| fault.clone())?;
+        if !(1..=BLOCKS_MAX).contains(&(found as usize)) {
             return Err(Fault::BlockCount { found });
         }
-        let found = fixed[44];
-        let rules = rules_of(found).ok_or(Fault::Rules { found })?;
-        let count = usize::from(u16::from_le_bytes([fixed[62], fixed[63]]));
-        let (blockhashes, costs) = rest
-            .split_at_checked(count.saturating_mul(BLOCKHASH_SIZE))
-            .filter(|_| count < BLOCKHASHES_MAX)
-            .ok_or_else(wrong_fields)?;
+        let size = take(&mut rest).map(u32::from_le_bytes);
+        let parameters = size.and_then(|size| rest.split_at_checked(size as usize));
+        let (parameters, mut rest) = parameters.ok_or_else(|| fault.clone())?;
+        let parameters = Parameters::decode(parameters).map_err(Fault::Parameters)?;
+        let count = take(&mut rest).map(u16::from_le_bytes).map(usize::from);
+        let lists = count
+            .filter(|count| *count < BLOCKHASHES_MAX)
+            .and_then(|count| rest.split_at_checked(count.saturating_mul(BLOCKHASH_SIZE)));
+        let (blockhashes, costs) = lists.ok_or(fault)?;
         let blockhashes = blockhashes.as_chunks::<BLOCKHASH_SIZE>().0.iter();
         Ok(Self {
-            tip: Hash::new_from_array(*fixed.first_chunk().expect("the first 32 bytes")),
-            account_count: u64::from_le_bytes(array(32)),
-            block_count,
-            rules,
-            rent: Rent {
-                lamports_per_byte: u64::from_le_bytes(array(45)),
-                exemption_threshold_bits: u64::from_le_bytes(array(53)),
-                burn_percent: fixed[61],
-            },
+            tip: Hash::new_from_array(tip),
+            account_count: u64::from_le_bytes(account_count),
+            block_count: found,
+            parameters,
             blockhashes: blockhashes.map(decode_blockhash).collect(),
             costs: CostTable::decode(costs).ok_or(Fault::Costs)?,
         })
@@ -91,8 +81,7 @@ impl Head {
         genesis: &Genesis,
         first_slot: u64,
     ) -> Result<(), ParameterMismatch> {
-        check_rules(self.rules, genesis.rules)?;
-        check_rent(&self.rent, &genesis.rent)?;
+        self.parameters.check(genesis)?;
         check_blockhashes(
             &self.blockhashes,
             self.expected_blockhashes(genesis, first_slot),
@@ -113,6 +102,13 @@ impl Head {
             _ => &[],
         }
     }
+}
+
+/// The next bytes.
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, others) = rest.split_first_chunk()?;
+    *rest = others;
+    Some(*first)
 }
 
 fn decode_blockhash(bytes: &[u8; BLOCKHASH_SIZE]) -> RecentBlockhash {

@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// Puts the state of a snapshot into an empty store, and gives the trie of its accounts, with which
-/// [`Chain::open`](crate::chain::Chain::open) opens the chain.
+/// [`Chain::open`](crate::chain::Chain::open) opens the chain. A snapshot of another block than the
+/// `expected` one is refused.
 ///
 /// The store has the newest block if and only if all checks passed. Memory grows by a chunk of
 /// accounts, the message hashes of a block, and the trie. O(size of the snapshot).
@@ -32,6 +33,7 @@ pub fn import(
     source: &mut dyn Read,
     store: &dyn Store,
     genesis: &Genesis,
+    expected: Option<&Hash>,
     threads: &Threads,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Trie, ImportError> {
@@ -41,6 +43,12 @@ pub fn import(
     let mut frames = FrameReader::start(source)?;
     let frame = frames.next(Part::Head, &[Kind::Head])?;
     let head = Head::decode(&frame.payload).map_err(|fault| frame.damaged(Part::Head, fault))?;
+    if let Some(expected) = expected.filter(|expected| **expected != head.tip) {
+        return Err(ImportError::OtherBlock {
+            expected: *expected,
+            found: head.tip,
+        });
+    }
     let tip = import_blocks(&mut frames, &head, store, genesis, threads)?;
 
     let mut accounts = Accounts {
@@ -171,8 +179,10 @@ impl Summary {
         if stated != found {
             return Err(Fault::BlockId { stated, found });
         }
-        if self.header.parent_id != parent.id || self.header.slot <= parent.header.slot {
-            let slot = parent.header.slot;
+        let (header, before) = (&self.header, &parent.header);
+        let goes_back = header.slot <= before.slot || header.unix_timestamp < before.unix_timestamp;
+        if header.parent_id != parent.id || goes_back {
+            let slot = before.slot;
             return Err(Fault::Parent { slot });
         }
         Ok(())

@@ -10,8 +10,9 @@
 //! is enough, and trust in its maker is not needed: the id is the hash of the header, the header
 //! names its parent and so on, each header's transaction root covers the message hashes, and the
 //! newest one's state root covers all accounts. Learned costs alone are not proved: they shape the
-//! plans of blocks that are built, and no result. Rules, rent and blockhashes older than the first
-//! block must be those of the genesis that the importer has.
+//! plans of blocks that are built, and no result. Rules, rent, programs and first blockhashes must
+//! be those of the genesis that the importer has. An importer that knows which block it wants names
+//! it, and any other snapshot is refused before anything of it is kept.
 //!
 //! The newest block is committed last, after all comparisons. An import that fails before leaves an
 //! incomplete store; on disk, `DiskStore::build` deletes it.
@@ -36,7 +37,7 @@ use crate::limits::BLOCKHASHES_MAX;
 /// What a snapshot begins with.
 const MAGIC: &[u8; 14] = b"lockstep state";
 /// The version of the format.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Blocks of a snapshot; a chain with fewer since its genesis gives all of them.
 const BLOCKS_MAX: usize = super::LOG_LENGTH_MIN;
 /// Blocks whose message hashes are needed to refuse duplicates.
