@@ -1,11 +1,11 @@
 //! Times work whose input an adversary, or bad weather, can make a hundred times larger. The time
 //! of each element must stay within a factor of two.
 //!
-//! `growth::prepare/nonces=N` prepares a block of N transactions that look durable, each with a
-//! nonce of its own. `growth::build/unfinal=N` builds an empty block on a stretch of N blocks that
-//! are not final, and `growth::load/unfinal=N` reads an account through such a stretch: one element
-//! each. `growth::commit/unfinal=N` commits a stretch of N empty blocks at once. Accounts are in
-//! the memory store; one thread.
+//! `growth::refuse/nonces=N` builds a block of N transactions that look durable, each with a nonce
+//! of its own that does not exist. `growth::build/unfinal=N` builds an empty block on a stretch of N
+//! blocks that are not final, and `growth::load/unfinal=N` reads an account through such a stretch:
+//! one element each. `growth::commit/unfinal=N` commits a stretch of N empty blocks at once; its
+//! banks leave the cores' caches from some hundreds on. Accounts are in the memory store; one thread.
 #![allow(
     missing_docs,
     reason = "criterion's macros make functions without documentation"
@@ -19,8 +19,8 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
     block::{BlockLimits, Recording},
-    chain::{BuildRequest, Chain, ChainOptions},
-    engine::{Cancel, Engine},
+    chain::{BuildRequest, BuiltBlock, Chain, ChainOptions},
+    engine::Cancel,
     threads::Threads,
     verify::{ParsedBlock, Signatures},
     wire::{MessageBuilder, WireBlock},
@@ -51,8 +51,8 @@ fn chain() -> Chain {
     .expect(REASON)
 }
 
-/// Builds an empty block on a parent.
-fn build(chain: &Chain, parent: Hash) -> Hash {
+/// Builds a block on a parent.
+fn build(chain: &Chain, parent: Hash, mut transactions: ParsedBlock) -> BuiltBlock {
     let slot = chain.bank(&parent).expect(REASON).slot();
     let request = BuildRequest {
         parent,
@@ -62,16 +62,17 @@ fn build(chain: &Chain, parent: Hash) -> Hash {
         mode: Mode::Produce,
         recording: Recording::NONE,
     };
-    let mut nothing = ParsedBlock::default();
-    let built = chain.build(&request, &mut nothing, &Cancel::default());
-    built.expect(REASON).id
+    let built = chain.build(&request, &mut transactions, &Cancel::default());
+    built.expect(REASON)
 }
 
 /// A chain with this number of blocks that are not final, and the newest of them.
 fn stretch(count: usize) -> (Chain, Hash) {
     let chain = chain();
     let (genesis, _) = chain.head();
-    let tip = (0..count).fold(genesis, |parent, _| build(&chain, parent));
+    let tip = (0..count).fold(genesis, |parent, _| {
+        build(&chain, parent, ParsedBlock::default()).id
+    });
     (chain, tip)
 }
 
@@ -93,27 +94,24 @@ fn nonces(count: u32) -> ParsedBlock {
     ParsedBlock::new(wire, Signatures::Trusted, &threads())
 }
 
-fn prepare(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("growth::prepare");
+fn refuse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("growth::refuse");
     let chain = chain();
-    let engine = Engine::with_threads(threads());
-    let parent = chain.bank(&chain.head().0).expect(REASON);
-    let bank = parent.child(1, 1);
+    let (genesis, _) = chain.head();
     for count in [1_600u32, 16_000, 160_000] {
         let parsed = nonces(count);
-        let prepared = engine.prepare(&bank, &parsed).expect(REASON);
-        assert_eq!(prepared.refused().len(), count as usize, "no nonce exists");
-        drop(prepared);
         group.throughput(Throughput::Elements(count.into()));
         let id = BenchmarkId::from_parameter(format_args!("nonces={count}"));
         group.bench_function(id, |bencher| {
-            bencher.iter(|| {
-                engine
-                    .prepare(&bank, &parsed)
-                    .expect(REASON)
-                    .refused()
-                    .len()
-            });
+            bencher.iter_batched(
+                || parsed.clone(),
+                |parsed| {
+                    let built = build(&chain, genesis, parsed);
+                    assert_eq!(built.refused.len(), count as usize, "no nonce exists");
+                    chain.discard(&built.id).expect(REASON);
+                },
+                BatchSize::PerIteration,
+            );
         });
     }
 }
@@ -125,8 +123,8 @@ fn on_stretch(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("growth::build");
         group.bench_function(id(), |bencher| {
             bencher.iter(|| {
-                let built = build(&chain, tip);
-                chain.discard(&built).expect(REASON);
+                let built = build(&chain, tip, ParsedBlock::default());
+                chain.discard(&built.id).expect(REASON);
             });
         });
         group.finish();
@@ -164,6 +162,6 @@ criterion_group! {
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(2));
-    targets = prepare, on_stretch, commit
+    targets = refuse, on_stretch, commit
 }
 criterion_main!(benches);
