@@ -2,10 +2,11 @@
 //! of each element must stay within a factor of two.
 //!
 //! `growth::refuse/nonces=N` builds a block of N transactions that look durable, each with a nonce
-//! of its own that does not exist. `growth::build/unfinal=N` builds an empty block on a stretch of N
-//! blocks that are not final, and `growth::load/unfinal=N` reads an account through such a stretch:
-//! one element each. `growth::commit/unfinal=N` commits a stretch of N empty blocks at once; its
-//! banks leave the cores' caches from some hundreds on. Accounts are in the memory store; one thread.
+//! of its own that does not exist. `growth::build/unfinal=N` builds an empty block on a stretch of
+//! N blocks that are not final, and `growth::load/unfinal=N` reads an account through such a
+//! stretch: one element each. `growth::commit/unfinal=N` commits a stretch of N empty blocks at
+//! once; its banks leave the cores' caches from some hundreds on. Accounts are in the memory store;
+//! one thread.
 #![allow(
     missing_docs,
     reason = "criterion's macros make functions without documentation"
