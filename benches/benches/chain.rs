@@ -55,9 +55,10 @@ impl Case {
         let spec = "transfers:accounts=100000".parse().expect(REASON);
         let workers = NonZeroUsize::new(THREADS).expect(REASON);
         let workload = Workload::new(&spec, SEED, shape, workers);
-        let genesis = || Genesis::new(workload.genesis().collect(), builtin_programs());
+        let genesis =
+            || Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
         let threads = Threads::new(THREADS).expect(REASON);
-        let options = ChainOptions::new(threads, BlockLimits::UNLIMITED);
+        let options = ChainOptions::new(threads);
         let open = || {
             let store = Arc::new(MemoryStore::new());
             Chain::open(store, Trie::default(), genesis(), options.clone()).expect(REASON)

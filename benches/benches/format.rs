@@ -213,6 +213,7 @@ fn usage(criterion: &mut Criterion) {
                 let demand = Demand {
                     transaction_count: 1,
                     compute_units: 450,
+                    allocated_size: 0,
                     size: wire.len(),
                     writes,
                 };

@@ -19,7 +19,7 @@ use lockstep_interface::{Account, AccountMeta, Address, Hash, Instruction, addre
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, Recording},
+    block::Recording,
     chain::{BuildRequest, BuiltBlock, Chain, ChainOptions},
     engine::Cancel,
     threads::Threads,
@@ -38,10 +38,10 @@ fn threads() -> Threads {
 
 fn chain() -> Chain {
     let accounts = vec![(PAYER, Account::wallet(1_000_000_000))];
-    let genesis = Genesis::new(accounts, builtin_programs());
+    let genesis = Genesis::new(accounts, builtin_programs()).without_limits();
     let options = ChainOptions {
         verifier: None,
-        ..ChainOptions::new(threads(), BlockLimits::UNLIMITED)
+        ..ChainOptions::new(threads())
     };
     Chain::open(
         Arc::new(MemoryStore::new()),

@@ -238,7 +238,7 @@ fn doubling(criterion: &mut Criterion) {
         group.bench_function(format!("work=shut waiting={waiting}"), |bencher| {
             bencher.iter(|| {
                 let selection = pool.select(&mut BlockRoom::new(BlockLimits {
-                    account_compute_units_max: UNITS.into(),
+                    account_compute_units_max: some[0].compute_units(),
                     ..BlockLimits::MAINNET
                 }));
                 assert_eq!(selection.taken.len(), 10);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use lockstep_interface::{Address, Hash, ProgramTable, context::AccountUse};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::audit::{AuditError, Costs, FindingKind, Report, audit, costs, used_costs};
-use lockstep_runtime::bank::Genesis;
+use lockstep_runtime::bank::{Genesis, GenesisError};
 use lockstep_runtime::block::Recording;
 use lockstep_runtime::engine::Engine;
 use lockstep_runtime::seal::Seal;
@@ -33,6 +33,9 @@ pub const ACCOUNTS_MAX: usize = 5;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkloadAuditError {
+    /// The workload's genesis gave no bank.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

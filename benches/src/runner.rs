@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
-use lockstep_runtime::block::{BlockLimits, Recording};
+use lockstep_runtime::block::Recording;
 use lockstep_runtime::chain::{
     BlockError, BuiltBlock, Chain, ChainOptions, CommitError, Executor, OpenError, ProduceError,
     ProduceOptions, Proposal,
@@ -94,7 +94,7 @@ impl RunOptions<'_> {
             },
             verifier: self.verify.then(Verifier::default),
             shares_credits: self.credits,
-            ..ChainOptions::new(threads, BlockLimits::UNLIMITED)
+            ..ChainOptions::new(threads)
         })
     }
 }
@@ -191,7 +191,8 @@ impl<'a> Runner<'a> {
     /// If the system refuses a thread or the store fails.
     pub fn open(workload: &Workload, options: RunOptions<'a>) -> Result<Self, RunError> {
         let open = |chain_options: ChainOptions| {
-            let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
+            let genesis =
+                Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
             let trie = options.state_root.then(Trie::default);
             Chain::open(Arc::new(MemoryStore::new()), trie, genesis, chain_options)
         };

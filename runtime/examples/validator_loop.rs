@@ -11,7 +11,7 @@ use lockstep_interface::{Account, Address};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, Recording},
+    block::Recording,
     chain::{BuildRequest, Chain, ChainOptions},
     engine::Cancel,
     threads::Threads,
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|wallet| (*wallet, Account::wallet(1_000_000_000)));
     let accounts: Vec<_> = funded.collect();
     let genesis = || Genesis::new(accounts.clone(), builtin_programs());
-    let options = ChainOptions::new(Threads::new(2)?, BlockLimits::MAINNET);
+    let options = ChainOptions::new(Threads::new(2)?);
 
     let folder = std::env::temp_dir().join(format!("lockstep-example-{}", std::process::id()));
     let open_producer = || -> Result<Chain, Box<dyn Error>> {

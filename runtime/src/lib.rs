@@ -26,6 +26,8 @@ pub mod limits;
 
 mod stage;
 
+mod fence;
+
 pub mod threads;
 
 mod merkle;

@@ -30,6 +30,25 @@ pub const LOADED_ACCOUNT_SIZE: u64 = 64;
 /// Bytes counted for each lookup table used, under today's rules
 /// (`ADDRESS_LOOKUP_TABLE_BASE_SIZE`, SIMD-0186).
 pub const LOADED_TABLE_SIZE: u32 = 8_248;
+/// Bytes that a transaction's own instructions can allocate
+/// (`MAX_PERMITTED_ACCOUNTS_DATA_ALLOCATIONS_PER_TRANSACTION`).
+pub const ALLOCATED_SIZE_MAX: u64 = 20 * 1024 * 1024;
+/// Compute units that a signature takes of a block (`SIGNATURE_COST`).
+pub const SIGNATURE_COST: u64 = 720;
+/// The same for a signature that the ed25519 program verifies (`ED25519_VERIFY_STRICT_COST`).
+pub const ED25519_COST: u64 = 2_400;
+/// The same for the secp256k1 program (`SECP256K1_VERIFY_COST`).
+pub const SECP256K1_COST: u64 = 6_690;
+/// The same for the secp256r1 program (`SECP256R1_VERIFY_COST`).
+pub const SECP256R1_COST: u64 = 4_800;
+/// Compute units that a write lock takes of a block (`WRITE_LOCK_UNITS`).
+pub const WRITE_LOCK_COST: u64 = 300;
+/// Bytes of instruction data that take a compute unit of a block (`INSTRUCTION_DATA_BYTES_COST`).
+pub const INSTRUCTION_BYTES_PER_COST: u64 = 4;
+/// Compute units that a page of data that may be loaded takes of a block (`DEFAULT_HEAP_COST`).
+pub const LOADED_PAGE_COST: u64 = 8;
+/// Bytes of such a page (`ACCOUNT_DATA_COST_PAGE_SIZE`).
+pub const LOADED_PAGE_SIZE: u64 = 32 * 1024;
 /// Micro-lamports of a lamport; prices of compute units are in micro-lamports.
 pub const MICRO_LAMPORTS: u128 = 1_000_000;
 /// Blockhashes a transaction may refer to: the newest and 150 before it

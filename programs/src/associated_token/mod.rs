@@ -6,6 +6,7 @@
 //! alone; another one is refused with `IncorrectProgramId`.
 
 mod describe;
+mod executables;
 pub mod instruction;
 mod processor;
 
@@ -57,7 +58,9 @@ impl Program for AssociatedTokenProgram {
         context.consume(COMPUTE_UNITS)?;
         let instruction = AssociatedTokenInstruction::decode(context.data());
         let instruction = instruction.ok_or(InstructionError::InvalidInstructionData)?;
+        let before = executables::note(context)?;
         let result = processor::process(context, instruction);
+        let result = result.and_then(|()| executables::compare(context, &before));
         end(context, result, DESCRIPTION.errors)
     }
 }

@@ -63,7 +63,8 @@ impl<'a> Durable<'a> {
         let disk_options = DiskOptions::default();
         let (disk, trie) = DiskStore::open(path, disk_options, &chain_options.threads)?;
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
-        let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
+        let genesis =
+            Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
         let first = genesis.accounts.first().map(|(address, _)| *address);
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);
         let chain = Chain::open(dynamic, trie, genesis, chain_options)?;

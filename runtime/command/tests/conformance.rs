@@ -7,10 +7,11 @@
 mod common;
 
 use lockstep::conformance::{Report, run_file};
+use lockstep_interface::RuleSet;
 
 fn report(name: &str) -> Option<Report> {
     let path = common::data_file(&format!("conformance/{name}"))?;
-    Some(run_file(&path).unwrap_or_else(|error| panic!("{error}")))
+    Some(run_file(&path, None).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn run(name: &str) -> Option<Report> {
@@ -55,4 +56,29 @@ fn every_confirmed_transaction_case_ends_as_recorded() {
         .collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
     assert_eq!(report.passed + report.failed, 596);
+}
+
+/// Those that Agave 4.2.2 made, which say themselves that today's rules judge them.
+#[test]
+fn every_case_of_today_ends_as_recorded() {
+    for (name, count) in [("system", 3_000), ("token", 3_000), ("ata", 1_500)] {
+        if let Some(report) = run(&format!("agave-4.2.2/{name}.jsonl.zst")) {
+            assert_eq!((report.passed, report.skipped), (count, 0), "{name}");
+        }
+    }
+    if let Some(report) = run("agave-4.2.2/txn.jsonl.zst") {
+        // No packet carries the others.
+        assert_eq!((report.passed, report.skipped), (1_995, 5));
+    }
+}
+
+#[test]
+fn rules_can_be_told() {
+    let Some(path) = common::data_file("conformance/agave-4.2.2/txn.jsonl.zst") else {
+        return;
+    };
+    let told = |rules| run_file(&path, Some(rules)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(told(RuleSet::Current), run_file(&path, None).unwrap());
+    // Loaded data is counted in another way, to begin with.
+    assert!(told(RuleSet::December2024).failed > 100);
 }

@@ -23,7 +23,6 @@ use lockstep_interface::{
 };
 use lockstep_programs::{SystemProgram, builtin_programs};
 use lockstep_runtime::bank::Genesis;
-use lockstep_runtime::block::BlockLimits;
 use lockstep_runtime::block::Recording;
 use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions};
 use lockstep_runtime::engine::Cancel;
@@ -78,13 +77,13 @@ fn workload() -> Workload {
 }
 
 fn genesis(programs: ProgramTable) -> Genesis {
-    Genesis::new(workload().genesis().collect(), programs)
+    Genesis::new(workload().genesis().collect(), programs).without_limits()
 }
 
 /// Opens the ledger in a directory, or makes it.
 fn open(path: &str, genesis: Genesis) -> Chain {
     let threads = Threads::new(1).unwrap();
-    let options = ChainOptions::new(threads.clone(), BlockLimits::UNLIMITED);
+    let options = ChainOptions::new(threads.clone());
     let (store, trie) = DiskStore::open(path, DiskOptions::default(), &threads).unwrap();
     let chain = Chain::open(Arc::new(store), trie, genesis, options).unwrap();
     keep_genesis(&chain, Path::new(path)).unwrap();

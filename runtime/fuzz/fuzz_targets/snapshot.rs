@@ -9,7 +9,7 @@ use lockstep_interface::{Account, Address};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, Recording},
+    block::Recording,
     chain::snapshot::import,
     chain::{BuildRequest, Chain, ChainOptions},
     engine::Cancel,
@@ -33,7 +33,7 @@ fn genesis() -> Genesis {
 
 fn options() -> ChainOptions {
     let threads = Threads::new(1).expect("one thread needs no pool");
-    ChainOptions::new(threads, BlockLimits::MAINNET)
+    ChainOptions::new(threads)
 }
 
 /// A snapshot of a genesis and two blocks without transactions.

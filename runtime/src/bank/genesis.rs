@@ -7,14 +7,22 @@ use lockstep_interface::{
     sysvar::RecentBlockhash,
 };
 use lockstep_store::{BlockBatch, Change, Store, StoreError, Trie, sync::Shared};
+use thiserror::Error;
 
-use super::{BlockhashQueue, CostTable, FrozenBank, Ledger, ProcessedHistory, root::delta_root};
-use crate::{block::BlockHeader, limits::LAMPORTS_PER_SIGNATURE, threads::Threads};
+use super::{
+    BlockhashQueue, CostTable, FrozenBank, Ledger, ProcessedHistory, SysvarGiven, given_accounts,
+    root::delta_root,
+};
+use crate::{
+    block::{BlockHeader, BlockLimits},
+    limits::LAMPORTS_PER_SIGNATURE,
+    threads::Threads,
+};
 
 /// What a ledger starts from.
 #[derive(Debug)]
 pub struct Genesis {
-    /// The accounts, in any order; the last of an address counts.
+    /// The accounts, in any order, as [`given_accounts`] takes them; the last of an address counts.
     pub accounts: Vec<Change>,
     /// The native programs; each gets an account owned by the native loader.
     pub programs: ProgramTable,
@@ -22,10 +30,25 @@ pub struct Genesis {
     pub rules: RuleSet,
     /// Rent parameters.
     pub rent: Rent,
-    /// Blockhashes that are valid in the first block, oldest first; if empty, a fixed one is.
+    /// Blockhashes that are valid in the first block, oldest first; if empty, the id of the genesis
+    /// block is.
     pub blockhashes: Vec<RecentBlockhash>,
     /// The slot of the first bank.
     pub slot: u64,
+    /// What blocks may hold.
+    pub limits: BlockLimits,
+}
+
+/// Why a genesis gives no bank.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// One of its accounts is a sysvar.
+    #[error("genesis: {0}")]
+    Sysvar(#[from] SysvarGiven),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The account of a native program.
@@ -39,7 +62,7 @@ pub fn program_account(name: &str) -> Account {
 }
 
 impl Genesis {
-    /// Today's rules and main-network rent, slot 0, with these accounts and programs.
+    /// Today's rules, rent and limits of the main network, slot 0, with these accounts and programs.
     pub fn new(accounts: Vec<Change>, programs: ProgramTable) -> Self {
         Self {
             accounts,
@@ -48,6 +71,16 @@ impl Genesis {
             rent: Rent::MAINNET,
             blockhashes: Vec::new(),
             slot: 0,
+            limits: BlockLimits::MAINNET,
+        }
+    }
+
+    /// The same with blocks that may hold anything; for benchmarks and trusted bytes.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self {
+            limits: BlockLimits::UNLIMITED,
+            ..self
         }
     }
 
@@ -55,8 +88,8 @@ impl Genesis {
     /// no state root.
     ///
     /// # Errors
-    /// If the store fails.
-    pub fn open(self, store: Arc<dyn Store>) -> Result<Arc<FrozenBank>, StoreError> {
+    /// If an account is a sysvar, or the store fails.
+    pub fn open(self, store: Arc<dyn Store>) -> Result<Arc<FrozenBank>, GenesisError> {
         let one_thread = Threads::new(1).expect("one thread needs no pool");
         self.open_with(store, None, &one_thread)
     }
@@ -64,13 +97,13 @@ impl Genesis {
     /// The same for a chain that does: `trie` is that of the accounts that the store has already.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If an account is a sysvar, or the store fails.
     pub fn open_rooted(
         self,
         store: Arc<dyn Store>,
         trie: &Trie,
         threads: &Threads,
-    ) -> Result<Arc<FrozenBank>, StoreError> {
+    ) -> Result<Arc<FrozenBank>, GenesisError> {
         self.open_with(store, Some(trie), threads)
     }
 
@@ -79,17 +112,14 @@ impl Genesis {
         store: Arc<dyn Store>,
         trie: Option<&Trie>,
         threads: &Threads,
-    ) -> Result<Arc<FrozenBank>, StoreError> {
+    ) -> Result<Arc<FrozenBank>, GenesisError> {
         let environment = self.environment();
         let mut accounts = self.accounts;
         for program in self.programs.iter() {
             accounts.push((program.address(), program_account(program.name())));
         }
-        // A stable sort keeps repeats in order, so that the last one can be kept.
-        accounts.sort_by_key(|(address, _)| *address);
-        accounts.reverse();
-        accounts.dedup_by_key(|(address, _)| *address);
-        accounts.reverse();
+        let mut accounts = given_accounts(accounts)?;
+        accounts.retain(|(_, account)| account.exists());
         let trie = trie.map(|trie| trie.update(&accounts, threads));
         let header = BlockHeader {
             parent_id: Hash::default(),
@@ -106,9 +136,8 @@ impl Genesis {
         if blockhashes.is_empty() {
             blockhashes.push(blockhash(header.id()));
         }
-        let newest = blockhashes.last().expect("one was added if there was none");
         let bank = FrozenBank {
-            block_hash: newest.blockhash,
+            block_hash: header.id(),
             header,
             ledger: Ledger::new(store, ProcessedHistory::default(), self.slot),
             environment,

@@ -8,6 +8,7 @@
 mod blockhash;
 mod costs;
 mod genesis;
+mod given;
 mod layers;
 mod processed;
 mod resume;
@@ -21,7 +22,9 @@ use std::sync::{
 pub use blockhash::BlockhashQueue;
 pub use costs::{CostKind, CostTable};
 use genesis::blockhash;
-pub use genesis::{Genesis, program_account};
+pub use genesis::{Genesis, GenesisError, program_account};
+use given::forget_dead;
+pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
 use layers::Layers;
 use lockstep_interface::{
     Account, Address, Environment, Hash, Sysvars,
@@ -159,7 +162,7 @@ impl FrozenBank {
     }
 
     /// Hash of this block and, through its parent's, of all before: the id of its header, and the
-    /// newest blockhash. A genesis with blockhashes of its own goes by the newest of these.
+    /// newest blockhash, except after a genesis with blockhashes of its own.
     pub fn block_hash(&self) -> Hash {
         self.block_hash
     }
@@ -227,6 +230,7 @@ impl FrozenBank {
         // Held meanwhile: a bank that became final in between would show its changes in neither.
         let overlay = self.overlay.read();
         self.ledger.store.load(addresses, accounts)?;
+        accounts.iter_mut().for_each(forget_dead);
         if let Some(overlay) = &*overlay {
             for (address, account) in addresses.iter().zip(accounts) {
                 if let Some(changed) = overlay.layers.get(address) {
@@ -359,10 +363,7 @@ impl FrozenBank {
 
     /// The same bank with some accounts replaced, for trying things out; it has no trie. The last
     /// change of an address counts.
-    pub(crate) fn overridden(self: &Arc<Self>, mut changes: Vec<Change>) -> Arc<Self> {
-        changes.reverse();
-        changes.sort_by_key(|(address, _)| *address);
-        changes.dedup_by_key(|(address, _)| *address);
+    pub(crate) fn overridden(self: &Arc<Self>, changes: Vec<Change>) -> Arc<Self> {
         Arc::new(Self {
             ledger: Arc::clone(&self.ledger),
             header: self.header,

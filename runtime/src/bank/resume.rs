@@ -41,12 +41,13 @@ impl Resumed<'_> {
     pub fn open(self) -> Arc<FrozenBank> {
         let newest = self.records.last().expect("a ledger has a block");
         let mut blockhashes: Vec<RecentBlockhash> = Vec::new();
-        let is_from_genesis = self.records[0].slot == self.genesis.slot;
-        if is_from_genesis {
-            // The last of these is the genesis block's own.
-            blockhashes.extend(self.genesis.blockhashes.iter().rev().skip(1).rev());
+        let mut records = &self.records[..];
+        if records[0].slot == self.genesis.slot && !self.genesis.blockhashes.is_empty() {
+            // They stand for the genesis block's id.
+            blockhashes.extend(&self.genesis.blockhashes);
+            records = &records[1..];
         }
-        blockhashes.extend(self.records.iter().map(|record| blockhash(record.block_id)));
+        blockhashes.extend(records.iter().map(|record| blockhash(record.block_id)));
         let blockhashes = BlockhashQueue::new(blockhashes);
         let history = ProcessedHistory::new(self.imported);
         for set in self.processed {

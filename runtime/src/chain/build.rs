@@ -26,6 +26,7 @@ use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, Receipt, Recording},
     engine::{Cancel, Engine, EngineError, How, SealedBlock, UnsealedBlock},
+    fence::fenced,
     prepare::{BlockUsage, LimitExceeded, PreparedBlock, Resource},
     stage::stage,
     verify::{ParsedBlock, Refusal},
@@ -108,7 +109,8 @@ impl Chain {
     ) -> Result<BuiltBlock, BuildError> {
         let _stage = stage!("build", slot = request.slot);
         let parent = self.parent_of(request)?;
-        let selected = source.select(&parent, &self.options.limits);
+        let selected = fenced(|| source.select(&parent, self.limits()));
+        let selected = selected.map_err(BuildError::SourcePanicked)?;
         let parsed = self.with_engine(|engine| self.fit(engine, &parent, selected, request))?;
         let (unsealed, filling) =
             self.with_engine(|engine| self.run(engine, &parent, &parsed, request, cancel))?;
@@ -119,7 +121,7 @@ impl Chain {
         };
         let (built, bank) = self.with_engine(|engine| match filled {
             None => {
-                let sealed = unsealed.seal(engine, request.strategy, &self.options.limits)?;
+                let sealed = unsealed.seal(engine, request.strategy, self.limits())?;
                 Ok(BuiltBlock::new(sealed))
             }
             Some(filled) => filled.seal(engine, &parent, request),
@@ -144,7 +146,7 @@ impl Chain {
         }
         let parent = forks.parent(&request.parent)?;
         let (slot, time) = (request.slot, request.unix_timestamp);
-        check_place(slot, time, parent.header(), &self.options.limits)
+        check_place(slot, time, parent.header(), self.limits())
             .map_err(|error| BuildError::Header(Box::new(error)))?;
         Ok(parent)
     }
@@ -157,7 +159,7 @@ impl Chain {
         mut parsed: ParsedBlock,
         request: &BuildRequest<'_>,
     ) -> Result<ParsedBlock, EngineError> {
-        let limits = self.options.limits;
+        let limits = *self.limits();
         if limits != BlockLimits::UNLIMITED {
             let bank = parent.child(request.slot, request.unix_timestamp);
             let excess = excess(&engine.prepare(&bank, &parsed)?, limits);
@@ -175,7 +177,7 @@ impl Chain {
         request: &BuildRequest<'_>,
         cancel: &Cancel,
     ) -> Result<(UnsealedBlock<'b>, Option<Filling>), EngineError> {
-        let limits = self.options.limits;
+        let limits = *self.limits();
         let bank = parent.child(request.slot, request.unix_timestamp);
         let prepared = engine.prepare(&bank, parsed)?;
         let unsealed = engine.execute(bank, prepared, request.how(), request.recording, cancel)?;
@@ -198,6 +200,7 @@ fn excess(prepared: &PreparedBlock<'_>, limits: BlockLimits) -> Vec<(u32, Refusa
 pub(super) fn no_room<A: Debug + Display>(exceeded: &LimitExceeded<A>) -> Refusal {
     Refusal::Rule(match exceeded.resource {
         Resource::AccountComputeUnits(_) => TransactionError::WouldExceedMaxAccountCostLimit,
+        Resource::AllocatedBytes => TransactionError::WouldExceedAccountDataBlockLimit,
         _ => TransactionError::WouldExceedMaxBlockCostLimit,
     })
 }

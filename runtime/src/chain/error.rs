@@ -7,7 +7,11 @@ use thiserror::Error;
 
 use super::parameters::{ParameterMismatch, ParametersError};
 use crate::{
-    block::BlockDecodeError, engine::EngineError, prepare::LimitExceeded, threads::ThreadsError,
+    bank::{GenesisError, SysvarGiven},
+    block::BlockDecodeError,
+    engine::EngineError,
+    prepare::LimitExceeded,
+    threads::ThreadsError,
 };
 
 /// Hashes are shown in base58, as addresses are.
@@ -28,6 +32,9 @@ pub enum OpenError {
     /// The store failed, or holds something else than a ledger.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An account of the genesis is a sysvar.
+    #[error("genesis: {0}")]
+    Sysvar(#[from] SysvarGiven),
     /// The log lacks a block that the chain cannot go on without, or has another in its place.
     #[error("the log's block of slot {slot} {what}")]
     Log {
@@ -59,6 +66,15 @@ pub enum OpenError {
     Threads(#[from] ThreadsError),
 }
 
+impl From<GenesisError> for OpenError {
+    fn from(error: GenesisError) -> Self {
+        match error {
+            GenesisError::Sysvar(error) => Self::Sysvar(error),
+            GenesisError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Why no block was built.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -75,6 +91,9 @@ pub enum BuildError {
     /// A commit failed before, or a worker panicked; the chain has to be opened again.
     #[error("the chain has stopped after a failed commit or a panic: open it again")]
     Stopped,
+    /// The source of transactions panicked.
+    #[error("cannot build: the source of transactions panicked: {0}")]
+    SourcePanicked(String),
     /// Strategy or store failed, or the block cannot be written.
     #[error("cannot build: {0}")]
     Engine(EngineError),

@@ -17,7 +17,7 @@ use lockstep_interface::Hash;
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
 
 use super::{
-    Chain, ChainOptions, Executor,
+    Chain, Executor,
     error::{BlockError, InvalidBlock, OtherRoot, ReadError, Root, WrongBytes},
     forks::Node,
     log,
@@ -55,9 +55,10 @@ pub struct AcceptedBlock {
 }
 
 impl ReadBlock {
-    pub(super) fn read(bytes: Arc<[u8]>, options: &ChainOptions) -> Result<Self, ReadError> {
+    pub(super) fn read(bytes: Arc<[u8]>, chain: &Chain) -> Result<Self, ReadError> {
+        let (options, limits) = (&chain.options, chain.limits());
         let threads = &options.reader_threads;
-        let block = Block::decode(&bytes, &options.limits).map_err(WrongBytes::from)?;
+        let block = Block::decode(&bytes, limits).map_err(WrongBytes::from)?;
         let header = block.header;
         let (transactions, plan, shared_accounts) = block.body.into_parts();
         let found = transactions.len();
@@ -74,7 +75,7 @@ impl ReadBlock {
         expect(Root::Transactions, header.transaction_root, root).map_err(WrongBytes::from)?;
         // From here on the header commits to all but signatures.
         let id = header.id();
-        let waits = options.limits.check_waits(&plan);
+        let waits = limits.check_waits(&plan);
         waits.map_err(|error| ReadError::Invalid {
             id,
             reason: Box::new(error.into()),
@@ -132,7 +133,7 @@ impl Chain {
     /// follows for that block; [`ReadError::Invalid`] if the block itself is invalid.
     pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, ReadError> {
         let _stage = stage!("read", size = bytes.len());
-        let read = ReadBlock::read(bytes, &self.options);
+        let read = ReadBlock::read(bytes, self);
         if read.is_err() {
             count_blocks("invalid", 1);
         }
@@ -251,12 +252,12 @@ fn run(
 ) -> Result<Outcome, Failure> {
     let header = &block.header;
     let (slot, time) = (header.slot, header.unix_timestamp);
-    check_place(slot, time, parent.header(), &chain.options.limits)?;
+    check_place(slot, time, parent.header(), chain.limits())?;
     let bank = parent.child(header.slot, header.unix_timestamp);
     let prepared = engine.prepare(&bank, &block.parsed)?;
     // The engine names a refused transaction.
     if prepared.refused().is_empty() {
-        BlockUsage::of(&prepared, chain.options.limits).map_err(InvalidBlock::from)?;
+        BlockUsage::of(&prepared, *chain.limits()).map_err(InvalidBlock::from)?;
     }
     let unsealed = match chain.options.executor {
         Executor::Lockstep => {

@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 use super::{
     Chain,
     build::{BuildRequest, BuiltBlock, no_room},
+    error::BuildError,
     source::TransactionSource,
 };
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
     block::{BlockLimits, Outcome},
     engine::{Cancel, Engine, EngineError, UnsealedBlock, included},
     execute::ExecutedBlock,
+    fence::fenced,
     prepare::{BLOCK_PARTS, BlockUsage, Demand, LimitExceeded, PreparedBlock},
     verify::{ParsedBlock, Refusal},
 };
@@ -80,7 +82,7 @@ impl Filling {
     /// nothing to begin with.
     ///
     /// # Errors
-    /// If the engine or the store fails, or the caller cancelled.
+    /// If the engine, the store or the source fails, or the caller cancelled.
     pub(super) fn fill(
         mut self,
         chain: &Chain,
@@ -88,13 +90,14 @@ impl Filling {
         source: &mut dyn TransactionSource,
         request: &BuildRequest<'_>,
         cancel: &Cancel,
-    ) -> Result<Option<Self>, EngineError> {
+    ) -> Result<Option<Self>, BuildError> {
         for _ in 0..REFILLS_MAX {
             if self.usage.left() < LEFT_MIN {
                 break;
             }
             let state = parent.overridden(self.changes.clone());
-            let mut more = source.refill(&state, &self.usage);
+            let more = fenced(|| source.refill(&state, &self.usage));
+            let mut more = more.map_err(BuildError::SourcePanicked)?;
             if more.wire_count() == 0 {
                 break;
             }
@@ -243,7 +246,8 @@ fn admit(
     let writes: SmallVec<[Address; 8]> = writes.collect();
     usage.admit(&Demand {
         transaction_count: 1,
-        compute_units: transaction.budget.compute_unit_limit.into(),
+        compute_units: transaction.cost.compute_units,
+        allocated_size: transaction.cost.allocated_size,
         size: transaction.view.bytes().len(),
         writes: &writes,
     })

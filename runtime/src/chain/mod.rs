@@ -54,6 +54,7 @@ mod build;
 mod commit;
 mod error;
 mod execute;
+mod fenced_store;
 mod fill;
 mod forks;
 mod log;
@@ -139,7 +140,8 @@ pub struct ProvenAccount {
     pub proof: StateProof,
 }
 
-/// How a [`Chain`] works. Only the limits must be the same on all nodes of a network.
+/// How a [`Chain`] works: a node's own choice. What all nodes of a network must agree on is in its
+/// [`Genesis`].
 #[derive(Clone, Debug)]
 pub struct ChainOptions {
     /// Threads that execute blocks.
@@ -150,8 +152,6 @@ pub struct ChainOptions {
     /// Verifies the signatures of blocks and simulations. `None` if the caller has verified them,
     /// as for its own log, or needs no verdict.
     pub verifier: Option<Verifier>,
-    /// What blocks may hold.
-    pub limits: BlockLimits,
     /// Whether transactions that only credit an account may do so at once in blocks built here.
     pub shares_credits: bool,
     /// What executes the blocks of others.
@@ -161,14 +161,13 @@ pub struct ChainOptions {
 }
 
 impl ChainOptions {
-    /// Executes, and verifies signatures, on these threads, under limits that all nodes of the
-    /// network share. The other options have their usual values.
-    pub fn new(threads: Threads, limits: BlockLimits) -> Self {
+    /// Executes, and verifies signatures, on these threads. The other options have their usual
+    /// values.
+    pub fn new(threads: Threads) -> Self {
         Self {
             reader_threads: threads.clone(),
             threads,
             verifier: Some(Verifier::default()),
-            limits,
             shares_credits: true,
             executor: Executor::Lockstep,
             predicts_efficiency: false,
@@ -230,6 +229,11 @@ impl Chain {
     /// The options.
     pub fn options(&self) -> &ChainOptions {
         &self.options
+    }
+
+    /// What blocks may hold.
+    pub fn limits(&self) -> &BlockLimits {
+        &self.parameters.limits
     }
 
     /// What the chain's genesis decided besides accounts.

@@ -8,6 +8,7 @@ use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 use super::{
     Chain, ChainOptions,
     error::OpenError,
+    fenced_store::FencedStore,
     forks::Forks,
     log::{self, Logged, Messages},
     lost::Lost,
@@ -38,6 +39,7 @@ impl Chain {
         genesis: Genesis,
         options: ChainOptions,
     ) -> Result<Self, OpenError> {
+        let store: Arc<dyn Store> = Arc::new(FencedStore(store));
         let trie = trie.into();
         observe::describe();
         let parameters = Parameters::of(&genesis);

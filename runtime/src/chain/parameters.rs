@@ -6,11 +6,13 @@
 //! genesis that it is opened with.
 //!
 //! ```text
-//! version u16, 1 | slot u64 | rules u8 | rent
+//! version u16, 2 | slot u64 | rules u8 | rent | limits
 //!   | count u32 | first blockhashes, at most 151: hash 32, lamports per signature u64
 //!   | count u32 | programs by address: address 32, name: bytes u32, UTF-8
 //!
 //! rent   lamports per byte u64 | bits of the exemption threshold u64 | per cent burnt u8
+//! limits compute units u64 | those of an account u64 | allocated bytes u64 | bytes u64
+//!        | transactions u32 | waits u32 | slots from a parent u64
 //! rules  0: December 2024, 1: current
 //! ```
 //! This is Borsh, so integers are little-endian; at most 64 KiB.
@@ -22,10 +24,10 @@ use lockstep_store::Store;
 use thiserror::Error;
 
 use super::error::{OpenError, base58};
-use crate::{bank::Genesis, limits::BLOCKHASHES_MAX};
+use crate::{bank::Genesis, block::BlockLimits, limits::BLOCKHASHES_MAX};
 
 /// The version of the bytes above.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Most bytes; enough for a thousand programs.
 const SIZE_MAX: usize = 1 << 16;
 
@@ -38,6 +40,8 @@ pub struct Parameters {
     pub rules: RuleSet,
     /// Rent.
     pub rent: Rent,
+    /// What blocks may hold.
+    pub limits: BlockLimits,
     /// The newest 151 of the blockhashes that are valid in the first block, oldest first.
     pub blockhashes: Vec<RecentBlockhash>,
     /// The native programs' names, in ascending order of addresses.
@@ -54,6 +58,8 @@ pub enum Parameter {
     Rules,
     /// Rent.
     Rent,
+    /// What blocks may hold of something.
+    Limit(&'static str),
     /// One of the blockhashes that are valid in the first block, counted from 0.
     Blockhash(usize),
     /// The native program at an address.
@@ -66,6 +72,7 @@ impl fmt::Display for Parameter {
             Self::Slot => formatter.write_str("first slot"),
             Self::Rules => formatter.write_str("rules"),
             Self::Rent => formatter.write_str("rent"),
+            Self::Limit(resource) => write!(formatter, "limit on {resource} of a block"),
             Self::Blockhash(place) => write!(formatter, "first blockhash {place}"),
             Self::Program(address) => write!(formatter, "program {address}"),
         }
@@ -88,8 +95,8 @@ pub struct ParameterMismatch {
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// A newer release wrote them.
-    #[error("version {found}, this release reads version {VERSION}: use a newer release")]
+    /// Another release wrote them.
+    #[error("version {found}, this release reads version {VERSION}: use the release that wrote it")]
     Version {
         /// Their version.
         found: u16,
@@ -111,15 +118,18 @@ pub enum ParametersError {
     },
 }
 
-/// The bytes, as drawn above: version, slot, rules, rent, first blockhashes, programs.
+/// The bytes, as drawn above: version, slot, rules, rent, limits, first blockhashes, programs.
 type Encoded = (
     u16,
     u64,
     u8,
     (u64, u64, u8),
+    EncodedLimits,
     Vec<([u8; 32], u64)>,
     Vec<([u8; 32], String)>,
 );
+
+type EncodedLimits = (u64, u64, u64, u64, u32, u32, u64);
 
 impl Parameters {
     /// The parameters of a genesis.
@@ -130,6 +140,7 @@ impl Parameters {
             slot: genesis.slot,
             rules: genesis.rules,
             rent: genesis.rent,
+            limits: genesis.limits,
             blockhashes: genesis.blockhashes[older..].to_vec(),
             programs: programs
                 .map(|program| (program.address(), program.name().to_owned()))
@@ -157,6 +168,7 @@ impl Parameters {
             programs,
             rules: self.rules,
             rent: self.rent,
+            limits: self.limits,
             blockhashes: self.blockhashes.clone(),
             slot: self.slot,
         }
@@ -171,6 +183,7 @@ impl Parameters {
         compare(Parameter::Slot, &self.slot, &given.slot, u64::to_string)?;
         check_rules(self.rules, given.rules)?;
         check_rent(&self.rent, &given.rent)?;
+        check_limits(&self.limits, &given.limits)?;
         check_blockhashes(&self.blockhashes, &given.blockhashes)?;
         let mut programs: Vec<&(Address, String)> =
             self.programs.iter().chain(&given.programs).collect();
@@ -211,6 +224,7 @@ impl Parameters {
                 rent.exemption_threshold_bits,
                 rent.burn_percent,
             ),
+            encode_limits(&self.limits),
             blockhashes
                 .map(|known| (known.blockhash.to_bytes(), known.lamports_per_signature))
                 .collect(),
@@ -231,7 +245,7 @@ impl Parameters {
             return Err(ParametersError::Version { found });
         }
         let encoded: Encoded = borsh::from_slice(bytes).map_err(|_| ParametersError::Malformed)?;
-        let (_, slot, found, rent, blockhashes, programs) = encoded;
+        let (_, slot, found, rent, limits, blockhashes, programs) = encoded;
         let (lamports_per_byte, exemption_threshold_bits, burn_percent) = rent;
         let blockhashes = blockhashes.into_iter();
         let programs = programs.into_iter();
@@ -243,6 +257,7 @@ impl Parameters {
                 exemption_threshold_bits,
                 burn_percent,
             },
+            limits: decode_limits(limits),
             blockhashes: blockhashes
                 .map(|(hash, lamports_per_signature)| RecentBlockhash {
                     blockhash: Hash::new_from_array(hash),
@@ -262,6 +277,30 @@ fn check_size(bytes: &[u8]) -> Result<(), ParametersError> {
         return Err(ParametersError::Size { found });
     }
     Ok(())
+}
+
+fn encode_limits(limits: &BlockLimits) -> EncodedLimits {
+    (
+        limits.compute_units_max,
+        limits.account_compute_units_max,
+        limits.allocated_size_max,
+        limits.transaction_bytes_max,
+        limits.transaction_count_max,
+        limits.wait_count_max,
+        limits.slot_gap_max,
+    )
+}
+
+fn decode_limits(encoded: EncodedLimits) -> BlockLimits {
+    BlockLimits {
+        compute_units_max: encoded.0,
+        account_compute_units_max: encoded.1,
+        allocated_size_max: encoded.2,
+        transaction_bytes_max: encoded.3,
+        transaction_count_max: encoded.4,
+        wait_count_max: encoded.5,
+        slot_gap_max: encoded.6,
+    }
 }
 
 /// The number of a rule set where it is written.
@@ -295,7 +334,33 @@ fn check_rent(expected: &Rent, found: &Rent) -> Result<(), ParameterMismatch> {
     })
 }
 
-pub(super) fn check_blockhashes(
+fn check_limits(expected: &BlockLimits, found: &BlockLimits) -> Result<(), ParameterMismatch> {
+    let named = |limits: &BlockLimits| {
+        [
+            ("compute units", limits.compute_units_max),
+            (
+                "an account's compute units",
+                limits.account_compute_units_max,
+            ),
+            ("allocated bytes", limits.allocated_size_max),
+            ("bytes", limits.transaction_bytes_max),
+            ("transactions", limits.transaction_count_max.into()),
+            ("waits", limits.wait_count_max.into()),
+            ("slots from the parent", limits.slot_gap_max),
+        ]
+    };
+    let mut both = named(expected).into_iter().zip(named(found));
+    both.try_for_each(|((resource, expected), (_, found))| {
+        compare(
+            Parameter::Limit(resource),
+            &expected,
+            &found,
+            u64::to_string,
+        )
+    })
+}
+
+fn check_blockhashes(
     expected: &[RecentBlockhash],
     found: &[RecentBlockhash],
 ) -> Result<(), ParameterMismatch> {
@@ -346,6 +411,7 @@ mod tests {
                 exemption_threshold_bits: 1 << 62,
                 burn_percent: 9,
             },
+            limits: BlockLimits::MAINNET,
             blockhashes: (0..blockhash_count)
                 .map(|number| RecentBlockhash {
                     blockhash: Hash::new_from_array([number; 32]),
@@ -375,22 +441,22 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_those_of_version_1() {
+    fn the_bytes_are_those_of_version_2() {
         let bytes = parameters(2, 2).encode().unwrap();
-        let start = [1, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0];
+        let start = [2, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(bytes[..start.len()], start);
-        assert_eq!(bytes.len(), 36 + 2 * 40 + 2 * 37);
+        assert_eq!(bytes.len(), 84 + 2 * 40 + 2 * 37);
         let digest = Sha256::digest(&bytes);
-        assert_eq!(digest[..4], [248, 196, 82, 212]);
+        assert_eq!(digest[..4], [159, 2, 77, 170]);
     }
 
     #[test]
     fn what_is_unknown_or_too_large_is_named() {
         let bytes = parameters(1, 1).encode().unwrap();
         let mut newer = bytes.clone();
-        newer[0] = 2;
+        newer[0] = 3;
         let error = Parameters::decode(&newer).unwrap_err();
-        assert_eq!(error, ParametersError::Version { found: 2 });
+        assert_eq!(error, ParametersError::Version { found: 3 });
         let mut ruled = bytes;
         ruled[10] = 7;
         let error = Parameters::decode(&ruled).unwrap_err();

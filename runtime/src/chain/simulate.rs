@@ -10,6 +10,7 @@ use super::{
     error::{UnknownBlock, base58},
 };
 use crate::{
+    bank::{SysvarGiven, given_accounts},
     block::{Receipt, Recording},
     engine::{Cancel, Engine, EngineError, How},
     verify::{ParsedBlock, Refusal, Signatures, Verifier},
@@ -22,7 +23,7 @@ pub struct Simulation {
     /// The transactions, in the order in which they run.
     pub transactions: WireBlock,
     /// Accounts that replace those of the block. The last one of an address counts; one without
-    /// lamports does not exist.
+    /// lamports does not exist, and a sysvar is refused.
     pub overrides: Vec<Change>,
     /// The slot; none for the one after the block's.
     pub slot: Option<u64>,
@@ -66,6 +67,9 @@ pub enum SimulateError {
     /// The commit of a block on this one failed, and the store may have something of both.
     #[error("cannot simulate on block {}: the commit of the one after it failed", base58(.0))]
     Unsettled(Hash),
+    /// An override is a sysvar.
+    #[error("cannot simulate: {0}")]
+    Sysvar(#[from] SysvarGiven),
     /// The engine failed.
     #[error("cannot simulate: {0}")]
     Engine(#[from] EngineError),
@@ -76,7 +80,8 @@ impl Chain {
     /// and drops the result. Runs on the caller's thread, and holds up no other call but commits.
     ///
     /// # Errors
-    /// If the block is not known, a commit failed on it, or the engine fails.
+    /// If the block is not known, a commit failed on it, an override is a sysvar, or the engine
+    /// fails.
     pub fn simulate(
         &self,
         at: &Hash,
@@ -108,7 +113,7 @@ impl Chain {
         let mut engine = Engine::new(1).expect("one thread needs no pool");
         let transactions = simulation.transactions.clone();
         let parsed = ParsedBlock::new(transactions, signatures, engine.threads());
-        let bank = block.overridden(simulation.overrides.clone());
+        let bank = block.overridden(given_accounts(simulation.overrides.clone())?);
         let bank = bank.child(slot, time);
         let prepared = engine.prepare(&bank, &parsed).map_err(EngineError::from)?;
         let how = How::Planned {

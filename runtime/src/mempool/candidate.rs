@@ -55,6 +55,7 @@ pub struct Candidate {
     pub(super) written: Box<[Address]>,
     pub(super) fee: u64,
     pub(super) compute_units: u64,
+    pub(super) allocated_size: u64,
 }
 
 impl Candidate {
@@ -126,7 +127,7 @@ impl Candidate {
         self.fee
     }
 
-    /// Compute units that it may use.
+    /// Compute units that it takes of a block, by [`Cost`](crate::rules::Cost).
     pub fn compute_units(&self) -> u64 {
         self.compute_units
     }
@@ -137,6 +138,7 @@ impl Candidate {
         Demand {
             transaction_count: count.expect("a bundle is small"),
             compute_units: self.compute_units,
+            allocated_size: self.allocated_size,
             size: self.size(),
             writes: &self.written,
         }

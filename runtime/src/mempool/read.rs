@@ -6,9 +6,11 @@
 //! one. A bundle is judged by its own sequence: what an earlier transaction of it may change is
 //! not held against a later one.
 
+use std::collections::HashMap;
+
 use ahash::RandomState;
 use lockstep_interface::{Account, Address, Hash, Rent, TransactionError};
-use lockstep_scheduler::TransactionIndex;
+use lockstep_scheduler::{AccountIndex, TransactionIndex};
 use lockstep_store::StoreError;
 use smallvec::SmallVec;
 
@@ -16,7 +18,7 @@ use super::{Candidate, Nonce, Payment, Rejection, candidate::Member};
 use crate::{
     bank::Bank,
     prepare::{Lifetime, PreparedBlock},
-    rules::{fee::check_payer, nonce::advanced_nonce},
+    rules::{fee::check_payer, locks::PAYER, nonce::advanced_nonce},
     threads::Threads,
     verify::{ParsedBlock, Signatures},
     wire::WireBlock,
@@ -42,8 +44,7 @@ impl Candidate {
     ) -> Result<Vec<Result<Self, Rejection>>, StoreError> {
         let parsed = ParsedBlock::new(batch.clone(), signatures, threads);
         let prepared = PreparedBlock::new(&parsed, bank, threads, &RandomState::new())?;
-        let mut accounts = vec![Account::default(); prepared.addresses().len()];
-        bank.load(prepared.addresses(), &mut accounts)?;
+        let accounts = load_judged(&prepared, bank)?;
         let reader = Reader {
             prepared: &prepared,
             bank,
@@ -75,13 +76,38 @@ impl Candidate {
     }
 }
 
+/// The payers and nonce accounts of a batch, by account index. No other account is looked at, so that
+/// none is read for a transaction without a payer.
+fn load_judged(
+    prepared: &PreparedBlock<'_>,
+    bank: &Bank,
+) -> Result<HashMap<AccountIndex, Account, RandomState>, StoreError> {
+    let mut judged = HashMap::default();
+    for index in prepared.table().transactions() {
+        let accesses = prepared.accesses(index);
+        judged.insert(accesses[PAYER].account(), Account::default());
+        if let Lifetime::Nonce { account } = prepared.transaction(index).lifetime {
+            let nonce = accesses[usize::from(account)].account();
+            judged.insert(nonce, Account::default());
+        }
+    }
+    let address = |index: &AccountIndex| prepared.addresses()[index.index()];
+    let addresses: Vec<Address> = judged.keys().map(address).collect();
+    let mut accounts = vec![Account::default(); addresses.len()];
+    bank.load(&addresses, &mut accounts)?;
+    for (place, account) in judged.values_mut().zip(accounts) {
+        *place = account;
+    }
+    Ok(judged)
+}
+
 /// Makes candidates of a prepared batch.
 struct Reader<'r> {
     prepared: &'r PreparedBlock<'r>,
     bank: &'r Bank,
     rent: Rent,
-    /// By account index.
-    accounts: &'r [Account],
+    /// Those that are judged.
+    accounts: &'r HashMap<AccountIndex, Account, RandomState>,
 }
 
 impl Reader<'_> {
@@ -122,7 +148,7 @@ impl Reader<'_> {
         let transaction = self.prepared.transaction(index);
         let view = &transaction.view;
         let accesses = self.prepared.accesses(index);
-        let account = |at: usize| &self.accounts[accesses[at].account().0 as usize];
+        let account = |at: usize| &self.accounts[&accesses[at].account()];
         let address = |at: usize| self.prepared.addresses()[accesses[at].account().0 as usize];
         let value = Hash::new_from_array(*view.recent_blockhash());
         match transaction.lifetime {
@@ -148,8 +174,8 @@ impl Reader<'_> {
         let fee = transaction.budget.fee();
         let payer = Address::new_from_array(*view.fee_payer());
         if !draft.written.contains(&payer) {
-            check_payer(account(0), fee, &self.rent)?;
-            let funds = funds(account(0), &self.rent);
+            check_payer(account(PAYER), fee, &self.rent)?;
+            let funds = funds(account(PAYER), &self.rent);
             draft.payments.push(Payment { payer, fee, funds });
         }
         draft.members.push(Member {
@@ -158,8 +184,9 @@ impl Reader<'_> {
             message_hash: transaction.message_hash,
         });
         draft.fee = draft.fee.saturating_add(fee);
-        let units = u64::from(transaction.budget.compute_unit_limit);
-        draft.compute_units = draft.compute_units.saturating_add(units);
+        let cost = &transaction.cost;
+        draft.compute_units = draft.compute_units.saturating_add(cost.compute_units);
+        draft.allocated_size = draft.allocated_size.saturating_add(cost.allocated_size);
         for (at, (written, is_written)) in self.prepared.access_list(index).enumerate() {
             // At most as many as a transaction locks, also of a bundle.
             if is_written && !draft.written.contains(&written) {
@@ -195,6 +222,7 @@ struct Draft {
     written: Vec<Address>,
     fee: u64,
     compute_units: u64,
+    allocated_size: u64,
 }
 
 impl Draft {
@@ -218,6 +246,7 @@ impl Draft {
             written: self.written.into(),
             fee: self.fee,
             compute_units: self.compute_units,
+            allocated_size: self.allocated_size,
         }
     }
 }

@@ -7,17 +7,20 @@
 
 use ahash::RandomState;
 use lockstep_interface::{
-    Environment, Hash, Positions, Program, RuleSet, TransactionError, program::TAG_SIZE_MAX,
+    Address, Environment, Hash, Positions, Program, RuleSet, TransactionError,
+    program::TAG_SIZE_MAX,
 };
 use lockstep_store::StoreError;
 
 use super::access;
 use crate::{
     bank::{Bank, CostKind, MessageKey},
+    fence::fenced,
     limits::INSTRUCTIONS_MAX,
     rules::{
-        AccountKey, Budget,
+        AccountKey, Budget, Cost,
         budget::Requests,
+        cost::CostSums,
         locks::{Uses, check_locks},
         nonce::{advanced_nonce, nonce_account},
     },
@@ -48,6 +51,8 @@ pub struct SanitizedTransaction<'b> {
     pub message_hash: Hash,
     /// Limits and fee.
     pub budget: Budget,
+    /// What it takes of its block's limits.
+    pub cost: Cost,
     /// What makes it expire.
     pub lifetime: Lifetime,
     /// Bytes counted for lookup tables, towards the limit on loaded data.
@@ -140,7 +145,8 @@ impl<'b> SanitizedChunk<'b> {
             }
             Err(Halt::Refused(error)) => {
                 self.keys.truncate(keys_before);
-                self.refused.push((position, error));
+                let first = first_error(&view, bank.environment().rules, error);
+                self.refused.push((position, first));
             }
             Err(Halt::Store(error)) => return Err(error),
         }
@@ -199,17 +205,24 @@ impl<'b> SanitizedChunk<'b> {
         let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &mut self.keys[start..];
         check_locks(keys)?;
+        let write_lock_count = keys.iter().filter(|key| key.is_writable).count();
+        let mut sums = CostSums::new(*rules, write_lock_count);
         let mut uses = Uses::new(keys);
         let mut requests = Requests::new(*rules, view.version());
         let mut kind = CostKind::NOTHING;
         for instruction in view.instructions() {
             let program = &keys[usize::from(instruction.program_index)].address;
             requests.add(program, instruction.data);
+            sums.add(program, instruction.data);
             let known = programs.get(program);
             kind = kind.and(program, tag(known, instruction.data));
             uses.add(keys, &instruction, known);
         }
         let writable = uses.settle(keys);
+        let budget = requests.budget(&view, sums.signatures());
+        if let (RuleSet::Current, Err(error)) = (rules, &budget) {
+            return Err(error.clone().into());
+        }
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
         let lifetime = if bank.blockhashes().contains(&blockhash) {
             Lifetime::Blockhash
@@ -219,7 +232,7 @@ impl<'b> SanitizedChunk<'b> {
                 account: account.ok_or(TransactionError::BlockhashNotFound)?,
             }
         };
-        let budget = match requests.budget(&view) {
+        let budget = match budget {
             Ok(budget) => budget,
             Err(error) => {
                 return Err(self
@@ -227,24 +240,44 @@ impl<'b> SanitizedChunk<'b> {
                     .into());
             }
         };
-        let cost = bank.parent().costs();
-        let cost = cost.estimate(kind, budget.compute_unit_limit);
+        let costs = bank.parent().costs();
+        let expected = costs.estimate(kind, budget.compute_unit_limit);
         let transaction = SanitizedTransaction {
             view,
             position: parsed.position,
             message_hash: parsed.message_hash,
             budget,
+            cost: sums.cost(view.required_signatures(), &budget),
             lifetime,
             table_size,
             writable,
             kind,
         };
-        Ok((transaction, cost))
+        Ok((transaction, expected))
     }
 }
 
+/// The first error of a transaction that has this one: today requests that cannot be decoded, and
+/// repeated ones, come before all that takes a bank, addresses out of lookup tables included.
+/// Programs are never looked up.
+fn first_error(
+    view: &TransactionView<'_>,
+    rules: RuleSet,
+    error: TransactionError,
+) -> TransactionError {
+    if rules != RuleSet::Current || error == TransactionError::SanitizeFailure {
+        return error;
+    }
+    let mut requests = Requests::new(rules, view.version());
+    for instruction in view.instructions() {
+        let program = view.static_keys()[usize::from(instruction.program_index)];
+        requests.add(&Address::new_from_array(program), instruction.data);
+    }
+    requests.failure().cloned().unwrap_or(error)
+}
+
 impl SanitizedChunk<'_> {
-    /// The error of a transaction without a valid budget. A nonce that is not even the stored one
+    /// By the rules of December 2024, the error of a transaction without a valid budget. A nonce that is not even the stored one
     /// is the earlier error; it is looked at here only to name the right one.
     fn budget_error(
         &self,
@@ -268,6 +301,7 @@ impl SanitizedChunk<'_> {
 
 /// The bytes that say which of its program's instructions this is.
 fn tag<'d>(program: Option<&dyn Program>, data: &'d [u8]) -> &'d [u8] {
-    let size = program.map_or(TAG_SIZE_MAX, |program| program.tag_size(data));
+    let size = program.map(|program| fenced(|| program.tag_size(data)));
+    let size = size.and_then(Result::ok).unwrap_or(TAG_SIZE_MAX);
     data.get(..size).unwrap_or(data)
 }

@@ -5,8 +5,8 @@
 //! limits -> BlockUsage -> admit -> admit -> refuse -> admit ..
 //! ```
 //!
-//! Compute units are those that a transaction requests, not those that it then uses: a producer
-//! knows them before it runs anything, and so does a verifier.
+//! A transaction counts by the [`Cost`](crate::rules::Cost) of what it requests, not of what it then
+//! uses: a producer knows it before it runs anything, and so does a verifier.
 
 use std::{collections::HashMap, fmt};
 
@@ -25,8 +25,10 @@ pub const BLOCK_PARTS: u64 = 1_000_000_000_000;
 pub struct Demand<'a, A> {
     /// Transactions: 1, or those of a bundle.
     pub transaction_count: u32,
-    /// Compute units, its limit; of a bundle the sum of them.
+    /// Compute units by [`Cost`](crate::rules::Cost); of a bundle the sum of them.
     pub compute_units: u64,
+    /// Bytes of accounts that it allocates.
+    pub allocated_size: u64,
     /// Bytes on the wire, signatures included.
     pub size: usize,
     /// The accounts that it may write, each once. One that it may only credit is among them. All
@@ -42,6 +44,8 @@ pub enum Resource<A> {
     ComputeUnits,
     /// [`BlockLimits::account_compute_units_max`], used up for this account.
     AccountComputeUnits(A),
+    /// [`BlockLimits::allocated_size_max`].
+    AllocatedBytes,
     /// [`BlockLimits::transaction_bytes_max`].
     TransactionBytes,
     /// [`BlockLimits::transaction_count_max`].
@@ -57,6 +61,7 @@ impl<A: fmt::Display> fmt::Display for Resource<A> {
             Self::AccountComputeUnits(account) => {
                 write!(f, "compute units of the writers of account {account}")
             }
+            Self::AllocatedBytes => write!(f, "allocated bytes"),
             Self::TransactionBytes => write!(f, "bytes"),
             Self::TransactionCount => write!(f, "transactions"),
             Self::WaitCount => write!(f, "waits"),
@@ -138,6 +143,7 @@ impl AccountName for Address {
 /// let demand = Demand {
 ///     transaction_count: 1,
 ///     compute_units: 300_000,
+///     allocated_size: 0,
 ///     size: 215,
 ///     writes: &[AccountIndex(0), AccountIndex(7)],
 /// };
@@ -156,6 +162,7 @@ impl AccountName for Address {
 pub struct BlockUsage<A: AccountName> {
     limits: BlockLimits,
     compute_units: u64,
+    allocated_size: u64,
     transaction_bytes: u64,
     transaction_count: u32,
     units: A::Units,
@@ -167,6 +174,7 @@ impl<A: AccountName> BlockUsage<A> {
         Self {
             limits,
             compute_units: 0,
+            allocated_size: 0,
             transaction_bytes: 0,
             transaction_count: 0,
             units: A::Units::default(),
@@ -176,13 +184,14 @@ impl<A: AccountName> BlockUsage<A> {
     /// Says whether there is room for what is asked. O(writes).
     ///
     /// # Errors
-    /// The first limit that does not leave enough: transactions, bytes, compute units, those of
-    /// each written account.
+    /// The first limit that does not leave enough: transactions, bytes, compute units, allocated
+    /// bytes, compute units of each written account.
     pub fn check(&self, demand: &Demand<'_, A>) -> Result<(), LimitExceeded<A>> {
         let used = [
             u64::from(self.transaction_count),
             self.transaction_bytes,
             self.compute_units,
+            self.allocated_size,
         ];
         let whole = self.limits.whole(demand).into_iter().zip(used);
         let whole = whole.map(|((resource, limit, asked), used)| (resource, limit, used, asked));
@@ -214,6 +223,7 @@ impl<A: AccountName> BlockUsage<A> {
         self.check(demand)?;
         let add = |used: u64, asked: u64| used.checked_add(asked).expect(REASON);
         self.compute_units = add(self.compute_units, demand.compute_units);
+        self.allocated_size = add(self.allocated_size, demand.allocated_size);
         self.transaction_bytes = add(self.transaction_bytes, demand.size as u64);
         let count = self.transaction_count;
         self.transaction_count = count.checked_add(demand.transaction_count).expect(REASON);
@@ -229,6 +239,7 @@ impl<A: AccountName> BlockUsage<A> {
         Demand {
             transaction_count: self.transaction_count,
             compute_units: self.compute_units,
+            allocated_size: self.allocated_size,
             size: usize::try_from(self.transaction_bytes).unwrap_or(usize::MAX),
             writes: &[],
         }
@@ -264,6 +275,11 @@ impl<A: AccountName> BlockUsage<A> {
     /// Compute units of those that may write an account.
     pub fn account_compute_units(&self, account: A) -> u64 {
         account.units(&self.units)
+    }
+
+    /// Bytes of accounts that they allocate.
+    pub fn allocated_size(&self) -> u64 {
+        self.allocated_size
     }
 
     /// Bytes of all transactions so far.
@@ -327,7 +343,8 @@ impl BlockUsage<AccountIndex> {
             );
             let admitted = self.admit(&Demand {
                 transaction_count: 1,
-                compute_units: transaction.budget.compute_unit_limit.into(),
+                compute_units: transaction.cost.compute_units,
+                allocated_size: transaction.cost.allocated_size,
                 size: transaction.view.bytes().len(),
                 writes: &writes,
             });
@@ -342,7 +359,7 @@ impl BlockUsage<AccountIndex> {
 impl BlockLimits {
     /// What a demand asks of each resource of the whole block, and the limit on it: what is
     /// checked first when a block is filled, and what [`share`](Self::share) is a share of.
-    fn whole<A>(&self, demand: &Demand<'_, A>) -> [(Resource<A>, u64, u64); 3] {
+    fn whole<A>(&self, demand: &Demand<'_, A>) -> [(Resource<A>, u64, u64); 4] {
         let count = u64::from(demand.transaction_count);
         let count_max = u64::from(self.transaction_count_max);
         let size = demand.size as u64;
@@ -353,6 +370,11 @@ impl BlockLimits {
                 Resource::ComputeUnits,
                 self.compute_units_max,
                 demand.compute_units,
+            ),
+            (
+                Resource::AllocatedBytes,
+                self.allocated_size_max,
+                demand.allocated_size,
             ),
         ]
     }
@@ -367,6 +389,7 @@ impl BlockLimits {
     /// let demand = Demand::<u32> {
     ///     transaction_count: 1,
     ///     compute_units: 600_000,
+    ///     allocated_size: 0,
     ///     size: 215,
     ///     writes: &[],
     /// };

@@ -7,6 +7,7 @@ use lockstep_interface::{
     Address, InstructionError, RuleSet, TransactionError, address::program_ids,
 };
 
+use super::cost::PrecompileSignatures;
 use crate::{
     limits::{
         COMPUTE_UNITS_MAX, HEAP_SIZE_MAX, HEAP_SIZE_MIN, HEAP_SIZE_STEP, INSTRUCTION_COMPUTE_UNITS,
@@ -22,7 +23,7 @@ pub struct Budget {
     pub compute_unit_limit: u32,
     /// Bytes of account data it may load, in [1, 64 MiB].
     pub loaded_data_size_max: u32,
-    /// Lamports for the signatures.
+    /// Lamports for the signatures, those that precompiled programs verify included.
     pub signature_fee: u64,
     /// Lamports for priority.
     pub priority_fee: u64,
@@ -40,7 +41,8 @@ pub(crate) struct Requests {
     rules: RuleSet,
     version: Version,
     instruction_count: u8,
-    heap_size: Option<u32>,
+    /// The instruction that asks for a heap, and its size. Judged behind all requests.
+    heap_size: Option<(u8, u32)>,
     compute_unit_limit: Option<u32>,
     compute_unit_price: Option<u64>,
     loaded_data_size: Option<u32>,
@@ -89,10 +91,10 @@ impl Requests {
             .first_chunk::<4>()
             .map(|bytes| u32::from_le_bytes(*bytes));
         let is_repeated = match tag {
-            1 => {
-                let size = small.filter(|size| is_heap_size(*size)).ok_or(invalid)?;
-                self.heap_size.replace(size).is_some()
-            }
+            1 => self
+                .heap_size
+                .replace((index, small.ok_or(invalid)?))
+                .is_some(),
             2 => self
                 .compute_unit_limit
                 .replace(small.ok_or(invalid)?)
@@ -115,17 +117,34 @@ impl Requests {
         Ok(())
     }
 
-    /// The budget of the transaction whose instructions were added.
+    /// The first request that could not be decoded, or was made before.
+    pub(crate) fn failure(&self) -> Option<&TransactionError> {
+        self.failure.as_ref()
+    }
+
+    /// The budget of the transaction whose instructions were added, and verify these signatures.
+    /// Each pays like one of the transaction's own (Agave's `calculate_fee_details`).
     ///
     /// # Errors
     /// `DuplicateInstruction` for a second request of a kind; `InstructionError` with
     /// `InvalidInstructionData` for a request that cannot be decoded or granted;
     /// `InvalidLoadedAccountsDataSizeLimit` for a size of zero.
-    pub(crate) fn budget(self, view: &TransactionView<'_>) -> Result<Budget, TransactionError> {
+    pub(crate) fn budget(
+        self,
+        view: &TransactionView<'_>,
+        precompiles: PrecompileSignatures,
+    ) -> Result<Budget, TransactionError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
+        if let Some((index, size)) = self.heap_size
+            && !is_heap_size(size)
+        {
+            let invalid = InstructionError::InvalidInstructionData;
+            return Err(TransactionError::InstructionError(index, invalid));
+        }
         let signatures = u64::from(view.required_signatures());
+        let signatures = signatures.saturating_add(precompiles.count());
         let signature_fee = LAMPORTS_PER_SIGNATURE.saturating_mul(signatures);
         if self.version == Version::V1 {
             return v1_budget(view, self.default_units, signature_fee);

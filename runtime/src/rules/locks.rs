@@ -7,7 +7,7 @@ use lockstep_interface::{
     address::{RESERVED, program_ids},
 };
 
-use crate::{limits::ACCOUNT_LOCKS_MAX, wire::InstructionView};
+use crate::{fence::fenced, limits::ACCOUNT_LOCKS_MAX, wire::InstructionView};
 
 /// The position of the account that pays.
 pub(crate) const PAYER: usize = 0;
@@ -64,7 +64,10 @@ impl Uses {
             key.is_writable &= self.has_upgradeable_loader;
         }
         if let Some(program) = program {
-            declared = program.credit_only(instruction.data, instruction.accounts.len());
+            // One that panics has declared nothing, and is judged when it runs.
+            let count = instruction.accounts.len();
+            let asked = fenced(|| program.credit_only(instruction.data, count));
+            declared = asked.unwrap_or(Positions::NONE);
         }
         for (position, account) in instruction.accounts.iter().enumerate() {
             let account = Positions::only(usize::from(*account));

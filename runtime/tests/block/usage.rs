@@ -10,7 +10,7 @@ use lockstep_runtime::threads::Threads;
 use lockstep_runtime::verify::{ParsedBlock, Signatures};
 use lockstep_runtime::{
     block::BlockLimits,
-    prepare::{BlockUsage, Demand, LimitExceeded, Resource},
+    prepare::{BLOCK_PARTS, BlockUsage, Demand, LimitExceeded, Resource, SanitizedTransaction},
     wire::WireBlock,
 };
 use lockstep_scheduler::{AccountIndex, Plan, TransactionIndex, Wait};
@@ -25,6 +25,7 @@ use super::{
 const LIMITS: BlockLimits = BlockLimits {
     compute_units_max: 1_000,
     account_compute_units_max: 400,
+    allocated_size_max: 50,
     transaction_bytes_max: 500,
     transaction_count_max: 4,
     wait_count_max: 2,
@@ -44,6 +45,7 @@ fn check(demands: &[(u64, usize, &[u32])], resource: Resource<AccountIndex>, num
         let demand = Demand {
             transaction_count: 1,
             compute_units,
+            allocated_size: 0,
             size,
             writes: &writes,
         };
@@ -125,6 +127,7 @@ fn a_bundle_is_counted_whole() {
     let bundle = Demand {
         transaction_count: 3,
         compute_units: 30,
+        allocated_size: 0,
         size: 300,
         writes: &[account(0), account(1)],
     };
@@ -149,20 +152,32 @@ proptest! {
         let address = |account: &AccountIndex| Address::new_from_array([account.0 as u8; 32]);
         let mut numbered = BlockUsage::new(LIMITS);
         let mut addressed = BlockUsage::new(LIMITS);
-        let mut taken: Vec<(u64, usize, Vec<AccountIndex>)> = Vec::new();
+        let mut taken: Vec<(u64, u64, usize, Vec<AccountIndex>)> = Vec::new();
         for _ in 0..20 {
             let writes: Vec<_> = (0..4).filter(|_| rng.random_bool(0.4)).map(account).collect();
             let addresses: Vec<Address> = writes.iter().map(address).collect();
             let (compute_units, size) = (rng.random_range(0..400), rng.random_range(1..300));
-            let transaction_count = 1;
-            let by_number = Demand { transaction_count, compute_units, size, writes: &writes };
-            let by_address = Demand { transaction_count, compute_units, size, writes: &addresses };
+            let allocated_size = rng.random_range(0..20);
+            let by_number = Demand {
+                transaction_count: 1,
+                compute_units,
+                allocated_size,
+                size,
+                writes: &writes,
+            };
+            let by_address = Demand {
+                transaction_count: 1,
+                compute_units,
+                allocated_size,
+                size,
+                writes: &addresses,
+            };
             let found = numbered.admit(&by_number);
             let same = addressed.admit(&by_address);
             prop_assert_eq!(found.is_ok(), same.is_ok());
 
             let mut all = taken.clone();
-            all.push((compute_units, size, writes));
+            all.push((compute_units, allocated_size, size, writes));
             prop_assert_eq!(found.is_ok(), fits(&all));
             if found.is_ok() {
                 taken = all;
@@ -174,19 +189,57 @@ proptest! {
 }
 
 /// The definition of the limits.
-fn fits(taken: &[(u64, usize, Vec<AccountIndex>)]) -> bool {
+fn fits(taken: &[(u64, u64, usize, Vec<AccountIndex>)]) -> bool {
     let mut by_account = BTreeMap::new();
-    for (units, _, writes) in taken {
+    for (units, _, _, writes) in taken {
         for account in writes {
             *by_account.entry(*account).or_insert(0) += units;
         }
     }
     let units: u64 = taken.iter().map(|one| one.0).sum();
-    let size: usize = taken.iter().map(|one| one.1).sum();
+    let allocated: u64 = taken.iter().map(|one| one.1).sum();
+    let size: usize = taken.iter().map(|one| one.2).sum();
     taken.len() <= 4
+        && allocated <= 50
         && size <= 500
         && units <= 1_000
         && by_account.values().all(|units| *units <= 400)
+}
+
+#[test]
+fn allocations_have_a_limit_of_their_own() {
+    let mut usage = BlockUsage::new(LIMITS);
+    let demand = |allocated_size| Demand::<AccountIndex> {
+        transaction_count: 1,
+        compute_units: 1,
+        allocated_size,
+        size: 1,
+        writes: &[],
+    };
+    assert_eq!(usage.admit(&demand(49)), Ok(()));
+    let error = usage.admit(&demand(2)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "transaction 1 does not fit: it needs 2 more, with 49 of 50 allocated bytes used"
+    );
+    assert_eq!(usage.admit(&demand(1)), Ok(()));
+    assert_eq!(usage.allocated_size(), 50);
+    assert!(usage.is_full());
+    assert_eq!(LIMITS.share(&demand(25)), BLOCK_PARTS / 2);
+}
+
+/// What Agave's cost model says of a transaction that calls no precompiled program.
+fn cost(transaction: &SanitizedTransaction<'_>) -> u64 {
+    let view = &transaction.view;
+    let locks = (0..view.static_keys().len()).filter(|index| view.is_writable_static(*index));
+    let looked_up: usize = view.lookups().map(|table| table.writable.len()).sum();
+    let data: usize = view.instructions().map(|call| call.data.len()).sum();
+    let pages = transaction.budget.loaded_data_size_max.div_ceil(32_768);
+    u64::from(view.required_signatures()) * 720
+        + (locks.count() + looked_up) as u64 * 300
+        + data as u64 / 4
+        + u64::from(pages) * 8
+        + u64::from(transaction.budget.compute_unit_limit)
 }
 
 /// What a verifier counts, from the public part of a prepared block.
@@ -194,7 +247,7 @@ fn expected(prepared: &PreparedBlock<'_>) -> (u64, u64, BTreeMap<Address, u64>) 
     let (mut units, mut size) = (0, 0);
     let mut by_account = BTreeMap::new();
     for (index, transaction) in prepared.table().transactions().zip(prepared.transactions()) {
-        let own = u64::from(transaction.budget.compute_unit_limit);
+        let own = cost(transaction);
         units += own;
         size += transaction.view.bytes().len() as u64;
         for (address, is_writable) in prepared.access_list(index) {
@@ -231,6 +284,7 @@ fn check_block(block: impl Fn(&[Vec<u8>]) -> WireBlock) {
     let exact = BlockLimits {
         compute_units_max: units,
         account_compute_units_max: hottest,
+        allocated_size_max: u64::MAX,
         transaction_bytes_max: size,
         transaction_count_max: prepared.table().transaction_count() as u32,
         wait_count_max: 0,

@@ -3,6 +3,7 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
+    bank::Genesis,
     block::{Block, BlockLimits, Recording},
     chain::{BuiltBlock, Chain, ChainOptions},
     engine::{Cancel, Engine},
@@ -117,10 +118,17 @@ fn producers_that_share_no_credits_or_fill_blocks_are_understood() {
     let setting = Setting::new(Shape::FEW);
     let variants = [true, false].map(|shares_credits| ChainOptions {
         shares_credits,
-        limits,
         ..options(2)
     });
-    let chains = variants.map(|options| open(setting.genesis(), options));
+    let chains = variants.map(|options| {
+        open(
+            Genesis {
+                limits,
+                ..setting.genesis()
+            },
+            options,
+        )
+    });
     let mut random = ChaCha8Rng::seed_from_u64(2);
     let mut reference = setting.reference();
     let mut counts = Vec::new();

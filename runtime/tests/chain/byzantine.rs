@@ -3,8 +3,9 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
+    bank::Genesis,
     block::{BlockHeader, BlockLimits, Receipt, receipts_root},
-    chain::{BuiltBlock, Chain, ChainOptions},
+    chain::{BuiltBlock, Chain},
     threads::Threads,
 };
 use lockstep_scheduler::{Dag, FirstFit, Lanes, Layered, Mode, Serial, Strategy, Waits};
@@ -610,11 +611,11 @@ fn check_limits(scene: &Scene) {
         cases.push((limits, "Bytes.Encoding.TooLarge"));
     }
     for (limits, expected) in cases {
-        let options = ChainOptions {
+        let genesis = Genesis {
             limits,
-            ..Market::options(1)
+            ..scene.market.genesis()
         };
-        let chain = open(scene.market.genesis(), options);
+        let chain = open(genesis, Market::options(1));
         let runs = run_count();
         let verdict = judge(&chain, scene.parent.bytes());
         assert_eq!(verdict, Err(expected.to_owned()));

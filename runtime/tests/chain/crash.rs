@@ -83,7 +83,7 @@ fn build_slot(chain: &Chain, parent: Hash, count_max: usize) -> BuiltBlock {
 
 fn genesis() -> Genesis {
     let wallets = (0..WALLET_COUNT).map(|number| (address(number), Account::wallet(RICH)));
-    Genesis::new(wallets.collect(), builtin_programs())
+    Genesis::new(wallets.collect(), builtin_programs()).without_limits()
 }
 
 fn open_disk(path: &Path) -> Result<Chain, StoreError> {

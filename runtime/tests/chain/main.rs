@@ -24,6 +24,7 @@ mod blocks;
 mod byzantine;
 mod crash;
 mod faults;
+mod fences;
 mod forks;
 mod handed_pool;
 mod observe;

@@ -280,7 +280,7 @@ const OTHER: TestProgram = TestProgram {
 type Change = (fn(&mut Genesis), Parameter, &'static str);
 
 /// Every way in which a genesis can differ from that of generated accounts, its accounts aside.
-fn changes(genesis: &Genesis) -> [Change; 8] {
+fn changes(genesis: &Genesis) -> [Change; 9] {
     let first = genesis.programs.iter().next().unwrap().address();
     [
         (
@@ -298,6 +298,11 @@ fn changes(genesis: &Genesis) -> [Change; 8] {
             Parameter::Rent,
             "expected 3480 lamports a byte times a threshold of bits 0x4000000000000000, 50% \
              burnt, found 1 lamports a byte",
+        ),
+        (
+            |genesis| genesis.limits.allocated_size_max = 7,
+            Parameter::Limit("allocated bytes"),
+            "expected 18446744073709551615, found 7",
         ),
         (
             |genesis| genesis.blockhashes[0].lamports_per_signature = 7,
@@ -335,13 +340,15 @@ fn a_ledger_is_opened_with_the_genesis_it_was_made_with_or_not_at_all() {
         let (disk, trie) = DiskStore::open(folder.path(), DiskOptions::default(), &Serial).unwrap();
         Chain::open(Arc::new(disk), trie, genesis, options(1))
     };
-    let chain = open(setting.genesis()).unwrap();
-    assert_eq!(*chain.parameters(), Parameters::of(&setting.genesis()));
+    let blockhash = Hash::new_from_array([5; 32]);
+    let genesis = || setting.ledger.clone().dated(blockhash);
+    let chain = open(genesis()).unwrap();
+    assert_eq!(*chain.parameters(), Parameters::of(&genesis()));
     let built = build_on(&chain, head(&chain), &[]);
     chain.commit(&built.id).unwrap();
     drop(chain);
-    for (change, parameter, expected) in changes(&setting.genesis()) {
-        let mut genesis = setting.genesis();
+    for (change, parameter, expected) in changes(&genesis()) {
+        let mut genesis = genesis();
         change(&mut genesis);
         let error = open(genesis).map(drop).unwrap_err();
         let OpenError::OtherGenesis(mismatch) = &error else {
@@ -353,7 +360,7 @@ fn a_ledger_is_opened_with_the_genesis_it_was_made_with_or_not_at_all() {
         assert!(error.contains(&parameter.to_string()), "{error}");
     }
     // Accounts do not matter, nor does refusing change anything.
-    let mut genesis = setting.genesis();
+    let mut genesis = genesis();
     genesis.accounts.clear();
     assert_eq!(head(&open(genesis).unwrap()), built.id);
 }

@@ -32,7 +32,7 @@ pub(crate) type Accounts = BTreeMap<Address, Account>;
 #[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) world: World,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
 }
 
 impl Setting {
@@ -68,7 +68,7 @@ pub(crate) fn options(threads: usize) -> ChainOptions {
     ChainOptions {
         verifier: None,
         predicts_efficiency: true,
-        ..ChainOptions::new(threads, BlockLimits::UNLIMITED)
+        ..ChainOptions::new(threads)
     }
 }
 

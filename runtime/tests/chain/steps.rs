@@ -2,10 +2,11 @@
 
 use lockstep_interface::Hash;
 use lockstep_runtime::{
+    bank::Genesis,
     block::{BlockHeader, BlockLimits},
     chain::{
-        BlockError, BuildError, BuildRequest, ChainOptions, CommitError, InvalidBlock, ReadError,
-        UnknownBlock, ViewError,
+        BlockError, BuildError, BuildRequest, CommitError, InvalidBlock, ReadError, UnknownBlock,
+        ViewError,
     },
     engine::Cancel,
 };
@@ -247,11 +248,14 @@ fn slots_and_times_are_bounded() {
         slot_gap_max: 100,
         ..BlockLimits::UNLIMITED
     };
-    let bounded = ChainOptions {
-        limits,
-        ..options(1)
-    };
-    let (producer, verifier) = (setting.chain(1), open(setting.genesis(), bounded));
+    let bounded = open(
+        Genesis {
+            limits,
+            ..setting.genesis()
+        },
+        options(1),
+    );
+    let (producer, verifier) = (setting.chain(1), bounded);
     let genesis = head(&producer);
     let header_of = |slot: u64, unix_timestamp: i64| BuildRequest {
         slot,

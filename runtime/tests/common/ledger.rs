@@ -90,17 +90,22 @@ impl Ledger {
         genesis.open(store).expect("the store works at first")
     }
 
-    /// The genesis of the first bank.
-    pub(crate) fn genesis(self) -> Genesis {
+    /// The genesis of a first bank with this blockhash, so that the bytes of a first block do not
+    /// depend on how roots are made.
+    pub(crate) fn dated(self, blockhash: Hash) -> Genesis {
         let newest = RecentBlockhash {
-            blockhash: Hash::new_from_array([5; 32]),
+            blockhash,
             lamports_per_signature: FEE,
         };
         Genesis {
-            // So that the bytes of a first block do not depend on how roots are made.
             blockhashes: vec![newest],
-            ..Genesis::new(self.accounts, self.programs)
+            ..self.genesis()
         }
+    }
+
+    /// The genesis of the first bank.
+    pub(crate) fn genesis(self) -> Genesis {
+        Genesis::new(self.accounts, self.programs).without_limits()
     }
 }
 

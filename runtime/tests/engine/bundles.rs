@@ -1,14 +1,18 @@
 //! Transactions that have an effect together or not at all.
 
+use std::sync::Arc;
+
 use lockstep_interface::{Account, Address, Hash, TransactionError};
 use lockstep_programs::system::instruction as system;
 use lockstep_runtime::{
+    bank::FrozenBank,
     block::Recording,
     engine::Engine,
     verify::Refusal,
     wire::{BundleError, WireBlock},
 };
 use lockstep_scheduler::{Layered, Mode};
+use lockstep_store::MemoryStore;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -100,6 +104,13 @@ fn pay(from: u64, to: u64, lamports: u64) -> Vec<u8> {
     transaction(address(from), BLOCKHASH, &[transfer])
 }
 
+/// A bank with wallets 0 to 9.
+fn parent() -> Arc<FrozenBank> {
+    let genesis = Ledger::with_wallets(0..10).dated(BLOCKHASH);
+    let opened = genesis.open(Arc::new(MemoryStore::new()));
+    opened.expect("a store in memory does not fail")
+}
+
 /// Runs a block with these bundles on a ledger with wallets 0 to 9. Gives verdicts, and lamports
 /// by number of address.
 fn run(
@@ -112,7 +123,7 @@ fn run(
             .bundle(*start, *count)
             .expect("it follows the one before");
     }
-    let parent = Ledger::with_wallets(0..10).open();
+    let parent = parent();
     let mut engine = Engine::new(2).expect("threads can be started");
     let found = process(
         &mut engine,
@@ -217,7 +228,7 @@ fn what_was_cancelled_can_come_again() {
         block
     };
     let second = WireBlock::from_iter([pay(0, 1, 5)]);
-    let parent = Ledger::with_wallets(0..10).open();
+    let parent = parent();
     let mut engine = Engine::new(1).expect("one thread needs no pool");
     let options = options(&Layered, Mode::Replay);
     let first = process(&mut engine, &parent, &first, &options).expect("the store works");

@@ -7,7 +7,7 @@ use lockstep_interface::{Account, Address, Rent, sysvar::RecentBlockhash};
 use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
-    block::{BlockLimits, Recording},
+    block::Recording,
     chain::snapshot::{ImportError, Progress},
     chain::{BuildRequest, BuiltBlock, Chain, ChainOptions},
     engine::Cancel,
@@ -39,7 +39,7 @@ pub(crate) fn stranger(number: u8) -> Address {
 
 pub(crate) fn options() -> ChainOptions {
     let threads = Threads::new(1).unwrap();
-    ChainOptions::new(threads, BlockLimits::MAINNET)
+    ChainOptions::new(threads)
 }
 
 /// Wallets, and accounts of this many bytes.
@@ -65,7 +65,8 @@ pub(crate) fn open(genesis: Genesis) -> Chain {
 
 /// A block in which wallets pay each other and strangers, and one stranger more each time.
 pub(crate) fn transactions(chain: &Chain, slot: u64, count: u8) -> WireBlock {
-    let (parent, _) = chain.head();
+    let bank = chain.bank(&chain.head().0).unwrap();
+    let newest = bank.blockhashes().newest().unwrap().blockhash;
     let mut block = WireBlock::default();
     for number in 0..count {
         let payer = number % WALLETS;
@@ -80,7 +81,7 @@ pub(crate) fn transactions(chain: &Chain, slot: u64, count: u8) -> WireBlock {
             &target,
             rent + slot + u64::from(number),
         )];
-        let message = MessageBuilder::new(wallet(payer), parent.to_bytes(), &pay);
+        let message = MessageBuilder::new(wallet(payer), newest.to_bytes(), &pay);
         block.push(&message.compile().unwrap().sign(&[&key(payer)]).unwrap());
     }
     block
@@ -182,7 +183,7 @@ pub(crate) fn frames(bytes: &[u8]) -> Option<Frames> {
 
 /// A snapshot of these frames, with right hashes and a right digest at the end.
 pub(crate) fn forge(frames: &Frames) -> Vec<u8> {
-    let mut bytes = b"lockstep state\x02\x00".to_vec();
+    let mut bytes = b"lockstep state\x03\x00".to_vec();
     let mut digest = Sha256::new();
     for (kind, payload) in frames {
         let mut payload = payload.clone();

@@ -10,6 +10,9 @@ use crate::{Account, Address, Rent, address::sysvar_ids};
 /// Entries of the RecentBlockhashes account (Solana: `MAX_ENTRIES`).
 pub const RECENT_BLOCKHASHES_MAX: usize = 150;
 
+/// Bytes of the RecentBlockhashes account, however many it shows (Solana: `SysvarSize::size_of`).
+pub const RECENT_BLOCKHASHES_SIZE: usize = 8 + RECENT_BLOCKHASHES_MAX * 40;
+
 /// Slots that the SlotHashes sysvar covers (Solana: `MAX_ENTRIES`).
 pub const RECENT_SLOTS_MAX: usize = 512;
 
@@ -148,7 +151,8 @@ impl Sysvars {
 }
 
 /// The bytes of the RecentBlockhashes account: a `u64` count, then hash and fee in lamports of each
-/// entry. Entries behind the first [`RECENT_BLOCKHASHES_MAX`] are left out.
+/// entry, and zeros up to [`RECENT_BLOCKHASHES_SIZE`]. Entries behind the first
+/// [`RECENT_BLOCKHASHES_MAX`] are left out.
 pub fn encode_recent_blockhashes(list: &[RecentBlockhash]) -> Vec<u8> {
     let list = &list[..list.len().min(RECENT_BLOCKHASHES_MAX)];
     let count = u64::try_from(list.len()).expect("at most 150 entries");
@@ -157,6 +161,7 @@ pub fn encode_recent_blockhashes(list: &[RecentBlockhash]) -> Vec<u8> {
         bytes.extend_from_slice(entry.blockhash.as_ref());
         bytes.extend_from_slice(&entry.lamports_per_signature.to_le_bytes());
     }
+    bytes.resize(RECENT_BLOCKHASHES_SIZE, 0);
     bytes
 }
 

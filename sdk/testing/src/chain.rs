@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
-    bank::{Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet, root::delta_root},
+    bank::{
+        Bank, BlockResult, BlockRoots, FrozenBank, Genesis, ProcessedSet, given_accounts,
+        root::delta_root,
+    },
     block::{BlockLimits, Recording},
     engine::{Cancel, Engine, How, UnsealedBlock},
     execute::ExecutedBlock,
@@ -227,15 +230,12 @@ impl Chain {
     #[track_caller]
     pub fn set_accounts(&mut self, accounts: impl IntoIterator<Item = (Address, Account)>) {
         let bank = self.child();
-        let mut changes = bank.environment().sysvars.accounts();
-        let sysvars: Vec<Address> = changes.iter().map(|(address, _)| *address).collect();
-        changes.extend(accounts);
-        for (address, _) in &changes[sysvars.len()..] {
-            assert!(!sysvars.contains(address), "{address} is a sysvar");
-        }
-        changes.reverse();
-        changes.sort_by_key(|(address, _)| *address);
-        changes.dedup_by_key(|(address, _)| *address);
+        let mut changes = match given_accounts(accounts.into_iter().collect()) {
+            Ok(given) => given,
+            Err(error) => panic!("{error}"),
+        };
+        changes.extend(bank.environment().sysvars.accounts());
+        changes.sort_unstable_by_key(|(address, _)| *address);
         let threads = Threads::new(1).expect("one thread needs no pool");
         let result = BlockResult {
             roots: BlockRoots {

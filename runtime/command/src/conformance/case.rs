@@ -59,6 +59,8 @@ pub struct TransactionCase {
     /// Blockhashes, oldest first.
     #[serde(deserialize_with = "hashes")]
     pub blockhash_queue: Vec<Hash>,
+    /// The signatures that came with it, where they are not as many as the header says.
+    pub signatures: Option<u32>,
     /// The slot it runs in.
     pub slot: u64,
     /// The accounts before.
@@ -145,8 +147,11 @@ pub enum Expectation {
     },
     /// Recorded from a deployed program, whose compute units native code does not match.
     Deployed {
-        /// 0, a custom error, or the number of a program error shifted left by 32 bits.
+        /// 0, a custom error, the number of a program error shifted left by 32 bits, or
+        /// 2^64 - 1 where the runtime itself refused what the program did.
         program_result: u64,
+        /// 0, or one more than the index of the instruction error, where it was recorded.
+        instr_error: Option<u32>,
         /// Return data.
         #[serde(deserialize_with = "hexadecimal")]
         ret: Vec<u8>,
@@ -155,7 +160,23 @@ pub enum Expectation {
     },
 }
 
+/// The result of a deployed program that did what the runtime refuses.
+const REFUSED: u64 = u64::MAX;
+
 impl Expectation {
+    /// Whether the runtime's error was recorded beside a deployed program's.
+    pub fn tells_runtime_error(&self) -> bool {
+        match self {
+            Self::Native { .. } => false,
+            Self::Deployed { instr_error, .. } => instr_error.is_some(),
+        }
+    }
+
+    /// Whether the runtime refused what a deployed program did.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Deployed { program_result, .. } if *program_result == REFUSED)
+    }
+
     /// Return data.
     pub fn return_data(&self) -> &[u8] {
         match self {

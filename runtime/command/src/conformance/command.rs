@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::conformance::{Report, run_file};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use lockstep_interface::RuleSet;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -19,12 +20,34 @@ pub(crate) struct Arguments {
     /// Case files: JSON lines, plain or zstd
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Rules to judge the cases by; as a file's feature table says if not given
+    #[arg(long, value_enum, value_name = "RULES")]
+    rules: Option<Rules>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+}
+
+/// The rule sets by their names on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Rules {
+    /// Those of today's main network
+    Current,
+    /// Those of December 2024
+    #[value(name = "2024-12")]
+    December2024,
+}
+
+impl From<Rules> for RuleSet {
+    fn from(rules: Rules) -> Self {
+        match rules {
+            Rules::Current => Self::Current,
+            Rules::December2024 => Self::December2024,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -54,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let bar = text::progress(arguments.files.len(), arguments.quiet, "files");
     let mut reports = Vec::with_capacity(arguments.files.len());
     for file in &arguments.files {
-        let report = run_file(file).map_err(Failure::usage)?;
+        let report = run_file(file, arguments.rules.map(RuleSet::from)).map_err(Failure::usage)?;
         reports.push((file.display().to_string(), report));
         bar.inc(1);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_interface::{
-    Account, Environment, Hash, InstructionError, Rent, RuleSet, Sysvars,
+    Account, Address, Environment, Hash, InstructionError, ProgramTable, Rent, RuleSet, Sysvars,
     address::{program_ids, sysvar_ids},
     context::{AccountSlot, InstructionAccount, TransactionContext},
     sysvar::{Clock, RecentBlockhash, decode_recent_blockhashes},
@@ -15,10 +15,10 @@ use super::{Expectation, InstructionCase, Outcome, RecordedAccount};
 /// Accounts that one context holds.
 const ACCOUNTS_MAX: usize = 256;
 
-/// Runs instruction cases under the rules they were recorded with.
+/// Runs instruction cases.
 #[derive(Debug)]
 pub struct InstructionRunner {
-    environment: Environment,
+    programs: ProgramTable,
 }
 
 /// What an instruction left.
@@ -37,16 +37,12 @@ impl InstructionRunner {
     /// A runner with all programs of ours.
     pub fn new() -> Self {
         Self {
-            environment: Environment {
-                sysvars: Sysvars::default(),
-                rules: RuleSet::December2024,
-                programs: builtin_programs(),
-            },
+            programs: builtin_programs(),
         }
     }
 
-    /// Runs one case.
-    pub fn run(&self, case: &InstructionCase) -> Outcome {
+    /// Runs one case by the rules that it was recorded with.
+    pub fn run(&self, case: &InstructionCase, rules: RuleSet) -> Outcome {
         if !self.has_programs(case) {
             return Outcome::Skipped;
         }
@@ -56,10 +52,11 @@ impl InstructionRunner {
         }
         let environment = Environment {
             sysvars: sysvars(case),
-            ..self.environment.clone()
+            rules,
+            programs: self.programs.clone(),
         };
         let left = execute(&environment, &self.linked(case));
-        match first_difference(&case.expect, &left) {
+        match first_difference(&case.expect, &left, rules) {
             None => Outcome::Passed,
             Some(difference) => Outcome::Failed(difference),
         }
@@ -70,12 +67,12 @@ impl InstructionRunner {
     /// True if the program called is one of ours, and so are all that it may call. Solana's own
     /// programs call none that a case hands them.
     fn has_programs(&self, case: &InstructionCase) -> bool {
-        let ours = |address| self.environment.programs.get(address).is_some();
+        let ours = |address| self.programs.get(address).is_some();
         let is_deployed = matches!(case.expect, Expectation::Deployed { .. });
         let mut named = case.metas.iter().filter_map(|meta| {
             let recorded = case.accounts.get(usize::from(meta.index))?;
-            let is_bytecode = recorded.account.owner == program_ids::UPGRADEABLE_LOADER;
-            (recorded.account.executable && is_bytecode).then_some(&recorded.address)
+            let is_bytecode = is_deployed_program(&recorded.account);
+            is_bytecode.then_some(&recorded.address)
         });
         ours(&case.program) && (!is_deployed || named.all(ours))
     }
@@ -84,13 +81,26 @@ impl InstructionRunner {
     fn linked(&self, case: &InstructionCase) -> InstructionCase {
         let mut linked = case.clone();
         for recorded in &mut linked.accounts {
-            let is_deployed = recorded.account.owner == program_ids::UPGRADEABLE_LOADER;
-            if is_deployed && self.environment.programs.get(&recorded.address).is_some() {
+            if LOADERS.contains(&recorded.account.owner)
+                && self.programs.get(&recorded.address).is_some()
+            {
                 recorded.account = built_in();
             }
         }
         linked
     }
+}
+
+/// The owners of deployed programs.
+pub(super) const LOADERS: [Address; 4] = [
+    program_ids::LOADER_1,
+    program_ids::LOADER_2,
+    program_ids::UPGRADEABLE_LOADER,
+    program_ids::LOADER_4,
+];
+
+fn is_deployed_program(account: &Account) -> bool {
+    account.executable && LOADERS.contains(&account.owner)
 }
 
 impl Default for InstructionRunner {
@@ -192,16 +202,27 @@ fn sysvars(case: &InstructionCase) -> Sysvars {
 }
 
 /// The first thing that is not as recorded.
-fn first_difference(expected: &Expectation, left: &Left) -> Option<String> {
+fn first_difference(expected: &Expectation, left: &Left, rules: RuleSet) -> Option<String> {
+    if expected.is_refusal() {
+        let kept = left.kept_after_undo.first();
+        return match (&left.result, kept) {
+            (Ok(()), _) => Some("refused by the runtime, found success".to_owned()),
+            (Err(_), Some(kept)) => Some(format!("not undone: {kept:?}")),
+            (Err(_), None) => None,
+        };
+    }
     let Some(result) = expected_result(expected) else {
         return Some(format!("no such result: {expected:?}"));
     };
     let found = match (&left.result, expected) {
         // Recordings of deployed programs have one number for both.
         #[expect(deprecated, reason = "deployed programs report the older error")]
-        (Err(InstructionError::MissingAccount), Expectation::Deployed { .. }) => {
-            Err(InstructionError::NotEnoughAccountKeys)
-        }
+        (
+            Err(InstructionError::MissingAccount),
+            Expectation::Deployed {
+                instr_error: None, ..
+            },
+        ) => Err(InstructionError::NotEnoughAccountKeys),
         (result, _) => result.clone(),
     };
     if result != found {
@@ -223,7 +244,11 @@ fn first_difference(expected: &Expectation, left: &Left) -> Option<String> {
     if let Some(kept) = left.kept_after_undo.first() {
         return Some(format!("not undone: {kept:?}"));
     }
-    modified_difference(expected.modified(), &left.modified)
+    // Recordings of today tell no effects of a failure.
+    let tells_effects = rules == RuleSet::December2024 || left.result.is_ok();
+    tells_effects
+        .then(|| modified_difference(expected.modified(), &left.modified))
+        .flatten()
 }
 
 fn modified_difference(expected: &[RecordedAccount], found: &[RecordedAccount]) -> Option<String> {
@@ -254,6 +279,20 @@ fn expected_result(expected: &Expectation) -> Option<Result<(), InstructionError
         Expectation::Deployed {
             program_result: 0, ..
         } => return Some(Ok(())),
+        Expectation::Deployed {
+            instr_error: Some(number),
+            program_result,
+            ..
+        } => {
+            let index = usize::try_from(number).ok()?.checked_sub(1)?;
+            match InstructionError::VARIANTS.get(index)? {
+                // Zero is told by the program error that stands for it.
+                InstructionError::Custom(_) => {
+                    InstructionError::Custom(u32::try_from(program_result).unwrap_or(0))
+                }
+                error => error.clone(),
+            }
+        }
         Expectation::Deployed { program_result, .. } => match u32::try_from(program_result) {
             Ok(code) => InstructionError::Custom(code),
             Err(_) => {

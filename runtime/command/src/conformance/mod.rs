@@ -5,9 +5,13 @@
 //!
 //! | fields | kind |
 //! |---|---|
-//! | `feature_table` | the first line of some files; no case depends on it |
+//! | `feature_table` | the first line of some files: what the masks of its cases are over |
 //! | `metas` | an instruction with its accounts ([`InstructionRunner`]) |
 //! | `header` | a transaction with its bank ([`TransactionRunner`]) |
+//!
+//! A case is judged by the rules that its features say: today's if its table has SIMD-0160 and its
+//! mask sets it, or if it tells the runtime's error beside a deployed program's; else those of
+//! December 2024.
 //!
 //! Nothing here knows a case by its name.
 
@@ -23,6 +27,7 @@ use std::{
 };
 
 use lockstep_benches::text_file::{self, FileError};
+use lockstep_interface::RuleSet;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
@@ -62,7 +67,7 @@ pub enum Outcome {
     Passed,
     /// What differs, recorded value first.
     Failed(String),
-    /// The case calls a program that we do not have.
+    /// The case calls a program that we do not have, or its transaction is larger than a packet.
     Skipped,
 }
 
@@ -73,7 +78,7 @@ pub struct Report {
     pub passed: usize,
     /// Cases that did not.
     pub failed: usize,
-    /// Cases for programs we do not have.
+    /// Cases that could not be run here.
     pub skipped: usize,
     /// Name of each failed case and what differs, in the file's order.
     pub differences: Vec<(String, String)>,
@@ -111,25 +116,35 @@ impl fmt::Display for Report {
     }
 }
 
+/// The first eight bytes of the feature that limits a transaction's instructions (SIMD-0160,
+/// `static_instruction_limit`), which is older than no rule of today's.
+const OF_TODAY: &str = "4b3ea091a9b6b5da";
+
 /// Which fields a line has, whatever is in them.
 #[derive(serde::Deserialize)]
 struct Shape {
-    feature_table: Option<IgnoredAny>,
+    feature_table: Option<Vec<String>>,
+    features: Option<String>,
     metas: Option<IgnoredAny>,
     header: Option<IgnoredAny>,
 }
 
-/// Runs all cases of a file.
+/// Runs all cases of a file, by these rules, or by those that it says.
 ///
 /// # Errors
 /// [`ConformanceError`] names file and line of what cannot be read.
-pub fn run_file(path: impl AsRef<Path>) -> Result<Report, ConformanceError> {
+pub fn run_file(
+    path: impl AsRef<Path>,
+    rules: Option<RuleSet>,
+) -> Result<Report, ConformanceError> {
     let path = path.as_ref();
     let lines = text_file::open(path).map_err(|error| FileError::new(path, error))?;
     let mut runners = Runners {
         instructions: InstructionRunner::new(),
         transactions: TransactionRunner::new(),
         report: Report::default(),
+        rules,
+        place_of_today: None,
     };
     for (text, line) in lines.lines().zip(1..) {
         let ran = text.map_err(Into::into).and_then(|text| runners.run(&text));
@@ -143,6 +158,10 @@ struct Runners {
     instructions: InstructionRunner,
     transactions: TransactionRunner,
     report: Report,
+    /// The rules to judge all cases by.
+    rules: Option<RuleSet>,
+    /// The bit of [`OF_TODAY`] in the masks of this file.
+    place_of_today: Option<usize>,
 }
 
 impl Runners {
@@ -151,17 +170,39 @@ impl Runners {
         let shape: Shape = serde_json::from_str(text)?;
         if shape.metas.is_some() {
             let case: InstructionCase = serde_json::from_str(text)?;
-            let outcome = self.instructions.run(&case);
+            let rules = self.rules_of(&shape, case.expect.tells_runtime_error());
+            let outcome = self.instructions.run(&case, rules);
             self.report.add(case.id, outcome);
         } else if shape.header.is_some() {
             let case: TransactionCase = serde_json::from_str(text)?;
-            let outcome = self.transactions.run(&case);
+            let rules = self.rules_of(&shape, false);
+            let outcome = self.transactions.run(&case, rules);
             self.report.add(case.id, outcome);
-        } else if shape.feature_table.is_none() {
+        } else if let Some(table) = shape.feature_table {
+            self.place_of_today = table.iter().position(|feature| feature == OF_TODAY);
+        } else {
             return Err(ConformanceCause::UnknownKind);
         }
         Ok(())
     }
+
+    fn rules_of(&self, shape: &Shape, is_of_today: bool) -> RuleSet {
+        let mask = shape.features.as_deref().zip(self.place_of_today);
+        let is_set = mask.is_some_and(|(mask, place)| is_set(mask, place));
+        let said = if is_set || is_of_today {
+            RuleSet::Current
+        } else {
+            RuleSet::December2024
+        };
+        self.rules.unwrap_or(said)
+    }
+}
+
+/// Whether a hexadecimal number has the bit at `place`, counted from the lowest.
+fn is_set(mask: &str, place: usize) -> bool {
+    let digit = mask.chars().rev().nth(place / 4);
+    let digit = digit.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
+    digit >> (place % 4) & 1 == 1
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn run(name: &str, content: &[u8]) -> Result<Report, ConformanceError> {
     let name = format!("lockstep-conformance-{}-{name}", std::process::id());
     let path = std::env::temp_dir().join(name);
     fs::write(&path, content).unwrap();
-    let report = run_file(&path);
+    let report = run_file(&path, None);
     fs::remove_file(&path).unwrap();
     report
 }
@@ -109,6 +109,6 @@ fn an_unreadable_file_names_file_and_line() {
     let error = run("key", CASE.replacen("4vJ9", "4vJ0", 1).as_bytes());
     let text = error.unwrap_err().to_string();
     assert!(text.contains("key:1: address 4vJ0"), "{text}");
-    let error = run_file("/nonexistent/cases.jsonl").unwrap_err();
+    let error = run_file("/nonexistent/cases.jsonl", None).unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/cases.jsonl: "));
 }

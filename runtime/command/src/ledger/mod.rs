@@ -22,7 +22,6 @@ use std::sync::Arc;
 use lockstep_interface::Hash;
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
-use lockstep_runtime::block::BlockLimits;
 use lockstep_runtime::chain::{
     Chain, ChainOptions, OpenError, Parameters,
     snapshot::{self, ExportError, Exported, ImportError, Progress},
@@ -135,7 +134,7 @@ fn not_opened(path: &Path) -> impl Fn(OpenError) -> LedgerError {
 /// The genesis of every ledger that is made here, without its accounts, which a ledger that exists
 /// does not need.
 fn todays_genesis() -> Genesis {
-    Genesis::new(Vec::new(), builtin_programs())
+    Genesis::new(Vec::new(), builtin_programs()).without_limits()
 }
 
 /// The genesis of a ledger, without its accounts.
@@ -152,7 +151,7 @@ fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
 fn chain_options(threads: &Threads, verifies_signatures: bool) -> ChainOptions {
     ChainOptions {
         verifier: verifies_signatures.then(Verifier::default),
-        ..ChainOptions::new(threads.clone(), BlockLimits::UNLIMITED)
+        ..ChainOptions::new(threads.clone())
     }
 }
 

@@ -42,14 +42,14 @@ use crate::{
 /// # use lockstep_runtime::bank::Genesis;
 /// # use lockstep_runtime::block::Recording;
 /// # use lockstep_runtime::engine::Cancel;
-/// # use lockstep_runtime::{block::BlockLimits, threads::Threads};
+/// # use lockstep_runtime::threads::Threads;
 /// # use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions, PoolSource};
 /// # use lockstep_scheduler::{Auto, Mode};
 /// # use lockstep_store::{MemoryStore, Trie};
 /// use lockstep_runtime::mempool::{Mempool, MempoolLimits};
 /// use lockstep_store::sync::Shared;
 ///
-/// # let options = ChainOptions::new(Threads::new(1)?, BlockLimits::MAINNET);
+/// # let options = ChainOptions::new(Threads::new(1)?);
 /// # let genesis = Genesis::new(Vec::new(), builtin_programs());
 /// # let store = Arc::new(MemoryStore::new());
 /// # let chain = Chain::open(store, Trie::default(), genesis, options)?;
@@ -231,14 +231,14 @@ impl LostBlock {
     /// ```
     /// # use std::{error::Error, sync::Arc};
     /// # use lockstep_programs::builtin_programs;
-    /// # use lockstep_runtime::{bank::Genesis, block::{BlockLimits, Recording}, engine::Cancel};
+    /// # use lockstep_runtime::{bank::Genesis, block::Recording, engine::Cancel};
     /// # use lockstep_runtime::threads::Threads;
     /// # use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions, PoolSource};
     /// # use lockstep_runtime::mempool::{Mempool, MempoolLimits};
     /// # use lockstep_scheduler::{Auto, Mode};
     /// # use lockstep_store::{MemoryStore, Trie, sync::Shared};
     /// # let threads = Threads::new(1)?;
-    /// # let options = ChainOptions::new(threads.clone(), BlockLimits::MAINNET);
+    /// # let options = ChainOptions::new(threads.clone());
     /// # let genesis = Genesis::new(Vec::new(), builtin_programs());
     /// # let store = Arc::new(MemoryStore::new());
     /// # let chain = Chain::open(store, Trie::default(), genesis, options)?;

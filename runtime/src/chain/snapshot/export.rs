@@ -132,14 +132,11 @@ fn head(
     block_count: usize,
 ) -> Result<Head, ExportError> {
     let trie = bank.trie().ok_or(ExportError::NoStateRoot)?;
-    let blockhashes = bank.blockhashes();
-    let older = blockhashes.iter().count().saturating_sub(block_count);
     Ok(Head {
         tip: bank.block_hash(),
         account_count: trie.account_count() as u64,
         block_count: u32::try_from(block_count).expect("at most 512"),
         parameters: parameters.clone(),
-        blockhashes: blockhashes.iter().take(older).copied().collect(),
         costs: bank.costs().clone(),
     })
 }

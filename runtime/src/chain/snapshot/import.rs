@@ -139,14 +139,9 @@ fn check_first(
     if slot != genesis.slot && found < BLOCKS_MAX {
         return wrong(Fault::History { found });
     }
-    head.check(genesis, slot)?;
-    // A genesis with blockhashes of its own is named by the newest of these.
-    let own = genesis.blockhashes.last();
-    let own = own.filter(|_| slot == genesis.slot);
-    let expected = own.map_or_else(|| block.header.id(), |own| own.blockhash);
-    if block.id != expected {
-        let stated = block.id;
-        let found = expected;
+    head.parameters.check(genesis)?;
+    let (stated, found) = (block.id, block.header.id());
+    if stated != found {
         return wrong(Fault::BlockId { stated, found });
     }
     Ok(())

@@ -37,7 +37,7 @@ use crate::limits::BLOCKHASHES_MAX;
 /// What a snapshot begins with.
 const MAGIC: &[u8; 14] = b"lockstep state";
 /// The version of the format.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// Blocks of a snapshot; a chain with fewer since its genesis gives all of them.
 const BLOCKS_MAX: usize = super::LOG_LENGTH_MIN;
 /// Blocks whose message hashes are needed to refuse duplicates.

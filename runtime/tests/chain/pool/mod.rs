@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use lockstep_interface::{Hash, TransactionError};
 use lockstep_runtime::{
-    bank::FrozenBank,
+    bank::{FrozenBank, Genesis},
     block::{Block, BlockLimits},
-    chain::{BuiltBlock, Chain, ChainOptions, PoolSource, Settled, TransactionSource},
+    chain::{BuiltBlock, Chain, PoolSource, Settled, TransactionSource},
     engine::Cancel,
     limits::BLOCKHASHES_MAX,
     mempool::{Candidate, Mempool, MempoolLimits},
@@ -37,11 +37,9 @@ const LIMITS: BlockLimits = BlockLimits {
     ..BlockLimits::MAINNET
 };
 
-fn limited(threads: usize, limits: BlockLimits) -> ChainOptions {
-    ChainOptions {
-        limits,
-        ..options(threads)
-    }
+/// A chain whose blocks hold less.
+fn limited(genesis: Genesis, threads: usize, limits: BlockLimits) -> Chain {
+    open(Genesis { limits, ..genesis }, options(threads))
 }
 
 fn pool() -> Shared<Mempool> {
@@ -93,8 +91,8 @@ struct Fates {
 /// Fills a pool now and then, and builds blocks until it is empty.
 fn drain(seed: u64, fates: &mut Fates) {
     let setting = Setting::new(Shape::FEW);
-    let chain = open(setting.genesis(), limited(2, LIMITS));
-    let follower = open(setting.genesis(), limited(1, LIMITS));
+    let chain = limited(setting.genesis(), 2, LIMITS);
+    let follower = limited(setting.genesis(), 1, LIMITS);
     let mut reference = setting.reference();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let pool = pool();
@@ -172,7 +170,7 @@ fn crowded(payments: u64) -> (Chain, Shared<Mempool>) {
         transaction_count_max: 3,
         ..BlockLimits::MAINNET
     };
-    let chain = open(market.genesis(), limited(1, limits));
+    let chain = limited(market.genesis(), 1, limits);
     let payments = (0..payments + 2).map(|number| market.pay(head(&chain), number));
     let mut batch: WireBlock = payments.collect();
     batch.bundle(0, 2).unwrap();
@@ -233,7 +231,7 @@ fn a_source_without_a_block_gives_back() {
     assert_eq!(pool.read().waiting_count(), 3);
     // Asked again, it gives the same.
     let bank = chain.bank(&head(&chain)).unwrap();
-    let given = source.select(&bank, &chain.options().limits);
+    let given = source.select(&bank, chain.limits());
     assert_eq!((given.wire_count(), given.wire().bundles().len()), (3, 1));
     drop(source);
     let pool = pool.read();

@@ -16,7 +16,7 @@ use lockstep_runtime::{
 use super::limited;
 use crate::{
     common::ledger::{FEE, Ledger, RICH, address, transaction},
-    setting::{Reference, adopt, head, open, request, trusted},
+    setting::{Reference, adopt, head, request, trusted},
 };
 
 /// Gives one part after the other, and notes what it was told.
@@ -56,8 +56,8 @@ fn build(
     parts: impl FnOnce(Hash) -> Vec<WireBlock>,
 ) -> (BuiltBlock, Vec<(u64, u32)>) {
     let ledger = Ledger::with_wallets(0..5);
-    let chain = open(ledger.clone().genesis(), limited(2, limits));
-    let follower = open(ledger.clone().genesis(), limited(1, limits));
+    let chain = limited(ledger.clone().genesis(), 2, limits);
+    let follower = limited(ledger.clone().genesis(), 1, limits);
     let mut reference = Reference::new(ledger.genesis());
     let mut source = Parts {
         parts: parts(head(&chain)),

@@ -13,7 +13,7 @@ use lockstep_runtime::{
 use super::{advance, body, limited, pool, submit};
 use crate::{
     market::Market,
-    setting::{build_on, head, open, request},
+    setting::{build_on, head, request},
 };
 
 fn names(lost: &Receiver<LostBlock>) -> Vec<lockstep_interface::Hash> {
@@ -23,7 +23,7 @@ fn names(lost: &Receiver<LostBlock>) -> Vec<lockstep_interface::Hash> {
 #[test]
 fn a_losing_fork_gives_its_transactions_back_and_its_bundles_whole() {
     let market = Market::new();
-    let chain = open(market.genesis(), limited(1, BlockLimits::MAINNET));
+    let chain = limited(market.genesis(), 1, BlockLimits::MAINNET);
     let start = head(&chain);
     let lost = chain.subscribe_lost(8);
     // Two payments alone, and a bundle of two between them.
@@ -67,7 +67,7 @@ fn a_losing_fork_gives_its_transactions_back_and_its_bundles_whole() {
 #[test]
 fn blocks_that_were_discarded_or_lost_are_told_once() {
     let market = Market::new();
-    let chain = open(market.genesis(), limited(1, BlockLimits::MAINNET));
+    let chain = limited(market.genesis(), 1, BlockLimits::MAINNET);
     let start = head(&chain);
     let (lost, narrow) = (chain.subscribe_lost(8), chain.subscribe_lost(1));
     let blocks: Vec<_> = (0..4)

@@ -25,7 +25,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{advance, body, limited};
 use crate::{
     common::ledger::{Ledger, RICH, address, nonce_account, rent_exempt, transaction},
-    setting::{head, open},
+    setting::head,
 };
 
 /// A tenth of Solana's blocks.
@@ -196,7 +196,7 @@ impl Load<'_> {
 
 /// Runs blocks. Gives the fees that they were paid.
 fn run(seed: u64, blocks: u64, hostile: u64) -> u64 {
-    let chain = open(genesis().genesis(), limited(1, BLOCK));
+    let chain = limited(genesis().genesis(), 1, BLOCK);
     let pool = Shared::new(Mempool::new(LIMITS));
     let mut load = Load {
         random: ChaCha8Rng::seed_from_u64(seed),

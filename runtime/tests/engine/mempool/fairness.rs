@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::{BLOCKHASHES, Payment, bank, good, name, names, read, target};
 
 /// Compute units of every payment here.
-const UNITS: u32 = 700;
+const UNITS: u32 = 7_000;
 
 fn payment(number: u64, target: u64, priority_fee: u64) -> Payment {
     Payment {

@@ -6,7 +6,7 @@ mod places;
 mod rejections;
 mod selecting;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use lockstep_interface::{Account, Address, Hash, nonce::durable_nonce, sysvar::RecentBlockhash};
 use lockstep_programs::system::instruction as system;
@@ -71,12 +71,26 @@ struct Payment {
     /// Tells payments apart.
     lamports: u64,
     priority_fee: u64,
+    /// What it takes of a block; at least that of its signature, locks and data.
     compute_units: u32,
     /// `None` for one that the nonce account dates.
     blockhash: Option<Hash>,
 }
 
 impl Payment {
+    /// What it takes of a block besides its limit, by Agave's figures.
+    fn fixed_cost(&self) -> u32 {
+        let count = |count: usize| u32::try_from(count).expect("it is small");
+        let targets: BTreeSet<u64> = self.targets.iter().copied().collect();
+        let transfers = count(self.targets.len());
+        let (signatures, locks, data) = match self.blockhash {
+            Some(_) => (1, 1, 12 * transfers),
+            // Nonce account and authority, which may be the payer.
+            None => (1 + u32::from(self.payer != 0), 2, 12 * transfers + 4),
+        };
+        720 * signatures + 300 * (locks + count(targets.len())) + data / 4 + 8
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let payer = address(self.payer);
         let mut instructions = Vec::new();
@@ -89,7 +103,8 @@ impl Payment {
         }
         let blockhash = self.blockhash.unwrap_or(durable_nonce(&NONCE_HASH));
         let config = TransactionConfig {
-            compute_unit_limit: Some(self.compute_units),
+            compute_unit_limit: Some(self.compute_units.saturating_sub(self.fixed_cost())),
+            loaded_accounts_data_size_limit: Some(1),
             priority_fee: Some(self.priority_fee),
             ..TransactionConfig::default()
         };
@@ -124,7 +139,10 @@ fn candidate(bank: &Bank, payments: &[Payment]) -> Result<Candidate, Rejection> 
 /// The candidate of a payment that keeps all rules.
 fn good(bank: &Bank, payment: &Payment) -> Candidate {
     let candidate = candidate(bank, std::slice::from_ref(payment));
-    candidate.expect("the payment keeps all rules")
+    let candidate = candidate.expect("the payment keeps all rules");
+    let cost = payment.compute_units.max(payment.fixed_cost());
+    assert_eq!(candidate.compute_units(), u64::from(cost));
+    candidate
 }
 
 /// What tells a candidate from others here.

@@ -20,8 +20,8 @@ use super::{BLOCKHASHES, POOR, Payment, bank, candidate, name, names};
 /// Small, so that each is met often; the model has no need of the limits on misses then.
 const LIMITS: MempoolLimits = MempoolLimits {
     block: BlockLimits {
-        compute_units_max: 12_000,
-        account_compute_units_max: 9_000,
+        compute_units_max: 120_000,
+        account_compute_units_max: 90_000,
         transaction_bytes_max: 4_000,
         transaction_count_max: 6,
         ..BlockLimits::UNLIMITED
@@ -537,7 +537,7 @@ fn payment() -> impl Strategy<Value = Payment> {
             targets,
             lamports,
             priority_fee: fee * 900,
-            compute_units: units * 1_000 + u32::try_from(lamports % 2).expect("it is small"),
+            compute_units: units * 10_000 + u32::try_from(lamports % 2).expect("it is small"),
             blockhash,
         },
     )
@@ -551,8 +551,8 @@ fn call() -> impl Strategy<Value = Call> {
         1 => index().prop_map(Call::Repeat),
         3 => (limits, any::<bool>()).prop_map(|((units, account, size, count), is_new)| {
             let limits = BlockLimits {
-                compute_units_max: units * 1_000,
-                account_compute_units_max: account * 1_000,
+                compute_units_max: units * 10_000,
+                account_compute_units_max: account * 10_000,
                 transaction_bytes_max: size * 400,
                 transaction_count_max: count,
                 ..BlockLimits::UNLIMITED

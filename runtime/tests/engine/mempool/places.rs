@@ -25,7 +25,7 @@ fn payment(payer: u64, to: u64, priority_fee: u64) -> Payment {
         targets: vec![to],
         lamports: 1,
         priority_fee,
-        compute_units: 900,
+        compute_units: 9_000,
         blockhash: Some(BLOCKHASHES[0]),
     }
 }
@@ -225,16 +225,16 @@ fn what_no_block_has_room_for_is_rejected_at_the_door() {
         compute_units_max,
         ..limits
     };
-    assert_eq!(room(units(1_800)), None);
-    assert_eq!(room(units(1_799)), Some(Resource::ComputeUnits));
+    assert_eq!(room(units(18_000)), None);
+    assert_eq!(room(units(17_999)), Some(Resource::ComputeUnits));
     // All units of a bundle count for each account.
     let account = |account_compute_units_max| BlockLimits {
         account_compute_units_max,
         ..limits
     };
-    assert_eq!(room(account(1_800)), None);
+    assert_eq!(room(account(18_000)), None);
     let first = Resource::AccountComputeUnits(address(1));
-    assert_eq!(room(account(1_799)), Some(first));
+    assert_eq!(room(account(17_999)), Some(first));
     let count = |transaction_count_max| BlockLimits {
         transaction_count_max,
         ..limits

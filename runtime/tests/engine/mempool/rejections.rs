@@ -23,14 +23,14 @@ fn payment(number: u64, priority_fee: u64) -> Payment {
         targets: vec![number],
         lamports: 1,
         priority_fee,
-        compute_units: 700,
+        compute_units: 7_000,
         blockhash: Some(BLOCKHASHES[0]),
     }
 }
 
-/// The priority of such a payment, which asks for 700 of 60 M compute units.
+/// The priority of such a payment, which takes 7,000 of 60 M compute units.
 fn priority(fee: u64) -> Priority {
-    Priority::of(fee, (700 * BLOCK_PARTS).div_ceil(60_000_000))
+    Priority::of(fee, (7_000 * BLOCK_PARTS).div_ceil(60_000_000))
 }
 
 fn rejection(payment: &Payment) -> Option<Rejection> {
@@ -100,8 +100,8 @@ fn a_full_pool_says_what_there_is_to_beat() {
         to_beat: priority(6_000),
     };
     assert_eq!(submit(&mut pool, 4, 1_000), Err(full.clone()));
-    let message = "the pool is full; it has 514285699 lamports a block, \
-                   and must beat 514285699 lamports a block";
+    let message = "the pool is full; it has 51428571 lamports a block, \
+                   and must beat 51428571 lamports a block";
     assert_eq!(full.to_string(), message);
     let second = name(&good(&bank, &payment(2, 1_000)));
     assert_eq!(submit(&mut pool, 5, 1_001), Ok(vec![second]));
@@ -123,7 +123,7 @@ fn a_bundle_is_one_candidate() {
     let bank = bank();
     let payments = [payment(1, 1_000), payment(2, 0), payment(5, 500)];
     let bundle = candidate(&bank, &payments).expect("the payments keep all rules");
-    assert_eq!((bundle.fee(), bundle.compute_units()), (16_500, 2_100));
+    assert_eq!((bundle.fee(), bundle.compute_units()), (16_500, 21_000));
     let written = [1, 2, 5].map(|number| [address(number), target(number)]);
     assert_eq!(bundle.written(), written.concat());
     let bytes: Vec<Vec<u8>> = payments.iter().map(Payment::bytes).collect();

@@ -297,3 +297,28 @@ fn a_v1_message_carries_its_budget_itself() {
     assert_eq!((receipt.status, receipt.priority_fee), (Ok(()), 77));
     assert_eq!(receipt.compute_units, 150);
 }
+
+/// Agave charges 5,000 lamports for each signature that a precompiled program verifies.
+#[test]
+fn signatures_of_precompiles_are_paid_for() {
+    let mut chain = chain();
+    let verify = |program, data: &[u8]| Instruction {
+        program,
+        accounts: Vec::new(),
+        data: data.to_vec(),
+    };
+    let (ed25519, secp256k1) = (program_ids::ED25519, program_ids::SECP256K1);
+    let cases: [(&[Instruction], u64); 6] = [
+        (&[], 1),
+        (&[verify(ed25519, &[0, 0])], 1),
+        (&[verify(ed25519, &[7, 0])], 8),
+        (&[verify(ed25519, &[255, 0]), verify(secp256k1, &[3])], 259),
+        (&[verify(program_ids::SECP256R1, &[2, 0])], 3),
+        (&[verify(ed25519, &[])], 1),
+    ];
+    for (instructions, signatures) in cases {
+        let all = [&[nothing()], instructions].concat();
+        let receipt = chain.send(payer(), &all).expect("the payer is rich");
+        assert_eq!(receipt.signature_fee, signatures * FEE, "{instructions:?}");
+    }
+}
