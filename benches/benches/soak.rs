@@ -1,12 +1,13 @@
 //! Long weather: a producer with a pool on a ledger on disk lives, is killed, and lives again.
 //!
-//! `cargo bench -p lockstep-benches --bench soak -- --seconds 28800 --seed 1`. One process produces,
-//! which is this program again: 19 of 20 transactions that reach its pool are hostile, blocks have
-//! rivals that lose, finality stalls for up to a hundred blocks and then comes at once, snapshots
-//! are written and imported, the log is pruned, the ledger is opened again. Another process kills it
-//! at a random instant, opens the ledger, holds it against a serial chain in memory that executes
-//! the same blocks, and begins anew. It fails if an acknowledged block is lost, if an id, and with it
-//! a state root, differs from the model's, or if memory grows within a life.
+//! `cargo bench -p lockstep-benches --bench soak -- --seconds 28800 --seed 1`. One process
+//! produces, which is this program again: 19 of 20 transactions that reach its pool are hostile,
+//! blocks have rivals that lose, finality stalls for up to a hundred blocks and then comes at
+//! once, snapshots are written and imported, the log is pruned, the ledger is opened again.
+//! Another process kills it at a random instant, opens the ledger, holds it against a serial chain
+//! in memory that executes the same blocks, and begins anew. It fails if an acknowledged block is
+//! lost, if an id, and with it a state root, differs from the model's, or if memory grows within a
+//! life.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::float_arithmetic,

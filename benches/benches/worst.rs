@@ -1,10 +1,10 @@
 //! Searches the block that takes a verifier longest among those that the main network's limits
 //! allow, and compares it with a block of plain transfers that fills the same limits.
 //!
-//! `cargo bench -p lockstep-benches --bench worst -- --evaluations 200 --seed 1`. A block is made of
-//! transactions of one shape, as many as fit. First each part of a shape is tried alone, then the
-//! worst are changed at random. Each asks for the compute units and the loaded data that it needs
-//! and no more, or for too little. A time is that of reading, verifying and executing on two
+//! `cargo bench -p lockstep-benches --bench worst -- --evaluations 200 --seed 1`. A block is made
+//! of transactions of one shape, as many as fit. First each part of a shape is tried alone, then
+//! the worst are changed at random. Each asks for the compute units and the loaded data that it
+//! needs and no more, or for too little. A time is that of reading, verifying and executing on two
 //! threads, without a commit: the median of three. Accounts are in memory.
 #![allow(
     clippy::arithmetic_side_effects,

@@ -10,12 +10,15 @@
 
 use lockstep_interface::{Account, InstructionError, InvokeContext};
 
-/// The executable accounts of the instruction, by position, as they are.
+/// The executable accounts that the instruction may change, by position, as they are.
 pub(super) fn note(
     context: &InvokeContext<'_, '_>,
 ) -> Result<Vec<(usize, Account)>, InstructionError> {
     let mut executables = Vec::new();
     for position in 0..context.account_count() {
+        if !context.is_writable(position)? {
+            continue;
+        }
         let account = context.account(position)?;
         if account.executable {
             executables.push((position, account.clone()));

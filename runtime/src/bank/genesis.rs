@@ -62,7 +62,7 @@ pub fn program_account(name: &str) -> Account {
 }
 
 impl Genesis {
-    /// Today's rules, rent and limits of the main network, slot 0, with these accounts and programs.
+    /// The main network's rules, rent and limits of today, slot 0, these accounts and programs.
     pub fn new(accounts: Vec<Change>, programs: ProgramTable) -> Self {
         Self {
             accounts,

@@ -76,8 +76,8 @@ impl Candidate {
     }
 }
 
-/// The payers and nonce accounts of a batch, by account index. No other account is looked at, so that
-/// none is read for a transaction without a payer.
+/// The payers and nonce accounts of a batch, by account index. No other account is looked at, so
+/// that none is read for a transaction without a payer.
 fn load_judged(
     prepared: &PreparedBlock<'_>,
     bank: &Bank,

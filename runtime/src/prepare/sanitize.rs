@@ -277,8 +277,9 @@ fn first_error(
 }
 
 impl SanitizedChunk<'_> {
-    /// By the rules of December 2024, the error of a transaction without a valid budget. A nonce that is not even the stored one
-    /// is the earlier error; it is looked at here only to name the right one.
+    /// By the rules of December 2024, the error of a transaction without a valid budget. A nonce
+    /// that is not even the stored one is the earlier error; it is looked at here only to name the
+    /// right one.
     fn budget_error(
         &self,
         error: TransactionError,

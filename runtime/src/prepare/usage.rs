@@ -5,8 +5,8 @@
 //! limits -> BlockUsage -> admit -> admit -> refuse -> admit ..
 //! ```
 //!
-//! A transaction counts by the [`Cost`](crate::rules::Cost) of what it requests, not of what it then
-//! uses: a producer knows it before it runs anything, and so does a verifier.
+//! A transaction counts by the [`Cost`](crate::rules::Cost) of what it requests, not of what it
+//! then uses: a producer knows it before it runs anything, and so does a verifier.
 
 use std::{collections::HashMap, fmt};
 
