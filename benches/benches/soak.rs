@@ -55,7 +55,7 @@ const HONEST: u32 = 4_000;
 const HOSTILE: u32 = 2_000;
 const RICH: u64 = 1 << 50;
 /// Honest transactions that come for each block, and hostile ones for each of them.
-const HONEST_A_BLOCK: u32 = 60;
+const HONEST_A_BLOCK: u32 = 200;
 const HOSTILE_SHARE: u32 = 19;
 /// Small blocks, so that they are full.
 const LIMITS: BlockLimits = BlockLimits {
