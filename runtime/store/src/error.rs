@@ -56,6 +56,16 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// Where a store is made there is something that no interrupted call has left. Nothing was
+    /// changed.
+    #[error(
+        "{} is in the way, and not of this program: move it elsewhere, or choose another path",
+        path.display()
+    )]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process, or another store of this one, has it open.
     #[error("account store {}: in use by another process", path.display())]
     Locked {

@@ -125,7 +125,8 @@ impl DiskStore {
 
     /// Makes a store in a directory that is missing or empty. It lies beside, under a name of its
     /// own, until `work` has filled it: an interrupted or failed call leaves nothing at `path`. The
-    /// next call removes what an interrupted one has left beside it.
+    /// next call removes what an interrupted one has left beside it, which it knows by a mark. Of
+    /// several calls at once for one path, one makes the store.
     ///
     /// # Errors
     /// If there is something at the path, if the same is being done already, if the file system
@@ -136,12 +137,11 @@ impl DiskStore {
         parallel: &impl Parallel,
         work: impl FnOnce(&Self) -> Result<R, E>,
     ) -> Result<R, E> {
-        let path = path.as_ref();
-        let unfinished = build::begin(path)?;
-        let built = Self::open(&unfinished, options, parallel)
+        let unfinished = build::begin(path.as_ref())?;
+        let built = Self::open(&unfinished.directory, options, parallel)
             .map_err(E::from)
             .and_then(|(store, _)| work(&store));
-        build::end(path, &unfinished, built)
+        unfinished.end(built)
     }
 
     /// True if there is a store at the path, or what was one.

@@ -53,8 +53,8 @@ pub(crate) fn open(
 
 /// How often, and for how long each time, is waited for a store that is in use. A process that is
 /// being started holds the locks of the one that starts it for an instant.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const LOCK_TRIES: u32 = 50;
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the anchor, and with it locks the store.
 pub(crate) fn open_anchor(path: &Path) -> Result<(Anchor, Option<Acknowledged>), StoreError> {
