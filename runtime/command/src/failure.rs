@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::terminal;
+
 /// A failed command.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -32,8 +34,7 @@ impl Failure {
             Self::Other(text) => (text, ExitCode::FAILURE),
             Self::ReaderLeft => return ExitCode::SUCCESS,
         };
-        // Names of files may hold anything, also line ends.
-        eprintln!("error: {}", text.replace(['\n', '\r'], " "));
+        terminal::note(&format!("error: {text}"));
         code
     }
 }

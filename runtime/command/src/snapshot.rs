@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::ledger::{
     Common, base58, import_snapshot, open_chain, parse_block_id, show, shown, write_snapshot,
 };
+use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
 /// Write a ledger's newest state to a file, or make a ledger of such a file
@@ -101,7 +102,7 @@ fn export(arguments: &Export) -> Result<ExitCode, Failure> {
     } else {
         text::print(&format!(
             "{}: {} accounts after slot {}, block {}, {} bytes\n",
-            report.file,
+            escaped(&report.file),
             thousands(report.accounts),
             report.slot,
             report.block,
@@ -138,7 +139,7 @@ fn import(arguments: &Import) -> Result<ExitCode, Failure> {
     } else {
         text::print(&format!(
             "{}: {} accounts after slot {}, block {}\n",
-            report.ledger,
+            escaped(&report.ledger),
             thousands(report.accounts),
             report.slot,
             report.block

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::ledger::{Common, VerifyError, VerifyOptions, base58, shown, state_root, verify};
+use crate::terminal::escaped;
 use crate::text::{self, rounded, thousands};
 
 /// Execute a ledger's blocks again and compare every root of every block
@@ -81,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         text::print(&format!(
             "{}: {} transactions in {} blocks after slot {} executed again up to slot {}, {}: \
              every root is the same, {} tx/s {} signatures\n",
-            report.ledger,
+            escaped(&report.ledger),
             thousands(report.transactions),
             thousands(report.blocks),
             report.first_slot,

@@ -13,9 +13,8 @@
 mod options;
 mod verify;
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +30,9 @@ use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
+use crate::output;
+
+pub use crate::output::OutputError;
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 
@@ -85,7 +87,10 @@ pub enum LedgerError {
         /// Why.
         source: ImportError,
     },
-    /// A file cannot be read or written.
+    /// The snapshot's file cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -171,7 +176,7 @@ pub fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), LedgerError> {
 }
 
 /// Writes a snapshot of a chain to a file, which has its name once it is whole and durable. A file
-/// that was there is replaced.
+/// that was there is replaced; a FIFO or a device is written to.
 ///
 /// # Errors
 /// If the store fails, or the file cannot be written.
@@ -180,30 +185,13 @@ pub fn write_snapshot(
     path: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Exported, LedgerError> {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".unfinished");
-    let unfinished = path.with_file_name(name);
-    let failed = |source| LedgerError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::create(&unfinished).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(BUFFER_SIZE, file);
-    let exported = chain.export(&mut out, progress);
-    let exported = exported.map_err(|source| LedgerError::Export {
-        path: path.to_owned(),
-        source,
-    });
-    let named = exported.and_then(|exported| {
-        let named = out.flush().and_then(|()| out.get_ref().sync_all());
-        let named = named.and_then(|()| fs::rename(&unfinished, path));
-        named.map_err(failed).map(|()| exported)
-    });
-    if named.is_err() {
-        // What went wrong says more than that the rest of it stayed.
-        let _ = fs::remove_file(&unfinished);
-    }
-    named
+    output::write(path, |out| {
+        let exported = chain.export(out, progress);
+        exported.map_err(|source| LedgerError::Export {
+            path: path.to_owned(),
+            source,
+        })
+    })
 }
 
 /// Makes a ledger of a snapshot file, of the expected block if one is named, in a directory that is

@@ -53,6 +53,7 @@ pub(crate) fn show(bar: &ProgressBar, progress: Progress) {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
+            LedgerError::Output(error) => error.into(),
             LedgerError::Export { .. } | LedgerError::Threads(_) => Self::other(error),
             error => Self::usage(error),
         }
