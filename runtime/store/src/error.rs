@@ -72,6 +72,15 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+    /// Another process changes the store faster than it is copied to be read.
+    #[error(
+        "account store {}: in use by another process, which changes it faster than it is copied: \
+         try again later", path.display()
+    )]
+    Busy {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// A newer release wrote the store. Nothing was changed.
     #[error(
         "account store {}: written with schema {found}, this release reads up to {known}: open it \
@@ -127,6 +136,27 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+}
+
+#[cfg(feature = "disk")]
+impl StoreError {
+    /// The same of a store in another directory.
+    pub(crate) fn at(mut self, directory: &std::path::Path) -> Self {
+        match &mut self {
+            Self::Engine { path, .. }
+            | Self::NotAStore { path, .. }
+            | Self::Exists { path }
+            | Self::Foreign { path }
+            | Self::Locked { path }
+            | Self::Busy { path }
+            | Self::Schema { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::RolledBack { path, .. }
+            | Self::Stopped { path } => directory.clone_into(path),
+            Self::Medium { .. } | Self::OutOfOrder { .. } | Self::StateRoot { .. } => {}
+        }
+        self
+    }
 }
 
 /// Hashes are shown in base58, as addresses are.

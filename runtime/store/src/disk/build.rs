@@ -9,11 +9,9 @@
 //! no more, and emptied and used again. One without the mark is of other origin and stays.
 
 use std::{
-    collections::hash_map::RandomState,
-    ffi::{OsStr, OsString},
-    fs::{self, File, OpenOptions, TryLockError},
-    hash::BuildHasher,
-    io::{self, ErrorKind, Read, Write},
+    ffi::OsString,
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     thread,
 };
@@ -21,19 +19,13 @@ use std::{
 use super::{
     anchor::{Anchor, sync_directory},
     failed,
+    mark::{self, Left, Mark, empty, random, remove_marked},
     open::{LOCK_PAUSE, LOCK_TRIES},
 };
 use crate::StoreError;
 
 /// What is added to a name until the directory is complete.
 const UNFINISHED: &str = ".unfinished";
-/// The file that marks such a directory. The process at work in it holds a lock on the file.
-const MARK: &str = "UNFINISHED";
-/// What the file begins with; a random number follows.
-const MAGIC: &str = "lockstep unfinished store 1\n";
-/// Bytes of the file.
-const MARK_SIZE: usize = MAGIC.len() + 16;
-
 /// How often a directory without a mark is looked at again: one of ours may just have got its name,
 /// and another one this name.
 const FOREIGN_LOOKS: u32 = 3;
@@ -44,7 +36,7 @@ pub(super) struct Unfinished {
     path: PathBuf,
     /// Where the work is done.
     pub(super) directory: PathBuf,
-    _mark: File,
+    _mark: Mark,
 }
 
 /// Makes the directory to work in, with nothing but a new anchor in it, for a store at a path.
@@ -58,12 +50,12 @@ pub(super) fn begin(path: &Path) -> Result<Unfinished, StoreError> {
     let mark = loop {
         check_free(&path)?;
         match claim(&directory) {
-            Ok(Claim::Ours(mark)) => break mark,
-            Ok(Claim::Changed) => {}
-            Ok(Claim::Foreign) if looks.next().is_some() => thread::sleep(LOCK_PAUSE),
-            Ok(Claim::Foreign) => return Err(StoreError::Foreign { path: directory }),
-            Ok(Claim::InUse) if tries.next().is_some() => thread::sleep(LOCK_PAUSE),
-            Ok(Claim::InUse) => return Err(StoreError::Locked { path }),
+            Ok(Left::Ours(mark)) => break mark,
+            Ok(Left::Changed) => {}
+            Ok(Left::Foreign) if looks.next().is_some() => thread::sleep(LOCK_PAUSE),
+            Ok(Left::Foreign) => return Err(StoreError::Foreign { path: directory }),
+            Ok(Left::InUse) if tries.next().is_some() => thread::sleep(LOCK_PAUSE),
+            Ok(Left::InUse) => return Err(StoreError::Locked { path }),
             Err(error) => return Err(failed(&directory, "make the directory", error)),
         }
     };
@@ -109,7 +101,7 @@ impl Unfinished {
             }
             _ => failed(path, "name the directory", error),
         })?;
-        let unmarked = fs::remove_file(path.join(MARK)).and_then(|()| sync_directory(path));
+        let unmarked = fs::remove_file(path.join(mark::NAME)).and_then(|()| sync_directory(path));
         let durable = unmarked.and_then(|()| sync_directory(parent(path)));
         durable.map_err(|error| failed(path, "name the directory", error))
     }
@@ -123,35 +115,22 @@ impl Unfinished {
     }
 }
 
-/// What comes of a try to get a directory of the middle name.
-enum Claim {
-    /// The directory is there, marked, locked and empty.
-    Ours(File),
-    /// Another process is at work in it.
-    InUse,
-    /// It is not marked.
-    Foreign,
-    /// It came or went meanwhile.
-    Changed,
-}
-
-fn claim(directory: &Path) -> io::Result<Claim> {
+fn claim(directory: &Path) -> io::Result<Left> {
     match fs::symlink_metadata(directory) {
         Ok(metadata) if metadata.is_dir() => claim_left(directory),
-        Ok(_) => Ok(Claim::Foreign),
+        Ok(_) => Ok(Left::Foreign),
         Err(error) if error.kind() == ErrorKind::NotFound => claim_new(directory),
         Err(error) => Err(error),
     }
 }
 
 /// Makes the directory, marked and locked before it has its name.
-fn claim_new(directory: &Path) -> io::Result<Claim> {
-    let random = random();
-    let new = with_end(directory, &format!("-{random:016x}"));
+fn claim_new(directory: &Path) -> io::Result<Left> {
+    let new = with_end(directory, &format!("-{:016x}", random()));
     fs::create_dir(&new)?;
-    let named = mark(&new, random).and_then(|mark| {
+    let named = Mark::create(&new).and_then(|mark| {
         fs::rename(&new, directory)?;
-        Ok(Claim::Ours(mark))
+        Ok(Left::Ours(mark))
     });
     if named.is_err() {
         // It is ours: the name is random, and the directory was new.
@@ -164,84 +143,19 @@ fn claim_new(directory: &Path) -> io::Result<Claim> {
                 ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory
             ) =>
         {
-            Ok(Claim::Changed)
+            Ok(Left::Changed)
         }
         named => named,
     }
 }
 
-fn random() -> u64 {
-    RandomState::new().hash_one(std::process::id())
-}
-
-/// Removes a directory that holds a mark and nothing else.
-fn remove_marked(directory: &Path) -> io::Result<()> {
-    fs::remove_file(directory.join(MARK))?;
-    fs::remove_dir(directory)
-}
-
-fn mark(directory: &Path, random: u64) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create_new(true);
-    let mut file = options.open(directory.join(MARK))?;
-    file.lock()?;
-    file.write_all(format!("{MAGIC}{random:016x}").as_bytes())?;
-    file.sync_all()?;
-    Ok(file)
-}
-
 /// Takes over a directory that another process has left.
-fn claim_left(directory: &Path) -> io::Result<Claim> {
-    let path = directory.join(MARK);
-    let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
-    if !is_file {
-        return Ok(Claim::Foreign);
+fn claim_left(directory: &Path) -> io::Result<Left> {
+    let left = Mark::of_left(directory)?;
+    if let Left::Ours(_) = left {
+        empty(directory)?;
     }
-    let opened = OpenOptions::new().read(true).write(true).open(&path);
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Claim::Changed),
-        Err(error) => return Err(error),
-    };
-    let Some(content) = read_mark(&mut file)? else {
-        return Ok(Claim::Foreign);
-    };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Claim::InUse),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    // The name may have passed to another directory before the lock was there.
-    let current = File::open(&path).and_then(|mut file| read_mark(&mut file));
-    if current.ok().flatten() != Some(content) {
-        return Ok(Claim::Changed);
-    }
-    empty(directory)?;
-    Ok(Claim::Ours(file))
-}
-
-/// What a mark holds; `None` if it is none.
-fn read_mark(file: &mut File) -> io::Result<Option<Vec<u8>>> {
-    let mut content = Vec::with_capacity(MARK_SIZE);
-    let limit = u64::try_from(MARK_SIZE).unwrap_or(u64::MAX);
-    file.take(limit).read_to_end(&mut content)?;
-    Ok(content.starts_with(MAGIC.as_bytes()).then_some(content))
-}
-
-/// Removes all that is in a directory but the mark.
-fn empty(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name() == OsStr::new(MARK) {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+    Ok(left)
 }
 
 /// The path of a directory that is there, through links, or the path itself.

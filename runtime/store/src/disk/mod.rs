@@ -10,7 +10,9 @@
 
 mod anchor;
 mod build;
+mod copy;
 mod layout;
+mod mark;
 mod medium;
 mod open;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use self::{
     anchor::Anchor,
+    copy::Copy,
     layout::{
         ACCOUNTS, PARAMETERS_KEY, RECORDS, TIP_KEY, account_key, decode_entry, decode_header,
         encode_header, encode_record, put, put_accounts, record_key, remove, slot_key,
@@ -71,6 +74,8 @@ pub struct DiskStore {
     path: PathBuf,
     medium: Box<dyn Medium>,
     head: Shared<Head>,
+    /// Where the files are if not in the directory. It goes after they are closed.
+    copy: Option<Copy>,
 }
 
 /// What a commit changes besides the medium.
@@ -121,6 +126,33 @@ impl DiskStore {
         parallel: &impl Parallel,
     ) -> Result<(Self, Trie), StoreError> {
         open::open(path.as_ref(), options, parallel)
+    }
+
+    /// Opens the store in a directory to read it. If the directory cannot be written, or another
+    /// process has the store open, its files are copied to the system's directory for temporary
+    /// files, and the copy is opened; it goes when the store is closed. The copy of a store in use
+    /// is that of one moment, at or after the newest block that was acknowledged before the call.
+    ///
+    /// O(size of the files), and as [`DiskStore::open`].
+    ///
+    /// # Errors
+    /// As [`DiskStore::open`]; if there is no space for the copy; or if another process changes
+    /// the files faster than they are copied.
+    pub fn open_to_read(
+        path: impl AsRef<Path>,
+        options: DiskOptions,
+        parallel: &impl Parallel,
+    ) -> Result<(Self, Trie), StoreError> {
+        let path = path.as_ref();
+        match open::open(path, options, parallel) {
+            Err(error) if copy::is_called_for(&error) => copy::open(path, options, parallel),
+            opened => opened,
+        }
+    }
+
+    /// Bytes of the copy that is open in place of the store; `None` if the store is.
+    pub fn copied(&self) -> Option<u64> {
+        self.copy.as_ref().map(Copy::size)
     }
 
     /// Makes a store in a directory that is missing or empty. It lies beside, under a name of its

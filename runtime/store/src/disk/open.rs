@@ -23,7 +23,7 @@ use super::{
 use crate::{BlockRecord, Parallel, Store, StoreError, Trie, load_trie, sync::Shared};
 
 /// The engine's directory in the store's.
-const ENGINE: &str = "engine";
+pub(super) const ENGINE: &str = "engine";
 /// The same while it is made; it gets its name once it is complete.
 const UNFINISHED: &str = "engine.unfinished";
 
@@ -116,6 +116,7 @@ pub(crate) fn open_on(
             anchor,
             is_stopped: false,
         }),
+        copy: None,
     };
     store.check_schema()?;
     let tip = store.check_log()?;
