@@ -8,9 +8,7 @@ use lockstep_interface::Hash;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{
-    Common, base58, import_snapshot, open_chain, parse_block_id, show, shown, write_snapshot,
-};
+use crate::ledger::{Common, base58, import_snapshot, parse_block_id, show, shown, write_snapshot};
 use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
@@ -85,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn export(arguments: &Export) -> Result<ExitCode, Failure> {
     let Export { dir, file, common } = arguments;
-    let chain = open_chain(dir, &common.threads()?)?;
+    let chain = common.open_chain(dir)?;
     let bar = common.bar("accounts");
     let exported = write_snapshot(&chain, file, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();

@@ -34,6 +34,7 @@ use crate::output;
 
 pub use crate::output::OutputError;
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
+pub(crate) use verify::verify_store;
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 
 /// The file in a ledger's directory that holds its first state, as a snapshot.
@@ -103,28 +104,39 @@ pub enum LedgerError {
     Threads(#[from] ThreadsError),
 }
 
-/// Opens the store of a ledger, which must be there. O(accounts).
+/// Opens the store of a ledger, which must be there, to read it: if it is in use or cannot be
+/// written, a copy of it is opened. O(accounts), and for a copy O(size).
 ///
 /// # Errors
-/// If there is no ledger, or its store is in use, damaged, or written by a newer release.
+/// If there is no ledger, or its store is damaged, written by a newer release, or cannot be copied.
 pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), LedgerError> {
     if !DiskStore::is_at(path) {
         let (path, exists) = (path.to_owned(), path.exists());
         return Err(LedgerError::Absent { path, exists });
     }
-    let (store, trie) = DiskStore::open(path, DiskOptions::default(), threads)?;
+    let (store, trie) = DiskStore::open_to_read(path, DiskOptions::default(), threads)?;
     if store.tip().is_none() {
         return Err(LedgerError::Empty(path.to_owned()));
     }
     Ok((store, trie))
 }
 
-/// Opens the chain of a ledger, which must be there.
+/// Opens the chain of a ledger, which must be there, to read it.
 ///
 /// # Errors
 /// As [`open_store`]; or if the log does not fit the accounts.
 pub fn open_chain(path: &Path, threads: &Threads) -> Result<Chain, LedgerError> {
     let (store, trie) = open_store(path, threads)?;
+    chain_of(path, store, trie, threads)
+}
+
+/// The chain of a ledger whose store is open.
+fn chain_of(
+    path: &Path,
+    store: DiskStore,
+    trie: Trie,
+    threads: &Threads,
+) -> Result<Chain, LedgerError> {
     let options = chain_options(threads, true);
     let genesis = genesis(path, &store)?;
     Chain::open(Arc::new(store), trie, genesis, options).map_err(not_opened(path))
