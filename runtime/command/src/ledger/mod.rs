@@ -10,6 +10,7 @@
 //! those that it keeps, which for one that is made here are today's; its accounts came with its
 //! genesis or with a snapshot.
 
+mod load;
 mod options;
 mod verify;
 
@@ -33,6 +34,7 @@ use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Tri
 use crate::output;
 
 pub use crate::output::OutputError;
+pub(crate) use load::{LoadError, check_load};
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
 pub(crate) use verify::verify_store;
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};

@@ -83,7 +83,13 @@ pub(super) fn open(
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
     remove_left();
-    let failed = |error| failed(path, "copy the files to the directory for temporary files (TMPDIR)", error);
+    let failed = |error| {
+        failed(
+            path,
+            "copy the files to the directory for temporary files (TMPDIR)",
+            error,
+        )
+    };
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir();
     let folder = folder.map_err(failed)?;
     let mark = Mark::create(folder.path()).map_err(failed)?;
