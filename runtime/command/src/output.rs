@@ -36,7 +36,7 @@ const OPEN_FILES: [&str; 2] = ["/proc", "/dev/fd"];
 #[non_exhaustive]
 pub enum OutputError {
     /// It cannot be made there.
-    #[error("{}: {cause}: choose another file", path.display())]
+    #[error("{}: cannot write: {cause}; choose another file", path.display())]
     Refused {
         /// The path that was given.
         path: PathBuf,
@@ -307,5 +307,27 @@ mod tests {
         for strange in ["", "lockstep-.unfinished", "state.snapshot.unfinished"] {
             assert!(!is_unfinished(OsStr::new(strange), one));
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_goes_and_what_another_writes_stays() {
+        let folder = std::env::temp_dir().join(format!("lockstep-output-{}", process::id()));
+        fs::create_dir(&folder).unwrap();
+        let name = OsStr::new("state");
+        let [left, locked, other] = [
+            unfinished_name(name, 1, 0),
+            unfinished_name(name, 2, 0),
+            unfinished_name(OsStr::new("other"), 1, 0),
+        ]
+        .map(|name| folder.join(name));
+        for path in [&left, &locked, &other] {
+            fs::write(path, "part").unwrap();
+        }
+        let lock = File::open(&locked).unwrap();
+        lock.lock().unwrap();
+        write_text(&folder.join(name), "whole").unwrap();
+        assert!(!left.exists() && locked.exists() && other.exists());
+        assert_eq!(fs::read(folder.join(name)).unwrap(), b"whole");
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! `lockstep snapshot`: a ledger's newest state as one file, and a ledger of such a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,7 +8,10 @@ use lockstep_interface::Hash;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, import_snapshot, parse_block_id, show, shown, write_snapshot};
+use crate::ledger::{
+    Common, base58, import_snapshot, is_ledgers, parse_block_id, show, shown, write_snapshot,
+};
+use crate::output;
 use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
@@ -83,6 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn export(arguments: &Export) -> Result<ExitCode, Failure> {
     let Export { dir, file, common } = arguments;
+    check_file(dir, file)?;
     let chain = common.open_chain(dir)?;
     let bar = common.bar("accounts");
     let exported = write_snapshot(&chain, file, &mut |progress| show(&bar, progress))?;
@@ -108,6 +112,20 @@ fn export(arguments: &Export) -> Result<ExitCode, Failure> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a file of the ledger itself, and what cannot be written, before the ledger is opened.
+fn check_file(dir: &Path, file: &Path) -> Result<(), Failure> {
+    if let (Ok(dir), Ok(found)) = (dir.canonicalize(), file.canonicalize())
+        && let Ok(within) = found.strip_prefix(&dir)
+        && within.iter().next().is_some_and(is_ledgers)
+    {
+        return Err(Failure::usage(format!(
+            "{}: is a file of the ledger; choose another file",
+            file.display()
+        )));
+    }
+    Ok(output::check(file)?)
 }
 
 fn import(arguments: &Import) -> Result<ExitCode, Failure> {

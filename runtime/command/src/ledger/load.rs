@@ -24,7 +24,7 @@ use super::{OutputError, base58};
 use crate::output;
 
 /// The file in a ledger's directory that names its load.
-const LOAD_FILE: &str = "genesis.load";
+pub(super) const LOAD_FILE: &str = "genesis.load";
 /// Most bytes of it that are read.
 const LOAD_FILE_SIZE_MAX: u64 = 1 << 16;
 /// Accounts of a load that a ledger of a snapshot may lack, which may have ceased to exist: one of

@@ -14,6 +14,7 @@ mod load;
 mod options;
 mod verify;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,11 @@ pub enum LedgerError {
     /// The system refused a thread.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
+}
+
+/// Whether a name in a ledger's directory is that of a part of the ledger.
+pub(crate) fn is_ledgers(name: &OsStr) -> bool {
+    DiskStore::is_part(name) || name == GENESIS_FILE || name == load::LOAD_FILE
 }
 
 /// Opens the store of a ledger, which must be there, to read it: if it is in use or cannot be

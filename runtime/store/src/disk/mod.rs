@@ -20,6 +20,7 @@ mod tests;
 
 use std::{
     error::Error,
+    ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -179,6 +180,11 @@ impl DiskStore {
     /// True if there is a store at the path, or what was one.
     pub fn is_at(path: impl AsRef<Path>) -> bool {
         path.as_ref().join(anchor::NAME).is_file()
+    }
+
+    /// True for the names of the files and directories that a store has in its directory.
+    pub fn is_part(name: &OsStr) -> bool {
+        name == anchor::NAME || name == open::ENGINE
     }
 
     /// The store's directory.
