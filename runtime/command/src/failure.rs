@@ -12,8 +12,6 @@ pub(crate) enum Failure {
     Usage(String),
     /// Anything else: exit code 1.
     Other(String),
-    /// The reader of the output has closed it, which is no error.
-    ReaderLeft,
 }
 
 impl Failure {
@@ -32,7 +30,6 @@ impl Failure {
         let (text, code) = match self {
             Self::Usage(text) => (text, ExitCode::from(2)),
             Self::Other(text) => (text, ExitCode::FAILURE),
-            Self::ReaderLeft => return ExitCode::SUCCESS,
         };
         terminal::note(&format!("error: {text}"));
         code

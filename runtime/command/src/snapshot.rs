@@ -36,7 +36,8 @@ enum Direction {
 struct Export {
     /// The ledger's directory
     dir: PathBuf,
-    /// The file; one that is there is replaced once the new one is whole
+    /// The file; one that is there is replaced once the new one is whole, what a link leads to as
+    /// well, and a FIFO or a device is written to
     file: PathBuf,
     #[command(flatten)]
     common: Common,

@@ -11,15 +11,18 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::failure::Failure;
 use crate::terminal::{self, escaped};
 
-/// Writes lines to stdout at once, what a terminal would obey escaped.
+/// Writes lines to stdout at once, what a terminal would obey escaped. A reader that has closed it
+/// is no error, and changes nothing about the exit code.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let text = terminal::printable(text, has_colours());
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::ReaderLeft,
-        _ => Failure::other(format!("cannot write to stdout: {error}")),
-    })
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::other(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a value to stdout as one JSON object on one line.
