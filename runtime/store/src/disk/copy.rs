@@ -229,10 +229,13 @@ fn copy_changed(path: &Path, target: &Path, copied: &mut Copied) -> io::Result<L
             fs::create_dir_all(folder)?;
         }
         let size = if is_journal(name) {
-            copy_journal(&from, &to)?
+            copy_journal(&from, &to)
         } else {
-            copy_file(&from, &to)?
+            copy_file(&from, &to)
         };
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", name.display()));
+        let size = size.map_err(named)?;
         copied.insert(name.clone(), (*stamp, size));
     }
     Ok(before)
