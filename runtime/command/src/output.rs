@@ -271,7 +271,7 @@ fn is_unfinished(found: &OsStr, name: &OsStr) -> bool {
 }
 
 /// Removes the unfinished files for a name that no process has locked. What cannot be removed
-/// stays, and is in nobody's way.
+/// stays, and is in no file's way.
 fn remove_left(folder: &Path, name: &OsStr) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
