@@ -110,11 +110,11 @@ fn unnamed() -> String {
 const DISPATCHES: [Dispatch; 3] = [Dispatch::Static, Dispatch::Queued, Dispatch::Ranked];
 
 impl PlanFile {
-    /// Writes the plan to a file.
+    /// The plan as a file has it.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    /// If it is no JSON, which it always is.
+    pub fn to_json(&self) -> serde_json::Result<String> {
         let batches = self.plan.batches();
         let dispatch = batches.map(|batch| batch.dispatch().name().to_owned());
         let numbers = |lane: Vec<TransactionIndex>| lane.into_iter().map(|tx| tx.0).collect();
@@ -133,7 +133,7 @@ impl PlanFile {
                 .collect(),
             waits: waits.collect(),
         };
-        fs::write(path, serde_json::to_vec(&fields)?)
+        serde_json::to_string(&fields)
     }
 
     /// Reads a plan from a file.

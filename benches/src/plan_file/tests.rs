@@ -42,7 +42,7 @@ proptest! {
                 let name = strategy.name().to_owned();
                 let file = PlanFile { strategy: name, mode, workers, plan };
                 let back = with_file(None, |path| {
-                    file.write(path).unwrap();
+                    fs::write(path, file.to_json().unwrap()).unwrap();
                     PlanFile::read(path).unwrap()
                 });
                 prop_assert_eq!(&back, &file);

@@ -137,6 +137,14 @@ impl Workload {
         &self.name
     }
 
+    /// The seed that it is made from; `None` for recorded blocks.
+    pub fn seed(&self) -> Option<u64> {
+        match self.blocks {
+            Blocks::Even(_) => Some(self.seed),
+            Blocks::Given(_) => None,
+        }
+    }
+
     /// Transactions of a trace that are not part of the workload because they lock too many
     /// accounts.
     pub fn left_out(&self) -> usize {

@@ -14,8 +14,11 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::ledger::shown;
+use crate::terminal::{self, escaped};
 use crate::text::{self, rounded, seconds, thousands};
 
+/// The store's name in the directory.
+const STORE: &str = "store";
 /// Most accounts, changes and blocks.
 const COUNT_MAX: u64 = 1_000_000_000;
 
@@ -88,7 +91,8 @@ struct Report {
     bytes_per_account: Option<f64>,
 }
 
-/// The store's directory, and the one around it if there was none. Both go when this does.
+/// The store's directory, which is new, and the one around it if there was none. Both go when this
+/// does.
 struct Scratch<'d> {
     dir: &'d Path,
     is_new: bool,
@@ -97,18 +101,21 @@ struct Scratch<'d> {
 impl<'d> Scratch<'d> {
     fn new(dir: &'d Path) -> Result<Self, Failure> {
         let failed = |error| Failure::usage(format!("{}: {error}", shown(dir)));
-        match fs::create_dir(dir) {
-            Ok(()) => Ok(Self { dir, is_new: true }),
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(failed(error)),
+        let is_new = match fs::create_dir(dir) {
+            Ok(()) => true,
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed(error)),
             Err(_) => match fs::read_dir(dir).map_err(failed)?.next() {
-                None => Ok(Self { dir, is_new: false }),
-                Some(_) => Err(failed(ErrorKind::DirectoryNotEmpty.into())),
+                None => false,
+                Some(_) => return Err(failed(ErrorKind::DirectoryNotEmpty.into())),
             },
-        }
+        };
+        // Of several processes that find the directory empty, one makes this one.
+        fs::create_dir(dir.join(STORE)).map_err(failed)?;
+        Ok(Self { dir, is_new })
     }
 
     fn store(&self) -> PathBuf {
-        self.dir.join("store")
+        self.dir.join(STORE)
     }
 }
 
@@ -123,7 +130,7 @@ impl Drop for Scratch<'_> {
             removed = removed.and_then(|()| fs::remove_dir(self.dir));
         }
         if let Err(error) = removed {
-            eprintln!("{}: not removed: {error}", shown(self.dir));
+            terminal::note(&format!("{}: not removed: {error}", shown(self.dir)));
         }
     }
 }
@@ -210,7 +217,7 @@ fn print(arguments: &Arguments, report: &Report) -> Result<(), Failure> {
     text::print(&format!(
         "{}: {} blocks of {} changes over {} accounts, kind {}, seed {}: {:.1} blocks/s, \
          median commit {}, worst {}{written}\n",
-        report.dir,
+        escaped(&report.dir),
         thousands(report.blocks),
         thousands(report.changes),
         thousands(report.accounts),

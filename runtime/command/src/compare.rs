@@ -1,8 +1,7 @@
 //! `lockstep compare`: runs strategies on the same load for real and shows them side by side.
 
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,7 +18,9 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
+use crate::output;
 use crate::source::{all_cores, check_max_locks};
+use crate::terminal::escaped;
 use crate::text::{self, BAD, GOOD, Table};
 
 /// Run strategies on the same load for real and show them side by side
@@ -124,6 +125,9 @@ struct Output<'a> {
 
 pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
     check_usage(arguments)?;
+    for path in arguments.csv.iter().chain(&arguments.html) {
+        output::check(path)?;
+    }
     let strategies = catalogue.strategies(&arguments.strategies)?;
     let threads = thread_counts(&arguments.threads);
     let mut report = planned(arguments);
@@ -146,10 +150,10 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
         }
     };
     if let Some(path) = &arguments.csv {
-        write(path, &csv(&report))?;
+        output::write_text(path, &csv(&report))?;
     }
     if let Some(path) = &arguments.html {
-        write(path, &html(&report))?;
+        output::write_text(path, &html(&report))?;
     }
     if arguments.json {
         text::print_json(&Output {
@@ -300,11 +304,6 @@ fn failure(error: RunError) -> Failure {
     Failure::other(format!("cannot go on measuring: {error}"))
 }
 
-fn write(path: &Path, content: &str) -> Result<(), Failure> {
-    let written = fs::write(path, content);
-    written.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
 /// Whether every result was right and fast enough.
 fn verdict(report: &Report, compared: &[Comparison]) -> Result<ExitCode, Failure> {
     if let Some(cell) = report.mismatch() {
@@ -363,7 +362,9 @@ fn show(report: &Report, compared: Option<&[Comparison]>) -> String {
         };
         out.push_str(&format!(
             "  {verdict}: {} on {} threads: {}\n",
-            skipped.workload, skipped.threads, skipped.cause
+            escaped(&skipped.workload),
+            skipped.threads,
+            escaped(&skipped.cause)
         ));
     }
     out.push_str(&format!(

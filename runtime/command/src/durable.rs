@@ -1,6 +1,6 @@
 //! Opens a ledger on disk for a workload, with its accounts cached in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use lockstep_benches::runner::{RunOptions, Runner};
@@ -11,7 +11,7 @@ use lockstep_runtime::chain::{Chain, OpenError};
 use lockstep_runtime::threads::ThreadsError;
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError};
 
-use crate::ledger::{LedgerError, keep_genesis};
+use crate::ledger::{LedgerError, LoadError, check_load, keep_genesis};
 
 /// Why a ledger cannot be run on.
 #[derive(Debug, thiserror::Error)]
@@ -23,15 +23,9 @@ pub(crate) enum DurableError {
     /// Its store could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It was made for other load.
-    #[error(
-        "{}: the ledger has other accounts than the workload; give it a directory of its own",
-        path.display()
-    )]
-    OtherLoad {
-        /// The ledger's directory.
-        path: PathBuf,
-    },
+    /// It does not go on with the load.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// Its first state could not be kept.
     #[error(transparent)]
     Genesis(#[from] LedgerError),
@@ -52,7 +46,7 @@ impl<'a> Durable<'a> {
     /// `cache_size` bytes of accounts in memory.
     ///
     /// # Errors
-    /// If the directory is no ledger, is in use, is damaged, or holds another workload's accounts.
+    /// If the directory is no ledger, is in use, is damaged, or was made for another load.
     pub(crate) fn open(
         workload: &Workload,
         path: &Path,
@@ -65,17 +59,9 @@ impl<'a> Durable<'a> {
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
         let genesis =
             Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
-        let first = genesis.accounts.first().map(|(address, _)| *address);
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);
         let chain = Chain::open(dynamic, trie, genesis, chain_options)?;
-        let (head, _) = chain.head();
-        let bank = chain.bank(&head).expect("the head is known");
-        if let Some(first) = first
-            && bank.get(&first)?.is_none()
-        {
-            let path = path.to_owned();
-            return Err(DurableError::OtherLoad { path });
-        }
+        check_load(&chain, path, workload)?;
         keep_genesis(&chain, path)?;
         let runner = Runner::on(chain, options);
         Ok(Self { runner, store })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::terminal;
+
 /// A failed command.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -10,8 +12,6 @@ pub(crate) enum Failure {
     Usage(String),
     /// Anything else: exit code 1.
     Other(String),
-    /// The reader of the output has closed it, which is no error.
-    ReaderLeft,
 }
 
 impl Failure {
@@ -30,10 +30,8 @@ impl Failure {
         let (text, code) = match self {
             Self::Usage(text) => (text, ExitCode::from(2)),
             Self::Other(text) => (text, ExitCode::FAILURE),
-            Self::ReaderLeft => return ExitCode::SUCCESS,
         };
-        // Names of files may hold anything, also line ends.
-        eprintln!("error: {}", text.replace(['\n', '\r'], " "));
+        terminal::note(&format!("error: {text}"));
         code
     }
 }

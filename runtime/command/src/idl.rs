@@ -1,6 +1,5 @@
 //! `lockstep idl`: the interface descriptions of the programs that are built in.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +7,7 @@ use clap::Args;
 use lockstep_programs::descriptions;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::text;
 
 /// Write a built-in program's interface description, in the form of Anchor's IDL
@@ -37,8 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let json = found.to_json() + "\n";
     match &arguments.out {
         None => text::print(&json)?,
-        Some(file) => fs::write(file, json)
-            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?,
+        Some(file) => output::write_text(file, &json)?,
     }
     Ok(ExitCode::SUCCESS)
 }

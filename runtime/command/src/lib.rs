@@ -4,7 +4,11 @@
 //! of load of its own has every subcommand for them: `examples/own_command.rs`.
 //!
 //! Exit codes: 0, it did what was asked; 2, bad usage or bad input, told in one line on stderr;
-//! 1, anything else.
+//! 1, anything else. A stderr that takes no line changes no code, nor does a reader that closes
+//! stdout; one that is full is an error.
+//!
+//! What is shown of files, names and texts, is shown with escapes for what a terminal would obey.
+//! Files are written as a whole: `output.rs`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::float_arithmetic,
@@ -22,11 +26,13 @@ mod idl;
 mod inspect;
 pub mod ledger;
 mod new;
+mod output;
 mod plan;
 mod prove;
 mod run;
 mod snapshot;
 mod source;
+mod terminal;
 mod text;
 mod verify;
 mod workloads;

@@ -15,7 +15,8 @@ use lockstep_store::{StateProof, account_hash, verify_proof};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::ledger::{Common, base58, open_chain, parse_address, state_root};
+use crate::ledger::{Common, base58, parse_address, shown, state_root};
+use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
 /// Write an account of a ledger with its proof as JSON, or check such a file
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn prove(dir: &Path, address: &Address, common: &Common) -> Result<ExitCode, Failure> {
-    let chain = open_chain(dir, &common.threads()?)?;
+    let chain = common.open_chain(dir)?;
     let proven = chain.prove(address).map_err(Failure::other)?;
     text::print_json(&Proof::of(address, &proven))?;
     Ok(ExitCode::SUCCESS)
@@ -168,7 +169,7 @@ fn check(file: &Path, json: bool) -> Result<ExitCode, Failure> {
         };
         text::print(&format!(
             "{}: proven: {} {what} after slot {}, block {}\n",
-            file.display(),
+            escaped(&shown(file)),
             report.address,
             report.slot,
             report.block

@@ -1,6 +1,6 @@
 //! `lockstep snapshot`: a ledger's newest state as one file, and a ledger of such a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::ledger::{
-    Common, base58, import_snapshot, open_chain, parse_block_id, show, shown, write_snapshot,
+    Common, base58, import_snapshot, is_ledgers, parse_block_id, show, shown, write_snapshot,
 };
+use crate::output;
+use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
 /// Write a ledger's newest state to a file, or make a ledger of such a file
@@ -34,7 +36,8 @@ enum Direction {
 struct Export {
     /// The ledger's directory
     dir: PathBuf,
-    /// The file; one that is there is replaced once the new one is whole
+    /// The file; one that is there is replaced once the new one is whole, what a link leads to as
+    /// well, and a FIFO or a device is written to
     file: PathBuf,
     #[command(flatten)]
     common: Common,
@@ -84,7 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn export(arguments: &Export) -> Result<ExitCode, Failure> {
     let Export { dir, file, common } = arguments;
-    let chain = open_chain(dir, &common.threads()?)?;
+    check_file(dir, file)?;
+    let chain = common.open_chain(dir)?;
     let bar = common.bar("accounts");
     let exported = write_snapshot(&chain, file, &mut |progress| show(&bar, progress))?;
     bar.finish_and_clear();
@@ -101,7 +105,7 @@ fn export(arguments: &Export) -> Result<ExitCode, Failure> {
     } else {
         text::print(&format!(
             "{}: {} accounts after slot {}, block {}, {} bytes\n",
-            report.file,
+            escaped(&report.file),
             thousands(report.accounts),
             report.slot,
             report.block,
@@ -109,6 +113,20 @@ fn export(arguments: &Export) -> Result<ExitCode, Failure> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a file of the ledger itself, and what cannot be written, before the ledger is opened.
+fn check_file(dir: &Path, file: &Path) -> Result<(), Failure> {
+    if let (Ok(dir), Ok(found)) = (dir.canonicalize(), file.canonicalize())
+        && let Ok(within) = found.strip_prefix(&dir)
+        && within.iter().next().is_some_and(is_ledgers)
+    {
+        return Err(Failure::usage(format!(
+            "{}: is a file of the ledger; choose another file",
+            file.display()
+        )));
+    }
+    Ok(output::check(file)?)
 }
 
 fn import(arguments: &Import) -> Result<ExitCode, Failure> {
@@ -138,7 +156,7 @@ fn import(arguments: &Import) -> Result<ExitCode, Failure> {
     } else {
         text::print(&format!(
             "{}: {} accounts after slot {}, block {}\n",
-            report.ledger,
+            escaped(&report.ledger),
             thousands(report.accounts),
             report.slot,
             report.block

@@ -8,7 +8,8 @@ use lockstep_benches::runner::rate;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{Common, VerifyError, VerifyOptions, base58, shown, state_root, verify};
+use crate::ledger::{Common, VerifyError, VerifyOptions, base58, shown, state_root, verify_store};
+use crate::terminal::escaped;
 use crate::text::{self, rounded, thousands};
 
 /// Execute a ledger's blocks again and compare every root of every block
@@ -55,8 +56,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         signatures: !no_signatures,
         from: from.clone(),
     };
+    let (store, _) = common.open_store(dir, &options.threads)?;
     let bar = common.bar("blocks");
-    let verified = verify(dir, &options, &mut |done, all| {
+    let verified = verify_store(dir, &store, &options, &mut |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     });
@@ -81,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         text::print(&format!(
             "{}: {} transactions in {} blocks after slot {} executed again up to slot {}, {}: \
              every root is the same, {} tx/s {} signatures\n",
-            report.ledger,
+            escaped(&report.ledger),
             thousands(report.transactions),
             thousands(report.blocks),
             report.first_slot,

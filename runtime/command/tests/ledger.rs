@@ -436,6 +436,122 @@ fn a_proof_is_checked_without_the_ledger() {
 }
 
 #[test]
+fn a_ledger_in_use_is_read_from_a_copy() {
+    let folder = Folder::new("in-use");
+    let path = &ledger(&folder, "ledger", 9);
+    let wallet = &some_wallet();
+    let [out, again] = &["one", "other"].map(|name| folder.path(name));
+    let inspected = text(&["inspect", path]);
+    let account = text(&["inspect", path, wallet]);
+    let proof = text(&["prove", path, wallet]);
+    text(&["snapshot", "export", path, out]);
+
+    let chain = open(path, genesis(builtin_programs()));
+    for (arguments, expected) in [
+        (&["inspect", path][..], Some(inspected)),
+        (&["inspect", path, wallet], Some(account)),
+        (&["prove", path, wallet], Some(proof)),
+        (&["verify", path], None),
+        (&["snapshot", "export", path, again], None),
+    ] {
+        let output = lockstep(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(
+            errors.contains("in use or not writable, so a copy of "),
+            "{errors}"
+        );
+        let shown = String::from_utf8(output.stdout).unwrap();
+        if let Some(expected) = expected {
+            assert_eq!(without_size(&shown), without_size(&expected));
+        }
+        let quiet = lockstep(&[arguments, &["--quiet"]].concat());
+        assert_eq!(quiet.stderr, b"", "{arguments:?}");
+    }
+    assert!(fs::read(out).unwrap() == fs::read(again).unwrap());
+    // What is written needs the ledger itself.
+    let run = [
+        "run",
+        "--workload",
+        "transfers",
+        "--accounts",
+        "40",
+        "--quiet",
+        "--store",
+    ];
+    fails(
+        &[&run[..], &[path]].concat(),
+        2,
+        "in use by another process",
+    );
+    drop(chain);
+}
+
+/// A report without the size of its files, which grow when a ledger is opened.
+fn without_size(report: &str) -> Vec<&str> {
+    report
+        .lines()
+        .filter(|line| !line.contains("  size "))
+        .collect()
+}
+
+#[test]
+fn a_ledger_on_read_only_media_is_read_from_a_copy() {
+    let folder = Folder::new("read-only");
+    let disk = folder.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let mounted = |arguments: &[&str]| {
+        let mount = Command::new("mount").args(arguments).arg(&disk).output();
+        mount.is_ok_and(|output| output.status.success())
+    };
+    if !mounted(&["-t", "tmpfs", "-o", "size=64M", "lockstep-test"]) {
+        eprintln!("SKIPPED: a_ledger_on_read_only_media_is_read_from_a_copy cannot mount a tmpfs");
+        return;
+    }
+    // Unmounted also when an assertion fails.
+    let _disk = Mounted(&disk);
+    let path = &format!("{disk}/ledger");
+    grow(path, 6, builtin_programs());
+    assert!(mounted(&["-o", "remount,ro"]));
+    let wallet = &some_wallet();
+    let out = &folder.path("out");
+    let noted = |arguments: &[&str]| {
+        let output = lockstep(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        assert!(
+            errors.contains("ledger: in use or not writable"),
+            "{errors}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(noted(&["inspect", path]).contains("7 blocks, slots 0 to 6"));
+    assert!(noted(&["verify", path]).contains("60 transactions in 6 blocks"));
+    assert!(noted(&["prove", path, wallet]).contains(wallet));
+    assert!(noted(&["snapshot", "export", path, out]).contains("after slot 6"));
+    let on_disk = &format!("{path}/out");
+    fails(
+        &["snapshot", "export", path, on_disk, "--quiet"],
+        2,
+        "Read-only file system",
+    );
+    let copy = &folder.path("copy");
+    text(&["snapshot", "import", out, copy]);
+    assert_eq!(json(&["inspect", copy, "--json"])["slot"], 6);
+}
+
+/// A file system that a test has mounted.
+struct Mounted<'p>(&'p str);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "{}", self.0);
+    }
+}
+
+#[test]
 fn what_is_no_ledger_is_refused_in_one_line() {
     let folder = Folder::new("refused");
     let (missing, empty) = (&folder.path("missing"), &folder.path("empty"));
@@ -468,10 +584,6 @@ fn what_is_no_ledger_is_refused_in_one_line() {
     );
 
     let path = &ledger(&folder, "ledger", 2);
-    let locked = open(path, genesis(builtin_programs()));
-    fails(&["inspect", path], 2, "in use by another process");
-    fails(&["verify", path], 2, "in use by another process");
-    drop(locked);
     text(&["snapshot", "export", path, out]);
     let mut bytes = fs::read(out).unwrap();
     let place = bytes.len() / 2;

@@ -56,9 +56,28 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// Where a store is made there is something that no interrupted call has left. Nothing was
+    /// changed.
+    #[error(
+        "{} is in the way, and not of this program: move it elsewhere, or choose another path",
+        path.display()
+    )]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process, or another store of this one, has it open.
     #[error("account store {}: in use by another process", path.display())]
     Locked {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// Another process changes the store faster than it is copied to be read.
+    #[error(
+        "account store {}: in use by another process, which changes it faster than it is copied: \
+         try again later", path.display()
+    )]
+    Busy {
         /// The store's directory.
         path: PathBuf,
     },
@@ -117,6 +136,27 @@ pub enum StoreError {
         /// The store's directory.
         path: PathBuf,
     },
+}
+
+#[cfg(feature = "disk")]
+impl StoreError {
+    /// The same of a store in another directory.
+    pub(crate) fn at(mut self, directory: &std::path::Path) -> Self {
+        match &mut self {
+            Self::Engine { path, .. }
+            | Self::NotAStore { path, .. }
+            | Self::Exists { path }
+            | Self::Foreign { path }
+            | Self::Locked { path }
+            | Self::Busy { path }
+            | Self::Schema { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::RolledBack { path, .. }
+            | Self::Stopped { path } => directory.clone_into(path),
+            Self::Medium { .. } | Self::OutOfOrder { .. } | Self::StateRoot { .. } => {}
+        }
+        self
+    }
 }
 
 /// Hashes are shown in base58, as addresses are.

@@ -10,6 +10,7 @@ use lockstep_interface::RuleSet;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::terminal::escaped;
 use crate::text;
 
 /// Run recorded test cases of Solana's programs and compare every result
@@ -88,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else {
         let mut out = String::new();
         for (file, report) in &reports {
-            let _ = writeln!(out, "{file}: {}", report.to_string().trim_end());
+            let _ = writeln!(out, "{}: {}", escaped(file), report.to_string().trim_end());
         }
         text::print(&out)?;
     }

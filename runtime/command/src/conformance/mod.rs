@@ -31,6 +31,8 @@ use lockstep_interface::RuleSet;
 use serde::de::IgnoredAny;
 use thiserror::Error;
 
+use crate::terminal::escaped;
+
 pub use case::{
     Expectation, InstructionCase, Meta, RecordedAccount, RecordedRent, TransactionCase,
     TransactionExpectation,
@@ -110,7 +112,7 @@ impl fmt::Display for Report {
             "{passed} passed, {failed} failed, {skipped} skipped"
         )?;
         for (id, difference) in self.differences.iter().take(DIFFERENCES_SHOWN) {
-            write!(formatter, "\n  {id}: {difference}")?;
+            write!(formatter, "\n  {}: {}", escaped(id), escaped(difference))?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::table;
 use crate::failure::Failure;
 use crate::ledger::base58;
+use crate::terminal::escaped;
 use crate::text::{self, thousands};
 
 #[derive(Serialize)]
@@ -53,7 +54,7 @@ pub(super) fn show(address: &Address, account: &Account, json: bool) -> Result<E
         let value = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
-        lines.push((name, value));
+        lines.push((name, escaped(&value).into_owned()));
     }
     text::print(&table(&address.to_string(), &lines))?;
     Ok(ExitCode::SUCCESS)

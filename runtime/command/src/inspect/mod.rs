@@ -1,6 +1,7 @@
 //! `lockstep inspect`: what a ledger on disk holds.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,9 +11,7 @@ use lockstep_store::Store;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::ledger::{
-    Common, GENESIS_FILE, base58, open_chain, open_store, parse_address, shown, state_root,
-};
+use crate::ledger::{Common, GENESIS_FILE, base58, parse_address, shown, state_root};
 use crate::text::{self, BOLD, paint, thousands};
 
 mod account;
@@ -61,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         common,
     } = arguments;
     if let Some(address) = address {
-        let (store, _) = open_store(dir, &common.threads()?)?;
+        let (store, _) = common.open_store(dir, &common.threads()?)?;
         let account = store.get(address).map_err(Failure::usage)?;
         let account = account.ok_or_else(|| {
             Failure::usage(format!("{}: there is no account {address}", dir.display()))
@@ -78,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
-    let chain = open_chain(dir, &common.threads()?)?;
+    let chain = common.open_chain(dir)?;
     let (id, header) = chain.head();
     let bank = chain.bank(&id).map_err(Failure::other)?;
     let records = chain.store().records(usize::MAX).map_err(Failure::usage)?;
@@ -105,16 +104,19 @@ fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
     })
 }
 
-/// Bytes of all files below a directory.
-fn size(dir: &Path) -> std::io::Result<u64> {
+/// Bytes of all files below a directory. What is removed meanwhile does not count.
+fn size(dir: &Path) -> io::Result<u64> {
+    let is_gone = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     let mut sum = 0u64;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        let metadata = entry.metadata()?;
-        let more = if metadata.is_dir() {
-            size(&entry.path())?
-        } else {
-            metadata.len()
+        let more = match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+            metadata => metadata.map(|metadata| metadata.len()),
+        };
+        let more = match more {
+            Err(error) if is_gone(&error) => continue,
+            more => more?,
         };
         sum = sum.saturating_add(more);
     }

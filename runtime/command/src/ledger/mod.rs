@@ -10,12 +10,13 @@
 //! those that it keeps, which for one that is made here are today's; its accounts came with its
 //! genesis or with a snapshot.
 
+mod load;
 mod options;
 mod verify;
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +31,12 @@ use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
+use crate::output;
+
+pub use crate::output::OutputError;
+pub(crate) use load::{LoadError, check_load};
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
+pub(crate) use verify::verify_store;
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 
 /// The file in a ledger's directory that holds its first state, as a snapshot.
@@ -84,7 +90,10 @@ pub enum LedgerError {
         /// Why.
         source: ImportError,
     },
-    /// A file cannot be read or written.
+    /// The snapshot's file cannot be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
@@ -97,28 +106,44 @@ pub enum LedgerError {
     Threads(#[from] ThreadsError),
 }
 
-/// Opens the store of a ledger, which must be there. O(accounts).
+/// Whether a name in a ledger's directory is that of a part of the ledger.
+pub(crate) fn is_ledgers(name: &OsStr) -> bool {
+    DiskStore::is_part(name) || name == GENESIS_FILE || name == load::LOAD_FILE
+}
+
+/// Opens the store of a ledger, which must be there, to read it: if it is in use or cannot be
+/// written, a copy of it is opened. O(accounts), and for a copy O(size).
 ///
 /// # Errors
-/// If there is no ledger, or its store is in use, damaged, or written by a newer release.
+/// If there is no ledger, or its store is damaged, written by a newer release, or cannot be copied.
 pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), LedgerError> {
     if !DiskStore::is_at(path) {
         let (path, exists) = (path.to_owned(), path.exists());
         return Err(LedgerError::Absent { path, exists });
     }
-    let (store, trie) = DiskStore::open(path, DiskOptions::default(), threads)?;
+    let (store, trie) = DiskStore::open_to_read(path, DiskOptions::default(), threads)?;
     if store.tip().is_none() {
         return Err(LedgerError::Empty(path.to_owned()));
     }
     Ok((store, trie))
 }
 
-/// Opens the chain of a ledger, which must be there.
+/// Opens the chain of a ledger, which must be there, to read it.
 ///
 /// # Errors
 /// As [`open_store`]; or if the log does not fit the accounts.
 pub fn open_chain(path: &Path, threads: &Threads) -> Result<Chain, LedgerError> {
     let (store, trie) = open_store(path, threads)?;
+    chain_of(path, store, trie, threads)
+}
+
+/// The chain of a ledger whose store is open.
+fn chain_of(
+    path: &Path,
+    store: DiskStore,
+    trie: Trie,
+    threads: &Threads,
+) -> Result<Chain, LedgerError> {
     let options = chain_options(threads, true);
     let genesis = genesis(path, &store)?;
     Chain::open(Arc::new(store), trie, genesis, options).map_err(not_opened(path))
@@ -170,7 +195,7 @@ pub fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), LedgerError> {
 }
 
 /// Writes a snapshot of a chain to a file, which has its name once it is whole and durable. A file
-/// that was there is replaced.
+/// that was there is replaced; a FIFO or a device is written to.
 ///
 /// # Errors
 /// If the store fails, or the file cannot be written.
@@ -179,30 +204,13 @@ pub fn write_snapshot(
     path: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Exported, LedgerError> {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".unfinished");
-    let unfinished = path.with_file_name(name);
-    let failed = |source| LedgerError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::create(&unfinished).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(BUFFER_SIZE, file);
-    let exported = chain.export(&mut out, progress);
-    let exported = exported.map_err(|source| LedgerError::Export {
-        path: path.to_owned(),
-        source,
-    });
-    let named = exported.and_then(|exported| {
-        let named = out.flush().and_then(|()| out.get_ref().sync_all());
-        let named = named.and_then(|()| fs::rename(&unfinished, path));
-        named.map_err(failed).map(|()| exported)
-    });
-    if named.is_err() {
-        // What went wrong says more than that the rest of it stayed.
-        let _ = fs::remove_file(&unfinished);
-    }
-    named
+    output::write(path, |out| {
+        let exported = chain.export(out, progress);
+        exported.map_err(|source| LedgerError::Export {
+            path: path.to_owned(),
+            source,
+        })
+    })
 }
 
 /// Makes a ledger of a snapshot file, of the expected block if one is named, in a directory that is

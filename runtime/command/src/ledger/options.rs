@@ -6,12 +6,15 @@ use clap::Args;
 use indicatif::ProgressBar;
 use lockstep_interface::{Address, Hash};
 use lockstep_runtime::block::BlockHeader;
+use lockstep_runtime::chain::Chain;
 use lockstep_runtime::chain::snapshot::Progress;
 use lockstep_runtime::threads::Threads;
+use lockstep_store::{DiskStore, Trie};
 
-use super::LedgerError;
+use super::{LedgerError, chain_of, open_store};
 use crate::failure::Failure;
 use crate::source::all_cores;
+use crate::terminal;
 use crate::text;
 
 /// Most worker threads.
@@ -26,7 +29,7 @@ pub(crate) struct Common {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show no progress
+    /// Show no progress and no notes
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -36,6 +39,32 @@ impl Common {
     pub(crate) fn threads(&self) -> Result<Threads, Failure> {
         let count = self.threads.and_then(|count| usize::try_from(count).ok());
         Threads::new(count.unwrap_or_else(|| all_cores().get())).map_err(Failure::other)
+    }
+
+    /// Opens the store of a ledger to read it, and notes if that is a copy.
+    pub(crate) fn open_store(
+        &self,
+        path: &Path,
+        threads: &Threads,
+    ) -> Result<(DiskStore, Trie), LedgerError> {
+        let (store, trie) = open_store(path, threads)?;
+        if let Some(size) = store.copied()
+            && !self.quiet
+        {
+            terminal::note(&format!(
+                "note: {}: in use or not writable, so a copy of {} bytes is read",
+                path.display(),
+                text::thousands(size)
+            ));
+        }
+        Ok((store, trie))
+    }
+
+    /// Opens the chain of a ledger in the same way.
+    pub(crate) fn open_chain(&self, path: &Path) -> Result<Chain, Failure> {
+        let threads = self.threads()?;
+        let (store, trie) = self.open_store(path, &threads)?;
+        Ok(chain_of(path, store, trie, &threads)?)
     }
 
     /// A bar, whose length is known once there is progress.
@@ -53,6 +82,7 @@ pub(crate) fn show(bar: &ProgressBar, progress: Progress) {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
+            LedgerError::Output(error) => error.into(),
             LedgerError::Export { .. } | LedgerError::Threads(_) => Self::other(error),
             error => Self::usage(error),
         }

@@ -13,7 +13,7 @@ use lockstep_runtime::chain::{
 };
 use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::threads::Threads;
-use lockstep_store::{BlockRecord, MemoryStore, Store, StoreError};
+use lockstep_store::{BlockRecord, DiskStore, MemoryStore, Store, StoreError};
 
 use super::{GENESIS_FILE, LedgerError, chain_options, genesis, open_file, open_store};
 
@@ -133,8 +133,17 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Verified, VerifyError> {
-    let threads = &options.threads;
-    let (store, _) = open_store(path, threads)?;
+    let (store, _) = open_store(path, &options.threads)?;
+    verify_store(path, &store, options, progress)
+}
+
+/// The same for a ledger whose store is open.
+pub(crate) fn verify_store(
+    path: &Path,
+    store: &DiskStore,
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Verified, VerifyError> {
     let file = match &options.from {
         Some(file) => file.clone(),
         None => {
@@ -145,7 +154,7 @@ pub fn verify(
             file
         }
     };
-    let chain = import(&file, genesis(path, &store)?, options)?;
+    let chain = import(&file, genesis(path, store)?, options)?;
     let (first_id, first) = chain.head();
     let mut records = store.records(usize::MAX)?;
     let start = records.iter().position(|record| record.slot == first.slot);
@@ -160,7 +169,7 @@ pub fn verify(
     let clock = Instant::now();
     let replay = Replay {
         path,
-        store: &store,
+        store,
         chain: &chain,
         records: &records,
     };

@@ -2,8 +2,8 @@
 //! and an example that prints its interface.
 
 use std::env;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
+use crate::terminal::escaped;
 use crate::text;
 
 /// Longest name in bytes; module and type names are made from it.
@@ -169,11 +170,30 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), Failure> {
     for (name, content) in files {
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
-        let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, content));
-        let path = path.display();
-        written.map_err(|error| Failure::other(format!("{path}: cannot be written: {error}")))?;
+        let written = fs::create_dir_all(parent).and_then(|()| {
+            let mut file = File::create_new(&path)?;
+            file.write_all(content.as_bytes())
+        });
+        if let Err(error) = written {
+            remove(folder, files);
+            let path = path.display();
+            return Err(Failure::other(format!(
+                "{path}: cannot be written: {error}"
+            )));
+        }
     }
     Ok(())
+}
+
+/// Removes what was written of these files, and the folders that are empty then.
+fn remove(folder: &Path, files: &[(&str, String)]) {
+    for (name, _) in files {
+        let path = folder.join(name);
+        // What stays is named by the error that the command ends with.
+        let _ = fs::remove_file(&path);
+        let _ = path.parent().map(fs::remove_dir);
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 fn report(name: &str, files: &[(&str, String)], workspace: &Path) -> String {
@@ -182,7 +202,8 @@ fn report(name: &str, files: &[(&str, String)], workspace: &Path) -> String {
         .map(|(file, _)| format!("  {name}/{file}\n"))
         .collect();
     let address = address(name);
-    let workspace = workspace.display();
+    let workspace = workspace.display().to_string();
+    let workspace = escaped(&workspace);
     format!(
         "Made the program {name}:\n{list}\
          It uses the SDK in {workspace} and has the address {address},\n\

@@ -6,6 +6,7 @@ use clap::builder::styling::Style;
 use lockstep_benches::audit::{AuditFigures, FindingFigures};
 use lockstep_benches::planning::ratio;
 
+use crate::terminal::escaped;
 use crate::text::{BOLD, DIM, Table, paint, thousands};
 
 /// Positions that are shown of a finding.
@@ -21,7 +22,7 @@ pub(super) fn show(audit: &AuditFigures) -> String {
         "\n{} {} transactions that succeeded, run for this; strategy {}, mode {}, {} workers",
         paint(BOLD, "audit of declared accounts:"),
         thousands(audit.audited),
-        audit.strategy,
+        escaped(&audit.strategy),
         audit.mode,
         audit.workers,
     );

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use lockstep_benches::planning::{InternedBlock, ratio};
 use lockstep_scheduler::{PlanRequest, Strategy};
 
 use crate::failure::Failure;
+use crate::output;
+use crate::terminal::escaped;
 use crate::text::{self, BOLD, DIM, Table, paint, thousands};
 
 /// Workers of the explained plan, if several counts are planned for.
@@ -48,6 +50,15 @@ impl Options {
     /// Whether a plan is to be looked at.
     pub(super) fn is_given(&self) -> bool {
         self.explain || self.html.is_some() || self.dot.is_some() || self.trace_out.is_some()
+    }
+
+    /// Refuses files that cannot be written, before anything is planned.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let files = [&self.html, &self.dot, &self.trace_out];
+        for path in files.into_iter().flatten() {
+            output::check(path)?;
+        }
+        Ok(())
     }
 
     /// Plans the block, explains the plan and writes the files that were asked for.
@@ -98,12 +109,9 @@ fn save(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let saved = File::create(path).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        write(&mut out)?;
-        out.flush()
-    });
-    saved.map_err(|error| Failure::usage(format!("{}: cannot write: {error}", path.display())))
+    output::write(path, |out| {
+        write(out).map_err(|error| output::failure(path, error).into())
+    })
 }
 
 /// The explanation for people.
@@ -114,7 +122,7 @@ pub(super) fn show(explanation: &Explanation) -> String {
         "\n{} strategy {}, mode {}, policy {}, {} workers: makespan {}, lower bound {}, \
          efficiency {:.3}",
         paint(BOLD, "explained:"),
-        explanation.strategy,
+        escaped(&explanation.strategy),
         explanation.mode,
         explanation.policy,
         explanation.workers,

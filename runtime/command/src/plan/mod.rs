@@ -20,6 +20,7 @@ use lockstep_scheduler::{Mode, Plan, PlanRequest, Policy, Strategy};
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
+use crate::output;
 use crate::source::{Load, Source};
 use crate::text;
 use blocks::Blocks;
@@ -124,6 +125,10 @@ impl Planners {
 }
 
 pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    arguments.explain.check()?;
+    if let Some(path) = &arguments.plan_out {
+        output::check(path)?;
+    }
     let planners = Planners::of(arguments, catalogue)?;
     arguments
         .source
@@ -218,8 +223,8 @@ fn write_plan(path: &Path, plan: Plan, planners: &Planners) -> Result<(), Failur
         workers: planners.workers.first().copied().unwrap_or(NonZeroU32::MIN),
         plan,
     };
-    file.write(path)
-        .map_err(|error| Failure::usage(format!("{}: cannot write: {error}", path.display())))
+    output::write_text(path, &file.to_json().map_err(Failure::other)?)?;
+    Ok(())
 }
 
 /// The strategies as `--cost-error` has them see costs.

@@ -15,6 +15,7 @@ use super::blocks::Blocks;
 use super::{Arguments, Planners, audit, explain};
 use crate::failure::Failure;
 use crate::source::{Load, left_out_note};
+use crate::terminal;
 use crate::text::{self, BAD, BOLD, DIM, Table, paint, thousands};
 
 /// Hottest accounts that are shown.
@@ -106,7 +107,7 @@ impl Survey {
                     }
                 };
                 if !arguments.quiet {
-                    bar.suspend(|| eprintln!("note: left out: {cause}"));
+                    bar.suspend(|| terminal::note(&format!("note: left out: {cause}")));
                 }
                 *sum = None;
             }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{Arguments, peak_rss_mib};
 use crate::failure::Failure;
+use crate::ledger::LoadError;
 use crate::source::left_out_note;
 use crate::text::{self, BOLD, paint, rounded, thousands};
 
@@ -192,7 +193,11 @@ fn failure(error: DurableError) -> Failure {
         }
         DurableError::Open(OpenError::Log { .. } | OpenError::OtherGenesis(_))
         | DurableError::Store(_)
-        | DurableError::OtherLoad { .. } => Failure::usage(error),
+        | DurableError::Load(
+            LoadError::Other { .. } | LoadError::Missing { .. } | LoadError::File { .. },
+        ) => Failure::usage(error),
+        DurableError::Load(LoadError::Output(error)) => error.into(),
+        DurableError::Genesis(error) => error.into(),
         error => Failure::other(error),
     }
 }

@@ -9,21 +9,26 @@ use clap::builder::styling::{AnsiColor, Style};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
+use crate::terminal::{self, escaped};
 
-/// Writes text to stdout at once.
+/// Writes lines to stdout at once, what a terminal would obey escaped. A reader that has closed it
+/// is no error, and changes nothing about the exit code.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
+    let text = terminal::printable(text, has_colours());
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::ReaderLeft,
-        _ => Failure::other(format!("cannot write to stdout: {error}")),
-    })
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::other(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a value to stdout as one JSON object on one line.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value).map_err(Failure::other)?;
-    print(&format!("{json}\n"))
+    print(&format!("{}\n", terminal::json(&json)))
 }
 
 /// A number with commas between thousands.
@@ -76,12 +81,13 @@ pub(crate) fn grade(efficiency: f64) -> Style {
     }
 }
 
-/// Text in a style, if colours are shown.
+/// Text of one line in a style, if colours are shown.
 pub(crate) fn paint(style: Style, text: &str) -> String {
+    let text = escaped(text);
     if has_colours() {
         format!("{style}{text}{style:#}")
     } else {
-        text.to_owned()
+        text.into_owned()
     }
 }
 
@@ -91,11 +97,13 @@ pub(crate) fn counted(number: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(number))
 }
 
-/// One line a fact, its name first.
+/// One line a fact, its name first; the text may hold styles.
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
     let mut out = String::new();
     for (name, text) in facts {
-        let _ = writeln!(out, "  {}  {text}", paint(BOLD, &format!("{name:<11}")));
+        let name = paint(BOLD, &format!("{name:<11}"));
+        let text = terminal::printable(text, has_colours()).replace('\n', "\\n");
+        let _ = writeln!(out, "  {name}  {text}");
     }
     out
 }
@@ -124,7 +132,9 @@ impl Table {
 
     /// Appends a row.
     pub(crate) fn styled_row(&mut self, cells: impl IntoIterator<Item = (String, Style)>) {
-        self.rows.push(cells.into_iter().collect());
+        let cells = cells.into_iter();
+        let cells = cells.map(|(text, style)| (escaped(&text).into_owned(), style));
+        self.rows.push(cells.collect());
     }
 
     /// The rows as lines, each indented by two spaces.

@@ -13,7 +13,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -61,9 +61,14 @@ pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 impl Anchor {
-    /// Makes the anchor of a new store, durably. What it says is still damaged.
+    /// Makes the anchor of a new store, durably. What it says is still damaged. One that another
+    /// process has just made stays.
     pub(crate) fn create(directory: &Path) -> io::Result<()> {
-        File::create(directory.join(NAME))?.sync_all()?;
+        match File::create_new(directory.join(NAME)) {
+            Ok(file) => file.sync_all()?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
         sync_directory(directory)
     }
 

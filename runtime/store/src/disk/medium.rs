@@ -17,6 +17,10 @@ const BODY_SEPARATION_SIZE: u32 = 1 << 10;
 /// does not hold up writers, which it does from 20 files on.
 const OVERLAPPING_COUNT_MAX: u8 = 8;
 
+/// The end of the names of journals, which lie in the engine's directory itself. A journal only
+/// grows behind what is written in it; of all other files, each is written once or replaced.
+pub(crate) const JOURNAL_END: &str = "jnl";
+
 /// A key space. What must fit together lies in one, so that damage cannot tear it apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Space {

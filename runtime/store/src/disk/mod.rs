@@ -10,7 +10,9 @@
 
 mod anchor;
 mod build;
+mod copy;
 mod layout;
+mod mark;
 mod medium;
 mod open;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod tests;
 
 use std::{
     error::Error,
+    ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -27,6 +30,7 @@ use sha2::{Digest, Sha256};
 
 use self::{
     anchor::Anchor,
+    copy::Copy,
     layout::{
         ACCOUNTS, PARAMETERS_KEY, RECORDS, TIP_KEY, account_key, decode_entry, decode_header,
         encode_header, encode_record, put, put_accounts, record_key, remove, slot_key,
@@ -71,6 +75,8 @@ pub struct DiskStore {
     path: PathBuf,
     medium: Box<dyn Medium>,
     head: Shared<Head>,
+    /// Where the files are if not in the directory. It goes after they are closed.
+    copy: Option<Copy>,
 }
 
 /// What a commit changes besides the medium.
@@ -123,9 +129,37 @@ impl DiskStore {
         open::open(path.as_ref(), options, parallel)
     }
 
+    /// Opens the store in a directory to read it. If the directory cannot be written, or another
+    /// process has the store open, its files are copied to the system's directory for temporary
+    /// files, and the copy is opened; it goes when the store is closed. The copy of a store in use
+    /// is that of one moment, at or after the newest block that was acknowledged before the call.
+    ///
+    /// O(size of the files), and as [`DiskStore::open`].
+    ///
+    /// # Errors
+    /// As [`DiskStore::open`]; if there is no space for the copy; or if another process changes
+    /// the files faster than they are copied.
+    pub fn open_to_read(
+        path: impl AsRef<Path>,
+        options: DiskOptions,
+        parallel: &impl Parallel,
+    ) -> Result<(Self, Trie), StoreError> {
+        let path = path.as_ref();
+        match open::open(path, options, parallel) {
+            Err(error) if copy::is_called_for(&error) => copy::open(path, options, parallel),
+            opened => opened,
+        }
+    }
+
+    /// Bytes of the copy that is open in place of the store; `None` if the store is.
+    pub fn copied(&self) -> Option<u64> {
+        self.copy.as_ref().map(Copy::size)
+    }
+
     /// Makes a store in a directory that is missing or empty. It lies beside, under a name of its
     /// own, until `work` has filled it: an interrupted or failed call leaves nothing at `path`. The
-    /// next call removes what an interrupted one has left beside it.
+    /// next call removes what an interrupted one has left beside it, which it knows by a mark. Of
+    /// several calls at once for one path, one makes the store.
     ///
     /// # Errors
     /// If there is something at the path, if the same is being done already, if the file system
@@ -136,17 +170,21 @@ impl DiskStore {
         parallel: &impl Parallel,
         work: impl FnOnce(&Self) -> Result<R, E>,
     ) -> Result<R, E> {
-        let path = path.as_ref();
-        let unfinished = build::begin(path)?;
-        let built = Self::open(&unfinished, options, parallel)
+        let unfinished = build::begin(path.as_ref())?;
+        let built = Self::open(&unfinished.directory, options, parallel)
             .map_err(E::from)
             .and_then(|(store, _)| work(&store));
-        build::end(path, &unfinished, built)
+        unfinished.end(built)
     }
 
     /// True if there is a store at the path, or what was one.
     pub fn is_at(path: impl AsRef<Path>) -> bool {
         path.as_ref().join(anchor::NAME).is_file()
+    }
+
+    /// True for the names of the files and directories that a store has in its directory.
+    pub fn is_part(name: &OsStr) -> bool {
+        name == anchor::NAME || name == open::ENGINE
     }
 
     /// The store's directory.

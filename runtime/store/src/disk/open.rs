@@ -23,7 +23,7 @@ use super::{
 use crate::{BlockRecord, Parallel, Store, StoreError, Trie, load_trie, sync::Shared};
 
 /// The engine's directory in the store's.
-const ENGINE: &str = "engine";
+pub(super) const ENGINE: &str = "engine";
 /// The same while it is made; it gets its name once it is complete.
 const UNFINISHED: &str = "engine.unfinished";
 
@@ -53,8 +53,8 @@ pub(crate) fn open(
 
 /// How often, and for how long each time, is waited for a store that is in use. A process that is
 /// being started holds the locks of the one that starts it for an instant.
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const LOCK_TRIES: u32 = 50;
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the anchor, and with it locks the store.
 pub(crate) fn open_anchor(path: &Path) -> Result<(Anchor, Option<Acknowledged>), StoreError> {
@@ -116,6 +116,7 @@ pub(crate) fn open_on(
             anchor,
             is_stopped: false,
         }),
+        copy: None,
     };
     store.check_schema()?;
     let tip = store.check_log()?;

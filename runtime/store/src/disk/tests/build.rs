@@ -1,12 +1,16 @@
 //! Stores that are filled before they get their name, and states that come in pieces.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use lockstep_interface::{Account, Address, Hash};
 
 use crate::{
     BlockBatch, BlockRecord, CachedStore, Change, DiskOptions, DiskStore, MemoryStore, Serial,
-    Store, StoreError, Trie,
+    Store, StoreError, Trie, disk::build,
 };
 
 fn change(number: u16, size: usize) -> Change {
@@ -98,6 +102,91 @@ fn a_store_that_was_filled_in_part_is_refused() {
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
 }
 
+/// Leaves what a process does that is killed while it makes a store.
+fn leave(path: &Path) {
+    let left = build::begin(path).unwrap();
+    let options = DiskOptions::default();
+    let (store, _) = DiskStore::open(&left.directory, options, &Serial).unwrap();
+    store.fill(&[change(1, 0)]).unwrap();
+}
+
+#[test]
+fn what_no_build_has_left_stays() {
+    type Plant = fn(&Path);
+    let plants: [(&str, Plant); 5] = [
+        ("a file", |path| fs::write(path, "mine").unwrap()),
+        ("an empty directory", |path| fs::create_dir(path).unwrap()),
+        ("a directory", |path| {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("note"), "mine").unwrap();
+        }),
+        ("a file of the mark's name", |path| {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("UNFINISHED"), "mine").unwrap();
+        }),
+        ("a store", |path| {
+            let options = DiskOptions::default();
+            let (store, _) = DiskStore::open(path, options, &Serial).unwrap();
+            fill(&store, &[change(1, 0)]).unwrap();
+        }),
+    ];
+    for (name, plant) in plants {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let unfinished = folder.path().join("store.unfinished");
+        plant(&unfinished);
+        let before = files(folder.path());
+        let work = |_: &DiskStore| Ok::<_, StoreError>(());
+        let built = DiskStore::build(&path, DiskOptions::default(), &Serial, work);
+        let is_named = matches!(&built, Err(StoreError::Foreign { path }) if *path == unfinished);
+        assert!(is_named, "{name}: {built:?}");
+        assert_eq!(files(folder.path()), before, "{name}");
+    }
+}
+
+/// All below a directory.
+fn files(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        }
+        found.insert(path);
+    }
+    found
+}
+
+#[test]
+fn of_many_builds_at_once_one_makes_the_store() {
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        if round % 2 == 1 {
+            leave(&path);
+        }
+        let build = |number| {
+            let work = |store: &DiskStore| fill(store, &[change(number, 0)]);
+            DiskStore::build(&path, DiskOptions::default(), &Serial, work)
+        };
+        let results: Vec<Result<(), StoreError>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|number| scope.spawn(move || build(number)))
+                .collect();
+            threads.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let made = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(made, 1, "{results:?}");
+        for error in results.into_iter().filter_map(Result::err) {
+            let is_named = matches!(error, StoreError::Locked { .. } | StoreError::Exists { .. });
+            assert!(is_named, "{error}");
+        }
+        let (store, _) = DiskStore::open(&path, DiskOptions::default(), &Serial).unwrap();
+        assert_eq!(store.account_count().unwrap(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
 #[test]
 fn a_failed_build_leaves_nothing_and_an_interrupted_one_is_cleared_away() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,9 +210,7 @@ fn a_failed_build_leaves_nothing_and_an_interrupted_one_is_cleared_away() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
     // What a killed process leaves.
-    let (store, _) = DiskStore::open(&unfinished, options, &Serial).unwrap();
-    store.fill(&[change(1, 0)]).unwrap();
-    drop(store);
+    leave(&path);
     DiskStore::build(&path, options, &Serial, |store| {
         fill(store, &[change(2, 0)])
     })

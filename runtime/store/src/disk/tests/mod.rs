@@ -6,6 +6,7 @@
 )]
 
 mod build;
+mod copy;
 mod crash;
 mod damage;
 mod faults;
