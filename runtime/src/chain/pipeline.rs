@@ -12,16 +12,24 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc,
+    },
     thread::{self, Scope},
+    time::Instant,
 };
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::{Mode, Strategy};
+use lockstep_store::sync::Shared;
 use thiserror::Error;
 
 use super::{BuildError, BuildRequest, BuiltBlock, Chain, ChainOptions, CommitError};
 use crate::{block::Recording, engine::Cancel, verify::ParsedBlock, wire::WireBlock};
+
+/// Nanoseconds of a commit below which handing it to another thread takes longer than making it.
+const HAND_OVER: u64 = 50_000;
 
 /// Which stages have threads of their own.
 ///
@@ -34,7 +42,7 @@ use crate::{block::Recording, engine::Cancel, verify::ParsedBlock, wire::WireBlo
 pub enum Overlap {
     /// The caller's thread reads, builds and commits one block after the other.
     None,
-    /// Blocks are committed on one more thread.
+    /// Blocks are committed on one more thread, unless that takes longer than it saves.
     Behind,
     /// Besides, this number of threads read ahead, each a block of its own.
     Both(NonZeroUsize),
@@ -50,22 +58,57 @@ pub fn run<I: Send, A: Send, E: Send>(
     overlap: Overlap,
     ahead: impl Fn(I) -> A + Sync,
     mut build: impl FnMut(A) -> Result<Hash, E>,
-    commit: impl FnMut(Hash) -> Result<(), E> + Send,
+    mut commit: impl FnMut(Hash) -> Result<(), E> + Send + Sync,
 ) -> Result<(), E> {
-    match overlap {
-        Overlap::None => {
-            let mut commit = commit;
-            items
-                .map(ahead)
-                .try_for_each(|block| build(block).and_then(&mut commit))
+    if overlap == Overlap::None {
+        let mut blocks = items.map(ahead);
+        return blocks.try_for_each(|block| build(block).and_then(&mut commit));
+    }
+    let commits = Commits {
+        commit: Shared::new(commit),
+        under_way: AtomicUsize::new(0),
+        last: AtomicU64::new(0),
+    };
+    let ahead = &ahead;
+    thread::scope(|scope| match overlap {
+        Overlap::Both(reader_count) => {
+            let read = read_ahead(scope, items, reader_count, ahead);
+            commit_behind(scope, read, &mut build, &commits)
         }
-        Overlap::Behind => {
-            thread::scope(|scope| commit_behind(scope, items.map(ahead), &mut build, commit))
-        }
-        Overlap::Both(reader_count) => thread::scope(|scope| {
-            let read = read_ahead(scope, items, reader_count, &ahead);
-            commit_behind(scope, read, &mut build, commit)
-        }),
+        _ => commit_behind(scope, items.map(ahead), &mut build, &commits),
+    })
+}
+
+/// The commits of a run, which are made one after the other.
+struct Commits<C> {
+    commit: Shared<C>,
+    /// Blocks that were handed over and are not committed yet.
+    under_way: AtomicUsize,
+    /// Nanoseconds of the newest commit.
+    last: AtomicU64,
+}
+
+impl<C> Commits<C> {
+    /// Commits a block on this thread.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the time decides which thread commits, and nothing of what it commits"
+    )]
+    fn make<E>(&self, id: Hash) -> Result<(), E>
+    where
+        C: FnMut(Hash) -> Result<(), E>,
+    {
+        let start = Instant::now();
+        let result = self.commit.write()(id);
+        let taken = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.last.store(taken, Ordering::Relaxed);
+        result
+    }
+
+    /// Whether a commit now would be over before another thread had woken for it.
+    fn is_short(&self) -> bool {
+        // All that was handed over is committed.
+        self.under_way.load(Ordering::Acquire) == 0 && self.last.load(Ordering::Relaxed) < HAND_OVER
     }
 }
 
@@ -101,17 +144,31 @@ fn read_ahead<'scope, I: Send + 'scope, A: Send + 'scope>(
     })
 }
 
-/// Builds on the caller's thread, and commits on one more.
-fn commit_behind<'scope, A, E: Send + 'scope>(
+/// Builds on the caller's thread, and commits on one more what takes long to commit.
+fn commit_behind<'scope, A, E, C>(
     scope: &'scope Scope<'scope, '_>,
     mut read: impl Iterator<Item = A>,
     mut build: impl FnMut(A) -> Result<Hash, E>,
-    commit: impl FnMut(Hash) -> Result<(), E> + Send + 'scope,
-) -> Result<(), E> {
+    commits: &'scope Commits<C>,
+) -> Result<(), E>
+where
+    E: Send + 'scope,
+    C: FnMut(Hash) -> Result<(), E> + Send + Sync,
+{
     let (to_commit, built) = mpsc::sync_channel(1);
-    let committer = scope.spawn(move || built.into_iter().try_for_each(commit));
+    let committer = scope.spawn(move || {
+        built.into_iter().try_for_each(|id| {
+            commits.make(id)?;
+            commits.under_way.fetch_sub(1, Ordering::Release);
+            Ok(())
+        })
+    });
     let result = read.try_for_each(|block| {
         let id = build(block).map_err(Some)?;
+        if commits.is_short() {
+            return commits.make(id).map_err(Some);
+        }
+        commits.under_way.fetch_add(1, Ordering::Relaxed);
         // Fails once a commit has failed, whose error says why.
         to_commit.send(id).map_err(|_| None)
     });

@@ -12,9 +12,12 @@ mod error;
 mod plan;
 mod seal;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ahash::RandomState;
@@ -37,6 +40,23 @@ use crate::{
     threads::{Threads, ThreadsError},
     verify::{ParsedBlock, Refusal},
 };
+
+/// Nanoseconds that preparing a transaction takes on one thread.
+const PREPARE_COST: u64 = 400;
+
+/// Nanoseconds of work on one thread for so many transactions.
+fn work(each: u64, transaction_count: usize) -> u64 {
+    let count = u64::try_from(transaction_count).unwrap_or(u64::MAX);
+    each.saturating_mul(count)
+}
+
+/// Nanoseconds of execution that several threads could share: a single transaction is one's.
+fn shared_work(table: &AccessTable) -> u64 {
+    match table.transaction_count() {
+        0 | 1 => 0,
+        _ => table.total_cost(),
+    }
+}
 
 /// Asks the engine to stop work on a block whose result is no longer wanted. Clones share one
 /// state.
@@ -165,8 +185,10 @@ impl Engine {
         block: &'b ParsedBlock,
     ) -> Result<PreparedBlock<'b>, StoreError> {
         let _stage = stage!("prepare");
-        let prepare = || PreparedBlock::new(block, bank, &self.threads, &self.hasher);
-        self.threads.enter(prepare)
+        let threads = self
+            .threads
+            .fit(work(PREPARE_COST, block.transactions().len()));
+        threads.enter(|| PreparedBlock::new(block, bank, &threads, &self.hasher))
     }
 
     /// Plans if need be, and executes a prepared block, without closing its bank. Called from a job
@@ -182,9 +204,11 @@ impl Engine {
         recording: Recording,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, EngineError> {
-        self.in_turn(|engine, threads| {
+        let threads = self.threads.fit(shared_work(prepared.table()));
+        self.in_turn(threads, |engine, threads| {
             let run = Run {
                 threads,
+                workers: engine.threads.worker_count(),
                 recording,
                 cancel,
             };
@@ -252,12 +276,13 @@ impl Engine {
         strategy: &dyn Strategy,
         mode: Mode,
     ) -> Result<CheckedPlan<'t>, EngineError> {
-        plan::plan(table, strategy, mode, &self.threads)
+        plan::plan(table, strategy, mode, self.threads.worker_count())
     }
 
-    /// Runs one block's stages on the threads, while no other block does.
+    /// Runs one block's stages on these threads, while no other block does.
     fn in_turn<R: Send>(
         &mut self,
+        threads: Threads,
         work: impl FnOnce(&Self, &Threads) -> Result<R, EngineError> + Send,
     ) -> Result<R, EngineError> {
         if self.is_poisoned {
@@ -268,8 +293,7 @@ impl Engine {
         } else {
             // Events of the stages belong to the caller's span, on any thread.
             let span = Span::current();
-            let threads = &self.threads;
-            threads.enter_alone(|| span.in_scope(|| work(self, threads)))
+            threads.enter_alone(|| span.in_scope(|| work(self, &threads)))
         };
         self.is_poisoned = matches!(result, Err(EngineError::Poisoned));
         result
@@ -290,6 +314,8 @@ fn refuse_none(prepared: &PreparedBlock<'_>) -> Result<(), EngineError> {
 /// What all runs of one block share.
 struct Run<'e> {
     threads: &'e Threads,
+    /// Workers that plans are made for; fewer may run them.
+    workers: NonZeroU32,
     recording: Recording,
     cancel: &'e Cancel,
 }
@@ -305,7 +331,7 @@ impl Run<'_> {
         mode: Mode,
     ) -> Result<(Plan, ExecutedBlock), EngineError> {
         loop {
-            let plan = |table| plan::plan(table, strategy, mode, self.threads);
+            let plan = |table| plan::plan(table, strategy, mode, self.workers);
             match self.execute(bank, prepared, plan) {
                 // Fewer each time. Without credits no result depends on their order.
                 Err(EngineError::CreditsDependOnOrder) => {

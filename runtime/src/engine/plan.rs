@@ -1,16 +1,18 @@
 //! Asks a strategy for a plan, and proves the plan before it is used.
 
+use std::num::NonZeroU32;
+
 use lockstep_scheduler::{AccessTable, CheckedPlan, Mode, PlanRequest, Strategy, check};
 
 use super::EngineError;
-use crate::{fence::fenced, stage::stage, threads::Threads};
+use crate::{fence::fenced, stage::stage};
 
-/// A strategy's plan for these threads, checked.
+/// A strategy's plan for this number of workers, checked.
 pub(super) fn plan<'t>(
     table: &'t AccessTable,
     strategy: &dyn Strategy,
     mode: Mode,
-    threads: &Threads,
+    workers: NonZeroU32,
 ) -> Result<CheckedPlan<'t>, EngineError> {
     let mut name = String::new();
     let planned = {
@@ -18,7 +20,7 @@ pub(super) fn plan<'t>(
         // A strategy gets shared references alone, so a panic leaves no state half changed.
         fenced(|| {
             name.push_str(strategy.name());
-            strategy.plan(table, &PlanRequest::new(mode, threads.worker_count()))
+            strategy.plan(table, &PlanRequest::new(mode, workers))
         })
     };
     let plan = match planned {

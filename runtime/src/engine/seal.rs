@@ -7,7 +7,7 @@ use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
 
-use super::{Engine, EngineError, UnsealedBlock};
+use super::{Engine, EngineError, UnsealedBlock, work};
 use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, BodyParts, Outcome, plan_digest},
@@ -17,6 +17,11 @@ use crate::{
     threads::Threads,
     wire::WireBlock,
 };
+
+/// Nanoseconds that the roots over receipts and changes take for a changed account on one thread.
+const DELTA_COST: u64 = 400;
+/// The same with the state root.
+const ROOT_COST: u64 = 3_000;
 
 /// A block whose bank is closed.
 #[derive(Debug)]
@@ -48,6 +53,7 @@ impl<'b> UnsealedBlock<'b> {
     /// Computes the roots and closes the bank under a seal that is known already.
     pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> FrozenBlock<'b> {
         let _stage = stage!("root");
+        let threads = &threads.fit(self.sealing_work());
         let block = &mut self.prepared;
         let freeze = || freeze(self.bank, block, self.executed, seal, threads);
         let (bank, receipts) = threads.enter(freeze);
@@ -57,6 +63,16 @@ impl<'b> UnsealedBlock<'b> {
             plan: self.plan,
             prepared: self.prepared,
         }
+    }
+
+    /// Nanoseconds that roots take on one thread.
+    fn sealing_work(&self) -> u64 {
+        let changed = self.executed.changes().len();
+        let each = match self.bank.parent().trie() {
+            Some(_) => ROOT_COST,
+            None => DELTA_COST,
+        };
+        work(each, changed)
     }
 
     /// Puts the included transactions in canonical order, with a plan over it, and closes the bank.
@@ -90,8 +106,9 @@ impl<'b> UnsealedBlock<'b> {
         let parts = BodyParts::new(&transactions, &plan, &shared_accounts)?;
         let parent_header = *self.bank.parent().header();
         // What the header says comes last.
-        let (frozen, mut bytes) = engine.threads().join(
-            || self.freeze(&seal, engine.threads()),
+        let threads = engine.threads().fit(self.sealing_work());
+        let (frozen, mut bytes) = threads.join(
+            || self.freeze(&seal, &threads),
             || parts.encode_block(&parent_header),
         );
         let header = frozen.bank.header().encode();

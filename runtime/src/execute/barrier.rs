@@ -8,13 +8,17 @@
     reason = "sleeping needs a lock and a condition variable; a model checker's is not disallowed"
 )]
 
-use std::thread;
+use std::{sync::LazyLock, thread};
 
 use super::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, PoisonError, spin_loop};
 use super::wait::Patience;
 
 /// Rounds of spinning before a worker sleeps; about 100 microseconds.
 const SPINS_MAX: u32 = 10_000;
+
+/// The cores of the process. Asking takes some files and 20 microseconds.
+static CORE_COUNT: LazyLock<usize> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 
 /// A meeting point of a fixed number of workers.
 #[derive(Debug)]
@@ -35,8 +39,7 @@ pub(super) struct Poisoned;
 impl Barrier {
     /// A barrier for `worker_count` workers. They spin only if each can have a core of its own.
     pub(super) fn new(worker_count: usize) -> Self {
-        let core_count = thread::available_parallelism().map_or(1, usize::from);
-        let has_cores = worker_count <= core_count;
+        let has_cores = worker_count <= *CORE_COUNT;
         Self::with_spins(worker_count, if has_cores { SPINS_MAX } else { 0 })
     }
 

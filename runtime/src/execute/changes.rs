@@ -14,6 +14,8 @@ use crate::threads::Threads;
 
 /// Accounts compared by one task.
 const ACCOUNTS_PER_TASK: usize = 2_048;
+/// Accounts of a block whose changes are sorted as one share: making shares takes longer.
+const ACCOUNTS_UNSHARED: usize = 512;
 /// First bits of an address that say which share it belongs to, in [0, 8].
 const SHARE_BITS: u32 = 5;
 /// Shares.
@@ -40,6 +42,12 @@ pub(super) fn collect(
     others: Vec<Change>,
     threads: &Threads,
 ) -> Vec<Change> {
+    if accounts.len() <= ACCOUNTS_UNSHARED {
+        let pairs = accounts.iter_mut().zip(addresses);
+        let changed =
+            pairs.filter_map(|(account, address)| Some((*address, account.take_change()?)));
+        return sorted(vec![changed.collect(), others]);
+    }
     let parts = threads.map_chunks_mut(&mut accounts, ACCOUNTS_PER_TASK, |start, chunk| {
         let mut shares = [const { Vec::new() }; SHARE_COUNT];
         shares.fill_with(|| Vec::with_capacity(SHARE_CAPACITY));

@@ -19,6 +19,9 @@ use crate::{
 
 /// Transactions parsed by one task.
 const TRANSACTIONS_PER_TASK: usize = 256;
+/// Nanoseconds that parsing a transaction takes on one thread, and verifying it.
+const PARSE_COST: u64 = 200;
+const VERIFY_COST: u64 = 14_000;
 
 /// Why a transaction is not part of the block.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -90,9 +93,15 @@ impl ParsedBlock {
     /// Verifying takes about 10 to 13 microseconds of one core for each signature, in calls with
     /// some thousands of them.
     pub fn new(wire: WireBlock, signatures: Signatures<'_>, threads: &Threads) -> Self {
+        let each = match signatures {
+            Signatures::Trusted => PARSE_COST,
+            Signatures::Verify(_) => VERIFY_COST,
+        };
+        let count = u64::try_from(wire.len()).unwrap_or(u64::MAX);
+        let threads = threads.fit(each.saturating_mul(count));
         threads.enter(|| {
-            let mut parsed = Self::parse(wire, threads);
-            parsed.verify(signatures, threads);
+            let mut parsed = Self::parse(wire, &threads);
+            parsed.verify(signatures, &threads);
             parsed
         })
     }
