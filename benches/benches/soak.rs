@@ -67,6 +67,11 @@ const LIMITS: BlockLimits = BlockLimits {
 const KEPT_SLOTS: u64 = 700;
 /// Growth of memory within a life that is weather and not climate.
 const GROWTH_MAX: f64 = 1.25;
+/// Seconds of a quarter of a life from which on growth is judged: caches and write buffers are full
+/// then.
+const QUARTER_MIN: usize = 60;
+/// Resident kibibytes that no life may reach.
+const RESIDENT_MAX: u64 = 512 << 10;
 
 fn wallet(number: u32) -> Address {
     let mut bytes = [0; 32];
@@ -385,7 +390,7 @@ impl Life {
     /// The last quarter's mean of memory over that of the second; 1 if the life was short.
     fn growth(&self) -> f64 {
         let quarter = self.resident.len() / 4;
-        if quarter < 3 {
+        if quarter < QUARTER_MIN {
             return 1.0;
         }
         let mean = |part: &[u64]| part.iter().sum::<u64>() as f64 / part.len() as f64;
@@ -502,7 +507,11 @@ fn soak(seconds: u64, seed: u64) -> Result<()> {
             life.resident.last().unwrap_or(&0) >> 10,
             model.head().1.slot
         ))?;
-        if growth > GROWTH_MAX {
+        let is_large = life
+            .resident
+            .iter()
+            .any(|resident| *resident > RESIDENT_MAX);
+        if growth > GROWTH_MAX || is_large {
             return Err(format!("memory grew {growth:.2} times: {:?}", life.resident).into());
         }
     }
