@@ -49,7 +49,7 @@ use rand_chacha::ChaCha8Rng;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Honest wallets, each of which pays every so many blocks.
+/// Honest wallets; a block has payments of one in 20.
 const HONEST: u32 = 4_000;
 /// Hostile wallets: of ten one is rich, the others can pay one fee or none.
 const HOSTILE: u32 = 2_000;
@@ -203,7 +203,7 @@ impl<'p> Producer<'p> {
         Ok(())
     }
 
-    /// Builds a block on a parent, so many slots later.
+    /// Builds a block on a parent, `gap` slots later.
     fn build(&self, parent: Hash, gap: u64) -> Result<BuiltBlock> {
         let header = *self.chain.bank(&parent)?.header();
         let request = BuildRequest {

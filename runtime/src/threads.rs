@@ -78,10 +78,11 @@ impl Threads {
         pool.is_some_and(|pool| pool.current_thread_index().is_some())
     }
 
-    /// These threads for so many nanoseconds of work on one of them; the caller's alone if it is
-    /// done before another has woken.
-    pub(crate) fn fit(&self, work: u64) -> Self {
-        if work < SHARED_WORK_MIN {
+    /// These threads for `count` pieces of work that take one of them `each` nanoseconds; the
+    /// caller's alone if it is done before another has woken.
+    pub(crate) fn fit(&self, each: u64, count: usize) -> Self {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        if each.saturating_mul(count) < SHARED_WORK_MIN {
             Self::alone()
         } else {
             self.clone()

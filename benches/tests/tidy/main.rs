@@ -101,6 +101,7 @@ const JUDGES: [(&str, &[&str]); 2] = [
         "runtime/src/execute/serial.rs",
         &[
             "bank::Bank",
+            "bank::forget_dead",
             "block::Outcome",
             "block::Recording",
             "prepare::PreparedBlock",

@@ -59,9 +59,11 @@ impl<'a> Durable<'a> {
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
         let genesis =
             Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
+        let root = genesis.delta_root(&chain_options.threads);
+        let root = root.map_err(OpenError::from)?;
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);
         let chain = Chain::open(dynamic, trie, genesis, chain_options)?;
-        check_load(&chain, path, workload)?;
+        check_load(&chain, path, workload, &root)?;
         keep_genesis(&chain, path)?;
         let runner = Runner::on(chain, options);
         Ok(Self { runner, store })

@@ -7,6 +7,8 @@
     reason = "a test fails where something is missing or does not fit"
 )]
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "../../../benches/tests/common/mod.rs"]
 mod common;
 #[path = "common/folder.rs"]
@@ -15,43 +17,11 @@ mod folder;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use command::{assert_fields, json, lockstep};
 use folder::Folder;
-
-/// Runs the command.
-fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the command, which must succeed with one JSON object and nothing else.
-fn json(arguments: &[&str]) -> Value {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    assert_eq!(errors, "", "{arguments:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn fields(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
-}
-
-/// The names in any order.
-fn assert_fields(value: &Value, expected: &str) {
-    let expected: BTreeSet<&str> = expected.split(", ").collect();
-    assert_eq!(fields(value).into_iter().collect::<BTreeSet<_>>(), expected);
-}
 
 /// Writes a file and gives its path.
 fn write(folder: &Folder, name: &str, content: &str) -> String {

@@ -5,6 +5,8 @@
     reason = "a test fails where something is missing"
 )]
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/folder.rs"]
 mod folder;
 
@@ -12,21 +14,15 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
+use command::lockstep;
 use folder::Folder;
 
 /// Transactions of the block that is drawn.
 const TRANSACTIONS: usize = 600;
-
-fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 fn succeed(arguments: &[&str]) -> String {
     let output = lockstep(arguments);

@@ -6,36 +6,19 @@
     reason = "a test fails where something is missing or does not fit"
 )]
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/folder.rs"]
 mod folder;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
+use command::{command, fails, lockstep};
 use folder::Folder;
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(arguments);
-    command
-}
-
-fn lockstep(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
-}
-
-/// Runs the command, which must fail with this code and one line that holds these words.
-#[track_caller]
-fn fails(arguments: &[&str], code: i32, expected: &str) {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
-    assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
-    assert!(errors.contains(expected), "{arguments:?}: {errors}");
-}
 
 #[track_caller]
 fn succeeds(arguments: &[&str]) {

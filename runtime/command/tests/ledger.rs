@@ -6,13 +6,15 @@
     reason = "a test fails where something is missing or does not fit"
 )]
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/folder.rs"]
 mod folder;
 
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,40 +34,11 @@ use lockstep_scheduler::{Auto, Mode};
 use lockstep_store::{DiskOptions, DiskStore};
 use serde_json::Value;
 
+use command::{command, fails, json, lockstep, text};
 use folder::Folder;
 
 /// Transactions of a block.
 const BLOCK_SIZE: usize = 10;
-
-fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the command, which must succeed; gives what is on stdout.
-fn text(arguments: &[&str]) -> String {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    assert_eq!(errors, "", "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(arguments: &[&str]) -> Value {
-    serde_json::from_str(&text(arguments)).unwrap()
-}
-
-/// Runs the command, which must fail with this code and one line that holds these words.
-fn fails(arguments: &[&str], code: i32, expected: &str) {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
-    assert_eq!(output.stdout, b"", "{arguments:?}");
-    assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
-    assert!(errors.contains(expected), "{arguments:?}: {errors}");
-}
 
 fn workload() -> Workload {
     let shape = StreamShape {
@@ -626,8 +599,7 @@ fn an_import_that_is_killed_can_be_repeated() {
     let (file, copy) = (&folder.path("snapshot"), &folder.path("copy"));
     text(&["snapshot", "export", path, file]);
     for wait in [0, 5, 20, 50, 100] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args(["snapshot", "import", file, copy])
+        let mut child = command(&["snapshot", "import", file, copy])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -1,51 +1,21 @@
 //! Ledgers on disk and what is around them: the load that a ledger belongs to, imports at once, and
 //! names that are taken.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where something is missing or does not fit"
-)]
 
+#[path = "common/command.rs"]
+mod command;
 #[path = "common/folder.rs"]
 mod folder;
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
+use command::{command, fails, json, lockstep, text};
 use folder::Folder;
 
-fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the command, which must succeed and say nothing on stderr; gives what is on stdout.
-fn text(arguments: &[&str]) -> String {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    assert_eq!(errors, "", "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(arguments: &[&str]) -> Value {
-    serde_json::from_str(&text(arguments)).unwrap()
-}
-
-/// Runs the command, which must fail with this code and one line that holds these words.
-fn fails(arguments: &[&str], code: i32, expected: &str) {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
-    assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
-    assert!(errors.contains(expected), "{arguments:?}: {errors}");
-}
-
-/// A ledger of so many blocks.
+/// A ledger of `block_count` blocks.
 fn ledger(folder: &Folder, block_count: u32) -> String {
     let path = folder.path("ledger");
     let count = &block_count.to_string();
@@ -205,8 +175,7 @@ fn of_imports_at_once_into_one_directory_one_succeeds() {
             _ => {}
         }
         let start = |_| {
-            Command::new(env!("CARGO_BIN_EXE_lockstep"))
-                .args(["snapshot", "import", file, copy])
+            command(&["snapshot", "import", file, copy])
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
                 .spawn()

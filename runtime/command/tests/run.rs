@@ -1,45 +1,13 @@
 //! `lockstep run` from outside: one load, and the tour of four.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where something is missing or does not fit"
-)]
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
+
+#[path = "common/command.rs"]
+mod command;
 
 use serde_json::Value;
 
-/// Runs the command.
-fn lockstep(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lockstep"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// Runs the command, which must succeed with one JSON object and nothing else.
-fn json(arguments: &[&str]) -> Value {
-    let output = lockstep(arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    assert_eq!(errors, "", "{arguments:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn fields(value: &Value) -> Vec<&str> {
-    value
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
-}
-
-/// The names in any order.
-fn assert_fields(value: &Value, expected: &str) {
-    let expected: BTreeSet<&str> = expected.split(", ").collect();
-    assert_eq!(fields(value).into_iter().collect::<BTreeSet<_>>(), expected);
-}
+use command::{assert_fields, json, lockstep};
 
 /// The fields of one run, alone or in a tour.
 fn assert_run_fields(run: &Value) {

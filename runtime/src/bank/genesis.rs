@@ -84,6 +84,16 @@ impl Genesis {
         }
     }
 
+    /// Root over the accounts, those of programs included, as the header of the genesis block states
+    /// it. O(n log n) for n accounts.
+    ///
+    /// # Errors
+    /// If an account is a sysvar.
+    pub fn delta_root(&self, threads: &Threads) -> Result<Hash, SysvarGiven> {
+        let accounts = first_accounts(self.accounts.clone(), &self.programs)?;
+        Ok(delta_root(&accounts, threads))
+    }
+
     /// Writes the accounts to the store and gives the first, final bank, of a chain that computes
     /// no state root.
     ///
@@ -114,12 +124,7 @@ impl Genesis {
         threads: &Threads,
     ) -> Result<Arc<FrozenBank>, GenesisError> {
         let environment = self.environment();
-        let mut accounts = self.accounts;
-        for program in self.programs.iter() {
-            accounts.push((program.address(), program_account(program.name())));
-        }
-        let mut accounts = given_accounts(accounts)?;
-        accounts.retain(|(_, account)| account.exists());
+        let accounts = first_accounts(self.accounts, &self.programs)?;
         let trie = trie.map(|trie| trie.update(&accounts, threads));
         let header = BlockHeader {
             parent_id: Hash::default(),
@@ -165,6 +170,19 @@ impl Genesis {
             programs: self.programs.clone(),
         }
     }
+}
+
+/// What a genesis of these accounts and programs begins with, in ascending order of addresses.
+fn first_accounts(
+    mut accounts: Vec<Change>,
+    programs: &ProgramTable,
+) -> Result<Vec<Change>, SysvarGiven> {
+    for program in programs.iter() {
+        accounts.push((program.address(), program_account(program.name())));
+    }
+    let mut accounts = given_accounts(accounts)?;
+    accounts.retain(|(_, account)| account.exists());
+    Ok(accounts)
 }
 
 /// A block's id as transactions refer to it.

@@ -56,7 +56,7 @@ pub fn given_accounts(mut accounts: Vec<Change>) -> Result<Vec<Change>, SysvarGi
 }
 
 /// Makes an account without lamports the default one, whatever else it holds.
-pub(super) fn forget_dead(account: &mut Account) {
+pub(crate) fn forget_dead(account: &mut Account) {
     if !account.exists() {
         *account = Account::default();
     }

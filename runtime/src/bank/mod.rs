@@ -23,7 +23,7 @@ pub use blockhash::BlockhashQueue;
 pub use costs::{CostKind, CostTable};
 use genesis::blockhash;
 pub use genesis::{Genesis, GenesisError, program_account};
-use given::forget_dead;
+pub(crate) use given::forget_dead;
 pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
 use layers::Layers;
 use lockstep_interface::{
@@ -361,8 +361,8 @@ impl FrozenBank {
         overlay.as_ref().map(|overlay| Arc::clone(&overlay.changes))
     }
 
-    /// The same bank with some accounts replaced, for trying things out; it has no trie. The last
-    /// change of an address counts.
+    /// The same bank with some accounts replaced, for trying things out; it has no trie. `changes`
+    /// are in strictly ascending order of addresses.
     pub(crate) fn overridden(self: &Arc<Self>, changes: Vec<Change>) -> Arc<Self> {
         Arc::new(Self {
             ledger: Arc::clone(&self.ledger),

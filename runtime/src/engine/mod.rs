@@ -44,12 +44,6 @@ use crate::{
 /// Nanoseconds that preparing a transaction takes on one thread.
 const PREPARE_COST: u64 = 400;
 
-/// Nanoseconds of work on one thread for so many transactions.
-fn work(each: u64, transaction_count: usize) -> u64 {
-    let count = u64::try_from(transaction_count).unwrap_or(u64::MAX);
-    each.saturating_mul(count)
-}
-
 /// Nanoseconds of execution that several threads could share: a single transaction is one's.
 fn shared_work(table: &AccessTable) -> u64 {
     match table.transaction_count() {
@@ -185,9 +179,8 @@ impl Engine {
         block: &'b ParsedBlock,
     ) -> Result<PreparedBlock<'b>, StoreError> {
         let _stage = stage!("prepare");
-        let threads = self
-            .threads
-            .fit(work(PREPARE_COST, block.transactions().len()));
+        let count = block.transactions().len();
+        let threads = self.threads.fit(PREPARE_COST, count);
         threads.enter(|| PreparedBlock::new(block, bank, &threads, &self.hasher))
     }
 
@@ -204,7 +197,7 @@ impl Engine {
         recording: Recording,
         cancel: &Cancel,
     ) -> Result<UnsealedBlock<'b>, EngineError> {
-        let threads = self.threads.fit(shared_work(prepared.table()));
+        let threads = self.threads.fit(shared_work(prepared.table()), 1);
         self.in_turn(threads, |engine, threads| {
             let run = Run {
                 threads,

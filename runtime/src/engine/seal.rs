@@ -7,7 +7,7 @@ use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
 
-use super::{Engine, EngineError, UnsealedBlock, work};
+use super::{Engine, EngineError, UnsealedBlock};
 use crate::{
     bank::FrozenBank,
     block::{BlockHeader, BlockLimits, BodyParts, Outcome, plan_digest},
@@ -53,7 +53,7 @@ impl<'b> UnsealedBlock<'b> {
     /// Computes the roots and closes the bank under a seal that is known already.
     pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> FrozenBlock<'b> {
         let _stage = stage!("root");
-        let threads = &threads.fit(self.sealing_work());
+        let threads = &self.sealing_threads(threads);
         let block = &mut self.prepared;
         let freeze = || freeze(self.bank, block, self.executed, seal, threads);
         let (bank, receipts) = threads.enter(freeze);
@@ -65,14 +65,13 @@ impl<'b> UnsealedBlock<'b> {
         }
     }
 
-    /// Nanoseconds that roots take on one thread.
-    fn sealing_work(&self) -> u64 {
-        let changed = self.executed.changes().len();
+    /// The threads that compute the roots.
+    fn sealing_threads(&self, threads: &Threads) -> Threads {
         let each = match self.bank.parent().trie() {
             Some(_) => ROOT_COST,
             None => DELTA_COST,
         };
-        work(each, changed)
+        threads.fit(each, self.executed.changes().len())
     }
 
     /// Puts the included transactions in canonical order, with a plan over it, and closes the bank.
@@ -106,7 +105,7 @@ impl<'b> UnsealedBlock<'b> {
         let parts = BodyParts::new(&transactions, &plan, &shared_accounts)?;
         let parent_header = *self.bank.parent().header();
         // What the header says comes last.
-        let threads = engine.threads().fit(self.sealing_work());
+        let threads = self.sealing_threads(engine.threads());
         let (frozen, mut bytes) = threads.join(
             || self.freeze(&seal, &threads),
             || parts.encode_block(&parent_header),

@@ -14,11 +14,11 @@ use super::{
     bundle::BundleRuns,
     changes::collect,
     credits::{Credits, Share},
-    transaction::{forget_empty, process},
+    transaction::process,
     workers::{Lent, TransactionCells, Worker, WorkerPanicked, prefetch, run},
 };
 use crate::{
-    bank::Bank,
+    bank::{Bank, forget_dead},
     block::{Outcome, Recording},
     prepare::{PreparedBlock, SanitizedTransaction},
     threads::Threads,
@@ -221,7 +221,7 @@ impl Surroundings<'_> {
         for (access, slot) in accesses.iter().zip(context.drain()) {
             let (credited, tried) = (slot.credited(), slot.credit_tried());
             if let Some(account) = slot.into_owned() {
-                forget_empty(account);
+                forget_dead(account);
             } else if tried > 0 {
                 self.credits.add(access.account(), credited, tried);
             }

@@ -12,10 +12,10 @@ use lockstep_store::StoreError;
 
 use super::{
     ExecutedBlock,
-    transaction::{cancelled, failure, forget_empty, process},
+    transaction::{cancelled, failure, process},
 };
 use crate::{
-    bank::Bank,
+    bank::{Bank, forget_dead},
     block::{Outcome, Recording},
     prepare::{PreparedBlock, SanitizedTransaction, bundles::Turn},
     rules::lookup::lookup,
@@ -135,7 +135,7 @@ fn run_one(
     drop(context);
     for (position, (address, mut account)) in keys.into_iter().zip(accounts).enumerate() {
         if transaction.writable.contains(position) {
-            forget_empty(&mut account);
+            forget_dead(&mut account);
             state.insert(address, account);
         }
     }

@@ -4,10 +4,8 @@
 //! the outcome says: a refused transaction changed nothing, a failed one paid its fee and
 //! advanced its nonce, one that succeeded changed what its programs changed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use lockstep_interface::{
-    Account, InstructionError, Rent, TransactionContext, TransactionError,
+    InstructionError, Rent, TransactionContext, TransactionError,
     address::INCINERATOR,
     context::{AccountSlot, AccountUse},
     nonce::NonceState,
@@ -15,6 +13,7 @@ use lockstep_interface::{
 
 use crate::{
     block::{Details, Outcome, Receipt, Recording},
+    fence::fenced,
     prepare::{Lifetime, SanitizedTransaction},
     rules::{
         fee::check_payer,
@@ -97,13 +96,6 @@ pub(super) fn failure(outcome: &Outcome) -> Option<TransactionError> {
     match outcome {
         Outcome::Refused(error) => Some(error.clone()),
         Outcome::Included(receipt) => receipt.status.clone().err(),
-    }
-}
-
-/// Clears an account without lamports: it does not exist for the transactions after.
-pub(super) fn forget_empty(account: &mut Account) {
-    if !account.exists() {
-        *account = Account::default();
     }
 }
 
@@ -197,14 +189,8 @@ fn run_instructions(
         let (program, accounts) = (instruction.program_index, instruction.accounts);
         // The context stays whole when a program panics: borrows end as the stack unwinds, and
         // the transaction is undone.
-        let call = AssertUnwindSafe(|| {
-            context.process_instruction(index, program, accounts, instruction.data)
-        });
-        let result = catch_unwind(call).unwrap_or_else(|payload| {
-            // Dropping the payload may panic in turn; leaking it cannot.
-            std::mem::forget(payload);
-            Err(InstructionError::ProgramFailedToComplete)
-        });
+        let call = || context.process_instruction(index, program, accounts, instruction.data);
+        let result = fenced(call).unwrap_or(Err(InstructionError::ProgramFailedToComplete));
         result.map_err(|error| TransactionError::InstructionError(index, error))?;
     }
     Ok(())

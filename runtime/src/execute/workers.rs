@@ -43,7 +43,6 @@
 
 use std::{
     cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -59,7 +58,7 @@ use super::{
     progress::{Place, WaitingLanes, places},
     wait::Padded,
 };
-use crate::{block::Outcome, threads::Threads};
+use crate::{block::Outcome, fence::fenced, threads::Threads};
 
 /// A batch whose costs sum up to less is not worth a barrier; in cost units.
 const THIN_BATCH_COST: u64 = 2_000;
@@ -243,11 +242,8 @@ pub(super) fn run<W: Worker>(
         let ticket = block.tickets.fetch_add(1, Ordering::Relaxed);
         if ticket < worker_count {
             // What a panic left behind is dropped with the block.
-            let work = AssertUnwindSafe(|| block.work(ticket, &mut make_worker()));
-            if let Err(payload) = catch_unwind(work) {
+            if fenced(|| block.work(ticket, &mut make_worker())).is_err() {
                 block.barrier.poison();
-                // Dropping the payload may panic in turn; leaking it cannot.
-                std::mem::forget(payload);
             }
         }
     };

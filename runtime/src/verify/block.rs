@@ -97,8 +97,7 @@ impl ParsedBlock {
             Signatures::Trusted => PARSE_COST,
             Signatures::Verify(_) => VERIFY_COST,
         };
-        let count = u64::try_from(wire.len()).unwrap_or(u64::MAX);
-        let threads = threads.fit(each.saturating_mul(count));
+        let threads = threads.fit(each, wire.len());
         threads.enter(|| {
             let mut parsed = Self::parse(wire, &threads);
             parsed.verify(signatures, &threads);

@@ -1,10 +1,7 @@
 //! Code of others that panics, and accounts of others that cannot be: each costs its own call or
 //! transaction, and the chain goes on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use lockstep_interface::{
     Account, AccountMeta, Address, Hash, Instruction, InstructionError, InvokeContext, Positions,
@@ -23,12 +20,10 @@ use lockstep_runtime::{
     verify::{ParsedBlock, Signatures},
     wire::WireBlock,
 };
-use lockstep_store::{
-    BlockBatch, BlockRecord, Change, MemoryStore, Serial, Store, StoreError, StoredBlock, Trie,
-    load_trie,
-};
+use lockstep_store::{MemoryStore, Serial, Store, Trie, load_trie};
 
 use crate::{
+    common::failing::FailingStore,
     common::ledger::{Ledger, RICH, address, rent_exempt, transaction},
     setting::{Reference, adopt, build_on, head, open, open_on, options, request, trusted},
 };
@@ -36,7 +31,7 @@ use crate::{
 const CARELESS: Address = Address::new_from_array([0xcc; 32]);
 const OWNER: Address = Address::new_from_array([77; 32]);
 
-/// Looks at bytes that a call may leave out, wherever it is asked.
+/// Looks at bytes that a call may leave out, whatever it is asked.
 #[derive(Debug)]
 struct Careless;
 
@@ -142,70 +137,11 @@ fn a_source_that_panics_costs_its_block() {
     assert_eq!(build_on(&chain, at, &[pay]).receipts.len(), 1);
 }
 
-/// A store in memory that panics while it is told to, in every call but for its tip.
-#[derive(Debug)]
-struct PanickingStore {
-    inner: MemoryStore,
-    panics: AtomicBool,
-}
-
-impl PanickingStore {
-    fn inner(&self) -> &MemoryStore {
-        assert!(!self.panics.load(Ordering::Relaxed), "the disk is on fire");
-        &self.inner
-    }
-}
-
-impl Store for PanickingStore {
-    fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
-        self.inner().load(addresses, accounts)
-    }
-
-    fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
-        self.inner().commit(block)
-    }
-
-    fn tip(&self) -> Option<BlockRecord> {
-        self.inner.tip()
-    }
-
-    fn block(&self, slot: u64) -> Result<Option<StoredBlock>, StoreError> {
-        self.inner().block(slot)
-    }
-
-    fn records(&self, count: usize) -> Result<Vec<BlockRecord>, StoreError> {
-        self.inner().records(count)
-    }
-
-    fn prune(&self, slot: u64) -> Result<(), StoreError> {
-        self.inner().prune(slot)
-    }
-
-    fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
-        self.inner().page(after)
-    }
-
-    fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        self.inner().fill(accounts)
-    }
-
-    fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner().parameters()
-    }
-
-    fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError> {
-        self.inner().keep_parameters(parameters)
-    }
-}
-
 #[test]
 fn a_store_that_panics_costs_the_call() {
-    let store = Arc::new(PanickingStore {
-        inner: MemoryStore::new(),
-        panics: AtomicBool::new(false),
-    });
+    let store = Arc::new(FailingStore::new());
     let genesis = || Ledger::with_wallets(0..4).genesis();
-    let below: Arc<PanickingStore> = Arc::clone(&store);
+    let below: Arc<FailingStore> = Arc::clone(&store);
     let chain = open_on(below, genesis(), options(2));
     let at = head(&chain);
     let pay = |number| {
@@ -214,7 +150,7 @@ fn a_store_that_panics_costs_the_call() {
     };
     let first = build_on(&chain, at, &[pay(1)]);
     let simulation = Simulation::new(WireBlock::from_iter([pay(2)]));
-    store.panics.store(true, Ordering::Relaxed);
+    store.panic(true);
     {
         let mut source = trusted(WireBlock::from_iter([pay(3)]));
         let request = request(&chain, at);
@@ -229,13 +165,13 @@ fn a_store_that_panics_costs_the_call() {
         assert!(chain.export(&mut Vec::new(), &mut |_| ()).is_err());
     }
     // Calls that change nothing may be made again; a commit whose outcome is unknown stops it.
-    store.panics.store(false, Ordering::Relaxed);
+    store.panic(false);
     assert_eq!(chain.simulate(&at, &simulation).unwrap().len(), 1);
     let second = build_on(&chain, at, &[pay(4)]);
-    store.panics.store(true, Ordering::Relaxed);
+    store.panic(true);
     let error = chain.commit(&first.id).unwrap_err();
     assert!(matches!(error, CommitError::Store { .. }), "{error}");
-    store.panics.store(false, Ordering::Relaxed);
+    store.panic(false);
     let error = chain.commit(&second.id).unwrap_err();
     assert!(matches!(error, CommitError::Stopped), "{error}");
     // It goes on where the store is.

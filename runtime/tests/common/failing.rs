@@ -1,18 +1,19 @@
-//! A store that fails once, at any of its calls.
+//! A store that fails once, at any of its calls, or panics in each.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use lockstep_interface::{Account, Address};
 use lockstep_store::{
     BlockBatch, BlockRecord, Change, MemoryStore, Store, StoreError, StoredBlock,
 };
 
-/// Counts its calls and fails the one that is due.
+/// Counts its calls and fails the one that is due. While it is told to, all of them panic.
 #[derive(Debug)]
 pub(crate) struct FailingStore {
     inner: MemoryStore,
     calls: AtomicU32,
     fails_at: AtomicU32,
+    panics: AtomicBool,
 }
 
 impl FailingStore {
@@ -21,6 +22,7 @@ impl FailingStore {
             inner: MemoryStore::new(),
             calls: AtomicU32::new(0),
             fails_at: AtomicU32::new(u32::MAX),
+            panics: AtomicBool::new(false),
         }
     }
 
@@ -28,6 +30,12 @@ impl FailingStore {
     pub(crate) fn fail_at(&self, call: u32) {
         self.calls.store(0, Ordering::Relaxed);
         self.fails_at.store(call, Ordering::Relaxed);
+    }
+
+    /// Whether all calls panic from now on.
+    #[allow(dead_code, reason = "an engine leaves it to its chain")]
+    pub(crate) fn panic(&self, panics: bool) {
+        self.panics.store(panics, Ordering::Relaxed);
     }
 
     /// Whether fewer calls than this came since then.
@@ -41,6 +49,7 @@ impl FailingStore {
         operation: &'static str,
         work: impl FnOnce() -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
+        assert!(!self.panics.load(Ordering::Relaxed), "the disk is on fire");
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         if call == self.fails_at.load(Ordering::Relaxed) {
             let source = "on purpose".into();
@@ -76,11 +85,11 @@ impl Store for FailingStore {
     }
 
     fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
-        self.inner.page(after)
+        self.call("read a page", || self.inner.page(after))
     }
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        self.inner.fill(accounts)
+        self.call("fill", || self.inner.fill(accounts))
     }
 
     fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {

@@ -10,14 +10,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use lockstep_benches::workload::Workload;
 use lockstep_interface::Hash;
-use lockstep_programs::builtin_programs;
-use lockstep_runtime::bank::{Genesis, GenesisError};
 use lockstep_runtime::chain::Chain;
-use lockstep_store::{MemoryStore, StoreError};
+use lockstep_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::{OutputError, base58};
@@ -27,8 +24,8 @@ use crate::output;
 pub(super) const LOAD_FILE: &str = "genesis.load";
 /// Most bytes of it that are read.
 const LOAD_FILE_SIZE_MAX: u64 = 1 << 16;
-/// Accounts of a load that a ledger of a snapshot may lack, which may have ceased to exist: one of
-/// so many.
+/// A ledger of a snapshot may lack one of this number of its load's accounts, since accounts cease
+/// to exist.
 const MISSING_SHARE_MAX: usize = 10;
 
 /// Why a ledger does not go on with a load.
@@ -81,9 +78,6 @@ pub(crate) enum LoadError {
     /// The file cannot be written.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// The load's genesis gives no bank.
-    #[error(transparent)]
-    Genesis(#[from] GenesisError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,16 +93,21 @@ struct Kept {
     accounts: String,
 }
 
-/// Refuses a load that a ledger was not made for, and keeps the load's name with the ledger.
-/// O(accounts of the load).
-pub(crate) fn check_load(chain: &Chain, path: &Path, workload: &Workload) -> Result<(), LoadError> {
+/// Refuses a load that a ledger was not made for, and keeps the load's name with the ledger. `root`
+/// is that over the accounts which a ledger made for the load begins with.
+pub(crate) fn check_load(
+    chain: &Chain,
+    path: &Path,
+    workload: &Workload,
+    root: &Hash,
+) -> Result<(), LoadError> {
     let file = path.join(LOAD_FILE);
     let kept = read(&file);
     let recorded = chain.store().block(chain.parameters().slot)?;
     let recorded = recorded.map(|block| base58(&block.record.delta_root));
     let given = Kept {
         load: shown(workload),
-        accounts: base58(&accounts_root(workload)?),
+        accounts: base58(root),
     };
     let (kept, expected) = match recorded {
         // What the record does not confirm is of no use.
@@ -170,13 +169,6 @@ fn read(file: &Path) -> Result<Option<Kept>, LoadError> {
     let text = fs::read_to_string(file).map_err(|error| damaged(error.to_string()))?;
     let kept = serde_json::from_str(&text);
     kept.map(Some).map_err(|error| damaged(error.to_string()))
-}
-
-/// The root over the accounts of a ledger that is made for the load.
-fn accounts_root(workload: &Workload) -> Result<Hash, GenesisError> {
-    let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
-    let bank = genesis.open(Arc::new(MemoryStore::new()))?;
-    Ok(bank.delta_root())
 }
 
 /// Refuses a load of whose accounts a noticeable part is missing.
