@@ -96,7 +96,7 @@ fn room() -> BlockRoom {
     })
 }
 
-/// A pool that these were submitted to, after so many selections of nothing.
+/// A pool that these were submitted to, after this number of selections of nothing.
 fn filled(candidates: &[Candidate], limits: MempoolLimits, selections: u64) -> Mempool {
     let mut pool = Mempool::new(limits);
     for candidate in candidates {

@@ -37,7 +37,7 @@ pub use error::{TraceCause, TraceError};
 pub struct TraceOptions {
     /// True to keep vote transactions, which conflict with almost nothing.
     pub keeps_votes: bool,
-    /// Cuts the whole stream into blocks of so many transactions, whatever their slots.
+    /// Cuts the whole stream into blocks of this number of transactions, whatever their slots.
     pub window: Option<NonZeroUsize>,
     /// Leaves out transactions that lock more accounts.
     pub max_locks: Option<usize>,

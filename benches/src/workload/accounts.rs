@@ -11,7 +11,7 @@ pub(super) const PAYER_BALANCE: u64 = 1_000_000_000_000;
 /// from them.
 const SPARE_LAMPORTS: u64 = 1_000_000_000;
 
-/// An account that the trace program may write, with so many bytes of data.
+/// An account that the trace program may write, with this number of bytes of data.
 pub(super) fn written_account(size: usize) -> Account {
     let minimum = Rent::MAINNET.minimum_balance(size);
     Account {

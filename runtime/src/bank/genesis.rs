@@ -84,8 +84,8 @@ impl Genesis {
         }
     }
 
-    /// Root over the accounts, those of programs included, as the header of the genesis block states
-    /// it. O(n log n) for n accounts.
+    /// Root over the accounts, those of programs included, as the header of the genesis block
+    /// states it. O(n log n) for n accounts.
     ///
     /// # Errors
     /// If an account is a sysvar.

@@ -52,7 +52,7 @@ impl Setting {
         accounts.find(|(_, account)| *account == rich).unwrap().0
     }
 
-    /// A chain in memory that executes on so many threads.
+    /// A chain in memory that executes on this number of threads.
     pub(crate) fn chain(&self, threads: usize) -> Chain {
         open(self.genesis(), options(threads))
     }

@@ -28,8 +28,8 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// | `close = owner` | at the end the account is deleted and its lamports go to `owner` |
 /// | `check(CONDITION, "message")` | the condition holds, or else the instruction fails with
 /// `InvalidArgument`; in place of the message an error of the program |
-/// | `realloc = SIZE` | the account has so many bytes before the instruction runs |
-/// | `size = SIZE` | a new account has so many bytes, for a state that grows |
+/// | `realloc = SIZE` | the account has this number of bytes before the instruction runs |
+/// | `size = SIZE` | a new account has this number of bytes, for a state that grows |
 /// | `args(id)` | the arguments that a set in the set takes, where they are not the first ones |
 /// | `may_repeat` | it may be the same account as another writable one |
 /// | `repeats` | one account may stand several times in the `Rest` |

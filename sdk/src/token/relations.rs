@@ -152,7 +152,7 @@ pub fn check_named<T: TokenRelations>(
     .of_account(context, account))
 }
 
-/// Fails unless the mint has so many decimals.
+/// Fails unless the mint has this number of decimals.
 ///
 /// # Errors
 /// `InvalidArgument`.

@@ -69,7 +69,7 @@ impl Builder {
         }
     }
 
-    /// Runs blocks on so many threads, 2 if nothing is said; 1 is the thread of the test.
+    /// Runs blocks on this number of threads, 2 if nothing is said; 1 is the thread of the test.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads, ..self }
@@ -547,7 +547,7 @@ impl Chain {
         )
     }
 
-    /// Makes sure that there are so many wallets that pay fees.
+    /// Makes sure that there are this number of wallets that pay fees.
     fn fund_payers(&mut self, count: usize) {
         let known = self.moment.payers.len();
         if count <= known {

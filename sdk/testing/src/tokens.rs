@@ -24,7 +24,7 @@ use crate::chain::Chain;
 /// assert_eq!(chain.state::<lockstep_sdk::prelude::Mint>(&gold).supply.get(), 5_000_001);
 /// ```
 impl Chain {
-    /// The mint of a name, which is always at the same address, with so many decimals. Its
+    /// The mint of a name, which is always at the same address, with this number of decimals. Its
     /// authority is the signer of the name and ` authority`, of `gold` the signer `gold
     /// authority`.
     ///

@@ -411,7 +411,7 @@ fn overdeclare(accounts: &mut Vec<AccountMeta>, percent: u64, rng: &mut ChaCha8R
     counts.into()
 }
 
-/// The compute-budget instructions of a transaction that uses so many units.
+/// The compute-budget instructions of a transaction that uses this number of units.
 fn budget(units: u64, has_price: bool, rng: &mut ChaCha8Rng) -> Vec<Instruction> {
     let mut instructions = Vec::new();
     if has_price || units > COMPUTE_UNITS_UNASKED {

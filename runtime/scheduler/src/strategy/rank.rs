@@ -4,7 +4,7 @@ use crate::ids::TransactionIndex;
 
 /// Of each figure so many leading bits count.
 const FIGURE_BITS: u32 = 16;
-/// Figures are sorted by so many bits at a time.
+/// Figures are sorted by this number of bits at a time.
 const DIGIT_BITS: u32 = 11;
 const DIGIT_COUNT: usize = (2 * FIGURE_BITS).div_ceil(DIGIT_BITS) as usize;
 const DIGIT_VALUES: usize = 1 << DIGIT_BITS;

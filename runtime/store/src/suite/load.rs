@@ -84,7 +84,7 @@ pub fn test_address(number: u64) -> Address {
     Address::new_from_array(Sha256::digest(number.to_le_bytes()).into())
 }
 
-/// A random account with so many bytes of data. One in eight is gone.
+/// A random account with this number of bytes of data. One in eight is gone.
 pub fn test_account(random: &mut impl Rng, size: usize) -> Account {
     let mut data = vec![0; size];
     random.fill_bytes(&mut data);

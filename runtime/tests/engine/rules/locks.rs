@@ -34,7 +34,7 @@ fn with_table() -> (Chain, LookupTable) {
     )
 }
 
-/// An instruction on so many accounts that are in the table.
+/// An instruction on this number of accounts that are in the table.
 fn on_tabled(count: u64) -> lockstep_interface::Instruction {
     let accounts = (1_000..1_000 + count).map(|number| AccountMeta {
         address: address(number),

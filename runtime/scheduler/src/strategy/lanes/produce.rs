@@ -35,7 +35,7 @@ use crate::plan::{Plan, PlanBuilder};
 use crate::request::PlanRequest;
 use crate::table::AccessTable;
 
-/// A batch is at least so many barriers long, if there is work enough.
+/// A batch is at least this number of barriers long, if there is work enough.
 const BARRIERS_PER_BATCH_MIN: u64 = 10;
 /// Larger blocks make do with the first two attempts.
 const SEARCH_TRANSACTIONS_MAX: usize = 1 << 16;
