@@ -37,7 +37,7 @@ pub enum DecodeError {
 }
 
 /// The bytes before the data.
-fn head(account: &Account) -> [u8; HEAD_SIZE] {
+pub(crate) fn encode_head(account: &Account) -> [u8; HEAD_SIZE] {
     let size = u32::try_from(account.data.len()).expect("account data is far below 4 GiB");
     let mut head = [0; HEAD_SIZE];
     head[..8].copy_from_slice(&account.lamports.to_le_bytes());
@@ -65,7 +65,7 @@ pub fn encode_account(account: &Account) -> Vec<u8> {
 
 /// Appends what [`encode_account`] gives.
 pub(crate) fn append_account(account: &Account, bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(&head(account));
+    bytes.extend_from_slice(&encode_head(account));
     bytes.extend_from_slice(&account.data);
 }
 
@@ -104,10 +104,10 @@ pub fn decode_account(bytes: &[u8]) -> Result<Account, DecodeError> {
 /// SHA-256 of [`encode_account`]: the value hash of the state trie. A wallet's takes one block.
 pub fn account_hash(account: &Account) -> Hash {
     let digest = if account.data.is_empty() {
-        Sha256::digest(head(account))
+        Sha256::digest(encode_head(account))
     } else {
         Sha256::new()
-            .chain_update(head(account))
+            .chain_update(encode_head(account))
             .chain_update(&*account.data)
             .finalize()
     };

@@ -6,7 +6,7 @@
 //!
 //! An embedder with storage of its own implements [`Store`] over it, checks the implementation by
 //! `suite::run` (feature `suite`), and has everything that a chain does over the stores here.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod block;
 mod cached;
@@ -15,6 +15,7 @@ mod disk;
 mod encoding;
 mod error;
 mod memory;
+mod sha256;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 pub mod sync;
@@ -32,6 +33,7 @@ pub use disk::{DiskOptions, DiskStore};
 pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use sha256::Messages;
 pub use trie::{
     PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
     key_path, verify_proof,

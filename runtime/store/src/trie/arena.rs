@@ -1,21 +1,19 @@
-//! The memory of one shard: leaves and forks in slots that all versions of the trie share.
+//! The memory of one shard: leaves and forks in slots, changed in place.
 //!
 //! ```text
-//! fork 7 -> children [ fork 2 | leaf 5 ], hash      leaf 5 -> path, value hash
+//! fork 7: parts at depth 9, children [ fork 2 | leaf 5 ]      pair 7: hash of fork 2 | of leaf 5
+//! leaf 5: path | value hash
 //! ```
-//! A node never changes once its version is made; it is counted by the nodes and the versions that
-//! have it as a child, and its slot is used again when the count is zero. What an update reads of
-//! many nodes (children, counts) lies apart from what it reads of few (hashes, leaves), so that it
-//! finds the former in a cache.
+//! A fork holds the hashes of its children, so that its own hash takes one line of memory. What a
+//! walk reads of many forks (where they part, children) lies apart from that pair.
 //!
-//! Knows neither changes nor versions: each holder of a [`Link`] counts.
+//! A side of a fork is *stale* while the hash for it waits for [`Arena::hash_stale`]: the child, or
+//! something below, has changed or has another depth. Then all forks above are stale on that side.
 
-use std::hint::black_box;
+use super::hash::{Bytes, bit, common_bits, fold, internal, leaf};
 
-use super::hash::{Bytes, TERMINATOR, bit, fold, internal, leaf};
-
-/// Nodes of a page.
-const PAGE_SIZE: usize = 64;
+/// Slots that are added at once, at least; otherwise an eighth of those there are.
+const GROWTH_MIN: usize = 64;
 
 /// Names a leaf or a fork of an arena.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,12 +27,12 @@ pub(crate) enum Node {
 }
 
 impl Link {
-    fn leaf(slot: u32) -> Self {
-        Self(slot << 1)
+    fn leaf(slot: usize) -> Self {
+        Self(number(slot) << 1)
     }
 
-    fn fork(slot: u32) -> Self {
-        Self(slot << 1 | 1)
+    fn fork(slot: usize) -> Self {
+        Self(number(slot) << 1 | 1)
     }
 
     pub(crate) fn node(self) -> Node {
@@ -47,177 +45,143 @@ impl Link {
     }
 }
 
-/// An account in the trie; as large as a line of a cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-pub(crate) struct Leaf {
-    pub(crate) path: Bytes,
-    pub(crate) value_hash: Bytes,
+fn number(slot: usize) -> u32 {
+    let number = u32::try_from(slot).ok().filter(|slot| *slot < 1 << 31);
+    number.expect("2^31 nodes of a shard fit no memory")
 }
 
-/// Two subtrees, and the one-sided nodes above them.
+/// Two hashes that are hashed together; one line of a cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Pair(pub(crate) [Bytes; 2]);
+
+/// An account in the trie: its path and its value hash.
+pub(crate) type Leaf = Pair;
+
+impl Leaf {
+    pub(crate) fn path(&self) -> &Bytes {
+        &self.0[0]
+    }
+
+    pub(crate) fn value_hash(&self) -> &Bytes {
+        &self.0[1]
+    }
+}
+
+/// Two subtrees.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fork {
     pub(crate) children: [Link; 2],
-    /// The depth of the highest node; the hash is that node's.
-    pub(crate) depth: u8,
-    /// The depth at which paths part; at least `depth`.
+    /// The depth at which paths part.
     pub(crate) parting: u8,
+    pub(crate) stale: [bool; 2],
 }
 
-/// A hash that lies in one line of a cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
-struct Aligned(Bytes);
-
-/// How many have a node, and what is read of it on the way to others.
-#[derive(Clone, Copy, Debug)]
-struct Counted<H> {
-    count: u32,
-    head: H,
-}
-
-/// Nodes of one kind. They never move: pages are added, not enlarged.
-#[derive(Debug)]
-struct Slots<H, B> {
-    heads: Vec<Box<[Counted<H>]>>,
-    bodies: Vec<Box<[B]>>,
-    /// Slots with a count of zero.
-    free: Vec<u32>,
-}
-
-impl<H, B> Default for Slots<H, B> {
-    fn default() -> Self {
-        Self {
-            heads: Vec::new(),
-            bodies: Vec::new(),
-            free: Vec::new(),
-        }
-    }
-}
-
-impl<H: Copy, B: Copy> Slots<H, B> {
-    #[cfg(test)]
-    fn held(&self) -> usize {
-        let slots = self.heads.len().saturating_mul(PAGE_SIZE);
-        slots.saturating_sub(self.free.len())
-    }
-
-    fn counted(&self, slot: usize) -> &Counted<H> {
-        &self.heads[slot / PAGE_SIZE][slot % PAGE_SIZE]
-    }
-
-    fn counted_mut(&mut self, slot: usize) -> &mut Counted<H> {
-        &mut self.heads[slot / PAGE_SIZE][slot % PAGE_SIZE]
-    }
-
-    fn body(&self, slot: usize) -> &B {
-        &self.bodies[slot / PAGE_SIZE][slot % PAGE_SIZE]
-    }
-
-    fn body_mut(&mut self, slot: usize) -> &mut B {
-        &mut self.bodies[slot / PAGE_SIZE][slot % PAGE_SIZE]
-    }
-
-    /// Makes a node with a count of one, whose body is still to be written; `filler` is for new
-    /// pages.
-    fn insert(&mut self, head: H, filler: B) -> u32 {
-        if self.free.is_empty() {
-            self.grow(head, filler);
-        }
-        let slot = self.free.pop().expect("a page was added");
-        *self.counted_mut(slot as usize) = Counted { count: 1, head };
-        slot
-    }
-
-    fn grow(&mut self, head: H, body: B) {
-        let first = self.heads.len().saturating_mul(PAGE_SIZE);
-        let end = first.saturating_add(PAGE_SIZE);
-        assert!(end <= 1 << 31, "2^31 nodes of a shard fit no memory");
-        self.heads
-            .push(vec![Counted { count: 0, head }; PAGE_SIZE].into());
-        self.bodies.push(vec![body; PAGE_SIZE].into());
-        let slots = (first..end).rev();
-        self.free
-            .extend(slots.map(|slot| u32::try_from(slot).expect("it is below 2^31")));
-    }
-
-    fn retain(&mut self, slot: usize) {
-        let counted = self.counted_mut(slot);
-        let count = counted.count.checked_add(1);
-        counted.count = count.expect("fewer than 2^32 versions");
-    }
-
-    /// Counts one less; returns the head if the slot became free.
-    fn release(&mut self, slot: usize) -> Option<H> {
-        let counted = self.counted_mut(slot);
-        let count = counted.count.checked_sub(1);
-        counted.count = count.expect("it was counted");
-        let freed = (counted.count == 0).then_some(counted.head);
-        if freed.is_some() {
-            self.free
-                .push(u32::try_from(slot).expect("it is below 2^31"));
-        }
-        freed
-    }
+/// A side of a fork.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Side {
+    pub(crate) slot: usize,
+    pub(crate) side: usize,
 }
 
 /// The leaves and forks of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
-    leaves: Slots<(), Leaf>,
-    forks: Slots<Fork, Aligned>,
+    root: Option<Link>,
+    leaves: Vec<Leaf>,
+    forks: Vec<Fork>,
+    /// By the slots of forks.
+    pairs: Vec<Pair>,
+    free_leaves: Vec<u32>,
+    free_forks: Vec<u32>,
+}
+
+/// Room for one more, without doubling what is there.
+fn grow<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() >> 3).max(GROWTH_MIN));
+    }
 }
 
 impl Arena {
+    pub(crate) fn root(&self) -> Option<Link> {
+        self.root
+    }
+
     pub(crate) fn leaf(&self, slot: usize) -> &Leaf {
-        self.leaves.body(slot)
+        &self.leaves[slot]
+    }
+
+    pub(crate) fn leaf_mut(&mut self, slot: usize) -> &mut Leaf {
+        &mut self.leaves[slot]
     }
 
     pub(crate) fn fork(&self, slot: usize) -> &Fork {
-        &self.forks.counted(slot).head
+        &self.forks[slot]
     }
 
-    /// The hash of the highest node of a subtree.
-    pub(crate) fn hash(&self, link: Link) -> Bytes {
+    pub(crate) fn fork_mut(&mut self, slot: usize) -> &mut Fork {
+        &mut self.forks[slot]
+    }
+
+    /// The hashes of a fork's children.
+    pub(crate) fn pair(&self, slot: usize) -> &Pair {
+        &self.pairs[slot]
+    }
+
+    pub(crate) fn hash_mut(&mut self, Side { slot, side }: Side) -> &mut Bytes {
+        &mut self.pairs[slot].0[side]
+    }
+
+    /// The number of leaves.
+    pub(crate) fn leaf_count(&self) -> usize {
+        self.leaves.len().saturating_sub(self.free_leaves.len())
+    }
+
+    /// The number of forks.
+    #[cfg(test)]
+    pub(crate) fn fork_count(&self) -> usize {
+        self.forks.len().saturating_sub(self.free_forks.len())
+    }
+
+    /// The hash of a subtree whose highest node is at `depth`; nothing in it is stale.
+    pub(crate) fn hash_at(&self, link: Link, depth: usize) -> Bytes {
         match link.node() {
             Node::Leaf(slot) => {
-                let Leaf { path, value_hash } = self.leaf(slot);
-                leaf(path, value_hash)
+                let found = self.leaf(slot);
+                leaf(found.path(), found.value_hash())
             }
-            Node::Fork(slot) => self.forks.body(slot).0,
+            Node::Fork(slot) => {
+                let [left, right] = &self.pair(slot).0;
+                let parting = usize::from(self.fork(slot).parting);
+                let path = || self.leaf(self.any_leaf(link)).path();
+                let node = internal(left, right);
+                if depth == parting {
+                    node
+                } else {
+                    fold(node, path(), parting, depth)
+                }
+            }
         }
     }
 
-    /// The hash that a fork has if its highest node is at `depth`, from those of its children.
-    pub(crate) fn hash_at(&self, slot: usize, depth: usize) -> Bytes {
-        let fork = self.fork(slot);
-        let [left, right] = fork.children.map(|child| self.hash(child));
-        let parting = usize::from(fork.parting);
-        let node = internal(&left, &right);
-        if depth == parting {
-            return node;
-        }
-        fold(node, &self.any_leaf(fork.children[0]).path, parting, depth)
-    }
-
-    /// A leaf of a subtree; all of them share the path above the first fork.
-    pub(crate) fn any_leaf(&self, mut link: Link) -> &Leaf {
+    /// The slot of a leaf of a subtree; all of them share the path above the first fork.
+    pub(crate) fn any_leaf(&self, mut link: Link) -> usize {
         loop {
             match link.node() {
-                Node::Leaf(slot) => return self.leaf(slot),
+                Node::Leaf(slot) => return slot,
                 Node::Fork(slot) => link = self.fork(slot).children[0],
             }
         }
     }
 
-    /// The leaf to which each path leads if it is followed at forks only: the path of no other leaf
-    /// has more bits in common with it.
+    /// The slots of the leaves to which paths lead if they are followed at forks only: the path of
+    /// no other leaf has more bits in common with one. None if there are no leaves.
     pub(crate) fn nearest<'p>(
         &self,
-        root: Link,
         paths: impl Iterator<Item = &'p Bytes> + Clone,
-    ) -> Vec<usize> {
+    ) -> Option<Vec<usize>> {
+        let root = self.root?;
         let mut ends: Vec<Link> = paths.clone().map(|_| root).collect();
         // Level by level, so that the paths' waits for memory overlap.
         let mut is_done = false;
@@ -234,92 +198,101 @@ impl Arena {
         let slot = |link: Link| match link.node() {
             Node::Leaf(slot) | Node::Fork(slot) => slot,
         };
-        ends.into_iter().map(slot).collect()
+        Some(ends.into_iter().map(slot).collect())
     }
 
-    fn count(&self, link: Link) -> u32 {
-        match link.node() {
-            Node::Leaf(slot) => self.leaves.counted(slot).count,
-            Node::Fork(slot) => self.forks.counted(slot).count,
-        }
-    }
-
-    /// Starts to fetch what hashing a fork needs. The value means nothing.
-    pub(crate) fn touch(&self, slot: usize) -> u8 {
-        let [left, right] = self.fork(slot).children.map(|child| match child.node() {
-            Node::Leaf(slot) => self.leaf(slot).path[0],
-            Node::Fork(slot) => self.forks.body(slot).0[0],
-        });
-        left ^ right ^ self.forks.body(slot).0[0]
-    }
-
-    /// Gives a new fork its hash, after its children.
-    pub(crate) fn hash_fork(&mut self, slot: usize) {
-        let hash = self.hash_at(slot, self.fork(slot).depth.into());
-        *self.forks.body_mut(slot) = Aligned(hash);
-    }
-
-    /// Makes a leaf, counted once.
-    pub(crate) fn insert_leaf(&mut self, path: Bytes, value_hash: Bytes) -> Link {
-        let leaf = Leaf { path, value_hash };
-        let slot = self.leaves.insert((), leaf);
-        *self.leaves.body_mut(slot as usize) = leaf;
-        Link::leaf(slot)
-    }
-
-    /// Makes a fork, counted once, of children that were counted for it; gives its slot as well,
-    /// for [`hash_fork`](Self::hash_fork).
-    pub(crate) fn insert_fork(&mut self, fork: Fork) -> (Link, usize) {
-        let slot = self.forks.insert(fork, Aligned(TERMINATOR));
-        (Link::fork(slot), slot as usize)
-    }
-
-    /// Changes the depth of a fork if only its maker has it; returns whether that is so.
-    pub(crate) fn move_unshared(&mut self, slot: usize, depth: u8) -> bool {
-        let counted = self.forks.counted_mut(slot);
-        let is_unshared = counted.count == 1;
-        if is_unshared {
-            counted.head.depth = depth;
-        }
-        is_unshared
-    }
-
-    /// Counts one more holder of a link.
-    pub(crate) fn retain(&mut self, link: Link) -> Link {
-        match link.node() {
-            Node::Leaf(slot) => self.leaves.retain(slot),
-            Node::Fork(slot) => self.forks.retain(slot),
-        }
-        link
-    }
-
-    /// The leaves and forks that are held.
-    #[cfg(test)]
-    pub(crate) fn held(&self) -> [usize; 2] {
-        [self.leaves.held(), self.forks.held()]
-    }
-
-    /// Counts one holder less of each link, and frees the nodes without a holder.
-    ///
-    /// O(nodes freed). Goes down level by level, so that the waits for memory overlap.
-    pub(crate) fn release(&mut self, mut links: Vec<Link>) {
-        let mut start = 0;
-        while start < links.len() {
-            let level = start..links.len();
-            let touch = |sum, link: &Link| sum ^ self.count(*link);
-            black_box(links[level.clone()].iter().fold(0, touch));
-            for index in level.clone() {
-                match links[index].node() {
-                    Node::Leaf(slot) => {
-                        self.leaves.release(slot);
-                    }
-                    Node::Fork(slot) => {
-                        let freed = self.forks.release(slot);
-                        links.extend(freed.into_iter().flat_map(|fork| fork.children));
-                    }
-                }
+    /// Follows a path down to a leaf or to the first fork that parts at `end` or below, and makes
+    /// stale what it passes. Returns where it ended, and the last side it passed.
+    fn pass(&mut self, path: &Bytes, end: usize) -> Option<(Link, Option<Side>)> {
+        let mut link = self.root?;
+        let mut last = None;
+        while let Node::Fork(slot) = link.node() {
+            let fork = &mut self.forks[slot];
+            let parting = usize::from(fork.parting);
+            if parting >= end {
+                break;
             }
-            start = level.end;
+            let side = usize::from(bit(path, parting));
+            fork.stale[side] = true;
+            last = Some(Side { slot, side });
+            link = fork.children[side];
         }
+        Some((link, last))
+    }
+
+    /// Makes stale what is above the leaf of a path.
+    pub(crate) fn make_stale(&mut self, path: &Bytes) {
+        self.pass(path, 256);
+    }
+
+    /// Puts a link in the place of another, the root's if there is no side.
+    fn set(&mut self, side: Option<Side>, link: Link) {
+        match side {
+            Some(Side { slot, side }) => self.forks[slot].children[side] = link,
+            None => self.root = Some(link),
+        }
+    }
+
+    /// Adds a leaf for a path that has none.
+    pub(crate) fn insert(&mut self, path: Bytes, value_hash: Bytes) {
+        let leaf = Link::leaf(self.add_leaf(Pair([path, value_hash])));
+        let Some(nearest) = self.nearest([&path].into_iter()) else {
+            self.root = Some(leaf);
+            return;
+        };
+        let shared = common_bits(self.leaf(nearest[0]).path(), &path);
+        let (link, above) = self.pass(&path, shared).expect("there is a leaf");
+        let mut children = [leaf, link];
+        if bit(&path, shared) {
+            children.reverse();
+        }
+        let fork = self.add_fork(Fork {
+            children,
+            parting: u8::try_from(shared).expect("different paths share at most 255 bits"),
+            stale: [true; 2],
+        });
+        self.set(above, Link::fork(fork));
+    }
+
+    /// Removes the leaf of a path, which has one.
+    pub(crate) fn remove(&mut self, path: &Bytes) {
+        let (link, parent) = self.pass(path, 256).expect("the path has a leaf");
+        let (Node::Leaf(slot) | Node::Fork(slot)) = link.node();
+        self.free_leaves.push(number(slot));
+        let Some(parent) = parent else {
+            self.root = None;
+            return;
+        };
+        let Fork {
+            children, parting, ..
+        } = self.forks[parent.slot];
+        self.free_forks.push(number(parent.slot));
+        let (_, above) = self
+            .pass(path, parting.into())
+            .expect("the parent is there");
+        self.set(above, children[parent.side ^ 1]);
+    }
+
+    fn add_leaf(&mut self, leaf: Leaf) -> usize {
+        if let Some(slot) = self.free_leaves.pop() {
+            self.leaves[slot as usize] = leaf;
+            return slot as usize;
+        }
+        grow(&mut self.leaves);
+        self.leaves.push(leaf);
+        self.leaves.len().saturating_sub(1)
+    }
+
+    /// Adds a fork, whose pair is still to be written.
+    fn add_fork(&mut self, fork: Fork) -> usize {
+        if let Some(slot) = self.free_forks.pop() {
+            self.forks[slot as usize] = fork;
+            return slot as usize;
+        }
+        grow(&mut self.forks);
+        grow(&mut self.pairs);
+        self.forks.push(fork);
+        self.pairs.push(Pair([[0; 32]; 2]));
+        self.forks.len().saturating_sub(1)
     }
 }

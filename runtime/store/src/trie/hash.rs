@@ -7,33 +7,13 @@
 //! ```
 //! The first bit keeps leaves and internal nodes apart, so that neither can pose as the other.
 
-use sha2::block_api::compress256;
+use crate::sha256::hash_pair;
 
 /// A hash, a node or a key path.
 pub(crate) type Bytes = [u8; 32];
 
 /// An empty subtree.
 pub(crate) const TERMINATOR: Bytes = [0; 32];
-
-/// The initial state of SHA-256 (FIPS 180-4, section 5.3.3).
-const INITIAL: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
-
-/// The padding block of a message of 64 bytes: a one bit, and the size of 512 bits at the end.
-const PADDING: [u8; 64] = {
-    let mut block = [0; 64];
-    block[0] = 0x80;
-    block[62] = 2;
-    block
-};
 
 /// What a node stands for; its first bit tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,33 +34,37 @@ pub(crate) fn kind(node: &Bytes) -> Kind {
     }
 }
 
-/// SHA-256 of two times 32 bytes, with no buffer in between.
-fn hash_pair(left: &Bytes, right: &Bytes) -> Bytes {
-    let mut blocks = [[0; 64], PADDING];
-    blocks[0][..32].copy_from_slice(left);
-    blocks[0][32..].copy_from_slice(right);
-    let mut state = INITIAL;
-    compress256(&mut state, &blocks);
-    let mut hash = [0; 32];
-    for (bytes, word) in hash.chunks_exact_mut(4).zip(state) {
-        #[expect(clippy::big_endian_bytes, reason = "SHA-256 gives big-endian words")]
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    hash
-}
-
-/// The node of one account.
-pub(crate) fn leaf(path: &Bytes, value_hash: &Bytes) -> Bytes {
-    let mut node = hash_pair(path, value_hash);
+/// The node that the hash of a path and a value hash is.
+pub(crate) fn as_leaf(hash: &Bytes) -> Bytes {
+    let mut node = *hash;
     node[0] |= 0x80;
     node
 }
 
-/// The node of two subtrees with at least two leaves together.
-pub(crate) fn internal(left: &Bytes, right: &Bytes) -> Bytes {
-    let mut node = hash_pair(left, right);
+/// The node that the hash of two nodes is.
+pub(crate) fn as_internal(hash: &Bytes) -> Bytes {
+    let mut node = *hash;
     node[0] &= 0x7f;
     node
+}
+
+/// The node of one account.
+pub(crate) fn leaf(path: &Bytes, value_hash: &Bytes) -> Bytes {
+    as_leaf(&hash_pair(&[*path, *value_hash]))
+}
+
+/// The node of two subtrees with at least two leaves together.
+pub(crate) fn internal(left: &Bytes, right: &Bytes) -> Bytes {
+    as_internal(&hash_pair(&[*left, *right]))
+}
+
+/// The children of the node above `node` on a path that goes to the side `bit`.
+pub(crate) fn beside(node: Bytes, bit: bool, sibling: Bytes) -> [Bytes; 2] {
+    if bit {
+        [sibling, node]
+    } else {
+        [node, sibling]
+    }
 }
 
 /// The node of two subtrees: a lone leaf stands in the place of its parent.
@@ -95,11 +79,7 @@ pub(crate) fn parent(left: &Bytes, right: &Bytes) -> Bytes {
 
 /// The node above `node` on a path that goes to the side `bit`.
 pub(crate) fn above(node: &Bytes, bit: bool, sibling: &Bytes) -> Bytes {
-    if bit {
-        internal(sibling, node)
-    } else {
-        internal(node, sibling)
-    }
+    as_internal(&hash_pair(&beside(*node, bit, *sibling)))
 }
 
 /// The node at depth `to` over a node at depth `from` that is alone there; `path` leads to it.
@@ -117,24 +97,30 @@ pub(crate) fn bit(path: &Bytes, depth: usize) -> bool {
 
 /// The first bytes of a path; almost all differ in them. Their order is that of the paths.
 pub(crate) fn prefix(path: &Bytes) -> u64 {
-    #[expect(
-        clippy::big_endian_bytes,
-        reason = "the order of bytes is the order of paths"
-    )]
-    path.first_chunk()
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    path.first_chunk().map_or(0, prefix_of)
 }
 
 /// How many bits two paths share before they part.
 pub(crate) fn common_bits(one: &Bytes, other: &Bytes) -> usize {
-    let mut pairs = one.iter().zip(other);
-    match pairs.position(|(one, other)| one != other) {
-        Some(index) => {
-            let shared = (one[index] ^ other[index]).leading_zeros();
-            (index << 3) | usize::try_from(shared).expect("at most 7")
+    let parts = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+    let mut shared = 0usize;
+    for (one, other) in parts {
+        let different = prefix_of(one) ^ prefix_of(other);
+        let same = usize::try_from(different.leading_zeros()).expect("at most 64");
+        shared = shared.saturating_add(same);
+        if different != 0 {
+            break;
         }
-        None => 256,
     }
+    shared
+}
+
+fn prefix_of(bytes: &[u8; 8]) -> u64 {
+    #[expect(
+        clippy::big_endian_bytes,
+        reason = "the order of bytes is the order of paths"
+    )]
+    u64::from_be_bytes(*bytes)
 }
 
 #[cfg(test)]

@@ -6,24 +6,28 @@
 //! so the root depends on the accounts alone.
 //!
 //! ```text
-//! depth 0 .. 8    the top: 255 nodes, recomputed at each update
-//! depth 8         256 shards, updated in parallel
-//! below           forks where paths part, and leaves; shared between versions
+//! depth 0 .. 6    the top: 63 nodes, those above changes computed at each update
+//! depth 6         64 shards, updated in parallel
+//! below           forks where paths part, and leaves
 //! ```
-//! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, which shares all that
-//! did not change; any number of children may be made of one parent, in any order and at once.
-//! There is nothing to apply: the trie of the bank that becomes final is the trie of the state.
+//! A [`Trie`] never changes. [`Trie::update`] gives the trie of a child bank, and any number of
+//! children may be made of one parent, in any order. There is nothing to apply: the trie of the
+//! bank that becomes final is the trie of the state.
 //!
-//! All tries that come from one keep their nodes in the same 256 arenas, each behind a lock. The
-//! room of what a dropped trie alone held is used again from the next update on, and freed with the
-//! last of them.
+//! All tries that come from one keep their nodes in the same 64 arenas, each behind a lock. An
+//! arena holds the newest version that was asked for; the others are changes against it, which are
+//! kept as long as their tries (`versions.rs`). So a chain that grows changes its nodes in place;
+//! asking for another version (a child of an older bank, a proof against its root) takes the time
+//! of the changes in between, shard by shard.
 
 mod arena;
 mod hash;
+mod levels;
 mod proof;
 #[cfg(test)]
 mod tests;
 mod update;
+mod versions;
 mod walk;
 
 use std::sync::Arc;
@@ -34,18 +38,22 @@ pub use proof::{
 };
 
 use self::{
-    arena::{Arena, Leaf, Link},
+    arena::{Arena, Leaf},
     hash::{Bytes, Kind, TERMINATOR, bit, kind, parent, prefix},
     update::Change,
+    versions::{Held, Shard},
 };
-use crate::sync::Shared;
+use crate::{Messages, account_hash, encoding::encode_head, sync::Shared};
 
 /// Depth of the shards.
-const SHARD_DEPTH: usize = 8;
-/// One for each first byte of a path.
+const SHARD_DEPTH: usize = 6;
+/// One for each beginning of a path.
 const SHARD_COUNT: usize = 1 << SHARD_DEPTH;
-/// Accounts hashed by one task.
+/// Accounts hashed by one task, and changes up to which one thread makes the next version.
 const TASK_SIZE: usize = 256;
+/// Bytes of data from which on an account is hashed alone: what is gained by hashing many at once
+/// is less than half of the time, and the memory for their messages is more.
+const HASHED_ALONE_SIZE: usize = 1 << 10;
 
 /// Where the trie's work is done; the store owns no threads.
 pub trait Parallel: Sync {
@@ -95,57 +103,55 @@ struct Version {
     /// The nodes down to the shards: the root at 1, the children of `n` at `2n` and `2n + 1`, the
     /// shards from `SHARD_COUNT` on.
     top: Box<[Bytes]>,
-    /// What the shards consist of; counted for this version.
-    roots: Roots,
+    /// What the shards are.
+    shards: Box<[Arc<Held>]>,
     forest: Arc<Forest>,
 }
 
-/// By the first byte of a path.
-type Roots = Box<[Option<Link>]>;
-
-/// The nodes of all versions that come from one.
-#[derive(Debug)]
-struct Forest {
-    /// By shards.
-    arenas: Box<[Shared<Arena>]>,
-    /// Of versions that are gone and still counted. The next update releases them, since it has the
-    /// memory at hand; so dropping a version waits for nothing.
-    dropped: Shared<Vec<Roots>>,
-}
-
-impl Drop for Version {
-    fn drop(&mut self) {
-        // The last version takes the nodes along.
-        if Arc::get_mut(&mut self.forest).is_none() {
-            let roots = std::mem::take(&mut self.roots);
-            self.forest.dropped.write().push(roots);
-        }
-    }
-}
+/// The shards of all versions that come from one.
+type Forest = [Shared<Shard>];
 
 impl Default for Trie {
     fn default() -> Self {
-        let arenas = (0..SHARD_COUNT).map(|_| Shared::default());
+        let shards = (0..SHARD_COUNT).map(|_| Shard::new());
+        let (forest, shards): (Vec<_>, Vec<_>) = shards
+            .map(|(shard, held)| (Shared::new(shard), held))
+            .unzip();
         Self(Arc::new(Version {
             top: vec![TERMINATOR; 2 * SHARD_COUNT].into(),
-            roots: vec![None; SHARD_COUNT].into(),
-            forest: Arc::new(Forest {
-                arenas: arenas.collect(),
-                dropped: Shared::default(),
-            }),
+            shards: shards.into(),
+            forest: forest.into(),
         }))
     }
 }
 
-/// What an account means to the trie.
-fn change((address, account): &(Address, Account)) -> Change {
-    let value_hash = account
-        .exists()
-        .then(|| crate::account_hash(account).to_bytes());
-    Change {
-        path: key_path(address),
-        value_hash,
+/// What accounts mean to the trie.
+fn hashed(accounts: &[crate::Change]) -> Vec<Change> {
+    let is_alone = |account: &Account| account.data.len() >= HASHED_ALONE_SIZE;
+    let mut messages = Messages::with_capacity(accounts.len().saturating_mul(2));
+    for (address, account) in accounts {
+        messages.push([address.as_array()]);
+        if account.exists() && !is_alone(account) {
+            messages.push([&encode_head(account), &account.data]);
+        }
     }
+    let mut hashes = messages.hashes().into_iter();
+    let mut next = || hashes.next().expect("one for each message");
+    let change = |(_, account): &crate::Change| {
+        let path = next();
+        let value_hash = match account {
+            account if !account.exists() => None,
+            account if is_alone(account) => Some(account_hash(account).to_bytes()),
+            _ => Some(next()),
+        };
+        Change { path, value_hash }
+    };
+    accounts.iter().map(change).collect()
+}
+
+/// The shard of a path.
+fn shard_of(path: &Bytes) -> usize {
+    usize::from(path[0]) >> (8 - SHARD_DEPTH)
 }
 
 impl Trie {
@@ -154,56 +160,62 @@ impl Trie {
         Hash::new_from_array(self.0.top[1])
     }
 
-    /// The number of accounts that exist. O(accounts).
+    /// The number of accounts that exist.
     pub fn account_count(&self) -> usize {
-        let shards = self.0.forest.arenas.iter().zip(&self.0.roots);
-        let count = |(arena, root): (&Shared<Arena>, &Option<Link>)| {
-            root.map_or(0, |root| arena.read().leaf_count(root))
-        };
-        shards.map(count).sum()
+        let count = |shard| self.with_shard(shard, |arena| arena.leaf_count());
+        (0..SHARD_COUNT).map(count).sum()
+    }
+
+    /// Reads a shard.
+    fn with_shard<R>(&self, shard: usize, read: impl FnOnce(&Arena) -> R) -> R {
+        let mut versions = self.0.forest[shard].write();
+        read(versions.at(&self.0.shards[shard]))
     }
 
     /// The trie of the state after these changes, in any order; the last of an address counts, and
     /// an account without lamports is one that is gone. This trie stays as it is.
     ///
     /// About 10 hashes a change for 10,000 changes over a million accounts; O(changes x log
-    /// accounts). The result does not depend on `parallel`. Takes back the room of tries that were
-    /// dropped since the last update of any of those that come from one. Updates of two of these at
-    /// once wait for each other where they meet in a shard.
+    /// accounts), and as much for the changes between this trie and the newest that was asked for.
+    /// The result does not depend on `parallel`. Updates of two tries at once wait for each other
+    /// where they meet in a shard.
     #[must_use]
     pub fn update(&self, changes: &[crate::Change], parallel: &impl Parallel) -> Self {
+        if changes.len() <= TASK_SIZE {
+            return self.update_paths(&[hashed(changes)], &Serial);
+        }
         let tasks = changes.len().div_ceil(TASK_SIZE);
-        let hashed = parallel.map(tasks, |task| {
+        let tasks = parallel.map(tasks, |task| {
             let start = task.saturating_mul(TASK_SIZE);
             let end = start.saturating_add(TASK_SIZE).min(changes.len());
-            changes[start..end].iter().map(change).collect::<Vec<_>>()
+            hashed(&changes[start..end])
         });
-        self.update_paths(&hashed.concat(), parallel)
+        self.update_paths(&tasks, parallel)
     }
 
-    /// The same with paths.
-    fn update_paths(&self, changes: &[Change], parallel: &impl Parallel) -> Self {
+    /// The same with paths, in any number of pieces.
+    fn update_paths(&self, changes: &[impl AsRef<[Change]>], parallel: &impl Parallel) -> Self {
         let mut parts: Vec<Vec<&Change>> = vec![Vec::new(); SHARD_COUNT];
-        for change in changes {
-            parts[usize::from(change.path[0])].push(change);
+        for change in changes.iter().flat_map(AsRef::as_ref) {
+            parts[shard_of(&change.path)].push(change);
         }
-        let forest = &self.0.forest;
-        let dropped = std::mem::take(&mut *forest.dropped.write());
-        let updated = parallel.map(SHARD_COUNT, |shard| {
+        let touched: Vec<usize> = (0..SHARD_COUNT)
+            .filter(|shard| !parts[*shard].is_empty())
+            .collect();
+        let Version { top, forest, .. } = &*self.0;
+        let updated = parallel.map(touched.len(), |index| {
+            let shard = touched[index];
             let changes = in_order(&parts[shard]);
-            let mut arena = forest.arenas[shard].write();
-            arena.release(dropped.iter().filter_map(|roots| roots[shard]).collect());
-            let root = arena.update(self.0.roots[shard], SHARD_DEPTH, &changes);
-            (root, root.map_or(TERMINATOR, |root| arena.hash(root)))
+            let mut versions = forest[shard].write();
+            versions.child(&self.0.shards[shard], changes.into_iter())
         });
-        let (roots, hashes): (Vec<_>, Vec<_>) = updated.into_iter().unzip();
-        let mut top = [vec![TERMINATOR; SHARD_COUNT], hashes].concat();
-        for place in (1..SHARD_COUNT).rev() {
-            top[place] = parent(&top[place << 1], &top[place << 1 | 1]);
+        let mut shards = self.0.shards.clone();
+        for (shard, held) in touched.into_iter().zip(updated) {
+            shards[shard] = held;
         }
         Self(Arc::new(Version {
-            top: top.into(),
-            roots: roots.into(),
+            top: top_over(top, &shards),
+            shards,
             forest: forest.clone(),
         }))
     }
@@ -218,8 +230,8 @@ impl Trie {
         let leaf = self.walk(path, &mut siblings);
         StateProof {
             leaf: leaf.map(|leaf| ProvenLeaf {
-                key_path: leaf.path,
-                value_hash: leaf.value_hash,
+                key_path: *leaf.path(),
+                value_hash: *leaf.value_hash(),
             }),
             siblings,
         }
@@ -239,8 +251,7 @@ impl Trie {
             place = taken;
         }
         let shard = place.saturating_sub(SHARD_COUNT);
-        let arena = self.0.forest.arenas[shard].read();
-        arena.walk(self.0.roots[shard]?, SHARD_DEPTH, path, siblings)
+        self.with_shard(shard, |arena| arena.walk(SHARD_DEPTH, path, siblings))
     }
 
     /// The only leaf below a place of the top.
@@ -249,10 +260,31 @@ impl Trie {
         let first = (place << height).saturating_sub(SHARD_COUNT);
         let mut shards = (first..SHARD_COUNT).take(1 << height);
         shards.find_map(|shard| {
-            let root = self.0.roots[shard]?;
-            Some(*self.0.forest.arenas[shard].read().any_leaf(root))
+            self.with_shard(shard, |arena| {
+                Some(*arena.leaf(arena.any_leaf(arena.root()?)))
+            })
         })
     }
+}
+
+/// The top over the hashes of all shards, from that before.
+fn top_over(before: &[Bytes], shards: &[Arc<Held>]) -> Box<[Bytes]> {
+    let mut top: Box<[Bytes]> = before.into();
+    let mut changed: Vec<usize> = Vec::new();
+    for (place, shard) in (SHARD_COUNT..).zip(shards) {
+        if top[place] != shard.hash {
+            top[place] = shard.hash;
+            changed.push(place);
+        }
+    }
+    while changed.iter().any(|place| *place > 1) {
+        changed.iter_mut().for_each(|place| *place >>= 1);
+        changed.dedup();
+        for place in &changed {
+            top[*place] = parent(&top[place << 1], &top[place << 1 | 1]);
+        }
+    }
+    top
 }
 
 /// Changes in strictly ascending order of paths, the last of each path.

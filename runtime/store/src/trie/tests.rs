@@ -21,7 +21,7 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    arena::{Fork, Node},
+    arena::{Fork, Link, Node},
     hash::common_bits,
     update::Change,
     *,
@@ -135,7 +135,7 @@ fn roots_are_those_of_nomt_core_through_any_history() {
             // Phases of growth and decline, down to nothing.
             let deletes = if step % 20 < 12 { 0.2 } else { 0.9 };
             let changes = changes(&mut random, &model, count, deletes);
-            trie = trie.update_paths(&changes, &Serial);
+            trie = trie.update_paths(&[&changes], &Serial);
             apply(&mut model, &changes);
             let root = trie.root().to_bytes();
             assert_eq!(root, reference_root(&model), "SEED={seed} step {step}");
@@ -147,13 +147,13 @@ fn roots_are_those_of_nomt_core_through_any_history() {
                 value_hash: Some(*value),
             })
             .collect();
-        let at_once = Trie::default().update_paths(&all, &Reversed);
+        let at_once = Trie::default().update_paths(&[&all], &Reversed);
         assert_eq!(at_once.root(), trie.root(), "SEED={seed}: history shows");
         let gone = all.iter().map(|change| Change {
             value_hash: None,
             ..*change
         });
-        let emptied = trie.update_paths(&gone.collect::<Vec<_>>(), &Serial);
+        let emptied = trie.update_paths(&[gone.collect::<Vec<_>>()], &Serial);
         assert_eq!(emptied.root(), Hash::default(), "SEED={seed}");
     }
 }
@@ -165,7 +165,7 @@ fn children_of_one_parent_do_not_disturb_each_other() {
     for _ in 0..60 {
         let (parent, mut model) = banks.choose(&mut random).cloned().unwrap();
         let changes = changes(&mut random, &model, 80, 0.3);
-        let child = parent.update_paths(&changes, &Reversed);
+        let child = parent.update_paths(&[&changes], &Reversed);
         apply(&mut model, &changes);
         banks.push((child, model));
         if random.random_bool(0.2) {
@@ -182,7 +182,7 @@ fn forks_grow_at_once_while_others_are_dropped() {
     let mut random = ChaCha8Rng::seed_from_u64(4);
     let mut model = Model::new();
     let first = changes(&mut random, &model, 400, 0.1);
-    let parent = Trie::default().update_paths(&first, &Serial);
+    let parent = Trie::default().update_paths(&[&first], &Serial);
     apply(&mut model, &first);
     std::thread::scope(|scope| {
         for seed in 10..14 {
@@ -191,7 +191,7 @@ fn forks_grow_at_once_while_others_are_dropped() {
                 let mut random = ChaCha8Rng::seed_from_u64(seed);
                 for _ in 0..40 {
                     let changes = changes(&mut random, &model, 60, 0.4);
-                    trie = trie.update_paths(&changes, &Serial);
+                    trie = trie.update_paths(&[&changes], &Serial);
                     apply(&mut model, &changes);
                     assert_eq!(trie.root().to_bytes(), reference_root(&model));
                 }
@@ -334,7 +334,7 @@ fn proofs_work_on_paths_that_share_long_prefixes() {
         let (mut trie, mut model) = (Trie::default(), Model::new());
         for _ in 0..6 {
             let changes = changes(&mut random, &model, 40, 0.3);
-            trie = trie.update_paths(&changes, &Serial);
+            trie = trie.update_paths(&[&changes], &Serial);
             apply(&mut model, &changes);
         }
         let known: Vec<Bytes> = model.keys().copied().collect();
@@ -356,20 +356,23 @@ fn proofs_work_on_paths_that_share_long_prefixes() {
     }
 }
 
-/// A subtree has a fork where its paths part and nowhere else. Returns its leaves in order.
-fn check_shape(arena: &Arena, link: Link, depth: usize) -> Vec<Bytes> {
+/// A subtree has a fork where its paths part and nowhere else, and the hashes of its children.
+/// Returns its leaves in order.
+fn check_shape(arena: &Arena, link: Link) -> Vec<Bytes> {
     let slot = match link.node() {
-        Node::Leaf(slot) => return vec![arena.leaf(slot).path],
+        Node::Leaf(slot) => return vec![*arena.leaf(slot).path()],
         Node::Fork(slot) => slot,
     };
-    let fork = *arena.fork(slot);
     let Fork {
-        children, parting, ..
-    } = fork;
+        children,
+        parting,
+        stale,
+    } = *arena.fork(slot);
+    assert_eq!(stale, [false; 2]);
     let parting = usize::from(parting);
-    assert_eq!(usize::from(fork.depth), depth);
-    assert_eq!(arena.hash_at(slot, depth), arena.hash(link));
-    let [left, right] = children.map(|child| check_shape(arena, child, parting + 1));
+    let hashes = children.map(|child| arena.hash_at(child, parting + 1));
+    assert_eq!(arena.pair(slot).0, hashes);
+    let [left, right] = children.map(|child| check_shape(arena, child));
     assert!(left.iter().all(|path| !bit(path, parting)));
     assert!(right.iter().all(|path| bit(path, parting)));
     let all = [left, right].concat();
@@ -377,44 +380,78 @@ fn check_shape(arena: &Arena, link: Link, depth: usize) -> Vec<Bytes> {
     all
 }
 
-/// The leaves of a trie in order, whose shards all have the right shape.
+/// The leaves of a trie in order, whose shards all have the right shape and nothing else.
 fn paths(trie: &Trie) -> Vec<Bytes> {
-    let shards = trie.0.forest.arenas.iter().zip(&trie.0.roots);
-    let paths = shards.map(|(arena, root)| {
-        root.map_or(Vec::new(), |root| {
-            check_shape(&arena.read(), root, SHARD_DEPTH)
+    let paths = (0..SHARD_COUNT).map(|shard| {
+        trie.with_shard(shard, |arena| {
+            let paths = arena.root().map(|root| check_shape(arena, root));
+            let paths = paths.unwrap_or_default();
+            assert_eq!(arena.leaf_count(), paths.len());
+            assert_eq!(arena.fork_count(), paths.len().saturating_sub(1));
+            paths
         })
     });
     paths.collect::<Vec<_>>().concat()
 }
 
+/// The most ways that a shard has.
+fn way_count(trie: &Trie) -> usize {
+    let counts = trie.0.forest.iter().map(|shard| shard.read().way_count());
+    counts.max().unwrap_or(0)
+}
+
 #[test]
-fn the_shape_depends_on_the_leaves_alone_and_nothing_else_is_held() {
+fn versions_are_right_in_any_order_and_those_that_are_gone_are_forgotten() {
     let mut random = ChaCha8Rng::seed_from_u64(3);
     let mut banks = vec![(Trie::default(), Model::new())];
-    for step in 0..120 {
+    for step in 0..160 {
         let deletes = if step % 30 < 15 { 0.1 } else { 0.9 };
         let (parent, mut model) = banks.choose(&mut random).cloned().unwrap();
         let changes = changes(&mut random, &model, 200, deletes);
-        let child = parent.update_paths(&changes, &Serial);
+        let child = parent.update_paths(&[&changes], &Serial);
         drop(parent);
         apply(&mut model, &changes);
-        assert!(paths(&child).iter().eq(model.keys()));
         banks.push((child, model));
         if step % 3 > 0 {
             banks.swap_remove(random.random_range(0..banks.len()));
         }
-        // Now and then all but one fork are dropped; what is left is what that one consists of.
+        for (trie, model) in banks.iter().take(3) {
+            assert!(paths(trie).iter().eq(model.keys()));
+        }
         if step % 20 == 19 {
             banks.truncate(1);
-            let trie = banks[0].0.update_paths(&[], &Serial);
-            for (arena, root) in trie.0.forest.arenas.iter().zip(&trie.0.roots) {
-                let arena = arena.read();
-                let leaves = root.map_or(0, |root| arena.leaf_count(root));
-                assert_eq!(arena.held(), [leaves, leaves.saturating_sub(1)]);
-            }
+            let (trie, _) = &banks[0];
+            let every_shard: Vec<Change> = (0..=255)
+                .map(|first| Change {
+                    path: [first; 32],
+                    value_hash: Some([7; 32]),
+                })
+                .collect();
+            let child = trie.update_paths(&[every_shard], &Serial);
+            assert!(way_count(&child) <= 1, "{}", way_count(&child));
         }
     }
+}
+
+#[test]
+fn a_version_that_is_held_for_long_costs_what_changed_and_few_ways() {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    let mut model = Model::new();
+    let first = changes(&mut random, &model, 300, 0.0);
+    apply(&mut model, &first);
+    let held = Trie::default().update_paths(&[first], &Serial);
+    let (held_model, held_root) = (model.clone(), held.root());
+    let mut newest = held.clone();
+    for _ in 0..300 {
+        let block = changes(&mut random, &model, 60, 0.3);
+        apply(&mut model, &block);
+        newest = newest.update_paths(&[block], &Serial);
+        assert!(way_count(&newest) <= 12, "{}", way_count(&newest));
+    }
+    assert!(paths(&held).iter().eq(held_model.keys()));
+    assert_eq!(held.root(), held_root);
+    assert!(paths(&newest).iter().eq(model.keys()));
+    assert_eq!(newest.root().to_bytes(), reference_root(&model));
 }
 
 #[test]
@@ -440,7 +477,7 @@ fn a_subtree_keeps_its_hash_or_gets_another_when_the_fork_above_it_comes_and_goe
         vec![60, 9],
         vec![247, 8, 100],
     ] {
-        let mut trie = Trie::default().update_paths(&base, &Serial);
+        let mut trie = Trie::default().update_paths(&[&base], &Serial);
         let mut model = Model::new();
         apply(&mut model, &base);
         let mut steps: Vec<Change> = depths.iter().map(|depth| put(path(*depth, 0))).collect();
@@ -450,7 +487,7 @@ fn a_subtree_keeps_its_hash_or_gets_another_when_the_fork_above_it_comes_and_goe
         });
         steps.extend(gone.collect::<Vec<_>>());
         for step in steps {
-            trie = trie.update_paths(&[step], &Serial);
+            trie = trie.update_paths(&[vec![step]], &Serial);
             apply(&mut model, &[step]);
             assert_eq!(trie.root().to_bytes(), reference_root(&model), "{depths:?}");
             assert!(paths(&trie).iter().eq(model.keys()));
