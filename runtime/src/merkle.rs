@@ -26,6 +26,7 @@
 )]
 
 use lockstep_interface::Hash;
+use lockstep_store::Messages;
 use sha2::{Digest, Sha256};
 
 use crate::threads::Threads;
@@ -127,7 +128,11 @@ pub(crate) fn climb<const WIDTH: usize>(
 }
 
 fn parents<const WIDTH: usize>(level: &[Node]) -> Vec<Node> {
-    level.chunks(WIDTH).map(parent).collect()
+    let mut messages = Messages::default();
+    for children in level.chunks(WIDTH) {
+        messages.push([&[NODE], children.as_flattened()]);
+    }
+    messages.hashes()
 }
 
 fn parent(children: &[Node]) -> Node {

@@ -14,52 +14,65 @@
 //! System program, holds no data and is not executable; its leaf fits one block of SHA-256, which
 //! nearly halves the work of a block of transfers.
 
-use std::hint::black_box;
-
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::Change;
+use lockstep_store::{Change, HASHED_ALONE_SIZE, Messages};
 use sha2::{Digest, Sha256};
 
 use crate::{limits::MERKLE_FANOUT, merkle, threads::Threads};
+
+/// Bytes of an account that its hash covers before the data.
+const HEAD_SIZE: usize = 74;
 
 /// The root over changes in strictly ascending order of their addresses.
 ///
 /// O(changes) hashes, spread over the threads; the result does not depend on them.
 pub fn delta_root(changes: &[Change], threads: &Threads) -> Hash {
     merkle::root::<MERKLE_FANOUT, _>(changes, threads, |changes| {
-        let nexts = changes.iter().skip(1).map(Some).chain([None]);
-        let leaves = changes.iter().zip(nexts).map(|((key, account), next)| {
-            // Memory gives the next account's data while this one's are hashed.
-            black_box(next.map(|(_, account)| account.data.touch()));
-            leaf(key, account)
+        let mut messages = Messages::with_capacity(changes.len());
+        let mut head = Vec::with_capacity(HEAD_SIZE);
+        for (address, account) in changes.iter().filter(|change| !is_hashed_alone(change)) {
+            head.clear();
+            append_head(address, account, &mut head);
+            messages.push([&head, &account.data]);
+        }
+        let mut hashes = messages.hashes().into_iter();
+        let leaves = changes.iter().map(|change| match change {
+            (address, account) if is_hashed_alone(change) => leaf(address, account),
+            _ => hashes.next().expect("one for each message"),
         });
         leaves.collect()
     })
 }
 
+fn is_hashed_alone((_, account): &Change) -> bool {
+    account.data.len() >= HASHED_ALONE_SIZE
+}
+
 /// The hash of an account after the block.
 pub fn leaf(address: &Address, account: &Account) -> [u8; 32] {
-    if !account.exists() {
-        return Sha256::new()
-            .chain_update([2])
-            .chain_update(address.as_array())
-            .finalize()
-            .into();
+    let mut head = Vec::with_capacity(HEAD_SIZE);
+    append_head(address, account, &mut head);
+    let hasher = Sha256::new().chain_update(&head);
+    hasher.chain_update(&*account.data).finalize().into()
+}
+
+/// Appends what the hash of an account covers before the data, of which one that is gone and a
+/// wallet have none.
+fn append_head(address: &Address, account: &Account, head: &mut Vec<u8>) {
+    let kind = match account {
+        account if !account.exists() => 2,
+        account if *account == Account::wallet(account.lamports) => 0,
+        _ => 1,
+    };
+    head.push(kind);
+    head.extend(address.as_array());
+    if kind < 2 {
+        head.extend(account.lamports.to_le_bytes());
     }
-    let mut head = [0; 74];
-    head[1..33].copy_from_slice(address.as_array());
-    head[33..41].copy_from_slice(&account.lamports.to_le_bytes());
-    if *account == Account::wallet(account.lamports) {
-        return Sha256::digest(&head[..41]).into();
+    if kind == 1 {
+        head.extend(account.owner.as_array());
+        head.push(u8::from(account.executable));
     }
-    head[0] = 1;
-    head[41..73].copy_from_slice(account.owner.as_array());
-    head[73] = u8::from(account.executable);
-    Sha256::new()
-        .chain_update(head)
-        .chain_update(&*account.data)
-        .finalize()
-        .into()
 }
 
 #[cfg(test)]

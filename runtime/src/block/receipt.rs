@@ -102,27 +102,28 @@ pub struct Details {
 /// little-endian. Details do not enter, since they are optional.
 pub fn receipts_hash<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Hash {
     let mut hasher = Sha256::new();
+    let mut bytes = Vec::new();
     for receipt in receipts {
-        hash_receipt(receipt, &mut hasher);
+        bytes.clear();
+        append_receipt(receipt, &mut bytes);
+        hasher.update(&bytes);
     }
     Hash::new_from_array(hasher.finalize().into())
 }
 
-/// Hashes one receipt as [`receipts_hash`] has it.
-pub(super) fn hash_receipt(receipt: &Receipt, hasher: &mut Sha256) {
-    let mut numbers = [0; 25];
-    numbers[1..9].copy_from_slice(&receipt.signature_fee.to_le_bytes());
-    numbers[9..17].copy_from_slice(&receipt.priority_fee.to_le_bytes());
-    numbers[17..25].copy_from_slice(&receipt.compute_units.to_le_bytes());
+/// Appends what [`receipts_hash`] hashes of one receipt.
+pub(super) fn append_receipt(receipt: &Receipt, bytes: &mut Vec<u8>) {
     match &receipt.status {
-        Ok(()) => hasher.update(numbers),
+        Ok(()) => bytes.push(0),
         Err(error) => {
             let error = encode_error(error);
             let size = u32::try_from(error.len()).expect("an error takes some bytes");
-            hasher.update([1]);
-            hasher.update(size.to_le_bytes());
-            hasher.update(error);
-            hasher.update(&numbers[1..]);
+            bytes.push(1);
+            bytes.extend(size.to_le_bytes());
+            bytes.extend(error);
         }
     }
+    bytes.extend(receipt.signature_fee.to_le_bytes());
+    bytes.extend(receipt.priority_fee.to_le_bytes());
+    bytes.extend(receipt.compute_units.to_le_bytes());
 }

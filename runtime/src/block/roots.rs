@@ -1,11 +1,12 @@
 //! From message hashes and receipts to the roots in a header, and to proofs for light clients.
 
 use lockstep_interface::Hash;
+use lockstep_store::Messages;
 use sha2::{Digest, Sha256};
 
 use super::{
     header::BlockHeader,
-    receipt::{Receipt, hash_receipt},
+    receipt::{Receipt, append_receipt},
 };
 use crate::{
     limits::MERKLE_FANOUT,
@@ -31,7 +32,11 @@ const WIDTH: usize = MERKLE_FANOUT;
 /// zero bytes; one alone has a node above it. O(transactions) hashes, spread over the threads.
 pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
     merkle::root::<WIDTH, _>(message_hashes, threads, |hashes| {
-        hashes.iter().map(transaction_leaf).collect()
+        let mut messages = Messages::with_capacity(hashes.len());
+        for hash in hashes {
+            messages.push([&[merkle::TRANSACTION], hash.as_bytes()]);
+        }
+        messages.hashes()
     })
 }
 
@@ -42,12 +47,14 @@ pub fn transaction_root(message_hashes: &[Hash], threads: &Threads) -> Hash {
 /// [`receipts_hash`](super::receipts_hash) encodes it.
 pub fn receipts_root(receipts: &[&Receipt], threads: &Threads) -> Hash {
     merkle::root::<WIDTH, _>(receipts, threads, |receipts| {
-        let leaves = receipts.iter().map(|receipt| {
-            let mut hasher = Sha256::new_with_prefix([merkle::RECEIPT]);
-            hash_receipt(receipt, &mut hasher);
-            hasher.finalize().into()
-        });
-        leaves.collect()
+        let mut messages = Messages::with_capacity(receipts.len());
+        let mut bytes = Vec::new();
+        for receipt in receipts {
+            bytes.clear();
+            append_receipt(receipt, &mut bytes);
+            messages.push([&[merkle::RECEIPT], &bytes]);
+        }
+        messages.hashes()
     })
 }
 

@@ -33,7 +33,7 @@ pub use disk::{DiskOptions, DiskStore};
 pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use sha256::Messages;
+pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
     PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
     key_path, verify_proof,

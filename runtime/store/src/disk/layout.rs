@@ -3,10 +3,13 @@
 //! ```text
 //! state   00 "schema"              u32, little-endian
 //!         00 "tip"                 record of the newest block
+//!         00 "applied"             slot of the newest block whose changes the accounts below have
 //!         00 "parameters"          the ledger's, if its owner has kept any
 //!         01 | address 32          account, as `encode_account` gives it
 //!         02 | slot u64            record | SHA-256 of the body
 //! bodies  slot u64                 body
+//! changes slot u64                 of a block behind "applied": address 32 | size u32 | account ..,
+//!                                  in order of addresses; the size of an account that is gone is 0
 //!
 //! record  slot u64 | block 32 | parent 32 | delta root 32 | 0 or 1 | state root 32, zeros after 0
 //! ```
@@ -19,16 +22,21 @@ use lockstep_interface::{Account, Address, Hash};
 use super::medium::{Space, Write};
 use crate::{
     BlockRecord, Change,
-    encoding::{DecodeError, append_account, decode_account},
+    encoding::{DecodeError, HEAD_SIZE, append_account, decode_account},
 };
 
 /// The bytes of a record.
 const RECORD_SIZE: usize = 8 + 3 * 32 + 1 + 32;
+/// The bytes of a change without the account's data.
+pub(crate) const ENTRY_SIZE: usize = 32 + 4 + HEAD_SIZE;
 /// The schema that is drawn above.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
+/// The schema without "applied" and changes: accounts were written with each block.
+pub(crate) const SCHEMA_UNPENDING: u32 = 1;
 
 pub(crate) const SCHEMA_KEY: &[u8] = b"\0schema";
 pub(crate) const TIP_KEY: &[u8] = b"\0tip";
+pub(crate) const APPLIED_KEY: &[u8] = b"\0applied";
 pub(crate) const PARAMETERS_KEY: &[u8] = b"\0parameters";
 const ACCOUNT_TAG: u8 = 1;
 const RECORD_TAG: u8 = 2;
@@ -118,8 +126,13 @@ pub(crate) fn decode_entry(
 
 /// Sets a key of the state.
 pub(crate) fn put(key: &[u8], value: &[u8]) -> Write {
+    put_in(Space::State, key, value)
+}
+
+/// Sets a key.
+pub(crate) fn put_in(space: Space, key: &[u8], value: &[u8]) -> Write {
     Write {
-        space: Space::State,
+        space,
         key: Slice::new(key),
         value: Some(Slice::new(value)),
     }
@@ -134,20 +147,69 @@ pub(crate) fn remove(space: Space, key: &[u8]) -> Write {
     }
 }
 
-/// Sets accounts, or removes those that do not exist.
-pub(crate) fn put_accounts<'c>(
-    changes: impl IntoIterator<Item = &'c Change>,
-) -> impl Iterator<Item = Write> {
-    let mut bytes = Vec::new();
-    changes.into_iter().map(move |(address, account)| Write {
-        space: Space::State,
-        key: Slice::new(&account_key(address)),
-        value: account.exists().then(|| {
-            bytes.clear();
+/// The key and the value of an account, which has no value if it does not exist.
+pub(crate) fn encode_account_entry(
+    (address, account): &Change,
+    bytes: &mut Vec<u8>,
+) -> (Slice, Option<Slice>) {
+    let value = account.exists().then(|| {
+        bytes.clear();
+        append_account(account, bytes);
+        Slice::new(bytes)
+    });
+    (Slice::new(&account_key(address)), value)
+}
+
+/// The key of a block's changes.
+pub(crate) fn changes_key(slot: u64) -> [u8; 8] {
+    slot_key(slot)
+}
+
+/// The bytes of some changes.
+pub(crate) fn encode_changes(changes: &[Change]) -> Vec<u8> {
+    let sizes = changes.iter().map(|(_, account)| account.data.len());
+    let size = sizes.fold(
+        changes.len().saturating_mul(ENTRY_SIZE),
+        usize::saturating_add,
+    );
+    let mut bytes = Vec::with_capacity(size);
+    for (address, account) in changes {
+        bytes.extend_from_slice(address.as_array());
+        let size = match account.exists() {
+            true => HEAD_SIZE.saturating_add(account.data.len()),
+            false => 0,
+        };
+        let size = u32::try_from(size).expect("an account takes at most 10 MiB");
+        bytes.extend_from_slice(&size.to_le_bytes());
+        if account.exists() {
             append_account(account, &mut bytes);
-            Slice::new(&bytes)
-        }),
-    })
+        }
+    }
+    bytes
+}
+
+/// The slot and the changes of an entry; `None` if they are none.
+pub(crate) fn decode_changes(key: &[u8], mut bytes: &[u8]) -> Option<(u64, Vec<Change>)> {
+    #[expect(
+        clippy::big_endian_bytes,
+        reason = "big-endian numbers sort as numbers do"
+    )]
+    let slot = u64::from_be_bytes(key.try_into().ok()?);
+    let mut changes: Vec<Change> = Vec::new();
+    while !bytes.is_empty() {
+        let (address, rest) = bytes.split_first_chunk::<32>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
+        let (account, rest) = rest.split_at_checked(size)?;
+        let account = match size {
+            0 => Account::default(),
+            _ => decode_account(account).ok()?,
+        };
+        changes.push((Address::new_from_array(*address), account));
+        bytes = rest;
+    }
+    let is_sorted = changes.is_sorted_by(|(one, _), (other, _)| one < other);
+    is_sorted.then_some((slot, changes))
 }
 
 #[cfg(test)]
@@ -175,6 +237,35 @@ mod tests {
         assert_eq!(decode_record(&bytes), None);
         bytes[104] = 2;
         assert_eq!(decode_record(&bytes), None);
+    }
+
+    #[test]
+    fn changes_survive_their_bytes_and_nothing_else_is_taken_for_some() {
+        let change = |number: u8, lamports, size| {
+            let mut account = Account::wallet(lamports);
+            account.data = vec![number; size].into();
+            (Address::new_from_array([number; 32]), account)
+        };
+        let gone = (Address::new_from_array([2; 32]), Account::default());
+        let changes = vec![change(1, 5, 0), gone, change(3, 7, 9)];
+        let bytes = encode_changes(&changes);
+        let key = changes_key(0x0102);
+        assert_eq!(
+            decode_changes(&key, &bytes),
+            Some((0x0102, changes.clone()))
+        );
+        assert_eq!(decode_changes(&key, &[]), Some((0x0102, Vec::new())));
+        assert_eq!(decode_changes(&key[1..], &bytes), None);
+        for end in 1..bytes.len() {
+            let is_whole = [32 + 4 + 45, 2 * (32 + 4) + 45].contains(&end);
+            assert_eq!(
+                decode_changes(&key, &bytes[..end]).is_some(),
+                is_whole,
+                "{end}"
+            );
+        }
+        let twice = encode_changes(&[&changes[..1], &changes[..1]].concat());
+        assert_eq!(decode_changes(&key, &twice), None);
     }
 
     #[test]

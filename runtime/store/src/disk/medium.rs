@@ -1,4 +1,4 @@
-//! Where the bytes of a store on disk lie: two ordered key spaces that are written together,
+//! Where the bytes of a store on disk lie: three ordered key spaces that are written together,
 //! atomically and durably. The one module that names fjall, besides errors.
 
 use std::{fmt, ops::Bound, path::Path, sync::Arc};
@@ -28,7 +28,13 @@ pub(crate) enum Space {
     State,
     /// Bodies of blocks by slot.
     Bodies,
+    /// Changes that the accounts do not have yet, by slot.
+    Changes,
 }
+
+/// How many buffers of changes are kept in memory, so that most of them are gone when they would
+/// leave it.
+const CHANGES_BUFFERS: u64 = 8;
 
 /// A key that is to be set or, without a value, removed.
 #[derive(Clone, Debug)]
@@ -53,6 +59,14 @@ pub(crate) trait Medium: fmt::Debug + Send + Sync {
     /// key may occur twice.
     fn write(&self, writes: Vec<Write>) -> Result<(), Error>;
 
+    /// Sets keys of the state in strictly ascending order, or removes those without a value: all or
+    /// none of them, durably. They are not written to the journal, and take the place of what was
+    /// written before.
+    fn ingest(
+        &self,
+        entries: &mut dyn Iterator<Item = (Slice, Option<Slice>)>,
+    ) -> Result<(), Error>;
+
     /// Shows keys from `start` to before `end` in ascending order, as of now.
     fn scan(
         &self,
@@ -68,6 +82,7 @@ pub(crate) struct Fjall {
     database: Database,
     state: Keyspace,
     bodies: Keyspace,
+    changes: Keyspace,
 }
 
 impl fmt::Debug for Fjall {
@@ -85,20 +100,25 @@ impl Fjall {
             .cache_size(cache_size)
             .worker_threads(1)
             .open()?;
-        let keyspace = move || {
+        let keyspace = move |buffer_size| {
             let compaction = Leveled::default().with_l0_threshold(OVERLAPPING_COUNT_MAX);
             KeyspaceCreateOptions::default()
                 .max_memtable_size(buffer_size)
                 .compaction_strategy(Arc::new(compaction))
         };
         let separation = KvSeparationOptions::default().separation_threshold(BODY_SEPARATION_SIZE);
-        let state = database.keyspace("state", keyspace)?;
-        let bodies =
-            database.keyspace("bodies", || keyspace().with_kv_separation(Some(separation)))?;
+        let state = database.keyspace("state", || keyspace(buffer_size))?;
+        let bodies = database.keyspace("bodies", || {
+            keyspace(buffer_size).with_kv_separation(Some(separation))
+        })?;
+        let changes = database.keyspace("changes", || {
+            keyspace(buffer_size.saturating_mul(CHANGES_BUFFERS))
+        })?;
         Ok(Self {
             database,
             state,
             bodies,
+            changes,
         })
     }
 
@@ -106,6 +126,7 @@ impl Fjall {
         match space {
             Space::State => &self.state,
             Space::Bodies => &self.bodies,
+            Space::Changes => &self.changes,
         }
     }
 }
@@ -135,6 +156,20 @@ impl Medium for Fjall {
             }
         }
         batch.commit()
+    }
+
+    fn ingest(
+        &self,
+        entries: &mut dyn Iterator<Item = (Slice, Option<Slice>)>,
+    ) -> Result<(), Error> {
+        let mut ingestion = self.state.start_ingestion()?;
+        for (key, value) in entries {
+            match value {
+                Some(value) => ingestion.write(key, value)?,
+                None => ingestion.write_tombstone(key)?,
+            }
+        }
+        ingestion.finish()
     }
 
     fn scan(

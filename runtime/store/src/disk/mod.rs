@@ -1,13 +1,16 @@
 //! The store on disk: every finalised block is one atomic, durable batch.
 //!
 //! ```text
-//! commit:  order checked -> batch (accounts, record, body, tip) -> fsync -> anchor -> acknowledged
-//! open:    engine's recovery -> schema -> log of records -> anchor -> accounts against the root
+//! commit:  order checked -> batch (record, tip, body, changes) -> fsync -> anchor -> acknowledged
+//! behind:  changes of several blocks -> merged -> sorted files -> marked as applied
+//! open:    engine's recovery -> schema -> log of records -> anchor -> changes that are not applied
+//!          -> accounts against the root
 //! ```
 //! After a crash at any instant the store opens at the last acknowledged block, or at the one that
 //! was on its way, whole. Damage is refused with an error that says where; nothing is repaired by
 //! guessing. How the bytes lie: `layout.rs`.
 
+mod accounts;
 mod anchor;
 mod build;
 mod copy;
@@ -15,6 +18,7 @@ mod layout;
 mod mark;
 mod medium;
 mod open;
+mod pending;
 #[cfg(test)]
 mod tests;
 
@@ -23,23 +27,25 @@ use std::{
     ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lockstep_interface::{Account, Address};
 use sha2::{Digest, Sha256};
 
 use self::{
+    accounts::{Accounts, Applier},
     anchor::Anchor,
     copy::Copy,
     layout::{
-        ACCOUNTS, PARAMETERS_KEY, RECORDS, TIP_KEY, account_key, decode_entry, decode_header,
-        encode_header, encode_record, put, put_accounts, record_key, remove, slot_key,
+        PARAMETERS_KEY, RECORDS, TIP_KEY, changes_key, decode_header, encode_changes,
+        encode_header, encode_record, put, put_in, record_key, remove, slot_key,
     },
     medium::{Medium, Space, Write},
+    pending::Run,
 };
 use crate::{
-    BlockBatch, BlockRecord, Change, Parallel, SCAN_SIZE, Store, StoreError, StoredBlock, Trie,
-    decode_account, sync::Shared,
+    BlockBatch, BlockRecord, Change, Parallel, Store, StoreError, StoredBlock, Trie, sync::Shared,
 };
 
 /// Blocks that are pruned in one batch.
@@ -50,9 +56,10 @@ const PRUNE_COUNT: usize = 1_000;
 pub struct DiskOptions {
     /// Bytes of file content kept in memory for reading; 64 MiB by default.
     pub cache_size: u64,
-    /// Bytes of changes kept in memory until they leave the journal for sorted files, twice over;
-    /// at least 64 KiB are sensible. 16 MiB by default: a larger buffer means fewer files, but each
-    /// change is slower to put into its place there.
+    /// Bytes of changes that are put into sorted files at once, in the background; at least 64 KiB
+    /// are sensible, up to four times as many wait in memory, and what waits is read again when the
+    /// store is opened. 32 MiB by default, at most a second's work for a busy chain: more means
+    /// fewer files.
     pub buffer_size: u64,
     /// Opens the store even if acknowledged blocks were lost, at the newest whole block that is
     /// left. False by default.
@@ -63,7 +70,7 @@ impl Default for DiskOptions {
     fn default() -> Self {
         Self {
             cache_size: 64 << 20,
-            buffer_size: 16 << 20,
+            buffer_size: 32 << 20,
             accept_rollback: false,
         }
     }
@@ -73,7 +80,9 @@ impl Default for DiskOptions {
 #[derive(Debug)]
 pub struct DiskStore {
     path: PathBuf,
-    medium: Box<dyn Medium>,
+    medium: Arc<dyn Medium>,
+    accounts: Arc<Accounts>,
+    applier: Applier,
     head: Shared<Head>,
     /// Where the files are if not in the directory. It goes after they are closed.
     copy: Option<Copy>,
@@ -224,34 +233,30 @@ impl DiskStore {
         head.is_stopped = false;
         Ok(())
     }
+}
 
-    /// The writes of a block.
-    fn writes(block: &BlockBatch<'_>) -> Vec<Write> {
-        let BlockBatch {
-            record,
-            changes,
-            body,
-        } = block;
-        let count = changes.len().saturating_add(3);
-        let mut writes = Vec::with_capacity(count);
-        writes.extend(put_accounts(last_of_each(changes)));
-        let header = encode_header(record, Sha256::digest(body).into());
-        writes.push(put(&record_key(record.slot), &header));
-        writes.push(put(TIP_KEY, &encode_record(record)));
-        writes.push(Write {
-            space: Space::Bodies,
-            ..put(&slot_key(record.slot), body)
-        });
-        writes
-    }
+/// The writes of a block; changes are in strictly ascending order of addresses.
+fn writes(block: &BlockBatch<'_>, changes: &[Change]) -> Vec<Write> {
+    let BlockBatch { record, body, .. } = block;
+    let header = encode_header(record, Sha256::digest(body).into());
+    vec![
+        put(&record_key(record.slot), &header),
+        put(TIP_KEY, &encode_record(record)),
+        put_in(Space::Bodies, &slot_key(record.slot), body),
+        put_in(
+            Space::Changes,
+            &changes_key(record.slot),
+            &encode_changes(changes),
+        ),
+    ]
 }
 
 /// The changes without those that a later one of the same address replaces.
-fn last_of_each(changes: &[Change]) -> Vec<&Change> {
+fn last_of_each(changes: &[Change]) -> Vec<Change> {
     if changes.is_sorted_by(|(one, _), (other, _)| one < other) {
-        return changes.iter().collect();
+        return changes.to_vec();
     }
-    let mut changes: Vec<&Change> = changes.iter().rev().collect();
+    let mut changes: Vec<Change> = changes.iter().rev().cloned().collect();
     // A stable sort keeps the last change of an address before the others.
     changes.sort_by_key(|(address, _)| *address);
     changes.dedup_by_key(|(address, _)| *address);
@@ -321,16 +326,7 @@ impl Store for DiskStore {
             accounts.len(),
             "one account for each address"
         );
-        for (address, account) in addresses.iter().zip(accounts) {
-            let key = account_key(address);
-            let value = self.call("read an account", |medium| medium.get(Space::State, &key))?;
-            *account = match value {
-                Some(value) => decode_account(&value)
-                    .map_err(|error| self.damaged(format!("account {address}: {error}")))?,
-                None => Account::default(),
-            };
-        }
-        Ok(())
+        self.accounts.load(addresses, accounts)
     }
 
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
@@ -339,13 +335,15 @@ impl Store for DiskStore {
         if block.record.is_repeat(head.tip.as_ref())? {
             return Ok(());
         }
-        let writes = Self::writes(block);
+        let changes = last_of_each(block.changes);
+        let writes = writes(block, &changes);
         // Until the end is reached, the outcome is unknown.
         head.is_stopped = true;
         self.call("commit a block", |medium| medium.write(writes))?;
         head.anchor
             .set(Some((block.record.slot, block.record.block_id)))
             .map_err(|error| failed(&self.path, "write the anchor", error))?;
+        self.applier.push(Run::new(block.record.slot, changes))?;
         head.tip = Some(block.record);
         head.is_stopped = false;
         Ok(())
@@ -427,33 +425,18 @@ impl Store for DiskStore {
     }
 
     fn page(&self, after: Option<&Address>) -> Result<Vec<Change>, StoreError> {
-        let mut shown: Vec<Change> = Vec::new();
-        let mut size = 0usize;
-        let mut failure = Ok(());
-        let (first, end) = ACCOUNTS;
-        // The next key after one is that with a zero byte more.
-        let start = after.map_or(first.to_vec(), |after| {
-            [account_key(after).as_slice(), &[0]].concat()
-        });
-        self.call("read all accounts", |medium| {
-            medium.scan(Space::State, &start, &end, &mut |key, value| {
-                match decode_entry(key, value) {
-                    Some(Ok(change)) => shown.push(change),
-                    Some(Err(error)) => {
-                        failure = Err(self.damaged(format!("account of key {key:02x?}: {error}")));
-                    }
-                    None => failure = Err(self.damaged(format!("{key:02x?} is no key"))),
-                }
-                size = size.saturating_add(value.len());
-                failure.is_ok() && size < SCAN_SIZE
-            })
-        })?;
-        failure.map(|()| shown)
+        self.accounts.page(after)
     }
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
-        let writes = put_accounts(last_of_each(accounts)).collect();
-        self.write_outside("write accounts", writes)
+        let mut head = self.head.write();
+        self.check_running(&head)?;
+        head.is_stopped = true;
+        self.accounts.apply()?;
+        self.accounts
+            .ingest(last_of_each(accounts).iter().collect())?;
+        head.is_stopped = false;
+        Ok(())
     }
 
     fn parameters(&self) -> Result<Option<Vec<u8>>, StoreError> {

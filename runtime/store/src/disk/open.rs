@@ -2,22 +2,28 @@
 //!
 //! ```text
 //! path -> engine's recovery -> schema -> records, one the child of the other, up to the tip
-//!      -> anchor: nothing acknowledged is missing -> accounts have the tip's state root
+//!      -> anchor: nothing acknowledged is missing -> changes that are not applied are at hand
+//!      -> accounts have the tip's state root
 //! ```
 
 use std::{
     fs::{self, TryLockError},
     io::ErrorKind,
     path::Path,
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use super::{
     DiskOptions, DiskStore, Head,
+    accounts::{Accounts, Applier},
     anchor::{Acknowledged, Anchor, NAME, sync_directory},
     failed, guarded,
-    layout::{RECORDS, SCHEMA, SCHEMA_KEY, TIP_KEY, decode_header, decode_record, put},
+    layout::{
+        APPLIED_KEY, RECORDS, SCHEMA, SCHEMA_KEY, SCHEMA_UNPENDING, TIP_KEY, decode_header,
+        decode_record, put,
+    },
     medium::{Fjall, Medium, Space},
 };
 use crate::{BlockRecord, Parallel, Store, StoreError, Trie, load_trie, sync::Shared};
@@ -47,8 +53,8 @@ pub(crate) fn open(
         }
         create(path, options)?;
     }
-    let medium = Box::new(open_engine(path, ENGINE, options)?);
-    open_on(path, anchored, medium, options.accept_rollback, parallel)
+    let medium = Arc::new(open_engine(path, ENGINE, options)?);
+    open_on(path, anchored, medium, options, parallel)
 }
 
 /// How often, and for how long each time, is waited for a store that is in use. A process that is
@@ -102,15 +108,20 @@ fn create(path: &Path, options: DiskOptions) -> Result<(), StoreError> {
 pub(crate) fn open_on(
     path: &Path,
     (anchor, acknowledged): (Anchor, Option<Acknowledged>),
-    medium: Box<dyn Medium>,
-    accept_rollback: bool,
+    medium: Arc<dyn Medium>,
+    options: DiskOptions,
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
     let is_readable = acknowledged.is_some();
     let acknowledged: Acknowledged = acknowledged.flatten();
+    let applied = prepare_schema(path, &*medium)?;
+    let accounts = Accounts::new(path.to_owned(), Arc::clone(&medium), applied);
+    let accounts = Arc::new(accounts);
     let store = DiskStore {
         path: path.to_owned(),
         medium,
+        applier: Applier::start(Arc::clone(&accounts), options.buffer_size)?,
+        accounts,
         head: Shared::new(Head {
             tip: None,
             anchor,
@@ -118,10 +129,13 @@ pub(crate) fn open_on(
         }),
         copy: None,
     };
-    store.check_schema()?;
     let tip = store.check_log()?;
-    if !accept_rollback {
+    if !options.accept_rollback {
         store.check_acknowledged(tip.as_ref(), acknowledged)?;
+    }
+    if let Some(tip) = tip {
+        store.accounts.read_pending(tip.slot)?;
+        store.check_changes()?;
     }
     store.head.write().tip = tip;
     let trie = load_trie(&store, parallel)?;
@@ -165,24 +179,58 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Checks that the store has the schema that is known here, and brings one of an older schema up
+/// to date. Gives the slot up to which blocks are applied.
+fn prepare_schema(path: &Path, medium: &dyn Medium) -> Result<Option<u64>, StoreError> {
+    let damaged = |what: &str| StoreError::Damaged {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    };
+    let read =
+        |key: &'static [u8]| guarded(path, "read the schema", || medium.get(Space::State, key));
+    let schema = read(SCHEMA_KEY)?.and_then(|schema| schema.as_ref().try_into().ok());
+    match schema.map(u32::from_le_bytes) {
+        Some(SCHEMA) => match read(APPLIED_KEY)? {
+            None => Ok(None),
+            Some(slot) => match slot.as_ref().try_into() {
+                Ok(slot) => Ok(Some(u64::from_le_bytes(slot))),
+                Err(_) => Err(damaged("the slot of what is applied is none")),
+            },
+        },
+        Some(SCHEMA_UNPENDING) => {
+            let tip = read(TIP_KEY)?.and_then(|tip| decode_record(&tip));
+            let applied = tip.map(|tip| tip.slot);
+            let mut writes = vec![put(SCHEMA_KEY, &SCHEMA.to_le_bytes())];
+            writes.extend(applied.map(|slot| put(APPLIED_KEY, &slot.to_le_bytes())));
+            guarded(path, "write the schema", || medium.write(writes))?;
+            Ok(applied)
+        }
+        None | Some(0) => Err(damaged("there is no schema")),
+        Some(found) => Err(StoreError::Schema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        }),
+    }
+}
+
 impl DiskStore {
-    /// Checks that the store has the schema that is known here.
-    ///
-    /// A store of an older schema is brought up to date here, step by step; the first schema has
-    /// none before it.
-    fn check_schema(&self) -> Result<(), StoreError> {
-        let schema = self.call("read the schema", |medium| {
-            medium.get(Space::State, SCHEMA_KEY)
+    /// Checks that what each block of the log changed is applied or at hand.
+    fn check_changes(&self) -> Result<(), StoreError> {
+        let mut lost = None;
+        let (start, end) = RECORDS;
+        self.call("read the log", |medium| {
+            medium.scan(Space::State, &start, &end, &mut |_, value| {
+                let record = decode_header(value).map(|(record, _)| record);
+                lost = record.filter(|record| !self.accounts.has(record.slot));
+                lost.is_none()
+            })
         })?;
-        let schema = schema.and_then(|schema| schema.as_ref().try_into().ok());
-        match schema.map(u32::from_le_bytes) {
-            Some(SCHEMA) => Ok(()),
-            None | Some(0) => Err(self.damaged("there is no schema".to_owned())),
-            Some(found) => Err(StoreError::Schema {
-                path: self.path.clone(),
-                found,
-                known: SCHEMA,
-            }),
+        match lost {
+            Some(record) => {
+                Err(self.damaged(format!("the changes of slot {} are missing", record.slot)))
+            }
+            None => Ok(()),
         }
     }
 

@@ -48,6 +48,10 @@ type Hash = [u8; 32];
 /// -p lockstep-benches --bench state`: 16 lanes take the time of 6.5 messages).
 const LANES_USED_MIN: usize = 7;
 
+/// Bytes of an account's data from which on it is better hashed alone than among [`Messages`]: the
+/// copy of it takes memory, and few accounts are of one size.
+pub const HASHED_ALONE_SIZE: usize = 1 << 10;
+
 /// The initial state (section 5.3.3).
 const INITIAL: [u32; 8] = [
     0x6a09_e667,

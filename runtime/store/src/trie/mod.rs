@@ -43,7 +43,7 @@ use self::{
     update::Change,
     versions::{Held, Shard},
 };
-use crate::{Messages, account_hash, encoding::encode_head, sync::Shared};
+use crate::{HASHED_ALONE_SIZE, Messages, account_hash, encoding::encode_head, sync::Shared};
 
 /// Depth of the shards.
 const SHARD_DEPTH: usize = 6;
@@ -51,9 +51,6 @@ const SHARD_DEPTH: usize = 6;
 const SHARD_COUNT: usize = 1 << SHARD_DEPTH;
 /// Accounts hashed by one task, and changes up to which one thread makes the next version.
 const TASK_SIZE: usize = 256;
-/// Bytes of data from which on an account is hashed alone: what is gained by hashing many at once
-/// is less than half of the time, and the memory for their messages is more.
-const HASHED_ALONE_SIZE: usize = 1 << 10;
 
 /// Where the trie's work is done; the store owns no threads.
 pub trait Parallel: Sync {

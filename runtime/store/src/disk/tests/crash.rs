@@ -56,7 +56,7 @@ fn run_child(fault: Fault, path: &Path) -> ! {
         // What makes a store is not what is tested here.
         drop(DiskStore::open(path, options, &Serial).unwrap());
         let anchored = open_anchor(path).unwrap();
-        let medium = Box::new(Faulty {
+        let medium = Arc::new(Faulty {
             inner: open_engine(path, "engine", options).unwrap(),
             write: |inner: &Fjall, mut writes: Vec<Write>| {
                 let later = writes.split_off(writes.len() / 2);
@@ -64,7 +64,7 @@ fn run_child(fault: Fault, path: &Path) -> ! {
                 inner.write(later)
             },
         });
-        open_on(path, anchored, medium, false, &Serial).unwrap()
+        open_on(path, anchored, medium, options, &Serial).unwrap()
     } else {
         DiskStore::open(path, options, &Serial).unwrap()
     };

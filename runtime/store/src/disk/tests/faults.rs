@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     super::{
+        layout::APPLIED_KEY,
         medium::{Fjall, Medium, Write},
         open::{open_anchor, open_engine, open_on},
     },
@@ -32,8 +33,8 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
             let anchored = open_anchor(folder.path()).unwrap();
             // Writes until the one that fails.
             let left = AtomicU32::new(good);
-            let medium = Box::new(Faulty {
-                inner: open_engine(folder.path(), "engine", options()).unwrap(),
+            let medium = Arc::new(Faulty {
+                inner: open_engine(folder.path(), "engine", unapplied()).unwrap(),
                 write: move |inner: &Fjall, writes: Vec<Write>| {
                     let is_due = left.fetch_sub(1, Ordering::Relaxed) == 0;
                     if !is_due || matches!(failure, Failure::After) {
@@ -46,7 +47,7 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
                     Ok(())
                 },
             });
-            let opened = open_on(folder.path(), anchored, medium, false, &Serial);
+            let opened = open_on(folder.path(), anchored, medium, unapplied(), &Serial);
             let (store, trie) = opened.unwrap();
             let mut producer = Producer::after(Shape::SMALL, &store, trie);
             for _ in 0..good {
@@ -82,6 +83,52 @@ fn a_failed_commit_stops_the_store_and_leaves_it_readable() {
                 .unwrap();
         }
     }
+}
+
+#[test]
+fn accounts_that_cannot_be_applied_stop_the_store_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let anchored = open_anchor(folder.path()).unwrap();
+    let medium = Arc::new(Faulty {
+        inner: open_engine(folder.path(), "engine", options()).unwrap(),
+        write: |inner: &Fjall, writes: Vec<Write>| {
+            if writes.iter().any(|write| *write.key == *APPLIED_KEY) {
+                let error = io::Error::other("no space on purpose");
+                return Err(fjall::Error::Io(error));
+            }
+            inner.write(writes)
+        },
+    });
+    let opened = open_on(folder.path(), anchored, medium, options(), &Serial);
+    let (store, trie) = opened.unwrap();
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    let error = loop {
+        match producer.commit(&store) {
+            Ok(slot) => assert!(slot < 10_000, "nothing is ever applied"),
+            Err(error) => break error,
+        }
+    };
+    let is_expected = matches!(
+        error,
+        StoreError::Engine { .. } | StoreError::Stopped { .. }
+    );
+    assert!(is_expected, "{error}");
+    let error = producer.commit(&store).unwrap_err();
+    assert!(matches!(error, StoreError::Stopped { .. }), "{error}");
+    drop(store);
+    // Whether the last block is there is unknown to its committer.
+    let (store, trie) = open(folder.path()).unwrap();
+    let slot = store.tip().map_or(0, |tip| tip.slot);
+    assert!(
+        (producer.slot..=producer.slot + 1).contains(&slot),
+        "{slot}"
+    );
+    let mut model = Model::new(Shape::SMALL);
+    model.advance(slot);
+    assert_eq!(model.check(&store), Ok(()));
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    producer.commit(&store).unwrap();
 }
 
 /// Tells the child its store's directory.

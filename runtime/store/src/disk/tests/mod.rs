@@ -13,7 +13,7 @@ mod faults;
 mod power;
 mod steps;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -59,6 +59,13 @@ where
         (self.write)(&self.inner, writes)
     }
 
+    fn ingest(
+        &self,
+        entries: &mut dyn Iterator<Item = (fjall::Slice, Option<fjall::Slice>)>,
+    ) -> Result<(), fjall::Error> {
+        self.inner.ingest(entries)
+    }
+
     fn scan(
         &self,
         space: Space,
@@ -76,6 +83,14 @@ fn options() -> DiskOptions {
         cache_size: 1 << 20,
         buffer_size: 64 << 10,
         accept_rollback: false,
+    }
+}
+
+/// The same, with room for all that a small test changes, so that nothing is written but blocks.
+fn unapplied() -> DiskOptions {
+    DiskOptions {
+        buffer_size: 64 << 20,
+        ..options()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Loss of power: what a medium acknowledged and had not yet synced is gone. A medium that syncs
 //! too late, and one that tears a batch, show that the store notices.
 
-use std::sync::Arc;
-
 use super::{
     super::{
         medium::{Fjall, Medium, Write},
@@ -20,11 +18,11 @@ fn open_with(
 ) -> (DiskStore, Trie) {
     drop(open(path).unwrap());
     let anchored = open_anchor(path).unwrap();
-    let medium = Box::new(Faulty {
-        inner: open_engine(path, "engine", options()).unwrap(),
+    let medium = Arc::new(Faulty {
+        inner: open_engine(path, "engine", unapplied()).unwrap(),
         write,
     });
-    open_on(path, anchored, medium, false, &Serial).unwrap()
+    open_on(path, anchored, medium, unapplied(), &Serial).unwrap()
 }
 
 /// Commits some blocks on a medium that syncs once in `sync_interval` writes, and cuts the power.

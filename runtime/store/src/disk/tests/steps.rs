@@ -4,8 +4,8 @@ use std::fs;
 
 use super::{
     super::{
-        layout::{SCHEMA, SCHEMA_KEY, put},
-        medium::Medium,
+        layout::{APPLIED_KEY, SCHEMA, SCHEMA_KEY, SCHEMA_UNPENDING, changes_key, put, remove},
+        medium::{Medium, Space},
         open::open_engine,
     },
     *,
@@ -90,8 +90,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
             matches!(
                 error,
                 StoreError::Schema {
-                    found: 2,
-                    known: 1,
+                    found: 3,
+                    known: 2,
                     ..
                 }
             ),
@@ -106,4 +106,72 @@ fn a_newer_schema_is_refused_and_left_alone() {
     }
     set(&SCHEMA.to_le_bytes());
     open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_store_of_the_schema_before_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, trie) = open(folder.path()).unwrap();
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    for _ in 0..5 {
+        producer.commit(&store).unwrap();
+    }
+    // What that schema had: all accounts in their places, no changes beside them, no marker.
+    store.accounts.apply().unwrap();
+    drop(store);
+    let medium = open_engine(folder.path(), "engine", options()).unwrap();
+    let old = vec![
+        put(SCHEMA_KEY, &SCHEMA_UNPENDING.to_le_bytes()),
+        remove(Space::State, APPLIED_KEY),
+    ];
+    medium.write(old).unwrap();
+    drop(medium);
+    let mut model = Model::new(Shape::SMALL);
+    model.advance(5);
+    for _ in 0..2 {
+        let (store, _) = open(folder.path()).unwrap();
+        assert_eq!(model.check(&store), Ok(()));
+    }
+    let (store, trie) = open(folder.path()).unwrap();
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    producer.commit(&store).unwrap();
+    drop(store);
+    model.advance(6);
+    assert_eq!(model.check(&open(folder.path()).unwrap().0), Ok(()));
+}
+
+#[test]
+fn changes_that_are_lost_before_they_are_applied_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, trie) = DiskStore::open(folder.path(), unapplied(), &Serial).unwrap();
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    for _ in 0..5 {
+        producer.commit(&store).unwrap();
+    }
+    drop(store);
+    let medium = open_engine(folder.path(), "engine", unapplied()).unwrap();
+    medium
+        .write(vec![remove(Space::Changes, &changes_key(3))])
+        .unwrap();
+    drop(medium);
+    let error = open(folder.path()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{text}");
+    assert!(text.contains("the changes of slot 3 are missing"), "{text}");
+}
+
+#[test]
+fn pages_show_accounts_that_wait_among_those_that_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, trie) = DiskStore::open(folder.path(), unapplied(), &Serial).unwrap();
+    let mut producer = Producer::after(Shape::SMALL, &store, trie);
+    let mut model = Model::new(Shape::SMALL);
+    for slot in 1..40 {
+        producer.commit(&store).unwrap();
+        if slot % 7 == 0 {
+            store.accounts.apply().unwrap();
+        }
+        model.advance(slot);
+        assert_eq!(model.check(&store), Ok(()), "slot {slot}");
+    }
 }
