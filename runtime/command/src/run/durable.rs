@@ -33,6 +33,8 @@ struct Report {
     refused: usize,
     blocks: usize,
     seconds: Seconds,
+    /// The time that processors worked for all stages together, the store's own threads included.
+    cpu_seconds: f64,
     /// Transactions a second, from signed bytes in memory to durable blocks.
     tps: f64,
     /// Slot of the newest durable block.
@@ -86,7 +88,10 @@ impl Report {
         seed: u64,
     ) -> Self {
         let Measured {
-            counts, seconds, ..
+            counts,
+            seconds,
+            cpu_seconds,
+            ..
         } = ledger.runner.measured();
         let (block, header) = ledger.runner.chain().head();
         let (hits, misses) = ledger.cache_counts();
@@ -111,6 +116,7 @@ impl Report {
                 commit: seconds.commit,
                 total: seconds.total,
             },
+            cpu_seconds,
             tps: rate(counts.transactions, seconds.total),
             slot: header.slot,
             block: base58(block.to_bytes()),

@@ -7,9 +7,10 @@
 //! A block is durable with its changes as one value in its batch. Its accounts follow in bulk, on a
 //! thread of the store's, past the engine's journal and its buffer in memory; then the marker of
 //! what is applied moves, and the changes up to it go. Opening reads the changes behind the marker.
-//! *Why that is right after a crash at any instant:* changes are whole accounts, so doing them again
-//! gives the same, and those behind the marker hold the newest state of every account that was
-//! changed behind it.
+//!
+//! *Why that is right after a crash at any instant.* Changes are whole accounts, so doing them again
+//! gives the same. Those behind the marker hold the newest state of every account that was changed
+//! behind it.
 
 use std::{
     path::PathBuf,

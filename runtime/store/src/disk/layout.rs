@@ -8,8 +8,8 @@
 //!         01 | address 32          account, as `encode_account` gives it
 //!         02 | slot u64            record | SHA-256 of the body
 //! bodies  slot u64                 body
-//! changes slot u64                 of a block behind "applied": address 32 | size u32 | account ..,
-//!                                  in order of addresses; the size of an account that is gone is 0
+//! changes slot u64                 of a block behind "applied", in order of addresses:
+//!                                  address 32 | size u32, 0 if it is gone | account, ..
 //!
 //! record  slot u64 | block 32 | parent 32 | delta root 32 | 0 or 1 | state root 32, zeros after 0
 //! ```

@@ -57,6 +57,7 @@ impl Arena {
             if level.is_empty() {
                 continue;
             }
+            self.touch(level);
             let pair = |fork: &DueFork| &self.pair(fork.due.slot).0;
             hash_pairs(level.iter().map(pair), &mut hashes);
             self.climb(level, parting, &stale.passed, &mut hashes);
@@ -69,6 +70,15 @@ impl Arena {
         hash
     }
 
+    /// Fetches the lines of a level's forks and of those above, all at once.
+    fn touch(&self, level: &[DueFork]) {
+        let touched = level.iter().fold(0, |touched, fork| {
+            let above = fork.due.above.map_or(fork.due.slot, |side| side.slot);
+            touched ^ self.pair(fork.due.slot).0[0][0] ^ self.pair(above).0[0][0]
+        });
+        black_box(touched);
+    }
+
     /// Finds what is stale, and takes it for hashed.
     fn collect(&mut self, root: Link, depth: usize) -> Stale {
         let mut stale = Stale {
@@ -77,7 +87,6 @@ impl Arena {
             passed: Vec::new(),
         };
         let mut open = vec![(root, depth, None)];
-        let mut touched = 0;
         while let Some((link, depth, above)) = open.pop() {
             let slot = match link.node() {
                 Node::Leaf(slot) => {
@@ -87,8 +96,6 @@ impl Arena {
                 }
                 Node::Fork(slot) => slot,
             };
-            // Its line is on its way while the walk goes on.
-            touched ^= self.pair(slot).0[0][0];
             let passed = stale.passed.len();
             let fork = *self.fork(slot);
             let parting = usize::from(fork.parting);
@@ -109,7 +116,6 @@ impl Arena {
                 }
             }
         }
-        black_box(touched);
         stale
     }
 

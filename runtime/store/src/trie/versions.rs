@@ -9,96 +9,138 @@
 //! chain that grows never goes back, so it only ever pays for what changes; a version that is gone
 //! leaves its place on the ways of others.
 
-use std::sync::{Arc, Weak};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     arena::Arena,
     hash::{Bytes, TERMINATOR},
     update::Change,
 };
+use crate::sync::Shared;
+
+/// Numbers of versions that no trie holds any more.
+type Dropped = Arc<Shared<Vec<u64>>>;
 
 /// The state of a shard in one or more versions of the trie.
 #[derive(Debug)]
 pub(crate) struct Held {
     number: u64,
     pub(crate) hash: Bytes,
+    dropped: Dropped,
 }
 
-/// A version that is not in the arena.
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.dropped.write().push(self.number);
+    }
+}
+
+/// The way from a version to another.
 #[derive(Debug)]
 struct Way {
-    from: Known,
-    /// The number of the version that the changes make into this one.
     to: u64,
-    /// In strictly ascending order of paths.
+    /// What makes the version at the end into that at the beginning, in strictly ascending order of
+    /// paths.
     changes: Vec<Change>,
 }
 
-/// A version, held by tries or not any more.
+/// A version that is held, or that others have ways over.
 #[derive(Debug)]
-struct Known {
-    number: u64,
-    holders: Weak<Held>,
-}
-
-impl Known {
-    fn of(held: &Arc<Held>) -> Self {
-        Self {
-            number: held.number,
-            holders: Arc::downgrade(held),
-        }
-    }
-
-    fn is_held(&self) -> bool {
-        self.holders.strong_count() > 0
-    }
+struct Version {
+    is_held: bool,
+    /// None from the version in the arena.
+    way: Option<Way>,
+    /// How many ways lead here.
+    over: usize,
+    /// The sum of the numbers that they come from, which names the version if it is one.
+    over_sum: u64,
 }
 
 /// A shard in all versions that are held.
 #[derive(Debug)]
 pub(crate) struct Shard {
     arena: Arena,
-    current: Known,
-    ways: Vec<Way>,
+    /// The version in the arena.
+    current: u64,
     newest: u64,
+    /// By their numbers.
+    versions: BTreeMap<u64, Version>,
+    dropped: Dropped,
 }
+
+/// Why a version that is looked for is found.
+const KNOWN: &str = "a version stays as long as it is held or on a way";
 
 impl Shard {
     /// An empty shard, and its only version.
     pub(crate) fn new() -> (Self, Arc<Held>) {
-        let held = Arc::new(Held {
-            number: 0,
-            hash: TERMINATOR,
-        });
-        let shard = Self {
+        let mut shard = Self {
             arena: Arena::default(),
-            current: Known::of(&held),
-            ways: Vec::new(),
+            current: 0,
             newest: 0,
+            versions: BTreeMap::new(),
+            dropped: Dropped::default(),
         };
+        let held = shard.add(0, TERMINATOR);
         (shard, held)
+    }
+
+    /// Makes a version known.
+    fn add(&mut self, number: u64, hash: Bytes) -> Arc<Held> {
+        let version = Version {
+            is_held: true,
+            way: None,
+            over: 0,
+            over_sum: 0,
+        };
+        self.versions.insert(number, version);
+        Arc::new(Held {
+            number,
+            hash,
+            dropped: Arc::clone(&self.dropped),
+        })
+    }
+
+    fn version(&mut self, number: u64) -> &mut Version {
+        self.versions.get_mut(&number).expect(KNOWN)
+    }
+
+    /// Lays a way from the version that was in the arena to the one that is now.
+    fn lay(&mut self, to: u64, changes: Vec<Change>) {
+        let from = std::mem::replace(&mut self.current, to);
+        self.version(from).way = Some(Way { to, changes });
+        let end = self.version(to);
+        end.over = end.over.saturating_add(1);
+        end.over_sum = end.over_sum.wrapping_add(from);
+    }
+
+    /// Takes up the way of a version.
+    fn take_up(&mut self, from: u64) -> Option<Way> {
+        let way = self.version(from).way.take()?;
+        let end = self.version(way.to);
+        end.over = end.over.saturating_sub(1);
+        end.over_sum = end.over_sum.wrapping_sub(from);
+        Some(way)
     }
 
     /// The arena with a version in it.
     ///
     /// O(1) for the newest one in use, otherwise O(changes between that and this one x depth).
     pub(crate) fn at(&mut self, held: &Held) -> &mut Arena {
-        let mut route = Vec::new();
-        let mut number = held.number;
-        while number != self.current.number {
-            let mut ways = self.ways.iter();
-            let place = ways.position(|way| way.from.number == number);
-            let way = self
-                .ways
-                .swap_remove(place.expect("a version that is held has a way"));
-            number = way.to;
-            route.push(way);
+        let mut route = vec![held.number];
+        while let Some(way) = route
+            .last()
+            .and_then(|last| self.version(*last).way.as_ref())
+        {
+            route.push(way.to);
         }
-        for way in route.into_iter().rev() {
-            let (_, changes) = self.arena.update(way.changes.iter());
-            let from = std::mem::replace(&mut self.current, way.from);
-            let to = self.current.number;
-            self.ways.push(Way { from, to, changes });
+        // The last is there already.
+        route.pop();
+        while let Some(number) = route.pop() {
+            let Way { to, changes } = self.take_up(number).expect(KNOWN);
+            let (_, changes) = self.arena.update(changes.iter());
+            self.lay(number, changes);
+            self.forget(to);
         }
         &mut self.arena
     }
@@ -110,68 +152,72 @@ impl Shard {
         changes: impl Iterator<Item = &'c Change> + Clone,
     ) -> Arc<Held> {
         let (hash, changes) = self.at(parent).update(changes);
-        if changes.is_empty() {
-            return parent.clone();
+        let held = if changes.is_empty() {
+            Arc::clone(parent)
+        } else {
+            self.newest = self.newest.saturating_add(1);
+            let held = self.add(self.newest, hash);
+            self.lay(self.newest, changes);
+            held
+        };
+        let dropped = std::mem::take(&mut *self.dropped.write());
+        for number in dropped {
+            self.version(number).is_held = false;
+            self.forget(number);
         }
-        self.newest = self.newest.saturating_add(1);
-        let held = Arc::new(Held {
-            number: self.newest,
-            hash,
-        });
-        let from = std::mem::replace(&mut self.current, Known::of(&held));
-        let to = self.newest;
-        self.ways.push(Way { from, to, changes });
-        self.forget();
         held
     }
 
-    /// Takes out the ways from versions that are not held, as far as no other way leads over them.
-    fn forget(&mut self) {
-        let mut place = 0;
-        while let Some(way) = self.ways.get(place) {
-            let number = way.from.number;
-            let mut over = self
-                .ways
-                .iter()
-                .enumerate()
-                .filter(|(_, way)| way.to == number);
-            let (first, second) = (over.next().map(|(place, _)| place), over.next());
-            match first {
-                _ if way.from.is_held() || second.is_some() => {}
-                None => {
-                    self.ways.swap_remove(place);
-                    // What led to the version that this one led to may have been looked at.
-                    place = 0;
-                    continue;
-                }
-                Some(over) if self.ways[over].changes.len() <= way.changes.len() << 1 => {
-                    self.join(over, place);
-                    place = 0;
-                    continue;
-                }
-                // Changes are copied a logarithmic number of times.
-                Some(_) => {}
+    /// Forgets a version that is not held, unless it is in the arena or several ways lead over it.
+    /// Of two ways behind each other one is made, which may be that of a version to be forgotten.
+    fn forget(&mut self, mut number: u64) {
+        loop {
+            let version = self.version(number);
+            if version.is_held || version.way.is_none() || version.over > 1 {
+                return;
             }
-            place = place.saturating_add(1);
+            let (over, over_sum) = (version.over, version.over_sum);
+            if over == 0 {
+                let way = self.take_up(number).expect(KNOWN);
+                self.versions.remove(&number);
+                number = way.to;
+                continue;
+            }
+            let size = |shard: &mut Self, number| {
+                let way = shard.version(number).way.as_ref();
+                way.map_or(0, |way| way.changes.len())
+            };
+            // So that each change is copied a logarithmic number of times.
+            if size(self, over_sum) > size(self, number).saturating_mul(2) {
+                return;
+            }
+            self.join(over_sum, number);
+            number = over_sum;
         }
     }
 
-    /// Makes one way of two, of which the first leads to where the second begins.
-    fn join(&mut self, first: usize, second: usize) {
-        let Way { to, changes, .. } = &self.ways[second];
+    /// Makes the way of one version lead to where that of the version at its end does, which is
+    /// forgotten.
+    fn join(&mut self, first: u64, second: u64) {
+        let one = self.take_up(first).expect(KNOWN);
+        let other = self.take_up(second).expect(KNOWN);
+        self.versions.remove(&second);
         // Of two changes of a path the first way's is done later and counts.
-        let mut both: Vec<Change> = [&self.ways[first].changes[..], changes].concat();
+        let mut both = [one.changes, other.changes].concat();
         both.sort_by_key(|change| change.path);
         both.dedup_by(|later, kept| later.path == kept.path);
-        let to = *to;
-        let way = &mut self.ways[first];
-        (way.to, way.changes) = (to, both);
-        self.ways.swap_remove(second);
+        let end = self.version(other.to);
+        end.over = end.over.saturating_add(1);
+        end.over_sum = end.over_sum.wrapping_add(first);
+        self.version(first).way = Some(Way {
+            to: other.to,
+            changes: both,
+        });
     }
 
-    /// Number of ways.
+    /// Number of versions that are kept, whether they are held or not.
     #[cfg(test)]
-    pub(crate) fn way_count(&self) -> usize {
-        self.ways.len()
+    pub(crate) fn version_count(&self) -> usize {
+        self.versions.len()
     }
 }
