@@ -36,7 +36,7 @@ pub use memory::MemoryStore;
 pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
     PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
-    key_path, verify_proof,
+    TrieBuilder, key_path, verify_proof,
 };
 
 /// One account after a block. An account without lamports is one that ceased to exist.
@@ -184,11 +184,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 /// # Errors
 /// If the store fails, or its accounts are not those of its newest block.
 pub fn load_trie(store: &dyn Store, parallel: &impl Parallel) -> Result<Trie, StoreError> {
-    let mut trie = Trie::default();
+    let mut builder = TrieBuilder::default();
     store.scan(&mut |accounts| {
-        trie = trie.update(accounts, parallel);
+        builder.push(accounts, parallel);
         Ok(())
     })?;
+    let trie = builder.build(parallel);
     if let Some(tip) = store.tip()
         && let Some(stated) = tip.state_root
         && stated != trie.root()

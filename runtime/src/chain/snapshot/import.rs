@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use lockstep_interface::{Address, Hash};
-use lockstep_store::{BlockBatch, BlockRecord, Change, Store, Trie, decode_account};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, Trie, TrieBuilder, decode_account};
 
 use super::{
     BLOCKS_MAX, Progress, RECENT_BLOCKS,
@@ -52,7 +52,7 @@ pub fn import(
     let tip = import_blocks(&mut frames, &head, store, genesis, threads)?;
 
     let mut accounts = Accounts {
-        trie: Trie::default(),
+        builder: TrieBuilder::default(),
         last: None,
         so_far: Progress {
             accounts_done: 0,
@@ -69,18 +69,19 @@ pub fn import(
         let chunk = accounts.read(&frame.payload);
         let chunk = chunk.map_err(|fault| frame.damaged(part, fault))?;
         store.fill(&chunk)?;
-        accounts.trie = accounts.trie.update(&chunk, threads);
+        accounts.builder.push(&chunk, threads);
         progress(accounts.so_far);
         number = number.saturating_add(1);
     };
-    let checked = accounts.check(&end.payload, &tip.header, frames.digest());
+    let trie = std::mem::take(&mut accounts.builder).build(threads);
+    let checked = accounts.check(trie.root(), &end.payload, &tip.header, frames.digest());
     checked.map_err(|fault| end.damaged(Part::End, fault))?;
     if !frames.is_at_end()? {
         return Err(end.damaged(Part::End, Fault::TrailingBytes));
     }
     tip.commit(store, genesis, &head.costs)?;
     Parameters::of(genesis).keep(store)?;
-    Ok(accounts.trie)
+    Ok(trie)
 }
 
 /// A block without its transactions.
@@ -224,7 +225,7 @@ impl Summary {
 
 /// The accounts that were read so far.
 struct Accounts {
-    trie: Trie,
+    builder: TrieBuilder,
     last: Option<Address>,
     so_far: Progress,
 }
@@ -262,7 +263,13 @@ impl Accounts {
     }
 
     /// Compares the counts and roots that head and end state with the accounts that were read.
-    fn check(&self, end: &[u8], tip: &BlockHeader, digest: Hash) -> Result<(), Fault> {
+    fn check(
+        &self,
+        found_root: Hash,
+        end: &[u8],
+        tip: &BlockHeader,
+        digest: Hash,
+    ) -> Result<(), Fault> {
         let (found, stated) = (self.so_far.accounts_done, self.so_far.account_count);
         if found != stated {
             return Err(Fault::AccountCount { stated, found });
@@ -270,7 +277,7 @@ impl Accounts {
         let ([root, stated_digest], []) = end.as_chunks::<32>() else {
             return Err(Fault::Fields { found: end.len() });
         };
-        let found = self.trie.root();
+        let found = found_root;
         let in_header = tip.state_root.ok_or(Fault::NoStateRoot)?;
         for stated in [in_header, Hash::new_from_array(*root)] {
             if stated != found {

@@ -8,7 +8,7 @@
 //! thread of the store's, past the engine's journal and its buffer in memory; then the marker of
 //! what is applied moves, and the changes up to it go. Opening reads the changes behind the marker.
 //!
-//! *Why that is right after a crash at any instant.* Changes are whole accounts, so doing them again
+//! *Why that is right after a crash at any instant.* Changes are whole accounts, so repeating them
 //! gives the same. Those behind the marker hold the newest state of every account that was changed
 //! behind it.
 

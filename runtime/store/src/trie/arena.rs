@@ -104,6 +104,40 @@ fn grow<T>(items: &mut Vec<T>) {
 }
 
 impl Arena {
+    /// The arena of some leaves in strictly ascending order of paths, all forks stale.
+    ///
+    /// O(leaves x log leaves).
+    pub(crate) fn of(leaves: Vec<Leaf>) -> Self {
+        let count = leaves.len();
+        let fork_count = count.saturating_sub(1);
+        let mut arena = Self {
+            leaves,
+            forks: Vec::with_capacity(fork_count),
+            pairs: Vec::with_capacity(fork_count),
+            ..Self::default()
+        };
+        arena.root = (count > 0).then(|| arena.join(0, count));
+        arena
+    }
+
+    /// The subtree of the leaves in some slots, of which there is at least one.
+    fn join(&mut self, start: usize, end: usize) -> Link {
+        let last = end.saturating_sub(1);
+        if start == last {
+            return Link::leaf(start);
+        }
+        let shared = common_bits(self.leaves[start].path(), self.leaves[last].path());
+        let leaves = &self.leaves[start..end];
+        let left = leaves.partition_point(|leaf| !bit(leaf.path(), shared));
+        let middle = start.saturating_add(left);
+        let children = [self.join(start, middle), self.join(middle, end)];
+        Link::fork(self.add_fork(Fork {
+            children,
+            parting: u8::try_from(shared).expect("different paths share at most 255 bits"),
+            stale: [true; 2],
+        }))
+    }
+
     pub(crate) fn root(&self) -> Option<Link> {
         self.root
     }

@@ -38,7 +38,7 @@ pub use proof::{
 };
 
 use self::{
-    arena::{Arena, Leaf},
+    arena::{Arena, Leaf, Pair},
     hash::{Bytes, Kind, TERMINATOR, bit, kind, parent, prefix},
     update::Change,
     versions::{Held, Shard},
@@ -110,15 +110,47 @@ type Forest = [Shared<Shard>];
 
 impl Default for Trie {
     fn default() -> Self {
-        let shards = (0..SHARD_COUNT).map(|_| Shard::new());
-        let (forest, shards): (Vec<_>, Vec<_>) = shards
-            .map(|(shard, held)| (Shared::new(shard), held))
-            .unzip();
-        Self(Arc::new(Version {
-            top: vec![TERMINATOR; 2 * SHARD_COUNT].into(),
-            shards: shards.into(),
-            forest: forest.into(),
-        }))
+        Self::of((0..SHARD_COUNT).map(|_| Shard::of(Vec::new())))
+    }
+}
+
+/// The accounts of a state that is read piece by piece, on the way to its trie.
+///
+/// ```
+/// use lockstep_interface::{Account, Address};
+/// use lockstep_store::{Serial, Trie, TrieBuilder};
+///
+/// let accounts: Vec<_> = (0..100)
+///     .map(|number| (Address::new_from_array([number; 32]), Account::wallet(7)))
+///     .collect();
+/// let mut builder = TrieBuilder::default();
+/// for piece in accounts.chunks(30) {
+///     builder.push(piece, &Serial);
+/// }
+/// assert_eq!(builder.build(&Serial), Trie::default().update(&accounts, &Serial));
+/// ```
+#[derive(Debug, Default)]
+pub struct TrieBuilder {
+    pieces: Vec<Vec<Change>>,
+}
+
+impl TrieBuilder {
+    /// Adds accounts; the last of an address counts.
+    ///
+    /// O(accounts), three hashes each; keeps 65 bytes of each.
+    pub fn push(&mut self, accounts: &[crate::Change], parallel: &impl Parallel) {
+        self.pieces.extend(hash_all(accounts, parallel));
+    }
+
+    /// The trie of all of them. O(accounts x log accounts), a third of the time of updates.
+    pub fn build(self, parallel: &impl Parallel) -> Trie {
+        let parts = by_shard(&self.pieces);
+        let shards = parallel.map(SHARD_COUNT, |shard| {
+            let leaves = in_order(&parts[shard]).into_iter();
+            let leaf = |change: &Change| Some(Pair([change.path, change.value_hash?]));
+            Shard::of(leaves.filter_map(leaf).collect())
+        });
+        Trie::of(shards.into_iter())
     }
 }
 
@@ -146,12 +178,42 @@ fn hashed(accounts: &[crate::Change]) -> Vec<Change> {
     accounts.iter().map(change).collect()
 }
 
+/// The same on several threads, in pieces.
+fn hash_all(accounts: &[crate::Change], parallel: &impl Parallel) -> Vec<Vec<Change>> {
+    parallel.map(accounts.len().div_ceil(TASK_SIZE), |task| {
+        let start = task.saturating_mul(TASK_SIZE);
+        let end = start.saturating_add(TASK_SIZE).min(accounts.len());
+        hashed(&accounts[start..end])
+    })
+}
+
+/// Changes by their shards.
+fn by_shard(pieces: &[impl AsRef<[Change]>]) -> Vec<Vec<&Change>> {
+    let mut parts: Vec<Vec<&Change>> = vec![Vec::new(); SHARD_COUNT];
+    for change in pieces.iter().flat_map(AsRef::as_ref) {
+        parts[shard_of(&change.path)].push(change);
+    }
+    parts
+}
+
 /// The shard of a path.
 fn shard_of(path: &Bytes) -> usize {
     usize::from(path[0]) >> (8 - SHARD_DEPTH)
 }
 
 impl Trie {
+    /// The only trie of some shards.
+    fn of(shards: impl Iterator<Item = (Shard, Arc<Held>)>) -> Self {
+        let (forest, shards): (Vec<_>, Vec<_>) = shards
+            .map(|(shard, held)| (Shared::new(shard), held))
+            .unzip();
+        Self(Arc::new(Version {
+            top: top_over(&[TERMINATOR; 2 * SHARD_COUNT], &shards),
+            shards: shards.into(),
+            forest: forest.into(),
+        }))
+    }
+
     /// The state root; 32 zero bytes if no account exists.
     pub fn root(&self) -> Hash {
         Hash::new_from_array(self.0.top[1])
@@ -181,21 +243,12 @@ impl Trie {
         if changes.len() <= TASK_SIZE {
             return self.update_paths(&[hashed(changes)], &Serial);
         }
-        let tasks = changes.len().div_ceil(TASK_SIZE);
-        let tasks = parallel.map(tasks, |task| {
-            let start = task.saturating_mul(TASK_SIZE);
-            let end = start.saturating_add(TASK_SIZE).min(changes.len());
-            hashed(&changes[start..end])
-        });
-        self.update_paths(&tasks, parallel)
+        self.update_paths(&hash_all(changes, parallel), parallel)
     }
 
     /// The same with paths, in any number of pieces.
     fn update_paths(&self, changes: &[impl AsRef<[Change]>], parallel: &impl Parallel) -> Self {
-        let mut parts: Vec<Vec<&Change>> = vec![Vec::new(); SHARD_COUNT];
-        for change in changes.iter().flat_map(AsRef::as_ref) {
-            parts[shard_of(&change.path)].push(change);
-        }
+        let parts = by_shard(changes);
         let touched: Vec<usize> = (0..SHARD_COUNT)
             .filter(|shard| !parts[*shard].is_empty())
             .collect();

@@ -394,6 +394,27 @@ fn paths(trie: &Trie) -> Vec<Bytes> {
     paths.collect::<Vec<_>>().concat()
 }
 
+#[test]
+fn a_trie_that_is_built_is_the_one_of_updates() {
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    for count in [0, 1, 2, 50, 2_000] {
+        let mut model = Model::new();
+        let mut changed = changes(&mut random, &model, count, 0.0);
+        // Some are there twice, and some are gone.
+        changed.extend(changes(&mut random, &model, count / 3, 0.3));
+        apply(&mut model, &changed);
+        let pieces = changed.chunks(70).map(<[Change]>::to_vec).collect();
+        let built = TrieBuilder { pieces }.build(&Reversed);
+        assert_eq!(built.root().to_bytes(), reference_root(&model), "{count}");
+        assert!(paths(&built).iter().eq(model.keys()));
+        let more = changes(&mut random, &model, 40, 0.5);
+        apply(&mut model, &more);
+        let next = built.update_paths(&[&more], &Serial);
+        assert_eq!(next.root().to_bytes(), reference_root(&model), "{count}");
+        assert!(paths(&built).len() >= count.min(1));
+    }
+}
+
 /// The most versions that a shard keeps.
 fn version_count(trie: &Trie) -> usize {
     let counts = trie

@@ -45,10 +45,14 @@ impl Arena {
                 value_hash: before,
             });
         }
-        let hash = match self.root() {
+        (self.root_hash(), undone)
+    }
+
+    /// The hash of the shard, in which nothing is stale afterwards.
+    pub(crate) fn root_hash(&mut self) -> Bytes {
+        match self.root() {
             Some(root) => self.hash_stale(root, SHARD_DEPTH),
             None => TERMINATOR,
-        };
-        (hash, undone)
+        }
     }
 }

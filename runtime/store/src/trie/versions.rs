@@ -12,8 +12,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    arena::Arena,
-    hash::{Bytes, TERMINATOR},
+    arena::{Arena, Leaf},
+    hash::Bytes,
     update::Change,
 };
 use crate::sync::Shared;
@@ -72,16 +72,18 @@ pub(crate) struct Shard {
 const KNOWN: &str = "a version stays as long as it is held or on a way";
 
 impl Shard {
-    /// An empty shard, and its only version.
-    pub(crate) fn new() -> (Self, Arc<Held>) {
+    /// A shard of some leaves in strictly ascending order of paths, and its only version.
+    pub(crate) fn of(leaves: Vec<Leaf>) -> (Self, Arc<Held>) {
+        let mut arena = Arena::of(leaves);
+        let hash = arena.root_hash();
         let mut shard = Self {
-            arena: Arena::default(),
+            arena,
             current: 0,
             newest: 0,
             versions: BTreeMap::new(),
             dropped: Dropped::default(),
         };
-        let held = shard.add(0, TERMINATOR);
+        let held = shard.add(0, hash);
         (shard, held)
     }
 
