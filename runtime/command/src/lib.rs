@@ -26,6 +26,7 @@ mod idl;
 mod inspect;
 pub mod ledger;
 mod new;
+mod node;
 mod output;
 mod plan;
 mod prove;
@@ -69,6 +70,9 @@ enum Command {
     Conformance(conformance::command::Arguments),
     Workloads(workloads::Arguments),
     New(new::Arguments),
+    Node(node::Arguments),
+    Follow(node::follow::Arguments),
+    Load(node::load::Arguments),
     Idl(idl::Arguments),
     Inspect(inspect::Arguments),
     Snapshot(snapshot::Arguments),
@@ -96,6 +100,9 @@ fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
         Some(Command::Conformance(arguments)) => conformance::command::run(&arguments),
         Some(Command::Workloads(arguments)) => workloads::run(&arguments, catalogue),
         Some(Command::New(arguments)) => new::run(&arguments),
+        Some(Command::Node(arguments)) => node::run(&arguments),
+        Some(Command::Follow(arguments)) => node::follow::run(&arguments),
+        Some(Command::Load(arguments)) => node::load::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Snapshot(arguments)) => snapshot::run(&arguments),
@@ -123,7 +130,7 @@ fn parse(catalogue: &Catalogue) -> Result<Option<Command>, Failure> {
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
                 "no command given, expected run, plan, compare, color, conformance, workloads, \
-                 new, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
+                 new, node, follow, load, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },

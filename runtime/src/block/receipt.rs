@@ -1,7 +1,7 @@
 //! The outcomes of a block's transactions, and how receipts are hashed.
 
 use lockstep_interface::{
-    Hash, TransactionError,
+    AccountData, Address, Hash, TransactionError,
     context::{AccountUse, Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
@@ -17,24 +17,28 @@ pub struct Recording {
     pub balances: bool,
     /// What was done with each account, for [`audit`](crate::audit).
     pub uses: bool,
+    /// Data before and after of the accounts that this program owns.
+    pub data_of: Option<Address>,
 }
 
 impl Recording {
-    /// Everything.
+    /// Everything but the data of accounts.
     pub const ALL: Self = Self {
         logs: true,
         balances: true,
         uses: true,
+        data_of: None,
     };
     /// Nothing but status, fee and compute units.
     pub const NONE: Self = Self {
         logs: false,
         balances: false,
         uses: false,
+        data_of: None,
     };
 
     pub(crate) fn any(self) -> bool {
-        self.logs || self.balances || self.uses
+        self.logs || self.balances || self.uses || self.data_of.is_some()
     }
 }
 
@@ -93,6 +97,11 @@ pub struct Details {
     /// The use of each account, in message order; uses that a failure undid are included. Fee
     /// payer, nonce account and the programs of all instructions count as used.
     pub uses: Vec<AccountUse>,
+    /// Data of the accounts that the program of [`Recording::data_of`] owned before the
+    /// transaction, with their indices in message order.
+    pub data_before: Vec<(u8, AccountData)>,
+    /// The same for those that it owns afterwards.
+    pub data_after: Vec<(u8, AccountData)>,
 }
 
 /// SHA-256 over the included transactions in the order given.

@@ -133,6 +133,17 @@ impl Forks {
         Ok(())
     }
 
+    /// Replaces the log entry of a block that is not final.
+    pub(super) fn replace_entry(
+        &mut self,
+        id: &Hash,
+        replace: impl FnOnce(&Entry) -> Entry,
+    ) -> Result<(), UnknownBlock> {
+        let node = self.nodes.get_mut(id).ok_or(UnknownBlock(*id))?;
+        node.entry = replace(&node.entry);
+        Ok(())
+    }
+
     /// The blocks above the head up to this one, oldest first.
     pub(super) fn path(&self, id: &Hash) -> Result<Vec<Node>, UnknownBlock> {
         let mut path = Vec::new();

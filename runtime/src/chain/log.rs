@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! a block     block, which begins with a byte 1 | learned costs | bytes of these, u32
+//! with a note block | note | bytes of it, u32 | learned costs | 2^31 + bytes of these, u32
 //! a summary   0 | header 214 | message hashes, 32 each | learned costs | bytes of these, u32
 //! genesis     nothing
 //! ```
@@ -23,6 +24,9 @@ use crate::{
 
 /// The first byte of a summary.
 const SUMMARY: u8 = 0;
+
+/// Set in the size of the costs where a note is in front of them.
+const NOTED: u32 = 1 << 31;
 
 /// What the log keeps of a block.
 pub(super) type Entry = Arc<Vec<u8>>;
@@ -48,18 +52,58 @@ pub(super) fn encode_summary(
     encode(summary, costs)
 }
 
+/// An entry with a note, in place of the one that it may have.
+pub(super) fn with_note(entry: &[u8], note: &[u8]) -> Option<Entry> {
+    let Parts { block, costs, .. } = split(entry)?;
+    let note_size = u32::try_from(note.len()).ok()?;
+    let costs_size = u32::try_from(costs.len()).ok()? | NOTED;
+    let size = entry.len().saturating_add(note.len()).saturating_add(4);
+    let mut noted = Vec::with_capacity(size);
+    noted.extend_from_slice(block);
+    noted.extend_from_slice(note);
+    noted.extend(note_size.to_le_bytes());
+    noted.extend_from_slice(costs);
+    noted.extend(costs_size.to_le_bytes());
+    Some(Arc::new(noted))
+}
+
+/// The note that [`Chain::attach`](super::Chain::attach) has left with a block, as the log of a
+/// store keeps it; `None` if there is none.
+pub fn logged_note(body: &[u8]) -> Option<&[u8]> {
+    split(body)?.note
+}
+
 /// The bytes of a block as the log of a store keeps it; `None` if there are none: of the genesis,
 /// and of blocks from before the snapshot that a ledger was made of.
 pub fn logged_block(body: &[u8]) -> Option<&[u8]> {
-    let (block, _) = split(body)?;
+    let Parts { block, .. } = split(body)?;
     (block.first() != Some(&SUMMARY)).then_some(block)
 }
 
-fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+/// An entry taken apart.
+struct Parts<'e> {
+    block: &'e [u8],
+    note: Option<&'e [u8]>,
+    costs: &'e [u8],
+}
+
+fn split(entry: &[u8]) -> Option<Parts<'_>> {
     let (rest, size) = entry.split_last_chunk()?;
-    let size = u32::from_le_bytes(*size) as usize;
-    let start = rest.len().checked_sub(size)?;
-    rest.split_at_checked(start)
+    let size = u32::from_le_bytes(*size);
+    let (rest, costs) = split_end(rest, size & !NOTED)?;
+    let (block, note) = if size & NOTED == 0 {
+        (rest, None)
+    } else {
+        let (rest, size) = rest.split_last_chunk()?;
+        let (block, note) = split_end(rest, u32::from_le_bytes(*size))?;
+        (block, Some(note))
+    };
+    Some(Parts { block, note, costs })
+}
+
+/// The last `size` bytes, and those before them.
+fn split_end(bytes: &[u8], size: u32) -> Option<(&[u8], &[u8])> {
+    bytes.split_at_checked(bytes.len().checked_sub(size as usize)?)
 }
 
 /// The complaint about a block of the log.
@@ -128,7 +172,7 @@ impl Logged {
         let (costs, messages) = if stored.body.is_empty() {
             (CostTable::default(), Messages::Full(Vec::new()))
         } else {
-            let parts = split(&stored.body).and_then(|(block, costs)| {
+            let parts = split(&stored.body).and_then(|Parts { block, costs, .. }| {
                 let costs = CostTable::decode(costs)?;
                 Some((block, costs))
             });
@@ -192,12 +236,29 @@ mod tests {
         let table = CostTable::default();
         let entry = encode(b"head".to_vec(), &table);
         assert_eq!(logged_block(&entry), Some(b"head".as_slice()));
-        assert_eq!(split(&entry).unwrap().1, table.encode());
+        assert_eq!(split(&entry).unwrap().costs, table.encode());
+        assert_eq!(logged_note(&entry), None);
         assert_eq!(logged_block(&entry[1..]), Some(b"ead".as_slice()));
         for end in 0..4 {
             assert_eq!(logged_block(&entry[..end]), None);
         }
-        assert_eq!(split(&[1, 2, 255, 0, 0, 0]), None);
+        assert!(split(&[1, 2, 255, 0, 0, 0]).is_none());
+    }
+
+    #[test]
+    fn a_note_lies_between_block_and_costs_and_can_be_replaced() {
+        let table = CostTable::default();
+        let plain = encode(b"head".to_vec(), &table);
+        let empty = with_note(&plain, b"").unwrap();
+        assert_eq!(logged_note(&empty), Some(b"".as_slice()));
+        let noted = with_note(&empty, b"a note").unwrap();
+        assert_eq!(logged_block(&noted), Some(b"head".as_slice()));
+        assert_eq!(logged_note(&noted), Some(b"a note".as_slice()));
+        assert_eq!(split(&noted).unwrap().costs, table.encode());
+        assert_eq!(noted.len(), plain.len() + 4 + 6);
+        for end in 0..12 {
+            assert_eq!(logged_block(&noted[noted.len() - end..]), None);
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ use std::{
 };
 
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{StateProof, Store, StoreError, sync::Shared};
+use lockstep_store::{Change, StateProof, Store, StoreError, sync::Shared};
 
 pub use build::{BuildRequest, BuiltBlock, Schedule};
 pub use commit::Committed;
@@ -89,13 +89,13 @@ pub use error::{
 };
 pub use execute::{AcceptedBlock, ReadBlock};
 pub use fill::REFILLS_MAX;
-pub use log::logged_block;
+pub use log::{logged_block, logged_note};
 pub use lost::LostBlock;
 pub use observe::{CommittedBlock, Interest, Subscription};
 pub use parameters::{Parameter, ParameterMismatch, Parameters, ParametersError};
 pub use pipeline::{ProduceError, ProduceOptions, Proposal};
 pub use pool::{PoolSource, Settled};
-pub use simulate::{SimulateError, Simulation};
+pub use simulate::{SimulateError, Simulated, Simulation};
 pub use source::TransactionSource;
 pub use view::{View, ViewError};
 
@@ -317,6 +317,50 @@ impl Chain {
         (head.block_hash(), *head.header())
     }
 
+    /// Keeps bytes of the embedder's with a known block that is not final, in place of those that
+    /// were there: they become durable with it, and go when it is pruned. They enter neither the
+    /// block nor any root; [`logged_note`] finds them in the log.
+    ///
+    /// ```
+    /// # use std::{error::Error, sync::Arc};
+    /// # use lockstep_programs::builtin_programs;
+    /// # use lockstep_runtime::{bank::Genesis, block::Recording, engine::Cancel};
+    /// # use lockstep_runtime::{threads::Threads, verify::ParsedBlock};
+    /// # use lockstep_runtime::chain::{BuildRequest, Chain, ChainOptions, logged_note};
+    /// # use lockstep_scheduler::{Auto, Mode};
+    /// # use lockstep_store::{MemoryStore, Trie};
+    /// # let options = ChainOptions::new(Threads::new(1)?);
+    /// # let genesis = Genesis::new(Vec::new(), builtin_programs());
+    /// # let store = Arc::new(MemoryStore::new());
+    /// # let chain = Chain::open(store, Trie::default(), genesis, options)?;
+    /// # let request = BuildRequest {
+    /// #     parent: chain.head().0,
+    /// #     slot: 1,
+    /// #     unix_timestamp: 0,
+    /// #     strategy: &Auto,
+    /// #     mode: Mode::Produce,
+    /// #     recording: Recording::NONE,
+    /// # };
+    /// let built = chain.build(&request, &mut ParsedBlock::default(), &Cancel::default())?;
+    /// chain.attach(&built.id, b"logs of slot 1")?;
+    /// chain.commit(&built.id)?;
+    /// let logged = chain.store().block(1)?.expect("it was committed");
+    /// assert_eq!(logged_note(&logged.body), Some(&b"logs of slot 1"[..]));
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such block, or it is final.
+    ///
+    /// # Panics
+    /// If the note has 2^31 bytes or more.
+    pub fn attach(&self, id: &Hash, note: &[u8]) -> Result<(), UnknownBlock> {
+        assert!(note.len() < 1 << 31, "a note has less than 2^31 bytes");
+        self.forks.write().replace_entry(id, |entry| {
+            log::with_note(entry, note).expect("the entry was made here, and the sizes fit")
+        })
+    }
+
     /// Forgets a block that is not committed, and all its descendants.
     ///
     /// # Errors
@@ -346,6 +390,32 @@ impl Chain {
         // The head's state is not its own while a child of it becomes final.
         let _settled = self.settled();
         self.forks.write().view(at)
+    }
+
+    /// Shows all accounts after the newest committed block, in ascending order of addresses and some
+    /// megabytes at a time. Gives the view of that block. Other blocks may be committed meanwhile,
+    /// and wait at most until a page has been read. O(accounts).
+    ///
+    /// # Errors
+    /// If the store fails, or a commit failed before.
+    pub fn scan(&self, visit: &mut dyn FnMut(&[Change])) -> Result<View, ViewError> {
+        let view = {
+            let _settled = self.settled();
+            self.forks.write().head_view()
+        };
+        view.check_settled()?;
+        let mut after = None;
+        loop {
+            let (page, last) = {
+                let _settled = self.settled();
+                view.page(&*self.store, after.as_ref())?
+            };
+            visit(&page);
+            after = last;
+            if after.is_none() {
+                return Ok(view);
+            }
+        }
     }
 
     /// The account at an address after the newest committed block, if there is one, with a proof

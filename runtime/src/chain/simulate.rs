@@ -49,6 +49,15 @@ impl Simulation {
     }
 }
 
+/// What simulated transactions came to.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// The result of each transaction, in their order.
+    pub results: Vec<Result<Receipt, Refusal>>,
+    /// The accounts that they changed, sysvars included, in ascending order of addresses.
+    pub changes: Vec<Change>,
+}
+
 /// Why nothing was simulated.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -87,6 +96,18 @@ impl Chain {
         at: &Hash,
         simulation: &Simulation,
     ) -> Result<Vec<Result<Receipt, Refusal>>, SimulateError> {
+        Ok(self.simulate_changes(at, simulation)?.results)
+    }
+
+    /// The same with the accounts that the transactions changed.
+    ///
+    /// # Errors
+    /// As [`Chain::simulate`].
+    pub fn simulate_changes(
+        &self,
+        at: &Hash,
+        simulation: &Simulation,
+    ) -> Result<Simulated, SimulateError> {
         // No commit changes the state below the block meanwhile.
         let _settled = self.settled();
         let block = {
@@ -124,8 +145,11 @@ impl Chain {
         let unsealed = engine.execute(bank, prepared, how, simulation.recording, &cancel)?;
         let results = unsealed.receipts();
         let results = results.iter();
-        Ok(results
-            .map(|result| result.cloned().map_err(Clone::clone))
-            .collect())
+        Ok(Simulated {
+            results: results
+                .map(|result| result.cloned().map_err(Clone::clone))
+                .collect(),
+            changes: unsealed.executed.changes().to_vec(),
+        })
     }
 }

@@ -5,7 +5,7 @@
 //! advanced its nonce, one that succeeded changed what its programs changed.
 
 use lockstep_interface::{
-    InstructionError, Rent, TransactionContext, TransactionError,
+    AccountData, Address, InstructionError, Rent, TransactionContext, TransactionError,
     address::INCINERATOR,
     context::{AccountSlot, AccountUse},
     nonce::NonceState,
@@ -31,6 +31,7 @@ pub(super) fn process(
     recording: Recording,
 ) -> Outcome {
     let balances_before = recording.balances.then(|| balances(context));
+    let data_before = data_of(context, recording.data_of);
     let nonce = match prepare(context, transaction) {
         Ok(nonce) => nonce,
         Err(error) => return Outcome::Refused(error),
@@ -72,6 +73,8 @@ pub(super) fn process(
             } else {
                 Vec::new()
             },
+            data_before,
+            data_after: data_of(context, recording.data_of),
         })
     });
     Outcome::Included(Receipt {
@@ -103,6 +106,24 @@ fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     let count = context.account_count();
     (0..count)
         .map(|index| context.slot(index).lamports())
+        .collect()
+}
+
+/// Data of the accounts that a program owns, by index.
+fn data_of(
+    context: &mut TransactionContext<'_>,
+    program: Option<Address>,
+) -> Vec<(u8, AccountData)> {
+    let Some(program) = program else {
+        return Vec::new();
+    };
+    let count = context.account_count();
+    (0..=u8::MAX)
+        .zip(0..count)
+        .filter_map(|(index, place)| {
+            let account = context.slot(place).account();
+            (account.owner == program).then(|| (index, account.data.clone()))
+        })
         .collect()
 }
 

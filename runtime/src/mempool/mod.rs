@@ -104,7 +104,7 @@ use signers::Signers;
 
 use crate::{
     bank::{Bank, BlockhashQueue},
-    prepare::BlockUsage,
+    prepare::{BLOCK_PARTS, BlockUsage},
     threads::Threads,
     verify::Signatures,
     wire::WireBlock,
@@ -254,6 +254,12 @@ impl Mempool {
     /// The number of candidates that wait to be selected.
     pub fn waiting_count(&self) -> usize {
         self.index.len()
+    }
+
+    /// Whether its candidates fill a block together, as far as it can be told without regard to
+    /// the accounts that they write.
+    pub fn fills_block(&self) -> bool {
+        self.used.share >= u128::from(BLOCK_PARTS)
     }
 
     /// The number of candidates that were evicted and may come back.

@@ -15,6 +15,10 @@
 //! the stages that judge a transaction ([`prepare`](crate::prepare) before anything runs,
 //! [`execute`](crate::execute) while it does) call the rules in Agave's order.
 
+use lockstep_interface::{RuleSet, TransactionError};
+
+use crate::wire::TransactionView;
+
 pub(crate) mod budget;
 pub(crate) mod cost;
 pub(crate) mod fee;
@@ -28,3 +32,19 @@ pub use budget::Budget;
 pub use cost::Cost;
 pub use locks::AccountKey;
 pub use lookup::TABLE_HEADER_SIZE;
+
+/// What a transaction asks for and pays, by the rules, going by its message alone.
+///
+/// # Errors
+/// The rule that its requests break.
+pub fn budget_of(view: &TransactionView<'_>, rules: RuleSet) -> Result<Budget, TransactionError> {
+    let mut requests = budget::Requests::new(rules, view.version());
+    let mut sums = cost::CostSums::new(rules, 0);
+    for instruction in view.instructions() {
+        let program = view.static_key(usize::from(instruction.program_index));
+        let program = program.expect("the parser has checked that programs are static keys");
+        requests.add(&program, instruction.data);
+        sums.add(&program, instruction.data);
+    }
+    requests.budget(view, sums.signatures())
+}

@@ -1,6 +1,6 @@
 //! Transactions that are tried out: they come to what a block of them comes to, and leave nothing.
 
-use lockstep_interface::{Account, Hash, TransactionError};
+use lockstep_interface::{Account, AccountData, Address, Hash, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     block::{Receipt, Recording},
@@ -158,4 +158,32 @@ fn a_simulation_names_what_it_lacks() {
         fates,
         [Err(Refusal::Rule(TransactionError::SignatureFailure))]
     );
+}
+
+#[test]
+fn a_simulation_tells_what_changed_and_what_data_was_there() {
+    let setting = Setting::new(Shape::FEW);
+    let chain = setting.chain(1);
+    let parent = head(&chain);
+    let payer = setting.payer();
+    let target = address(900_001);
+    let bank = chain.bank(&parent).unwrap();
+    let before = bank.get(&payer).unwrap().unwrap().lamports;
+    let pay = transaction(payer, parent, &[transfer(&payer, &target, 5_000_000)]);
+    let mut simulation = Simulation::new(WireBlock::from_iter([pay]));
+    simulation.recording.data_of = Some(Address::default());
+    let simulated = chain.simulate_changes(&parent, &simulation).unwrap();
+    let changed = |wanted: &Address| {
+        let mut changes = simulated.changes.iter();
+        let found = changes.find(|(address, _)| address == wanted);
+        found.map(|(_, account)| account.lamports)
+    };
+    assert_eq!(changed(&target), Some(5_000_000));
+    assert_eq!(changed(&payer), Some(before - 5_000_000 - FEE));
+    let receipt = simulated.results[0].as_ref().unwrap();
+    let details = receipt.details.as_ref().unwrap();
+    // Payer and target belong to the System program; the program itself belongs to the loader.
+    let indices = |data: &[(u8, AccountData)]| data.iter().map(|(at, _)| *at).collect::<Vec<_>>();
+    assert_eq!(indices(&details.data_before), [0, 1]);
+    assert_eq!(indices(&details.data_after), [0, 1]);
 }

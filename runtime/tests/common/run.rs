@@ -34,9 +34,8 @@ pub(crate) fn timestamp(slot: u64) -> i64 {
 
 /// All that can be recorded of a block whose transactions credit accounts at once.
 pub(crate) const LOGS: Recording = Recording {
-    logs: true,
     balances: false,
-    uses: true,
+    ..Recording::ALL
 };
 
 /// How a block is run.

@@ -89,6 +89,7 @@ fn recording_changes_no_root() {
             logs,
             balances,
             uses,
+            data_of: None,
         };
         let options = Options {
             recording,

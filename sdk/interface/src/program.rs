@@ -163,6 +163,13 @@ impl ProgramTable {
         self
     }
 
+    /// The table of those programs that `keep` is true of.
+    #[must_use]
+    pub fn filtered(mut self, keep: impl Fn(&dyn Program) -> bool) -> Self {
+        self.0.retain(|(_, program)| keep(&**program));
+        self
+    }
+
     /// The program at `address`. O(log programs), without hashing.
     pub fn get(&self, address: &Address) -> Option<&dyn Program> {
         // Among few, comparing for equality is faster than for order.

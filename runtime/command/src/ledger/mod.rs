@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lockstep_interface::Hash;
+use lockstep_node::{FAUCET_FILE, HISTORY_FOLDER};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::chain::{
@@ -108,7 +109,8 @@ pub enum LedgerError {
 
 /// Whether a name in a ledger's directory is that of a part of the ledger.
 pub(crate) fn is_ledgers(name: &OsStr) -> bool {
-    DiskStore::is_part(name) || name == GENESIS_FILE || name == load::LOAD_FILE
+    let is_nodes = name == FAUCET_FILE || name == HISTORY_FOLDER;
+    DiskStore::is_part(name) || name == GENESIS_FILE || name == load::LOAD_FILE || is_nodes
 }
 
 /// Opens the store of a ledger, which must be there, to read it: if it is in use or cannot be

@@ -26,6 +26,7 @@ fn the_log_is_cut_at_its_limit() {
         LogEntry::Success { .. } => 's',
         LogEntry::Failure { .. } => 'f',
         LogEntry::Message(_) => 'm',
+        LogEntry::Data(_) => 'd',
         LogEntry::Truncated => 't',
     };
     for (size, expected) in [

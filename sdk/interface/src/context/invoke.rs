@@ -275,6 +275,8 @@ impl<'i, 't> InvokeContext<'i, 't> {
             program: *self.frame.program,
             data,
         };
+        let records = &mut self.transaction.records;
+        records.log(|| LogEntry::Data(event.data.clone()));
         let fits = self.transaction.records.event(event, EVENT_SIZE_MAX);
         if fits {
             Ok(())

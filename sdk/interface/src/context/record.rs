@@ -32,6 +32,8 @@ pub enum LogEntry {
     },
     /// Text that a program logged.
     Message(String),
+    /// A value that a program published, as it stands among the [`Event`]s.
+    Data(Vec<u8>),
     /// The log grew past its limit; what followed is left out.
     Truncated,
 }
@@ -44,6 +46,7 @@ impl LogEntry {
             Self::Success { .. } => 60,
             Self::Failure { .. } => 100,
             Self::Message(text) => text.len().saturating_add(13),
+            Self::Data(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(14),
             Self::Truncated => 0,
         }
     }
@@ -60,8 +63,35 @@ impl fmt::Display for LogEntry {
                 write!(formatter, "Program {program} failed: {error}")
             }
             Self::Message(text) => write!(formatter, "Program log: {text}"),
+            Self::Data(data) => write!(formatter, "Program data: {}", Base64(data)),
             Self::Truncated => formatter.write_str("Log truncated"),
         }
+    }
+}
+
+/// Bytes as logs show them: base64 with padding.
+struct Base64<'d>(&'d [u8]);
+
+impl fmt::Display for Base64<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        for chunk in self.0.chunks(3) {
+            let mut bits = [0; 4];
+            bits[1..=chunk.len()].copy_from_slice(chunk);
+            #[expect(
+                clippy::big_endian_bytes,
+                reason = "base64 begins with the highest bits"
+            )]
+            let bits = u32::from_be_bytes(bits);
+            for place in 0..4_usize {
+                let shift = [18, 12, 6, 0][place];
+                let digit = DIGITS[(bits >> shift & 63) as usize];
+                let shown = if place <= chunk.len() { digit } else { b'=' };
+                fmt::Write::write_char(formatter, shown.into())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -190,5 +220,25 @@ impl Records {
     /// The invoked instructions in the order of their calls.
     pub fn inner_instructions(&self) -> &[InnerInstruction] {
         &self.inner_instructions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_values_are_shown_in_base64() {
+        for (data, shown) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xff\xfe\xfd\xfc", "//79/A=="),
+        ] {
+            let line = LogEntry::Data(data.to_vec());
+            assert_eq!(line.to_string(), format!("Program data: {shown}"));
+            assert_eq!(line.size(), line.to_string().len());
+        }
     }
 }

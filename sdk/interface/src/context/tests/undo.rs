@@ -151,7 +151,7 @@ fn a_context_forgets_the_last_transaction() {
     };
     run_many(accounts, 1, process, |result, context| {
         assert_eq!(result, Err(InstructionError::UnbalancedInstruction));
-        assert_eq!(context.records().logs().len(), 3);
+        assert_eq!(context.records().logs().len(), 4);
         assert_eq!(context.records().events().len(), 1);
         context.begin(5, false);
         assert_eq!(

@@ -1,0 +1,216 @@
+//! The node as a process: it ends in order, goes on where it was left, and after SIGKILL has all
+//! that it told its clients.
+//!
+//! `KILLS=20 cargo test -p lockstep --test node killed` kills more often.
+#![cfg(unix)]
+
+#[path = "common/folder.rs"]
+mod folder;
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use folder::Folder;
+use lockstep_node::client::{LoadOptions, Workload, follow, load};
+use lockstep_store::sync::Shared;
+use serde_json::{Value, json};
+
+/// A node that is there.
+struct Node {
+    process: Child,
+    http: String,
+    socket: String,
+}
+
+impl Node {
+    fn start(ledger: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+            .args([
+                "node",
+                "--port",
+                "0",
+                "--json",
+                "--slot-ms",
+                "50",
+                "--ledger",
+            ])
+            .arg(ledger)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the node is there");
+        let mut line = String::new();
+        let out = process.stdout.take().expect("the node is there");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("the node is there");
+        let ready: Value = serde_json::from_str(&line).expect("the node is there");
+        let text = |name: &str| ready[name].as_str().expect("the node is there").to_owned();
+        Self {
+            process,
+            http: text("http"),
+            socket: text("socket"),
+        }
+    }
+
+    /// The result of a request.
+    fn ask(&self, method: &str, params: &Value) -> Value {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer = self.post(&body.to_string());
+        let answer: Value = serde_json::from_str(&answer).expect("the node is there");
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    fn post(&self, body: &str) -> String {
+        let host = self
+            .http
+            .strip_prefix("http://")
+            .expect("the node is there");
+        let mut stream = TcpStream::connect(host).expect("the node is there");
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("the node is there");
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("the node is there");
+        answer
+            .split_once("\r\n\r\n")
+            .expect("the node is there")
+            .1
+            .to_owned()
+    }
+
+    /// Ends it by SIGTERM. Gives the exit code.
+    fn end(mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("the node is there");
+        assert!(sent.success());
+        self.process.wait().expect("the node is there").code()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It is gone already unless a test has failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_node_ends_in_order_and_goes_on() {
+    let folder = Folder::new("node");
+    let ledger = PathBuf::from(folder.path("ledger"));
+    let address = "4Nd1mYVnMUYyzhTsGrnqCYGxZzT9WzVgYwxq8zX8PzGg";
+    let node = Node::start(&ledger);
+    let genesis = node.ask("getGenesisHash", &json!([]));
+    let signature = node.ask("requestAirdrop", &json!([address, 5_000_000]));
+    let start = Instant::now();
+    while node.ask("getBalance", &json!([address]))["value"] != 5_000_000 {
+        assert!(start.elapsed() < Duration::from_secs(20), "no airdrop came");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let height = node.ask("getBlockHeight", &json!([])).as_u64().unwrap();
+    assert_eq!(node.end(), Some(0));
+
+    let node = Node::start(&ledger);
+    assert_eq!(node.ask("getGenesisHash", &json!([])), genesis);
+    assert!(node.ask("getBlockHeight", &json!([])).as_u64().unwrap() >= height);
+    assert_eq!(
+        node.ask("getBalance", &json!([address]))["value"],
+        5_000_000
+    );
+    let known = node.ask("getSignaturesForAddress", &json!([address]));
+    assert_eq!(known[0]["signature"], signature);
+    let found = node.ask("getTransaction", &json!([signature, "jsonParsed"]));
+    assert_eq!(found["meta"]["err"], Value::Null);
+    assert_eq!(node.end(), Some(0));
+
+    // Without its history it has the same.
+    std::fs::remove_dir_all(ledger.join("history")).unwrap();
+    let node = Node::start(&ledger);
+    let again = node.ask("getSignaturesForAddress", &json!([address]));
+    assert_eq!(again, known);
+    assert_eq!(node.end(), Some(0));
+    let verified = Command::new(env!("CARGO_BIN_EXE_lockstep"))
+        .args(["verify", "--quiet"])
+        .arg(&ledger)
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn a_killed_node_has_all_that_it_confirmed() {
+    let kills = std::env::var("KILLS").map_or(3, |text| text.parse().unwrap());
+    let folder = Folder::new("killed");
+    let ledger = PathBuf::from(folder.path("ledger"));
+    let mut all: Vec<String> = Vec::new();
+    for round in 0..kills {
+        let mut node = Node::start(&ledger);
+        let confirmed = Arc::new(Shared::new(Vec::new()));
+        let (socket, seen) = (node.socket.clone(), Arc::clone(&confirmed));
+        // It gives up some seconds after the node is gone.
+        thread::spawn(move || {
+            follow(&socket, None, &mut |note| {
+                let transactions = note["transactions"].as_array().into_iter().flatten();
+                let signatures = transactions.filter_map(|one| one["signature"].as_str());
+                seen.write().extend(signatures.map(str::to_owned));
+                Ok(true)
+            })
+        });
+        let options = LoadOptions {
+            http: node.http.clone(),
+            socket: node.socket.clone(),
+            workload: Workload::Transfers,
+            rate: 400,
+            time: Duration::from_secs(60),
+            senders: 50,
+            lanes: 2,
+        };
+        let loaded = thread::spawn(move || load(&options, &mut |_| ()));
+        let enough = all.len() + 200 + 37 * round;
+        let start = Instant::now();
+        while all.len() + confirmed.read().len() < enough {
+            assert!(start.elapsed() < Duration::from_secs(60), "no load came");
+            thread::sleep(Duration::from_millis(10));
+        }
+        node.process.kill().unwrap();
+        node.process.wait().unwrap();
+        assert!(loaded.join().unwrap().is_err(), "the node is gone");
+        all.extend(confirmed.read().iter().cloned());
+
+        let node = Node::start(&ledger);
+        for signatures in all.chunks(256) {
+            let asked = json!([signatures, { "searchTransactionHistory": true }]);
+            let statuses = node.ask("getSignatureStatuses", &asked);
+            for (signature, status) in signatures.iter().zip(statuses["value"].as_array().unwrap())
+            {
+                assert!(!status.is_null(), "round {round}: {signature} is lost");
+            }
+        }
+        let last = all.last().unwrap();
+        let found = node.ask("getTransaction", &json!([last, "json"]));
+        assert!(found["meta"]["logMessages"].is_array(), "{found}");
+        assert_eq!(node.end(), Some(0));
+    }
+    eprintln!(
+        "{kills} kills: {} confirmed transactions, none lost",
+        all.len()
+    );
+}

@@ -1,0 +1,184 @@
+//! From transactions that clients send to the pool: verified together, as many as have come.
+//!
+//! ```text
+//! client -> queue, bounded -> one thread: read_batch (signatures in one sum) -> pool
+//!                                `-> the client that waits: accepted, or the rule
+//! ```
+//! One transaction is verified as soon as it is there. Under load those that come while others
+//! are verified are the next batch, so that batches grow with the load and the cost of each
+//! transaction falls.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use lockstep_runtime::{
+    bank::FrozenBank,
+    chain::Chain,
+    mempool::{Candidate, Mempool, Rejection},
+    wire::WireBlock,
+};
+use lockstep_store::{StoreError, sync::Shared};
+use metrics::counter;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::limits::{INTAKE_BATCH_MAX, INTAKE_COUNT_MAX};
+
+/// How often the thread looks whether it is to end.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Why a transaction is not in the pool.
+#[derive(Debug, Error)]
+pub enum IntakeError {
+    /// As many wait to be verified as may.
+    #[error("{INTAKE_COUNT_MAX} transactions wait to be verified already: send it again later")]
+    Full,
+    /// The pool does not take it.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The node ends.
+    #[error("the node is shutting down")]
+    Ending,
+}
+
+/// A transaction on its way to the pool.
+#[derive(Debug)]
+struct Submission {
+    bytes: Vec<u8>,
+    answer: Option<oneshot::Sender<Result<(), IntakeError>>>,
+}
+
+/// Where clients' transactions go.
+#[derive(Debug)]
+pub struct Intake {
+    sender: SyncSender<Submission>,
+}
+
+/// Where they come out.
+#[derive(Debug)]
+pub(crate) struct Outlet(Receiver<Submission>);
+
+impl Intake {
+    pub(crate) fn new() -> (Self, Outlet) {
+        let (sender, receiver) = sync_channel(INTAKE_COUNT_MAX);
+        (Self { sender }, Outlet(receiver))
+    }
+
+    /// Sends a transaction without waiting for what becomes of it.
+    ///
+    /// # Errors
+    /// If too many wait, or the node ends.
+    pub fn send(&self, bytes: Vec<u8>) -> Result<(), IntakeError> {
+        self.push(Submission {
+            bytes,
+            answer: None,
+        })
+    }
+
+    /// Sends a transaction. What is returned gives the pool's verdict.
+    ///
+    /// # Errors
+    /// If too many wait, or the node ends.
+    pub fn submit(
+        &self,
+        bytes: Vec<u8>,
+    ) -> Result<oneshot::Receiver<Result<(), IntakeError>>, IntakeError> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(Submission {
+            bytes,
+            answer: Some(sender),
+        })?;
+        Ok(receiver)
+    }
+
+    fn push(&self, submission: Submission) -> Result<(), IntakeError> {
+        self.sender.try_send(submission).map_err(|error| {
+            counter!("lockstep_intake_total", "outcome" => "full").increment(1);
+            match error {
+                TrySendError::Full(_) => IntakeError::Full,
+                TrySendError::Disconnected(_) => IntakeError::Ending,
+            }
+        })
+    }
+}
+
+/// What the thread works with.
+pub(crate) struct Work<'w> {
+    pub(crate) chain: &'w Chain,
+    pub(crate) pool: &'w Shared<Mempool>,
+    /// The newest block that is built, whose child could include what comes.
+    pub(crate) tip: &'w Shared<Arc<FrozenBank>>,
+    /// Told when the pool fills a block.
+    pub(crate) full: SyncSender<()>,
+    pub(crate) ending: &'w AtomicBool,
+}
+
+impl Outlet {
+    /// Verifies what comes and puts it into the pool, until the node ends.
+    pub(crate) fn run(self, work: &Work<'_>) {
+        while !work.ending.load(Ordering::Relaxed) {
+            let first = match self.0.recv_timeout(PATIENCE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let more = self.0.try_iter().take(INTAKE_BATCH_MAX.saturating_sub(1));
+            let batch: Vec<Submission> = std::iter::once(first).chain(more).collect();
+            work.take(batch);
+        }
+    }
+}
+
+impl Work<'_> {
+    fn take(&self, batch: Vec<Submission>) {
+        let wire: WireBlock = batch.iter().map(|one| &one.bytes).collect();
+        let verdicts = match self.judge(&wire) {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                let failed = || Err(IntakeError::Store(error.to_string()));
+                batch.iter().map(|_| failed()).collect()
+            }
+        };
+        let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count() as u64;
+        let rejected = (verdicts.len() as u64).saturating_sub(accepted);
+        counter!("lockstep_intake_total", "outcome" => "accepted").increment(accepted);
+        counter!("lockstep_intake_total", "outcome" => "rejected").increment(rejected);
+        for (submission, verdict) in batch.into_iter().zip(verdicts) {
+            if let Some(answer) = submission.answer {
+                // The client may be gone.
+                let _ = answer.send(verdict);
+            }
+        }
+    }
+
+    fn judge(&self, wire: &WireBlock) -> Result<Vec<Result<(), IntakeError>>, StoreError> {
+        let options = self.chain.options();
+        let tip = Arc::clone(&self.tip.read());
+        let time = tip.header().unix_timestamp;
+        let bank = tip.child(tip.slot().saturating_add(1), time);
+        let signatures = options.signatures();
+        let threads = &options.reader_threads;
+        let candidates = Candidate::read_batch(wire, &bank, signatures, threads)?;
+        let mut pool = self.pool.write();
+        let candidates = candidates.into_iter();
+        let verdicts = candidates.map(|candidate| {
+            let accepted = candidate.and_then(|candidate| pool.submit(candidate));
+            accepted.map(|_| ()).map_err(IntakeError::from)
+        });
+        let verdicts = verdicts.collect();
+        if pool.fills_block() {
+            // One word is enough.
+            let _ = self.full.try_send(());
+        }
+        Ok(verdicts)
+    }
+}

@@ -1,0 +1,58 @@
+//! A single-node chain over Solana's JSON-RPC, which Solana's clients and tools drive unchanged.
+//!
+//! ```text
+//! client -> server -> intake -> pool -> leader: built, durable -> recent -> answers
+//!             |                                    |-> history -> answers about the past
+//!             `<--------- answers <----------------`-> subscribers
+//! ```
+//! The node is an embedder like any other: it uses the chain by its public interface. What a
+//! transaction came to is kept in the chain's log beside its block, so that everything else here
+//! can be lost and made again.
+//!
+//! How to start it, its methods and its bounds: `runtime/docs/node.md`.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+
+pub mod keys;
+
+pub mod genesis;
+
+pub mod content;
+
+mod ledger;
+
+mod recent;
+
+mod history;
+
+mod samples;
+
+mod intake;
+
+mod leader;
+
+mod node;
+
+mod parsed;
+
+mod rpc;
+
+mod server;
+
+mod figures;
+
+mod serve;
+
+pub mod client;
+
+pub use figures::install_figures;
+pub use history::{History, HistoryError, Kind, Spot};
+pub use intake::{Intake, IntakeError};
+pub use leader::{LeaderError, Pace, Published, Warp};
+pub use ledger::{FAUCET_FILE, HISTORY_FOLDER, Ledger, LedgerError, LedgerOptions, Place};
+pub use node::{BlockReadError, Node, NodeError, NodeOptions, Running};
+pub use recent::{Head, Recent, Status};
+pub use samples::{Sample, Samples};
+pub use serve::{Ready, serve};
+pub use server::{Figures, Server, ServerOptions};

@@ -1,0 +1,343 @@
+//! A running node: its chain, what is known of the past, and the threads that keep it going.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        mpsc::{Sender, channel, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use lockstep_interface::{Address, Hash};
+use lockstep_runtime::{
+    bank::FrozenBank,
+    chain::{Chain, UnknownBlock, View},
+    mempool::{Mempool, MempoolLimits},
+    wire::SigningKey,
+};
+use lockstep_store::{StoreError, sync::Shared};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use tokio::sync::broadcast;
+
+use crate::{
+    content::{Content, ContentError, logged_height},
+    history::{History, HistoryError},
+    intake::{Intake, Outlet, Work},
+    leader::{Leader, LeaderError, Pace, Published, Warp},
+    ledger::{Ledger, LedgerError},
+    limits::BLOCKS_WAITING_MAX,
+    recent::{Head, Recent},
+    samples::Samples,
+};
+
+/// How a node works.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeOptions {
+    /// When blocks are made.
+    pub pace: Pace,
+    /// Slots whose blocks are kept; all if 0.
+    pub keep_slots: u64,
+    /// Whether methods that only tests need are there.
+    pub is_dev: bool,
+}
+
+/// Why a node does not start, or has ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The history cannot be opened.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The leader gave up.
+    #[error(transparent)]
+    Leader(#[from] LeaderError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The newest block is gone.
+    #[error(transparent)]
+    Unknown(#[from] UnknownBlock),
+    /// A port cannot be listened on, or a thread not be started.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A thread panicked: a bug.
+    #[error("the {0} thread panicked")]
+    Panicked(&'static str),
+}
+
+/// What all threads and connections of a node share.
+#[derive(Debug)]
+pub struct Node {
+    /// The chain.
+    pub chain: Chain,
+    /// The newest blocks.
+    pub recent: Recent,
+    /// The past.
+    pub history: History,
+    /// Where transactions go.
+    pub intake: Intake,
+    /// Durable blocks.
+    pub published: broadcast::Sender<Arc<Published>>,
+    /// What the chain did lately.
+    pub samples: Samples,
+    /// The key that airdrops come from.
+    pub faucet: Option<SigningKey>,
+    /// Id of the genesis block.
+    pub genesis_hash: Hash,
+    /// What the node is called by; nothing is signed with it.
+    pub identity: Address,
+    /// What tests do to time.
+    pub warp: Warp,
+    /// How it works.
+    pub options: NodeOptions,
+    /// Where the ledger is; `None` in memory.
+    pub history_path: Option<PathBuf>,
+    pub(crate) pool: Shared<Mempool>,
+    pub(crate) tip: Shared<Arc<FrozenBank>>,
+    pub(crate) ending: AtomicBool,
+    /// Makes airdrops differ.
+    pub(crate) airdrops: AtomicU32,
+    /// Subscriptions of all connections.
+    pub(crate) subscriptions: AtomicUsize,
+}
+
+impl Node {
+    /// The state after the newest durable block.
+    ///
+    /// # Errors
+    /// If the chain has stopped.
+    pub fn view(&self) -> Result<View, UnknownBlock> {
+        // Between the two calls another block may have become final.
+        let mut result = self.chain.view(&self.chain.head().0);
+        for _ in 0..8 {
+            if result.is_ok() {
+                break;
+            }
+            result = self.chain.view(&self.chain.head().0);
+        }
+        result
+    }
+
+    /// The newest durable block.
+    pub fn head(&self) -> Head {
+        self.recent.head()
+    }
+
+    /// The block of a slot, of memory or of the log.
+    ///
+    /// # Errors
+    /// If the store fails or the log is damaged.
+    pub fn block(&self, slot: u64) -> Result<Option<Arc<Content>>, BlockReadError> {
+        if let Some(content) = self.recent.block(slot) {
+            return Ok(Some(content));
+        }
+        let stored = self.chain.store().block(slot)?;
+        let content = stored.map(|stored| Content::of_stored(&stored));
+        Ok(content.transpose()?.map(Arc::new))
+    }
+
+    /// Where a transaction is.
+    ///
+    /// # Errors
+    /// If the history fails.
+    pub fn spot(&self, signature: &[u8; 64]) -> Result<Option<(u64, u32)>, HistoryError> {
+        match self.recent.status(signature) {
+            Some(status) => Ok(Some((status.slot, status.place))),
+            None => self.history.spot(signature),
+        }
+    }
+
+    /// True once the node has been asked to end, or its leader has given up.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a block was not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BlockReadError {
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log is damaged.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+}
+
+/// A node with its threads.
+#[derive(Debug)]
+pub struct Running {
+    /// The node.
+    pub node: Arc<Node>,
+    leader: JoinHandle<Result<(), LeaderError>>,
+    others: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+impl Running {
+    /// Starts a node on a ledger.
+    ///
+    /// # Errors
+    /// If the history cannot be opened, or the system refuses a thread.
+    pub fn start(ledger: Ledger, options: NodeOptions) -> Result<Self, NodeError> {
+        let Ledger {
+            chain,
+            faucet,
+            history: history_path,
+        } = ledger;
+        let (head_id, header) = chain.head();
+        let stored = chain.store().block(header.slot)?;
+        let height = stored.and_then(|stored| match stored.body.is_empty() {
+            true => Some(0),
+            false => logged_height(&stored.body),
+        });
+        let recent = Recent::default();
+        recent.begin(Head {
+            slot: header.slot,
+            height: height.unwrap_or(header.slot),
+        });
+        let history = History::open(
+            history_path.as_deref(),
+            &**chain.store(),
+            options.keep_slots,
+        )?;
+        let missing = history.missing(&**chain.store())?;
+        let limits = MempoolLimits {
+            block: *chain.limits(),
+            ..MempoolLimits::STANDARD
+        };
+        let genesis_hash = genesis_hash(&chain)?;
+        let tip = chain.bank(&head_id)?;
+        let (intake, outlet) = Intake::new();
+        let (published, _) = broadcast::channel(BLOCKS_WAITING_MAX);
+        let node = Arc::new(Node {
+            recent,
+            history,
+            intake,
+            published,
+            samples: Samples::new(),
+            faucet,
+            identity: identity(&genesis_hash),
+            genesis_hash,
+            warp: Warp::default(),
+            options,
+            history_path,
+            pool: Shared::new(Mempool::new(limits)),
+            tip: Shared::new(tip),
+            ending: AtomicBool::new(false),
+            airdrops: AtomicU32::new(0),
+            subscriptions: AtomicUsize::new(0),
+            chain,
+        });
+        node.spawn(missing, outlet)
+    }
+
+    /// Asks the node to end, and waits until its last block is durable and indexed.
+    ///
+    /// # Errors
+    /// If the leader had given up, or a thread panicked.
+    pub fn stop(self) -> Result<(), NodeError> {
+        self.node.ending.store(true, Ordering::Relaxed);
+        let made = self.leader.join();
+        for (name, thread) in self.others {
+            thread.join().map_err(|_| NodeError::Panicked(name))?;
+        }
+        made.map_err(|_| NodeError::Panicked("leader"))??;
+        Ok(())
+    }
+
+    /// True once the leader has given up; [`Running::stop`] tells why.
+    pub fn has_failed(&self) -> bool {
+        self.leader.is_finished()
+    }
+}
+
+impl Node {
+    fn spawn(self: Arc<Self>, missing: Vec<u64>, outlet: Outlet) -> Result<Running, NodeError> {
+        let (to_history, slots) = channel();
+        let (full, fulls) = sync_channel(1);
+        let node = Arc::clone(&self);
+        let history = thread("history", move || {
+            let store = node.chain.store();
+            let ran = node.history.run(missing, &slots, &node.recent, store);
+            if let Err(error) = ran {
+                tracing::error!(%error, "the history has stopped");
+            }
+        })?;
+        let node = Arc::clone(&self);
+        let intake = thread("intake", move || {
+            outlet.run(&Work {
+                chain: &node.chain,
+                pool: &node.pool,
+                tip: &node.tip,
+                full,
+                ending: &node.ending,
+            });
+        })?;
+        let node = Arc::clone(&self);
+        let leader = thread("leader", move || {
+            let made = node.leader(to_history).run(fulls);
+            node.ending.store(true, Ordering::Relaxed);
+            made
+        })?;
+        Ok(Running {
+            node: self,
+            leader,
+            others: vec![("history", history), ("intake", intake)],
+        })
+    }
+
+    fn leader(&self, to_history: Sender<u64>) -> Leader<'_> {
+        Leader {
+            chain: &self.chain,
+            pool: &self.pool,
+            tip: &self.tip,
+            recent: &self.recent,
+            history: &self.history,
+            samples: &self.samples,
+            published: &self.published,
+            to_history,
+            warp: &self.warp,
+            pace: self.options.pace,
+            keep: self.options.keep_slots,
+            ending: &self.ending,
+        }
+    }
+}
+
+fn thread<R: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<JoinHandle<R>, NodeError> {
+    let builder = thread::Builder::new().name(format!("node-{name}"));
+    builder.spawn(work).map_err(|source| NodeError::System {
+        what: format!("cannot start the {name} thread"),
+        source,
+    })
+}
+
+/// The id of the first block. A ledger that has forgotten it goes by its parameters.
+fn genesis_hash(chain: &Chain) -> Result<Hash, StoreError> {
+    if let Some(first) = chain.store().block(chain.parameters().slot)? {
+        return Ok(first.record.block_id);
+    }
+    let kept = chain.store().parameters()?.unwrap_or_default();
+    Ok(Hash::new_from_array(Sha256::digest(kept).into()))
+}
+
+/// An address that stands for the node.
+fn identity(genesis: &Hash) -> Address {
+    let digest = Sha256::new_with_prefix(b"lockstep node").chain_update(genesis);
+    Address::new_from_array(digest.finalize().into())
+}
