@@ -18,8 +18,8 @@ use ahash::RandomState;
 
 use crate::ids::{AccountIndex, narrow};
 
-/// Size of the first table; a power of two.
-const SLOT_COUNT_MIN: usize = 1 << 10;
+/// Size of the smallest table; a power of two. A block of one transaction has few accounts.
+const SLOT_COUNT_MIN: usize = 1 << 4;
 
 #[derive(Clone, Copy, Default)]
 struct Slot {

@@ -79,13 +79,13 @@ mod policy;
 mod explain;
 
 pub use access::{Access, AccessMode};
-pub use bounds::{Bounds, efficiency_per_mille};
+pub use bounds::{Bounds, efficiency_per_mille, replay_bound};
 pub use check::{CheckedPlan, Refused, check};
 pub use credit::CreditSite;
 pub use dependencies::{Dependencies, LastUses};
 pub use explain::{
-    AccountHeat, CriticalStep, Occupancy, Relief, blocking_accounts, critical_path, occupancy,
-    what_if,
+    AccountHeat, CriticalStep, HotGroup, Occupancy, Relief, blocking_accounts, critical_path,
+    hot_groups, occupancy, what_if, what_if_without,
 };
 #[cfg(feature = "graph")]
 pub use graph::{

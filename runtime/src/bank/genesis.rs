@@ -1,6 +1,6 @@
 //! The first bank of a ledger.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lockstep_interface::{
     Account, Environment, Hash, ProgramTable, Rent, RuleSet, Sysvars, address::program_ids,
@@ -149,6 +149,7 @@ impl Genesis {
             blockhashes: BlockhashQueue::new(blockhashes),
             costs: CostTable::default(),
             trie,
+            inherited: OnceLock::new(),
             overlay: Shared::new(None),
         };
         bank.ledger.store.commit(&BlockBatch {

@@ -9,14 +9,18 @@ mod blockhash;
 mod costs;
 mod genesis;
 mod given;
+mod inherited;
 mod layers;
 mod processed;
 mod resume;
 pub mod root;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    slice,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub use blockhash::BlockhashQueue;
@@ -25,11 +29,9 @@ use genesis::blockhash;
 pub use genesis::{Genesis, GenesisError, program_account};
 pub(crate) use given::forget_dead;
 pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
+use inherited::Inherited;
 use layers::Layers;
-use lockstep_interface::{
-    Account, Address, Environment, Hash, Sysvars,
-    sysvar::{Clock, RECENT_SLOTS_MAX},
-};
+use lockstep_interface::{Account, Address, Environment, Hash, Sysvars, sysvar::Clock};
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
 pub use resume::Resumed;
@@ -38,6 +40,10 @@ use crate::{
     block::BlockHeader,
     limits::{BLOCKHASHES_MAX, SLOTS_PER_EPOCH},
 };
+
+/// The length from which on a store is asked for a list: it locks all of its shards for one, which
+/// takes as long as some 60 look-ups of one account each. Bench `sizes`, blocks of 1 and 16.
+const LISTED_MIN: usize = 64;
 
 /// What all banks of a ledger share.
 #[derive(Debug)]
@@ -69,6 +75,8 @@ pub struct FrozenBank {
     costs: CostTable,
     /// `None` on a chain that computes no state root.
     trie: Option<Trie>,
+    /// What children show of this bank and its ancestors; made for the first.
+    inherited: OnceLock<Inherited>,
     /// `None` once this bank is final: then the store has all that came before, and this.
     overlay: Shared<Option<Overlay>>,
 }
@@ -208,18 +216,18 @@ impl FrozenBank {
             leader_schedule_epoch: epoch.saturating_add(1),
             unix_timestamp,
         });
-        environment.sysvars.recent_blockhashes = Some(Arc::new(self.blockhashes.sysvar()));
-        environment.sysvars.environment_blockhash = self.blockhashes.newest().copied();
-        environment.sysvars.recent_slots = Some(Arc::new(self.recent_slots()));
-        Bank::open(Arc::clone(self), slot, environment)
-    }
-
-    /// This bank's slot and those of its ancestors, newest first, at most 512.
-    fn recent_slots(&self) -> Vec<u64> {
-        let older = self.environment.sysvars.recent_slots.as_deref();
-        let older = older.into_iter().flatten().copied();
-        let slots = std::iter::once(self.slot()).chain(older);
-        slots.take(RECENT_SLOTS_MAX).collect()
+        let inherited = self.inherited.get_or_init(|| {
+            let older = self.environment.sysvars.recent_slots.as_deref();
+            let older = older.map_or(&[][..], Vec::as_slice);
+            Inherited::new(&self.blockhashes, self.slot(), older)
+        });
+        let sysvar_accounts = inherited.complete(&mut environment.sysvars);
+        Bank {
+            parent: Arc::clone(self),
+            slot,
+            environment,
+            sysvar_accounts,
+        }
     }
 
     /// Reads accounts into `accounts`; the default account stands for a missing one.
@@ -229,7 +237,15 @@ impl FrozenBank {
     pub fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
         // Held meanwhile: a bank that became final in between would show its changes in neither.
         let overlay = self.overlay.read();
-        self.ledger.store.load(addresses, accounts)?;
+        let store = &self.ledger.store;
+        if addresses.len() < LISTED_MIN {
+            for (address, account) in addresses.iter().zip(&mut *accounts) {
+                let (address, account) = (slice::from_ref(address), slice::from_mut(account));
+                store.load(address, account)?;
+            }
+        } else {
+            store.load(addresses, accounts)?;
+        }
         accounts.iter_mut().for_each(forget_dead);
         if let Some(overlay) = &*overlay {
             for (address, account) in addresses.iter().zip(accounts) {
@@ -247,7 +263,7 @@ impl FrozenBank {
     /// If the store fails.
     pub fn get(&self, address: &Address) -> Result<Option<Account>, StoreError> {
         let mut account = [Account::default()];
-        self.load(std::slice::from_ref(address), &mut account)?;
+        self.load(slice::from_ref(address), &mut account)?;
         let [account] = account;
         Ok(account.exists().then_some(account))
     }
@@ -372,6 +388,7 @@ impl FrozenBank {
             blockhashes: self.blockhashes.clone(),
             costs: self.costs.clone(),
             trie: None,
+            inherited: OnceLock::new(),
             overlay: Shared::new(Some(Overlay::new(
                 Arc::clone(self),
                 // Never final.
@@ -392,17 +409,6 @@ impl FrozenBank {
 }
 
 impl Bank {
-    fn open(parent: Arc<FrozenBank>, slot: u64, environment: Environment) -> Self {
-        let mut sysvar_accounts = environment.sysvars.accounts();
-        sysvar_accounts.sort_unstable_by_key(|(address, _)| *address);
-        Self {
-            parent,
-            slot,
-            environment,
-            sysvar_accounts,
-        }
-    }
-
     /// The slot.
     pub fn slot(&self) -> u64 {
         self.slot
@@ -426,8 +432,16 @@ impl Bank {
     /// Opens the bank again with other sysvars, for replaying recorded cases.
     #[must_use]
     pub fn with_sysvars(mut self, sysvars: Sysvars) -> Self {
+        self.sysvar_accounts = sysvars.accounts();
+        self.sysvar_accounts
+            .sort_unstable_by_key(|(address, _)| *address);
         self.environment.sysvars = sysvars;
-        Self::open(self.parent, self.slot, self.environment)
+        self
+    }
+
+    /// The accounts of the sysvars as this block shows them, in ascending order of addresses.
+    pub fn sysvar_accounts(&self) -> &[Change] {
+        &self.sysvar_accounts
     }
 
     /// True if a lookup table that was deactivated in this slot can still be used.
@@ -511,6 +525,7 @@ impl Bank {
             blockhashes: self.parent.blockhashes.with(blockhash(block_hash)),
             costs: result.costs,
             trie: result.trie,
+            inherited: OnceLock::new(),
             overlay: Shared::new(Some(Overlay::new(
                 self.parent,
                 self.slot,

@@ -110,6 +110,8 @@ pub struct ProcessedHistory(Shared<History>);
 #[derive(Debug, Default)]
 struct History {
     sets: HashMap<Hash, KeySet, RandomState>,
+    /// The blockhashes that were valid for the children of the newest block.
+    blockhashes: BlockhashQueue,
     imported: Option<ImportedSet>,
 }
 
@@ -117,8 +119,8 @@ impl ProcessedHistory {
     /// A history that begins with imported blocks.
     pub fn new(imported: ImportedSet) -> Self {
         Self(Shared::new(History {
-            sets: HashMap::default(),
             imported: Some(imported).filter(|imported| !imported.keys.is_empty()),
+            ..History::default()
         }))
     }
 
@@ -141,10 +143,21 @@ impl ProcessedHistory {
     }
 
     /// Remembers a finalised block, and forgets what hangs on blockhashes that are not valid for
-    /// its children.
+    /// its children. Blocks come in their order.
     pub fn push(&self, block: ProcessedSet, blockhashes: &BlockhashQueue) {
         let mut history = self.0.write();
-        let History { sets, imported } = &mut *history;
+        let History {
+            sets,
+            blockhashes: valid,
+            imported,
+        } = &mut *history;
+        for blockhash in valid.expired(blockhashes) {
+            // A genesis may list one twice.
+            if !blockhashes.contains(blockhash) {
+                sets.remove(blockhash);
+            }
+        }
+        valid.clone_from(blockhashes);
         let ProcessedSet {
             keys,
             blockhashes: dated,
@@ -162,7 +175,6 @@ impl ProcessedHistory {
                 sets.insert(blockhash, known);
             }
         }
-        sets.retain(|blockhash, _| blockhashes.contains(blockhash));
         imported.take_if(|imported| !blockhashes.contains(&imported.newest));
     }
 }

@@ -1,6 +1,6 @@
 //! The newest bank of a ledger that was closed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lockstep_interface::sysvar::{RECENT_SLOTS_MAX, RecentBlockhash};
 use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
@@ -65,6 +65,7 @@ impl Resumed<'_> {
             blockhashes,
             costs: self.costs,
             trie: self.trie,
+            inherited: OnceLock::new(),
             overlay: Shared::new(None),
         })
     }

@@ -141,9 +141,9 @@ pub trait Names: fmt::Debug + Sync {
 /// The most programs that are looked through one by one.
 const SCANNED_MAX: usize = 8;
 
-/// The native programs a runtime knows, by address.
+/// The native programs a runtime knows, by address. Cloning is cheap: every bank holds a table.
 #[derive(Clone, Debug, Default)]
-pub struct ProgramTable(Vec<(Address, Arc<dyn Program>)>);
+pub struct ProgramTable(Arc<Vec<(Address, Arc<dyn Program>)>>);
 
 impl ProgramTable {
     /// A table without programs.
@@ -156,9 +156,10 @@ impl ProgramTable {
     pub fn with(mut self, program: impl Program + 'static) -> Self {
         let address = program.address();
         let program: Arc<dyn Program> = Arc::new(program);
-        match self.0.binary_search_by_key(&address, |(known, _)| *known) {
-            Ok(index) => self.0[index].1 = program,
-            Err(index) => self.0.insert(index, (address, program)),
+        let programs = Arc::make_mut(&mut self.0);
+        match programs.binary_search_by_key(&address, |(known, _)| *known) {
+            Ok(index) => programs[index].1 = program,
+            Err(index) => programs.insert(index, (address, program)),
         }
         self
     }

@@ -156,7 +156,8 @@ impl Sysvars {
 pub fn encode_recent_blockhashes(list: &[RecentBlockhash]) -> Vec<u8> {
     let list = &list[..list.len().min(RECENT_BLOCKHASHES_MAX)];
     let count = u64::try_from(list.len()).expect("at most 150 entries");
-    let mut bytes = count.to_le_bytes().to_vec();
+    let mut bytes = Vec::with_capacity(RECENT_BLOCKHASHES_SIZE);
+    bytes.extend_from_slice(&count.to_le_bytes());
     for entry in list {
         bytes.extend_from_slice(entry.blockhash.as_ref());
         bytes.extend_from_slice(&entry.lamports_per_signature.to_le_bytes());

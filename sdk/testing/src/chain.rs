@@ -3,7 +3,7 @@
 //! Every block is a child of the tip, and the tip after it. So is every change from outside, such
 //! as an airdrop: the runtime has no other way to change an account.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
@@ -13,8 +13,9 @@ use lockstep_runtime::{
     },
     block::{BlockLimits, Recording},
     engine::{Cancel, Engine, How, UnsealedBlock},
-    execute::ExecutedBlock,
+    execute::{ExecutedBlock, execute_serial},
     limits::BLOCKHASHES_MAX,
+    prepare::PreparedBlock,
     threads::Threads,
     verify::{ParsedBlock, Signatures, Verifier},
     wire::{MessageBuilder, WireBlock},
@@ -27,7 +28,14 @@ use lockstep_sdk::{
 use lockstep_store::MemoryStore;
 
 use crate::{
-    SOL, access::Inferred, block::Block, call::Call, keys::KeyRing, oracle, panics::Quiet,
+    SOL,
+    access::Inferred,
+    block::Block,
+    call::Call,
+    engines::{Engines, start},
+    keys::KeyRing,
+    oracle,
+    panics::Quiet,
 };
 
 /// Lamports that a new wallet holds: 1,000 SOL.
@@ -41,8 +49,14 @@ const RECORDING: Recording = Recording {
     balances: false,
     ..Recording::ALL
 };
+/// Why reading and writing accounts cannot fail.
+const MEMORY: &str = "a store in memory does not fail";
 /// The second at which a chain begins.
 const START: i64 = 1_700_000_000;
+
+/// The verifier of all chains of a process, which remember their signers' keys together. A verdict
+/// depends on the transaction alone.
+static VERIFIER: LazyLock<Verifier> = LazyLock::new(Verifier::default);
 
 /// What a chain is made from.
 ///
@@ -69,7 +83,8 @@ impl Builder {
         }
     }
 
-    /// Runs blocks on this number of threads, 2 if nothing is said; 1 is the thread of the test.
+    /// Runs blocks on this number of threads, 2 if nothing is said; 1 is the thread of the test,
+    /// which also runs blocks of one call.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads, ..self }
@@ -96,9 +111,6 @@ impl Builder {
     }
 
     /// The chain at its first slot.
-    ///
-    /// # Panics
-    /// If the system refuses a thread.
     pub fn build(self) -> Chain {
         let mut keys = KeyRing::default();
         let payers: Vec<Address> = (0..PAYERS).map(|number| payer(&mut keys, number)).collect();
@@ -106,14 +118,13 @@ impl Builder {
         let funded = funded.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
         let genesis = Genesis::new(funded.collect(), self.programs);
         let tip = genesis.open(Arc::new(MemoryStore::new()));
-        let engine = Engine::new(self.threads);
         Chain {
-            engine: engine.unwrap_or_else(|error| panic!("{error}")),
+            engines: Engines::new(self.threads),
             strategy: self.strategy,
             has_signatures: self.has_signatures,
-            verifier: Verifier::default(),
+            verifier: VERIFIER.clone(),
             moment: Moment {
-                tip: tip.expect("a store in memory does not fail"),
+                tip: tip.expect(MEMORY),
                 slot: 1,
                 time: START,
                 keys,
@@ -154,7 +165,7 @@ pub struct Snapshot {
 /// A chain in memory; see the crate's documentation for an example.
 #[derive(Debug)]
 pub struct Chain {
-    engine: Engine,
+    engines: Engines,
     strategy: Arc<dyn Strategy>,
     has_signatures: bool,
     verifier: Verifier,
@@ -234,7 +245,7 @@ impl Chain {
             Ok(given) => given,
             Err(error) => panic!("{error}"),
         };
-        changes.extend(bank.environment().sysvars.accounts());
+        changes.extend_from_slice(bank.sysvar_accounts());
         changes.sort_unstable_by_key(|(address, _)| *address);
         let threads = Threads::new(1).expect("one thread needs no pool");
         let result = BlockResult {
@@ -253,7 +264,7 @@ impl Chain {
     /// The account, if there is one.
     pub fn account(&self, address: &Address) -> Option<Account> {
         let account = self.moment.tip.get(address);
-        account.expect("a store in memory does not fail")
+        account.expect(MEMORY)
     }
 
     /// The lamports of an account; 0 if there is none.
@@ -370,24 +381,25 @@ impl Chain {
     /// serial executor, which must agree.
     ///
     /// # Panics
-    /// If the chain has no key of a signer, if the message of a call cannot be written, or if
-    /// the two executors differ, which is a bug of the runtime or a program whose result depends on
-    /// more than its accounts.
+    /// If the chain has no key of a signer, if the message of a call cannot be written, if the
+    /// system refuses a thread, or if the two executors differ, which is a bug of the runtime or a
+    /// program whose result depends on more than its accounts.
     #[track_caller]
     pub fn run_block<C: Into<Call>>(&mut self, calls: impl IntoIterator<Item = C>) -> Block {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
         let parsed = self.sign(&calls);
         let (child, strategy) = (self.child(), Arc::clone(&self.strategy));
+        let engine = self.engines.for_block(calls.len());
         let quiet = Quiet::begin();
-        let unsealed = run(&mut self.engine, child, &parsed, &*strategy);
+        let unsealed = run(engine, child, &parsed, &*strategy);
         // Each panic once, in the order of the calls: what the serial run says.
         quiet.take();
-        let serial = self.serial(&parsed);
+        let serial = serial(&unsealed.bank, &unsealed.prepared);
         let panics = quiet.take();
         drop(quiet);
-        let threads = self.engine.threads().count();
+        let threads = engine.threads().count();
         oracle::assert_same(&*strategy, threads, &unsealed.executed, &serial);
-        let sealed = unsealed.seal(&self.engine, &*strategy, &BlockLimits::UNLIMITED);
+        let sealed = unsealed.seal(engine, &*strategy, &BlockLimits::UNLIMITED);
         let sealed = match sealed {
             Ok(sealed) => sealed,
             Err(error) => panic!("{error}"),
@@ -411,12 +423,12 @@ impl Chain {
         let calls: Vec<Call> = calls.into_iter().map(Into::into).collect();
         let parsed = self.sign(&calls);
         let quiet = Quiet::begin();
-        let serial = self.serial(&parsed);
+        let bank = self.child();
+        let engine = self.engines.for_block(calls.len());
+        let prepared = engine.prepare(&bank, &parsed).expect(MEMORY);
+        let serial = serial(&bank, &prepared);
         for threads in [1, 2, 4] {
-            let mut engine = match Engine::new(threads) {
-                Ok(engine) => engine,
-                Err(error) => panic!("{error}"),
-            };
+            let mut engine = start(threads);
             for strategy in strategies() {
                 let unsealed = run(&mut engine, self.child(), &parsed, &*strategy);
                 oracle::assert_same(&*strategy, threads, &unsealed.executed, &serial);
@@ -463,7 +475,7 @@ impl Chain {
 
     /// The programs of the chain.
     fn programs(&self) -> ProgramTable {
-        self.child().environment().programs.clone()
+        self.moment.tip.environment().programs.clone()
     }
 
     fn child(&self) -> Bank {
@@ -477,16 +489,8 @@ impl Chain {
         // What nobody can go back to need not be kept as a chain of differences.
         if Arc::strong_count(&self.snapshots) == 1 {
             let finalized = self.moment.tip.finalize();
-            finalized.expect("a store in memory does not fail");
+            finalized.expect(MEMORY);
         }
-    }
-
-    fn serial(&self, block: &ParsedBlock) -> ExecutedBlock {
-        const REASON: &str = "a store in memory does not fail";
-        let child = self.child();
-        let prepared = self.engine.prepare(&child, block).expect(REASON);
-        let ran = self.engine.execute_serial(child, prepared, None, RECORDING);
-        ran.expect(REASON).executed
     }
 
     /// The transactions of calls, of which each without a payer gets one, parsed and verified.
@@ -527,7 +531,8 @@ impl Chain {
         } else {
             Signatures::Trusted
         };
-        ParsedBlock::new(block, signatures, self.engine.threads())
+        let engine = self.engines.for_block(calls.len());
+        ParsedBlock::new(block, signatures, engine.threads())
     }
 
     /// Which account of a call has to sign and cannot.
@@ -562,6 +567,12 @@ impl Chain {
     }
 }
 
+/// What the serial executor makes of a block.
+fn serial(bank: &Bank, block: &PreparedBlock<'_>) -> ExecutedBlock {
+    let order = block.table().transactions();
+    execute_serial(bank, block, order, RECORDING).expect(MEMORY)
+}
+
 /// Runs a block in its order on the engine's threads.
 #[track_caller]
 fn run<'b>(
@@ -575,7 +586,7 @@ fn run<'b>(
         mode: Mode::Replay,
     };
     let prepared = engine.prepare(&bank, block);
-    let prepared = prepared.expect("a store in memory does not fail");
+    let prepared = prepared.expect(MEMORY);
     match engine.execute(bank, prepared, how, RECORDING, &Cancel::default()) {
         Ok(unsealed) => unsealed,
         Err(error) => panic!("{error}"),

@@ -49,8 +49,8 @@
 //! [`actions`] runs random sequences.
 //!
 //! A chain is a plain value: no global state, no network, no clock. Debuggers and coverage tools
-//! see one process. Worker threads are the chain's own; [`Builder::threads`] of 1 leaves all work
-//! to the thread of the test.
+//! see one process. Worker threads are the chain's own, and start with its first block of several
+//! calls; [`Builder::threads`] of 1 leaves all work to the thread of the test.
 #![forbid(unsafe_code)]
 
 pub mod access;
@@ -58,6 +58,7 @@ pub mod actions;
 pub mod block;
 pub mod call;
 pub mod chain;
+mod engines;
 pub mod failure;
 pub mod keys;
 pub mod logs;

@@ -193,6 +193,85 @@ pub fn records(count: usize, seed: u64) -> AccessTable {
     table
 }
 
+/// A chain of `steps` forks that takes as long as two workers need for everything: 60 for both
+/// accounts of the chain, then `width` transactions of 90 to 100 beside each other, one on each
+/// account. Other transactions, of 10 to 50 and free or in pairs of one account, fill the rest of
+/// the workers' time; they stand anywhere in the block.
+pub fn forks(steps: usize, width: usize, seed: u64) -> AccessTable {
+    const UNIT: u64 = 1_000;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut chain: Vec<(Vec<Access>, u64)> = Vec::new();
+    let account = |number: usize| Access::write(AccountIndex(number as u32));
+    let (mut path, mut work) = (0, 0);
+    for _ in 0..steps {
+        chain.push(((0..width).map(account).collect(), 60 * UNIT));
+        let costs = (0..width).map(|_| rng.random_range(90..=100) * UNIT);
+        let costs: Vec<u64> = costs.collect();
+        path += 60 * UNIT + costs.iter().max().expect("the fork has branches");
+        work += 60 * UNIT + costs.iter().sum::<u64>();
+        let branches = costs.into_iter().enumerate();
+        chain.extend(branches.map(|(number, cost)| (vec![account(number)], cost)));
+    }
+    let mut rest = (width as u64 * path).saturating_sub(work);
+    let mut fillers: Vec<(Vec<Access>, u64)> = Vec::new();
+    let mut next = width;
+    while rest > 0 {
+        let cost = (rng.random_range(10..=50) * UNIT).min(rest);
+        fillers.push((vec![account(next)], cost));
+        rest -= cost;
+        next += rng.random_range(0..2);
+    }
+    // The chain keeps its order among the others.
+    let mut table = AccessTable::new();
+    let (mut chain, mut fillers) = (chain.into_iter().peekable(), fillers.into_iter().peekable());
+    while chain.peek().is_some() || fillers.peek().is_some() {
+        let is_chain = fillers.peek().is_none() || chain.peek().is_some() && rng.random_bool(0.4);
+        let next = if is_chain {
+            chain.next()
+        } else {
+            fillers.next()
+        };
+        let (accesses, cost) = next.expect("one of both has more");
+        table.push(accesses, cost);
+    }
+    table
+}
+
+/// A chain of `steps` transactions on one account, each of which waits for one on an account of its
+/// own that the step before made possible; two workers have as much other work, in chains of their
+/// own that come and go.
+pub fn interleaved(steps: usize, seed: u64) -> AccessTable {
+    const UNIT: u64 = 1_000;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let account = |number: usize| AccountIndex(number as u32);
+    let mut table = AccessTable::new();
+    let mut side = 0;
+    for step in 0..steps {
+        let [own, before] = [1_000 + step, 1_000 + step.saturating_sub(1)].map(account);
+        table.push(
+            [
+                Access::write(account(0)),
+                Access::write(before),
+                Access::write(own),
+            ],
+            rng.random_range(20..=40) * UNIT,
+        );
+        // Both must be over before the next step, and may run beside each other.
+        let long = rng.random_range(50..=70) * UNIT;
+        table.push([Access::write(own)], long);
+        table.push([Access::write(account(0))], long - 10 * UNIT);
+        // What is left of the second worker's time, on chains that change now and then.
+        let mut rest = rng.random_range(30..=50) * UNIT;
+        while rest > 0 {
+            let cost = (rng.random_range(5..=25) * UNIT).min(rest);
+            table.push([Access::write(account(10 + side))], cost);
+            rest -= cost;
+            side += usize::from(rng.random_bool(0.3));
+        }
+    }
+    table
+}
+
 /// A block with every cost wrong by up to `per_cent`, as an estimate may be.
 pub fn misjudged(table: &AccessTable, seed: u64, per_cent: u64) -> AccessTable {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -27,6 +27,7 @@ use crate::table::AccessTable;
 
 mod dealt;
 mod link;
+mod packed;
 mod produce;
 mod replay;
 
@@ -41,7 +42,9 @@ pub(super) use dealt::dealt;
 /// Lanes are as level as the costs are right. In replay mode, where a chain that starts late
 /// holds everything up, transactions that cost much against a wait are therefore not dealt to
 /// lanes: each is one of its own, those with the heaviest chains first, and under
-/// [ranked dispatch](crate::Dispatch::Ranked) idle workers take the first that is ready.
+/// [ranked dispatch](crate::Dispatch::Ranked) idle workers take the first that is ready. Where that
+/// misses the bound by more than 3 %, lanes are packed around the heaviest chains, and taken if
+/// they gain enough.
 ///
 /// O(accesses + accounts + n log n + waits x lanes).
 ///
@@ -79,12 +82,40 @@ pub(super) fn plan(
     let lane_count = (request.workers.get() as usize).min(LANES_WITH_WAITS_MAX);
     match request.mode {
         Mode::Produce => best_attempt(table, request, lane_count, bound, is_thrifty),
-        Mode::Replay if is_coarse(table, request) => ranked(table, request),
+        Mode::Replay if is_coarse(table, request) => coarse(table, request, lane_count, bound),
         Mode::Replay => {
             let schedule = replay::schedule(table, request, lane_count);
             link(table, request, lane_count, &schedule)
         }
     }
+}
+
+/// Lanes are packed where they gain at least this part of the makespan. Else idle workers take what
+/// is ready: they stay busy where costs are wrong, and lanes wait.
+const PACKING_GAIN_PART: u64 = 32;
+
+/// The plan for idle workers or, where that leaves much to be gained, one that is
+/// [packed](packed) around the heaviest chains.
+fn coarse(
+    table: &AccessTable,
+    request: &PlanRequest,
+    lane_count: usize,
+    bound: u64,
+) -> (Plan, u64) {
+    let mut found = ranked(table, request);
+    let good = bound.saturating_add(bound / 32);
+    if makespan(&found) <= good || table.transaction_count() > packed::TRANSACTIONS_MAX {
+        return found;
+    }
+    let packed = packed::plan(table, request, lane_count, &found.0, good);
+    if makespan(&packed.ranked) < makespan(&found) {
+        found = packed.ranked;
+    }
+    let gain = makespan(&found).saturating_sub(makespan(&packed.lanes));
+    if gain > makespan(&found) / PACKING_GAIN_PART {
+        found = packed.lanes;
+    }
+    found
 }
 
 /// The plan in block order that idle workers take transactions from, those with the heaviest chains

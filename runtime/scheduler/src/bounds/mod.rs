@@ -1,6 +1,10 @@
 //! Turns a block's access lists and costs into figures that no plan can beat.
 
+mod windows;
+
 use std::num::NonZeroU32;
+
+pub use windows::replay_bound;
 
 use crate::dependencies::LastUses;
 use crate::ids::{AccountIndex, narrow};

@@ -1,18 +1,19 @@
 //! Says why a block takes as long as it does: its critical path, transaction by transaction, the
-//! accounts that block most, and what it would save to relieve them.
+//! accounts that block most, alone and in groups, and what it would save to relieve them.
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "counts and positions are bounded by the table; costs are added with saturation"
 )]
 
+mod groups;
+
 use std::num::NonZeroU32;
 
-use crate::access::{Access, AccessMode};
-use crate::bounds::Bounds;
+pub use groups::{HotGroup, hot_groups, what_if_without};
+
 use crate::dependencies::LastUses;
 use crate::ids::{AccountIndex, TransactionIndex, narrow};
 use crate::plan::Plan;
-use crate::predict::predict;
 use crate::request::PlanRequest;
 use crate::strategy::{Strategy, StrategyError};
 use crate::table::AccessTable;
@@ -140,32 +141,14 @@ pub fn what_if(
 ) -> Result<Vec<Relief>, StrategyError> {
     let mut reliefs = Vec::new();
     for heat in blocking_accounts(table, count_max) {
-        let relieved = without_conflicts_on(table, heat.account);
-        let plan = strategy.plan(&relieved, request)?;
+        let (makespan, lower_bound) = what_if_without(strategy, table, request, &[heat.account])?;
         reliefs.push(Relief {
             heat,
-            makespan: predict(&plan, &relieved, request.workers, &request.costs),
-            lower_bound: Bounds::of(&relieved).lower_bound(request.mode, request.workers),
+            makespan,
+            lower_bound,
         });
     }
     Ok(reliefs)
-}
-
-/// The same block, with the account only credited.
-fn without_conflicts_on(table: &AccessTable, account: AccountIndex) -> AccessTable {
-    let mut relieved = AccessTable::with_capacity(table.transaction_count(), table.access_count());
-    for transaction in table.transactions() {
-        let accesses = table.accesses(transaction).iter().map(|&access| {
-            let is_relieved = access.account() == account;
-            if is_relieved {
-                Access::new(account, AccessMode::Credit)
-            } else {
-                access
-            }
-        });
-        relieved.push(accesses, table.cost(transaction));
-    }
-    relieved
 }
 
 /// How well a batch uses the workers.
@@ -217,6 +200,8 @@ pub fn occupancy(plan: &Plan, table: &AccessTable, request: &PlanRequest) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Access;
+    use crate::bounds::Bounds;
     use crate::request::Mode;
     use crate::strategy::{Layered, Waits};
 
