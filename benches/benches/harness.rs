@@ -123,8 +123,9 @@ fn test(is_signed: bool) {
     for lamports in 1..=CALLS {
         chain.run(transfer(&alice, &bob, lamports)).all_ok();
     }
-    let moved = CALLS * (CALLS + 1) / 2;
-    assert_eq!(chain.lamports(&bob), WALLET_LAMPORTS + moved);
+    let moved: u64 = (1..=CALLS).sum();
+    let expected = WALLET_LAMPORTS.checked_add(moved);
+    assert_eq!(Some(chain.lamports(&bob)), expected);
 }
 
 fn tests(criterion: &mut Criterion) {

@@ -31,8 +31,20 @@ use lockstep_store::MemoryStore;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SEED: u64 = 1;
-const SIZES: [usize; 9] = [0, 1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
-const WORKLOADS: [&str; 3] = ["transfers:accounts=10000", "token", "zipf"];
+/// No transaction, and powers of two up to 16,384.
+const SIZES: [usize; 16] = [
+    0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384,
+];
+const WORKLOADS: [&str; 8] = [
+    "transfers:accounts=10000",
+    "token",
+    "zipf",
+    "hot",
+    "one-account",
+    "pools-mixed",
+    "mainnet-mix",
+    "smallbank",
+];
 const REASON: &str = "the benchmark's own load is sound";
 
 fn open(workload: &Workload, threads: usize, executor: Executor) -> Chain {

@@ -16,6 +16,8 @@ pub struct AccessList {
     pub reads: Vec<Address>,
     /// Which of `writes`, by position, are only credited.
     pub credits: Vec<usize>,
+    /// The programs that its instructions name, each once; none if they are not known.
+    pub programs: Vec<Address>,
     /// Cost units, about a nanosecond each, as the engine counts them: what every transaction
     /// costs, and its compute units.
     pub cost: u64,

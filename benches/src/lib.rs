@@ -17,6 +17,7 @@
 pub mod access;
 pub mod audit;
 pub mod compare;
+pub mod cores;
 pub mod dimacs;
 pub mod estimates;
 pub mod explain;

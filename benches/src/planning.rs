@@ -7,14 +7,16 @@
 //! Figures of several blocks add up: a sum of makespans is the time that the blocks take one
 //! after the other.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use lockstep_interface::Address;
 use lockstep_scheduler::{
     Access, AccessTable, AccountIndex, Bounds, Interner, Mode, Plan, PlanRequest, Policy, Strategy,
-    StrategyError, TransactionIndex, check, plan_by_priority, predict,
+    StrategyError, TransactionIndex, check, plan_by_priority, predict, replay_bound,
 };
 use serde::Serialize;
 
@@ -31,7 +33,11 @@ const REPETITION_TIME_MAX: Duration = Duration::from_millis(20);
 pub struct InternedBlock {
     table: AccessTable,
     addresses: Vec<Address>,
+    /// The programs of each transaction.
+    programs: Vec<Vec<Address>>,
     bounds: Bounds,
+    /// By number of workers, those that were asked for.
+    replay_bounds: RefCell<BTreeMap<NonZeroU32, u64>>,
     priorities: Option<Vec<u64>>,
     estimates: Option<Vec<u64>>,
     seconds: f64,
@@ -70,8 +76,10 @@ impl InternedBlock {
             .map(|key| Address::new_from_array(*key));
         Self {
             addresses: addresses.collect(),
+            programs: lists.iter().map(|list| list.programs.clone()).collect(),
             bounds: Bounds::of(&table),
             table,
+            replay_bounds: RefCell::default(),
             priorities: None,
             estimates: None,
             seconds,
@@ -90,9 +98,8 @@ impl InternedBlock {
             self.table.transaction_count(),
             "every transaction has a priority"
         );
-        let mut order: Vec<_> = self.table.transactions().collect();
-        order.sort_by_key(|transaction| Reverse(priorities[transaction.index()]));
-        self.bounds = Bounds::of(&in_order(&self.table, &order));
+        self.bounds = Bounds::of(&by_priority(&self.table, &priorities));
+        self.replay_bounds.take();
         self.priorities = Some(priorities);
         self
     }
@@ -123,15 +130,42 @@ impl InternedBlock {
         &self.addresses
     }
 
+    /// The programs that a transaction's instructions name; none if they are not known.
+    pub fn programs(&self, transaction: TransactionIndex) -> &[Address] {
+        self.programs
+            .get(transaction.index())
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Seconds that numbering the accounts took, the median of some runs.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
     /// What no plan can beat.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// What no plan of the mode can beat.
+    /// What no plan of the mode can beat; in block order the [`replay_bound`].
     pub fn lower_bound(&self, request: &PlanRequest) -> u64 {
-        let mode = self.bound_mode(request);
-        self.bounds.lower_bound(mode, request.workers)
+        match self.bound_mode(request) {
+            Mode::Produce => self.bounds.lower_bound(Mode::Produce, request.workers),
+            Mode::Replay => self.replay_bound(request.workers),
+        }
+    }
+
+    /// The bound in the order that the policy gives, found once for each number of workers.
+    fn replay_bound(&self, workers: NonZeroU32) -> u64 {
+        let known = self.replay_bounds.borrow().get(&workers).copied();
+        known.unwrap_or_else(|| {
+            let bound = match &self.priorities {
+                Some(priorities) => replay_bound(&by_priority(&self.table, priorities), workers),
+                None => replay_bound(&self.table, workers),
+            };
+            self.replay_bounds.borrow_mut().insert(workers, bound);
+            bound
+        })
     }
 
     /// The mode whose bounds hold: a plan by priority is a replay of the priority order.
@@ -202,6 +236,13 @@ impl Strategy for UnderPolicy<'_> {
 /// The indices of as many transactions, in block order.
 fn table_order(count: usize) -> impl Iterator<Item = TransactionIndex> {
     (0u32..).map(TransactionIndex).take(count)
+}
+
+/// A block's table in falling order of priorities, in block order where these are equal.
+fn by_priority(table: &AccessTable, priorities: &[u64]) -> AccessTable {
+    let mut order: Vec<_> = table.transactions().collect();
+    order.sort_by_key(|transaction| Reverse(priorities[transaction.index()]));
+    in_order(table, &order)
 }
 
 /// A block's table with its transactions in another order; account ids stay.

@@ -27,13 +27,13 @@ use lockstep_runtime::engine::Cancel;
 use lockstep_runtime::limits::TRANSACTION_COST;
 use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
-use lockstep_scheduler::{AccessTable, Bounds, CostModel, Mode, Strategy, predict};
+use lockstep_scheduler::{AccessTable, Bounds, CostModel, Mode, Strategy, predict, replay_bound};
 use lockstep_store::{MemoryStore, Trie};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::planning::ratio;
-use crate::stages::StageTimes;
+use crate::stages::{self, StageTimes};
 use crate::workload::Workload;
 
 /// Blocks made ahead; fewer than the 150 blocks for which a blockhash is good.
@@ -158,6 +158,8 @@ pub struct Measured {
     pub counts: Counts,
     /// Time by stage.
     pub seconds: Seconds,
+    /// The same for each of the [stages](stages::NAMES) alone.
+    pub stages: [f64; stages::NAMES.len()],
     /// Time that processors worked while the clock ran, all threads together.
     pub cpu_seconds: f64,
     /// Time of the serial executor; 0 without checks.
@@ -176,6 +178,7 @@ pub struct Runner<'a> {
     /// Executes every block again, serially; `None` without checks.
     oracle: Option<Chain>,
     seconds: Seconds,
+    stages: [f64; stages::NAMES.len()],
     cpu_seconds: f64,
     counts: Counts,
     serial_seconds: f64,
@@ -216,6 +219,7 @@ impl<'a> Runner<'a> {
             chain,
             oracle: None,
             seconds: Seconds::default(),
+            stages: Default::default(),
             cpu_seconds: 0.0,
             counts: Counts::default(),
             serial_seconds: 0.0,
@@ -298,6 +302,9 @@ impl<'a> Runner<'a> {
         self.seconds.total += start.elapsed().as_secs_f64();
         self.cpu_seconds += cpu_seconds() - cpu;
         let now = StageTimes::now();
+        for (sum, more) in self.stages.iter_mut().zip(now.each_since(&before)) {
+            *sum += more;
+        }
         let seconds = &mut self.seconds;
         for (sum, names) in [
             (&mut seconds.parse, &["parse", "prepare"][..]),
@@ -325,6 +332,7 @@ impl<'a> Runner<'a> {
         Measured {
             counts: self.counts,
             seconds: self.seconds,
+            stages: self.stages,
             cpu_seconds: self.cpu_seconds,
             serial_seconds: self.serial_seconds,
             efficiency: ratio(self.lower_bound, self.makespan),
@@ -352,25 +360,16 @@ impl<'a> Runner<'a> {
 
     /// Predicts the plan's makespan with the compute units that were used in the end.
     fn judge(&mut self, block: &BuiltBlock) {
-        let declared = &block.schedule.table;
-        let mut costs = vec![0; declared.transaction_count()];
-        for (index, receipt) in block.schedule.order.iter().zip(block.receipts.iter()) {
-            costs[index.index()] = TRANSACTION_COST.saturating_add(receipt.compute_units);
-        }
-        let mut table =
-            AccessTable::with_capacity(declared.transaction_count(), declared.access_count());
-        for index in declared.transactions() {
-            table.push(
-                declared.accesses(index).iter().copied(),
-                costs[index.index()],
-            );
-        }
+        let table = used_table(block);
         let workers = u32::try_from(self.options.threads.get())
             .ok()
             .and_then(NonZeroU32::new);
         let workers = workers.unwrap_or(NonZeroU32::MAX);
         let makespan = predict(&block.schedule.plan, &table, workers, &CostModel::STANDARD);
-        let bound = Bounds::of(&table).lower_bound(self.options.mode, workers);
+        let bound = match self.options.mode {
+            Mode::Produce => Bounds::of(&table).lower_bound(Mode::Produce, workers),
+            Mode::Replay => replay_bound(&table, workers),
+        };
         self.makespan = self.makespan.saturating_add(makespan);
         self.lower_bound = self.lower_bound.saturating_add(bound);
     }
@@ -408,6 +407,24 @@ impl<'a> Runner<'a> {
         }
         Ok(())
     }
+}
+
+/// What the transactions of a block access, with the costs that were used in the end.
+pub(crate) fn used_table(block: &BuiltBlock) -> AccessTable {
+    let declared = &block.schedule.table;
+    let mut costs = vec![0; declared.transaction_count()];
+    for (index, receipt) in block.schedule.order.iter().zip(block.receipts.iter()) {
+        costs[index.index()] = TRANSACTION_COST.saturating_add(receipt.compute_units);
+    }
+    let mut table =
+        AccessTable::with_capacity(declared.transaction_count(), declared.access_count());
+    for index in declared.transactions() {
+        table.push(
+            declared.accesses(index).iter().copied(),
+            costs[index.index()],
+        );
+    }
+    table
 }
 
 /// What a header does not commit to, compared: receipts in full, and the costs that were learned

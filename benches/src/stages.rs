@@ -12,7 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 /// The stages, by the names of their spans.
-const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 10] = [
     "parse", "verify", "prepare", "plan", "check", "load", "run", "seal", "root", "commit",
 ];
 
@@ -76,6 +76,14 @@ impl StageTimes {
         Self(std::array::from_fn(|place| {
             Duration::from_nanos(TOTALS[place].load(Ordering::Relaxed))
         }))
+    }
+
+    /// Seconds that passed in each of the stages since `earlier`, in the order of [`NAMES`].
+    pub fn each_since(&self, earlier: &Self) -> [f64; NAMES.len()] {
+        std::array::from_fn(|place| {
+            let passed = self.0[place].saturating_sub(earlier.0[place]);
+            passed.as_secs_f64()
+        })
     }
 
     /// Seconds that passed in the stages of these names since `earlier`.

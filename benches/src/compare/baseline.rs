@@ -37,11 +37,13 @@ pub enum BaselineCause {
     NothingInCommon,
 }
 
-/// A cell and the saved one of the same workload, strategy and number of threads.
+/// A cell and the saved one of the same workload, block size, strategy and number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// The workload.
     pub workload: String,
+    /// Transactions of a generated block; `None` for a trace.
+    pub block_size: Option<usize>,
     /// The strategy.
     pub strategy: String,
     /// Worker threads.
@@ -89,8 +91,8 @@ impl Baseline {
             ("txs", then.txs.to_string(), now.txs.to_string()),
             (
                 "block size",
-                then.block_size.to_string(),
-                now.block_size.to_string(),
+                listed(&then.block_sizes),
+                listed(&now.block_sizes),
             ),
         ] {
             if found != expected {
@@ -127,9 +129,10 @@ impl Baseline {
     }
 
     fn find(&self, cell: &Cell) -> Option<&Cell> {
-        let key = |cell: &Cell| (cell.workload.clone(), cell.strategy.clone(), cell.threads);
-        let wanted = key(cell);
-        self.report.cells.iter().find(|saved| key(saved) == wanted)
+        self.report.cells.iter().find(|saved| {
+            (&saved.workload, &saved.strategy) == (&cell.workload, &cell.strategy)
+                && (saved.block_size, saved.threads) == (cell.block_size, cell.threads)
+        })
     }
 }
 
@@ -137,12 +140,19 @@ fn compared(then: &Cell, now: &Cell, tolerance: f64) -> Comparison {
     let tps_ratio = quotient(now.tps.median, then.tps.median);
     Comparison {
         workload: now.workload.clone(),
+        block_size: now.block_size,
         strategy: now.strategy.clone(),
         threads: now.threads,
         tps_ratio,
         plan_ratio: quotient(now.plan_seconds.median, then.plan_seconds.median),
         is_regression: tps_ratio < 1.0 - tolerance / 100.0,
     }
+}
+
+/// Numbers with commas between them.
+fn listed(numbers: &[usize]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    numbers.join(",")
 }
 
 /// `now / then`; 1 where nothing was measured then.

@@ -17,9 +17,13 @@ const fn column(heading: &'static str, show: fn(&Cell) -> String) -> Column {
 }
 
 /// The columns of tables for people, the names of workload and strategy first.
-pub const COLUMNS: [Column; 18] = [
+pub const COLUMNS: [Column; 19] = [
     column("workload", |cell| cell.workload.clone()),
     column("strategy", |cell| cell.strategy.clone()),
+    column("block", |cell| {
+        let size = cell.block_size;
+        size.map_or_else(|| "own".to_owned(), |size| size.to_string())
+    }),
     column("threads", |cell| cell.threads.to_string()),
     column("tx/s", |cell| format!("{:.0}", cell.tps.median)),
     column("from", |cell| format!("{:.0}", cell.tps.min)),
@@ -83,6 +87,8 @@ fn exact(report: &Report, cell: &Cell) -> Vec<(String, String)> {
     add("workload", cell.workload.clone());
     add("strategy", cell.strategy.clone());
     add("mode", report.mode.clone());
+    let size = cell.block_size.map(|size| size.to_string());
+    add("block_size", size.unwrap_or_default());
     for (heading, count) in [
         ("threads", cell.threads),
         ("transactions", cell.transactions),

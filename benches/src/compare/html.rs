@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::{COLUMNS, Cell, Report, Spread};
+use super::{COLUMNS, Cell, Report, Spread, floors};
 
 /// The colours of strategies, in order of appearance.
 const COLOURS: [&str; 10] = [
@@ -103,13 +103,21 @@ pub fn html(report: &Report) -> String {
             "not verified"
         },
         report.txs,
-        report.block_size,
+        sizes(&report.block_sizes),
         report.cores,
     );
     for drawing in &DRAWINGS {
         let (title, about) = (drawing.title, drawing.about);
         let _ = write!(out, "<h2>{title}</h2>\n<p>{about}</p>\n");
         out.push_str(&draw(drawing, report));
+    }
+    if report.block_sizes.len() > 1 {
+        out.push_str("<h2>Against the serial executor at worst</h2>\n");
+        out.push_str(&floor_table(report));
+    }
+    if !report.curves.is_empty() {
+        out.push_str("<h2>More cores, modelled</h2>\n");
+        out.push_str(&curves(report));
     }
     out.push_str("<h2>Figures</h2>\n");
     out.push_str(&table(report));
@@ -124,6 +132,12 @@ pub fn html(report: &Report) -> String {
     }
     out.push_str("</body></html>\n");
     out
+}
+
+/// Sizes of blocks, listed.
+fn sizes(sizes: &[usize]) -> String {
+    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+    sizes.join(", ")
 }
 
 /// Text that may stand in HTML and in attributes.
@@ -168,10 +182,15 @@ fn draw(drawing: &Drawing, report: &Report) -> String {
         is_logarithmic: drawing.is_logarithmic,
     };
     let mut out = String::new();
-    let mut workload = None;
+    let mut group = None;
     for cell in &report.cells {
-        if workload.replace(&cell.workload) != Some(&cell.workload) {
-            let _ = writeln!(out, "<h3>{}</h3>", escaped(&cell.workload));
+        let own = (&cell.workload, cell.block_size);
+        if group.replace(own) != Some(own) {
+            let _ = write!(out, "<h3>{}", escaped(&cell.workload));
+            if let (Some(size), 2..) = (cell.block_size, report.block_sizes.len()) {
+                let _ = write!(out, ", blocks of {size}");
+            }
+            out.push_str("</h3>\n");
         }
         let Spread { median, min, max } = (drawing.value)(cell);
         let [length, left, right] = [median, min, max].map(|value| scale.per_cent(value));
@@ -224,6 +243,68 @@ fn table(report: &Report) -> String {
         };
         let figures = COLUMNS.map(|column| format!("<td>{}</td>", escaped(&(column.show)(cell))));
         let _ = writeln!(out, "<tr{class}>{}</tr>", figures.concat());
+    }
+    out.push_str("</table>\n");
+    out
+}
+
+/// A bar for each number of cores, and the model beside the clock.
+fn curves(report: &Report) -> String {
+    let points = report.curves.iter().flat_map(|curve| &curve.points);
+    let max = points.map(|point| point.speedup).fold(1.0, f64::max);
+    let scale = Scale {
+        max,
+        is_logarithmic: false,
+    };
+    let mut out =
+        "<p>Rate over that of one core, from what the stages cost on one thread.</p>\n".to_owned();
+    for curve in &report.curves {
+        let _ = write!(out, "<h3>{}", escaped(&curve.workload));
+        if let Some(size) = curve.block_size {
+            let _ = write!(out, ", blocks of {size}");
+        }
+        let _ = writeln!(out, ", {}</h3>", escaped(&curve.strategy));
+        for point in &curve.points {
+            let _ = writeln!(
+                out,
+                "<div class=\"bar\"><span>{} cores, limit: {}</span><div><i style=\"left:0;\
+                 width:{:.1}%;background:{}\"></i></div><span>{:.2}, {:.0} tx/s</span></div>",
+                point.cores,
+                point.limit.name(),
+                scale.per_cent(point.speedup),
+                COLOURS[0],
+                point.speedup,
+                point.tps
+            );
+        }
+        for checked in &curve.checked {
+            let _ = writeln!(
+                out,
+                "<p>{} threads: modelled {:.0} tx/s at a pace of {:.2}, measured {:.0}.</p>",
+                checked.threads, checked.modelled, checked.pace, checked.measured
+            );
+        }
+    }
+    out
+}
+
+fn floor_table(report: &Report) -> String {
+    let mut out = "<table><tr><th>strategy</th><th>workload</th><th>block</th><th>threads</th>\
+                   <th>least x serial</th><th>mean below 64</th></tr>\n"
+        .to_owned();
+    for floor in floors(report) {
+        let size = floor.block_size.map(|size| size.to_string());
+        let mean = floor.small_mean.map(|mean| format!("{mean:.2}"));
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.2}</td><td>{}</td></tr>",
+            escaped(&floor.strategy),
+            escaped(&floor.workload),
+            size.as_deref().unwrap_or("own"),
+            floor.threads,
+            floor.least,
+            mean.unwrap_or_default()
+        );
     }
     out.push_str("</table>\n");
     out

@@ -11,6 +11,7 @@
 
 mod baseline;
 mod columns;
+mod floor;
 mod html;
 
 use lockstep_runtime::chain::{BuildError, ProduceError};
@@ -19,9 +20,12 @@ use serde::{Deserialize, Serialize};
 
 pub use baseline::{Baseline, BaselineCause, BaselineError, Comparison};
 pub use columns::{COLUMNS, Column, csv};
+pub use floor::{Floor, floors};
 pub use html::html;
 
+use crate::cores::CoreCurve;
 use crate::runner::{Measured, RunError, RunOptions, Runner, rate};
+use crate::stages::NAMES;
 use crate::workload::Workload;
 
 /// The median and the extremes of repeated measurements.
@@ -68,11 +72,14 @@ impl Spread {
     }
 }
 
-/// One workload, strategy and number of threads.
+/// One workload, size of blocks, strategy and number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// Name and options of the workload, or the name of a trace.
     pub workload: String,
+    /// Transactions of a generated block; `None` for a trace, which has its own blocks.
+    #[serde(default)]
+    pub block_size: Option<usize>,
     /// The strategy.
     pub strategy: String,
     /// Worker threads.
@@ -129,6 +136,18 @@ pub struct Cell {
     /// Seconds that processors worked on a run, all threads together.
     #[serde(default)]
     pub cpu_seconds: Spread,
+    /// Seconds in each stage of the pipeline, all threads together.
+    #[serde(default)]
+    pub stages: Vec<StageSeconds>,
+}
+
+/// A stage of the pipeline, and how long a run was in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageSeconds {
+    /// The name, one of [`stages::NAMES`](crate::stages::NAMES).
+    pub name: String,
+    /// The median of all timed runs.
+    pub seconds: f64,
 }
 
 impl Cell {
@@ -171,14 +190,17 @@ pub struct Report {
     pub reps: usize,
     /// Transactions of generated streams.
     pub txs: usize,
-    /// Transactions of a generated block.
-    pub block_size: usize,
+    /// Transactions of a generated block, each size that was asked for.
+    pub block_sizes: Vec<usize>,
     /// Cores of the machine.
     pub cores: usize,
     /// The cells, workload by workload.
     pub cells: Vec<Cell>,
     /// Cells without figures: the strategy declined the blocks, or failed.
     pub skipped: Vec<Skipped>,
+    /// What the pipeline would do on more cores, if that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<CoreCurve>,
 }
 
 impl Report {
@@ -291,6 +313,7 @@ fn cell(workload: &Workload, options: &RunOptions<'_>, runs: &Runs, serial: Spre
     let tps = spread(|run| rate(run.counts.transactions, run.seconds.total));
     Cell {
         workload: workload.name().to_owned(),
+        block_size: workload.even_size(),
         strategy: options.strategy.name().to_owned(),
         threads: options.threads.get(),
         transactions: counts.transactions,
@@ -315,7 +338,20 @@ fn cell(workload: &Workload, options: &RunOptions<'_>, runs: &Runs, serial: Spre
         execute_seconds: spread(|run| run.seconds.execute),
         commit_seconds: spread(|run| run.seconds.commit),
         cpu_seconds: spread(|run| run.cpu_seconds),
+        stages: stage_seconds(&runs.timed),
     }
+}
+
+/// The median of each stage.
+fn stage_seconds(runs: &[Measured]) -> Vec<StageSeconds> {
+    let stages = NAMES.iter().enumerate();
+    let median = |place: usize| Spread::of(runs.iter().map(|run| run.stages[place]).collect());
+    stages
+        .map(|(place, name)| StageSeconds {
+            name: (*name).to_owned(),
+            seconds: median(place).median,
+        })
+        .collect()
 }
 
 /// Fills in what each cell gains over the same strategy on one thread.

@@ -11,6 +11,7 @@
 //! Everything is predicted from costs; nothing is run here.
 
 pub mod dot;
+mod groups;
 pub mod html;
 mod schedule;
 pub mod trace_events;
@@ -25,6 +26,7 @@ use lockstep_scheduler::{
 use serde::Serialize;
 
 use crate::planning::{InternedBlock, in_order, ratio};
+pub use groups::{GROUPED_ACCOUNTS_MAX, GROUPS_MAX, Group};
 pub use schedule::{Pause, Phase, Schedule, Slice};
 
 /// Accounts whose relief is tried out.
@@ -58,6 +60,8 @@ pub struct Explanation {
     pub critical_path: Vec<Step>,
     /// The accounts that block most, the busiest first.
     pub blocking: Vec<Blocking>,
+    /// Accounts that are busy together: relieving one of them alone may save nothing.
+    pub groups: Vec<Group>,
     /// How well each batch uses the workers.
     pub batches: Vec<BatchFigures>,
     /// The same strategy with other numbers of workers.
@@ -142,7 +146,8 @@ pub struct Explained<'a> {
 
 impl<'a> Explained<'a> {
     /// Plans a block and explains the plan. The block is planned once more for each of
-    /// [`WORKER_COUNTS`] and each of up to [`ACCOUNTS_MAX`] accounts.
+    /// [`WORKER_COUNTS`], each of up to [`ACCOUNTS_MAX`] accounts and each of up to twice
+    /// [`GROUPS_MAX`] groups of accounts.
     ///
     /// # Errors
     /// If a documented bound keeps the strategy from planning the block.
@@ -158,6 +163,7 @@ impl<'a> Explained<'a> {
         let clique = heavy_clique(table, CLIQUE_STEPS_MAX);
         let bounds = block.bounds().with_clique(&clique);
         let lower_bound = bounds.lower_bound(block.bound_mode(request), request.workers);
+        let lower_bound = lower_bound.max(block.lower_bound(request));
         let explanation = Explanation {
             strategy: strategy.name().to_owned(),
             mode: request.mode.name(),
@@ -169,6 +175,7 @@ impl<'a> Explained<'a> {
             heavy_clique: clique.cost,
             critical_path: path(block, plan.order()),
             blocking: blocking(block, strategy, request, makespan)?,
+            groups: groups::groups(block, strategy, request, makespan)?,
             batches: batches(block, &plan, request),
             scaling: scaling(block, &bounds, strategy, request)?,
         };
@@ -189,6 +196,11 @@ impl<'a> Explained<'a> {
 fn address(block: &InternedBlock, account: AccountIndex) -> String {
     let address = block.addresses().get(account.index());
     address.map_or_else(String::new, Address::to_string)
+}
+
+/// A time that is subtracted from others.
+fn signed(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
 }
 
 /// The heaviest chain of conflicts of the block in this order.
@@ -212,7 +224,6 @@ fn blocking(
     request: &PlanRequest,
     makespan: u64,
 ) -> Result<Vec<Blocking>, StrategyError> {
-    let signed = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
     let reliefs = what_if(strategy, block.table(), request, ACCOUNTS_MAX)?;
     let reliefs = reliefs.into_iter().map(|relief| {
         let AccountHeat {
@@ -265,6 +276,7 @@ fn scaling(
         let plan = strategy.plan(block.table(), &request)?;
         let makespan = predict(&plan, block.table(), workers, &request.costs);
         let lower_bound = bounds.lower_bound(block.bound_mode(&request), workers);
+        let lower_bound = lower_bound.max(block.lower_bound(&request));
         Ok(Scale {
             workers: workers.get(),
             lower_bound,

@@ -14,8 +14,8 @@ fn block() -> InternedBlock {
     let list = |writes: &[u8], cost| AccessList {
         writes: writes.iter().map(|&number| address(number)).collect(),
         reads: vec![address(9)],
-        credits: Vec::new(),
         cost,
+        ..AccessList::default()
     };
     InternedBlock::new(&[
         list(&[1], 1_000),
@@ -62,6 +62,67 @@ fn an_explanation_names_path_and_blocker() {
     assert_eq!(counts, WORKER_COUNTS);
     let work: u64 = figures.batches.iter().map(|batch| batch.work).sum();
     assert_eq!(work, 8_500);
+}
+
+/// 40 swaps of one exchange write its eight accounts, 10 transactions of another program write two
+/// of their own; all set a budget, and each pays with an account of its own.
+#[test]
+fn groups_are_priced_where_one_account_saves_nothing() {
+    let address = |number: u8| Address::new_from_array([number; 32]);
+    let [exchange, other] = [address(200), address(201)];
+    let budget = lockstep_interface::address::program_ids::COMPUTE_BUDGET;
+    let list = |payer: u8, accounts: std::ops::Range<u8>, program| AccessList {
+        writes: std::iter::once(payer)
+            .chain(accounts)
+            .map(address)
+            .collect(),
+        programs: vec![budget, program],
+        cost: 10_000,
+        ..AccessList::default()
+    };
+    let swaps = (0..40).map(|number| list(100 + number, 1..9, exchange));
+    let others = (0..10).map(|number| list(150 + number, 20..22, other));
+    let block = InternedBlock::new(&swaps.chain(others).collect::<Vec<_>>());
+    let figures = explain(&block, "waits", Mode::Replay).explanation;
+    // The work of two workers is 250,000, that of the exchange's accounts 400,000.
+    assert_eq!(figures.makespan, 400_000);
+    assert_eq!(figures.blocking.len(), 10);
+    assert!(figures.blocking.iter().all(|one| one.saved <= 0));
+    let found: Vec<_> = figures
+        .groups
+        .iter()
+        .map(|group| {
+            assert_eq!(
+                group.program, None,
+                "a program's accounts are those of its transactions"
+            );
+            (
+                group.accounts.len(),
+                group.transactions,
+                group.cost,
+                group.lower_bound_without,
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [(8, 40, 400_000, 250_000), (2, 10, 100_000, 400_000)]
+    );
+    assert!(figures.groups[0].saved > 140_000, "{:?}", figures.groups[0]);
+
+    // Two pools of one program, each of four accounts: a group each, and one of the program.
+    let pools = (0..40).map(|number| match number % 2 {
+        0 => list(100 + number, 1..5, exchange),
+        _ => list(100 + number, 5..9, exchange),
+    });
+    let block = InternedBlock::new(&pools.collect::<Vec<_>>());
+    let figures = explain(&block, "waits", Mode::Replay).explanation;
+    let found = figures.groups.iter();
+    let found: Vec<_> = found
+        .map(|group| (group.program.clone(), group.accounts.len()))
+        .collect();
+    let named = Some(exchange.to_string());
+    assert_eq!(found, [(None, 4), (None, 4), (named, 8)]);
 }
 
 #[test]
@@ -117,9 +178,8 @@ fn the_graph_has_every_conflict_of_a_small_block() {
 fn a_large_graph_is_cut() {
     let list = |number: u16| AccessList {
         writes: vec![Address::new_from_array([1; 32])],
-        reads: Vec::new(),
-        credits: Vec::new(),
         cost: u64::from(number),
+        ..AccessList::default()
     };
     let lists: Vec<AccessList> = (0..1_000).map(list).collect();
     let block = InternedBlock::new(&lists);

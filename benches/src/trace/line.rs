@@ -21,6 +21,7 @@ struct Row {
     w: Vec<String>,
     #[serde(default)]
     r: Vec<String>,
+    p: Option<Value>,
     cu: Option<u64>,
     cl: Option<u64>,
     cp: Option<u64>,
@@ -48,12 +49,14 @@ pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceC
     let mut seen = Vec::with_capacity(row.w.len().saturating_add(row.r.len()));
     let writes = addresses("w", &row.w, &mut seen)?;
     let reads = addresses("r", &row.r, &mut seen)?;
+    let programs = programs(row.p.as_ref());
     Ok(TraceTransaction {
         slot: row.slot,
         index: row.i,
         line,
         writes,
         reads,
+        programs,
         cu: row.cu,
         cu_limit: row.cl,
         cu_price: row.cp,
@@ -65,6 +68,19 @@ pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceC
             None => false,
         },
     })
+}
+
+/// The addresses of a list, each once. Programs only name what is shown, so that what is no address
+/// is passed over.
+fn programs(list: Option<&Value>) -> Vec<Address> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    let mut programs = Vec::new();
+    for program in items.filter_map(|item| parse_address(item.as_str()?)) {
+        if !programs.contains(&program) {
+            programs.push(program);
+        }
+    }
+    programs
 }
 
 /// Decodes a list and leaves out what was seen before; `w` comes first, so writing wins.

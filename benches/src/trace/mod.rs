@@ -56,6 +56,8 @@ pub struct TraceTransaction {
     pub writes: Vec<Address>,
     /// Accounts locked for reading; none of them is written.
     pub reads: Vec<Address>,
+    /// Programs of its instructions, each once.
+    pub programs: Vec<Address>,
     /// Compute units used.
     pub cu: Option<u64>,
     /// Compute-unit limit asked for.
@@ -93,6 +95,7 @@ impl TraceTransaction {
             writes: self.writes.clone(),
             reads: self.reads.clone(),
             credits: Vec::new(),
+            programs: self.programs.clone(),
             cost: TRANSACTION_COST.saturating_add(self.cost()),
         }
     }

@@ -102,6 +102,7 @@ impl Draft {
             writes: vec![keys.address(self.payer)],
             reads: Vec::new(),
             credits: Vec::new(),
+            programs: Vec::new(),
             cost: TRANSACTION_COST.saturating_add(self.cost),
         };
         let metas = || {
@@ -129,6 +130,11 @@ impl Draft {
         self.instructions
             .iter()
             .for_each(|instruction| add(instruction.program, false));
+        for instruction in &self.instructions {
+            if !list.programs.contains(&instruction.program) {
+                list.programs.push(instruction.program);
+            }
+        }
         let written = list.writes.iter().enumerate().skip(1);
         list.credits = written
             .filter(|(_, address)| self.only_credits(address))

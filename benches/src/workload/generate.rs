@@ -145,6 +145,14 @@ impl Workload {
         }
     }
 
+    /// Transactions of each generated block but the last; `None` for recorded blocks.
+    pub fn even_size(&self) -> Option<usize> {
+        match self.blocks {
+            Blocks::Even(shape) => Some(shape.block_size),
+            Blocks::Given(_) => None,
+        }
+    }
+
     /// Transactions of a trace that are not part of the workload because they lock too many
     /// accounts.
     pub fn left_out(&self) -> usize {

@@ -118,6 +118,115 @@ fn every_cell_is_measured_and_shown_in_every_form() {
     assert_eq!(table.matches("identical").count(), 4, "{table}");
 }
 
+#[test]
+fn every_size_of_blocks_is_a_cell_and_the_worst_is_named() {
+    let folder = Folder::new("compare-sizes");
+    let html = folder.path("cells.html");
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args([
+            "compare",
+            "--reps",
+            "1",
+            "--threads",
+            "2",
+            "--strategy",
+            "auto",
+        ]);
+        command.args(["--txs", "200", "--workload", "transfers:accounts=50"]);
+        let output = command.args(more).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let report: Value = serde_json::from_str(&run(&[
+        "--block-size",
+        "1,50,1,200",
+        "--json",
+        "--html",
+        &html,
+    ]))
+    .unwrap();
+    let of = |name: &str| -> Vec<u64> {
+        let cells = report["cells"].as_array().unwrap().iter();
+        cells.map(|cell| cell[name].as_u64().unwrap()).collect()
+    };
+    assert_eq!(of("block_size"), [1, 50, 200]);
+    assert_eq!(of("blocks"), [200, 4, 1]);
+    let speedups = report["cells"].as_array().unwrap().iter();
+    let speedups = speedups.map(|cell| cell["speedup"]["median"].as_f64().unwrap());
+    let speedups: Vec<f64> = speedups.collect();
+    let floor = &report["floors"][0];
+    assert_eq!(
+        (&floor["strategy"], &floor["cells"]),
+        (&"auto".into(), &3.into())
+    );
+    let least = speedups.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(floor["least"].as_f64().unwrap(), least);
+    let mean = f64::midpoint(speedups[0], speedups[1]);
+    assert!((floor["small_mean"].as_f64().unwrap() - mean).abs() < 1e-9);
+    let html = fs::read_to_string(html).unwrap();
+    assert!(html.contains("blocks of 50") && html.contains("at worst"));
+
+    let text = run(&["--sizes"]);
+    assert_eq!(text.matches("identical").count(), 15, "{text}");
+    assert!(text.contains("auto on 2 threads: "), "{text}");
+    assert!(
+        text.contains("mean below 64 transactions a block"),
+        "{text}"
+    );
+}
+
+#[test]
+fn cores_are_modelled_from_one_thread_and_checked() {
+    let folder = Folder::new("compare-cores");
+    let html = folder.path("cores.html");
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args([
+            "compare",
+            "--reps",
+            "1",
+            "--strategy",
+            "auto",
+            "--model-cores",
+        ]);
+        command.args(["--txs", "2000", "--block-size", "1000"]);
+        command.args(["--workload", "transfers:accounts=500"]);
+        let output = command.args(more).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let report: Value = serde_json::from_str(&run(&["--json", "--html", &html])).unwrap();
+    let curve = &report["curves"][0];
+    let points = curve["points"].as_array().unwrap();
+    let cores: Vec<u64> = points
+        .iter()
+        .map(|p| p["cores"].as_u64().unwrap())
+        .collect();
+    assert_eq!(cores, [1, 2, 4, 8, 16, 32, 64]);
+    assert_eq!(points[0]["speedup"], 1.0);
+    // The model on one core is the run that it is made of.
+    let alone = &curve["checked"][0];
+    let (modelled, measured) = (&alone["modelled"], &alone["measured"]);
+    let ratio = modelled.as_f64().unwrap() / measured.as_f64().unwrap();
+    assert!((0.5..2.0).contains(&ratio), "{alone}");
+    for stage in ["parse", "prepare", "plan", "run", "root", "commit"] {
+        assert!(
+            curve["load"]["costs"][stage].as_f64().unwrap() > 0.0,
+            "{stage}"
+        );
+    }
+    let html = fs::read_to_string(html).unwrap();
+    assert!(html.contains("64 cores, limit: "));
+    // Memory that gives next to nothing is the limit.
+    let text = run(&["--memory-bandwidth", "0.1"]);
+    assert!(
+        text.contains("memory") && text.contains("1 threads: modelled"),
+        "{text}"
+    );
+}
+
 /// Slows a saved report down, or speeds it up.
 fn scaled(report: &Value, factor: f64) -> String {
     let mut report = report.clone();
@@ -225,7 +334,9 @@ fn mistakes_are_told_in_one_line_before_anything_runs() {
     let no_report = folder.path("no-report.json");
     fs::write(&no_report, "{}").unwrap();
     let unwritable = folder.path("missing/cells.csv");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
+        (&["--sizes"], "--block-size"),
+        (&["--memory-bandwidth", "5"], "--model-cores"),
         (&["--workload", "zip"], "unknown workload \"zip\""),
         (&["--workload", "hot,hot"], "hot is named twice"),
         (&["--strategy", "luck"], "unknown strategy \"luck\""),

@@ -97,6 +97,10 @@ fn an_explanation_is_printed_and_has_a_key_of_its_own() {
             .all(|row| row["saved"].is_i64() && row["account"].is_string())
     );
     assert!(!blocking.is_empty());
+    for group in explain["groups"].as_array().unwrap() {
+        assert!(group["accounts"].as_array().unwrap().len() > 1);
+        assert!(group["saved"].is_i64() && group["transactions"].as_u64().unwrap() > 1);
+    }
     assert_eq!(explain["scaling"].as_array().unwrap().len(), 12);
     // Of all strategies, `auto` is explained.
     let all: Value = serde_json::from_str(&plan(&["--explain", "--json"])).unwrap();

@@ -364,6 +364,18 @@ function relief() {
     const meter = element("div", element("td", line, undefined, "meter"));
     meter.style.width = Math.max(0, (100 * row.saved) / Math.max(1, E.makespan)) + "%";
   });
+  for (const group of E.groups) {
+    const line = element("tr", body);
+    const name = element("td", line, undefined, "left mono");
+    const why = group.program ? `of ${group.program}` : "written together";
+    name.append(`${group.accounts.length} accounts ${why}`);
+    name.title = group.accounts.join("\n");
+    for (const value of [group.transactions, 0, group.cost, group.makespan_without, group.saved])
+      element("td", line, shown(value));
+    element("td", line, percent(group.saved, E.makespan));
+    const meter = element("div", element("td", line, undefined, "meter"));
+    meter.style.width = Math.max(0, (100 * group.saved) / Math.max(1, E.makespan)) + "%";
+  }
   if (!E.blocking.length) element("td", element("tr", body), "no account blocks", "left");
 }
 

@@ -157,6 +157,15 @@ pub(super) fn show(explanation: &Explanation) -> String {
             relief_table(explanation)
         );
     }
+    if !explanation.groups.is_empty() {
+        let title = "what relieving all accounts of a group saves:";
+        let _ = write!(
+            out,
+            "\n{}\n{}",
+            paint(BOLD, title),
+            group_table(explanation)
+        );
+    }
     let _ = write!(
         out,
         "\n{}\n{}",
@@ -202,20 +211,55 @@ fn relief_table(explanation: &Explanation) -> String {
     let headings = ["account", "writers", "readers", "cost", "saves", "of all"];
     let mut table = Table::new(1, &headings);
     for row in &explanation.blocking {
-        let size = row.saved.unsigned_abs();
-        let share = format!("{:.1}%", ratio(size, explanation.makespan) * 100.0);
-        let sign = if row.saved < 0 { "-" } else { "" };
+        let [saved, share] = savings(row.saved, explanation.makespan);
         table.row([
             row.account.clone(),
             thousands(row.writers),
             thousands(row.readers),
             thousands(row.cost),
-            format!("{sign}{}", thousands(size)),
-            if share == "0.0%" {
-                share
-            } else {
-                format!("{sign}{share}")
+            saved,
+            share,
+        ]);
+    }
+    table.show()
+}
+
+/// What is saved, and its share of the makespan.
+fn savings(saved: i64, makespan: u64) -> [String; 2] {
+    let size = saved.unsigned_abs();
+    let share = format!("{:.1}%", ratio(size, makespan) * 100.0);
+    let sign = if saved < 0 { "-" } else { "" };
+    let share = if share == "0.0%" {
+        share
+    } else {
+        format!("{sign}{share}")
+    };
+    [format!("{sign}{}", thousands(size)), share]
+}
+
+fn group_table(explanation: &Explanation) -> String {
+    let headings = [
+        "group",
+        "accounts",
+        "transactions",
+        "cost",
+        "saves",
+        "of all",
+    ];
+    let mut table = Table::new(1, &headings);
+    for row in &explanation.groups {
+        let first = row.accounts.first().map_or("", String::as_str);
+        let [saved, share] = savings(row.saved, explanation.makespan);
+        table.row([
+            match &row.program {
+                Some(program) => format!("of {program}"),
+                None => format!("written with {first}"),
             },
+            thousands(row.accounts.len()),
+            thousands(row.transactions),
+            thousands(row.cost),
+            saved,
+            share,
         ]);
     }
     table.show()

@@ -197,6 +197,7 @@ impl Report {
         let Measured {
             counts,
             seconds,
+            stages: _,
             cpu_seconds,
             serial_seconds,
             efficiency,

@@ -1,5 +1,7 @@
 //! `lockstep compare`: runs strategies on the same load for real and shows them side by side.
 
+mod cores;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::styling::Style;
 use lockstep_benches::compare::{
-    Baseline, COLUMNS, Cell, Comparison, Report, csv, html, measure_cells,
+    Baseline, COLUMNS, Cell, Comparison, Floor, Report, csv, floors, html, measure_cells,
 };
 use lockstep_benches::runner::{RunError, RunOptions};
 use lockstep_benches::trace::{Trace, TraceOptions};
@@ -58,9 +60,12 @@ pub(crate) struct Arguments {
         value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
     txs: Option<u32>,
     /// Transactions of a generated block, 10,000 if not given
-    #[arg(long, value_name = "N",
+    #[arg(long, value_name = "LIST", value_delimiter = ',',
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    block_size: Option<u32>,
+    block_size: Vec<u32>,
+    /// Generated blocks of 1, 2, 4, .. 16,384 transactions, at most 4,096 blocks of each size
+    #[arg(long, conflicts_with = "block_size")]
+    sizes: bool,
     /// Cut traces into blocks of N transactions, whatever their slots
     #[arg(long, value_name = "N", requires = "traces")]
     window: Option<NonZeroUsize>,
@@ -83,6 +88,14 @@ pub(crate) struct Arguments {
     /// Seed of everything that is random, 1 if not given
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Model 1 to 64 cores from the stages' costs on one thread, beside what is measured on one and
+    /// two
+    #[arg(long)]
+    model_cores: bool,
+    /// Gigabytes a second between memory and all cores of the model together
+    #[arg(long, value_name = "GB/S", default_value_t = 100.0, requires = "model_cores",
+        value_parser = gigabytes)]
+    memory_bandwidth: f64,
     /// Print one JSON object, which can serve as baseline
     #[arg(long)]
     json: bool,
@@ -111,14 +124,27 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
+fn gigabytes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.1..=100_000.0).contains(&rate) => Ok(rate),
+        _ => Err("expected 0.1 to 100,000 GB/s".to_owned()),
+    }
+}
+
 /// The loads of a comparison without any.
 const WORKLOADS_DEFAULT: [&str; 4] = ["transfers", "zipf", "hot", "pools-mixed"];
+
+/// The sizes of `--sizes`: powers of two below this one.
+const SIZES_END: usize = 1 << 15;
+/// The most blocks of each of these sizes.
+const SIZED_BLOCKS_MAX: usize = 4_096;
 
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Output<'a> {
     #[serde(flatten)]
     report: &'a Report,
+    floors: &'a [Floor],
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<&'a [Comparison]>,
 }
@@ -129,7 +155,7 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
         output::check(path)?;
     }
     let strategies = catalogue.strategies(&arguments.strategies)?;
-    let threads = thread_counts(&arguments.threads);
+    let threads = thread_counts(arguments);
     let mut report = planned(arguments);
     let baseline = match &arguments.baseline {
         None => None,
@@ -142,6 +168,16 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
     };
     let workloads = open(arguments, catalogue)?;
     measure(arguments, &workloads, &strategies, &threads, &mut report)?;
+    if arguments.model_cores {
+        let bandwidth = arguments.memory_bandwidth;
+        report.curves = cores::curves(
+            &report,
+            &workloads,
+            &strategies,
+            &|strategy| run_options(arguments, strategy, NonZeroUsize::MIN),
+            bandwidth,
+        )?;
+    }
     let compared = match &baseline {
         None => None,
         Some(baseline) => {
@@ -155,13 +191,20 @@ pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCo
     if let Some(path) = &arguments.html {
         output::write_text(path, &html(&report))?;
     }
+    let floors = floors(&report);
     if arguments.json {
         text::print_json(&Output {
             report: &report,
+            floors: &floors,
             baseline: compared.as_deref(),
         })?;
     } else {
-        text::print(&show(&report, compared.as_deref()))?;
+        let mut out = show(&report, compared.as_deref());
+        if report.block_sizes.len() > 1 {
+            out.push_str(&show_floors(&floors));
+        }
+        out.push_str(&cores::show(&report.curves));
+        text::print(&out)?;
     }
     verdict(&report, compared.as_deref().unwrap_or_default())
 }
@@ -173,7 +216,8 @@ fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
     for (name, is_given) in [
         ("--seed", arguments.seed.is_some()),
         ("--txs", arguments.txs.is_some()),
-        ("--block-size", arguments.block_size.is_some()),
+        ("--block-size", !arguments.block_size.is_empty()),
+        ("--sizes", arguments.sizes),
     ] {
         if is_given && !is_generated {
             return Err(Failure::usage(format!(
@@ -184,11 +228,16 @@ fn check_usage(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The counts in the order given, each once.
-fn thread_counts(given: &[u16]) -> Vec<NonZeroUsize> {
-    let given = given.iter().map(|&count| usize::from(count));
+/// The counts in the order given, each once; a model needs one thread, and is checked on two.
+fn thread_counts(arguments: &Arguments) -> Vec<NonZeroUsize> {
+    let given = arguments.threads.iter().map(|&count| usize::from(count));
     let given = given.filter_map(NonZeroUsize::new);
     let mut counts = Vec::new();
+    if arguments.model_cores {
+        counts.push(NonZeroUsize::MIN);
+        let two = NonZeroUsize::MIN.saturating_add(1);
+        counts.extend((all_cores() >= two).then_some(two));
+    }
     for count in given {
         if !counts.contains(&count) {
             counts.push(count);
@@ -201,6 +250,26 @@ fn thread_counts(given: &[u16]) -> Vec<NonZeroUsize> {
     counts
 }
 
+/// The sizes of generated blocks in the order given, each once.
+fn block_sizes(arguments: &Arguments) -> Vec<usize> {
+    if arguments.sizes {
+        let next = |size: &usize| size.checked_mul(2);
+        let sizes = std::iter::successors(Some(1), next);
+        return sizes.take_while(|size| *size < SIZES_END).collect();
+    }
+    let mut sizes = Vec::new();
+    for size in arguments.block_size.iter().copied() {
+        let size = usize::try_from(size).expect("the range of the option fits");
+        if !sizes.contains(&size) {
+            sizes.push(size);
+        }
+    }
+    if sizes.is_empty() {
+        sizes.push(10_000);
+    }
+    sizes
+}
+
 /// The report before anything is measured.
 fn planned(arguments: &Arguments) -> Report {
     let seed = arguments.seed.unwrap_or(1);
@@ -211,19 +280,23 @@ fn planned(arguments: &Arguments) -> Report {
         verify: arguments.verify,
         reps: usize::from(arguments.reps),
         txs: count(arguments.txs.unwrap_or(50_000)),
-        block_size: count(arguments.block_size.unwrap_or(10_000)),
+        block_sizes: block_sizes(arguments),
         cores: all_cores().get(),
         cells: Vec::new(),
         skipped: Vec::new(),
+        curves: Vec::new(),
     }
 }
 
 /// All loads at once, so that a mistake in the last one does not cost the time of the others.
 fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, Failure> {
     let report = planned(arguments);
-    let shape = StreamShape {
-        transaction_count: report.txs,
-        block_size: report.block_size,
+    let shape = |block_size: usize| StreamShape {
+        transaction_count: match arguments.sizes {
+            true => report.txs.min(block_size.saturating_mul(SIZED_BLOCKS_MAX)),
+            false => report.txs,
+        },
+        block_size,
     };
     let has_none = arguments.workloads.is_empty() && arguments.traces.is_empty();
     let names = arguments.workloads.iter().map(String::as_str);
@@ -231,7 +304,10 @@ fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, F
     let mut workloads = Vec::new();
     for name in names.chain(default) {
         let spec = catalogue.workload(name)?;
-        workloads.push(Workload::new(&spec, report.seed, shape, all_cores()));
+        for &size in &report.block_sizes {
+            let shape = shape(size);
+            workloads.push(Workload::new(&spec, report.seed, shape, all_cores()));
+        }
     }
     let options = TraceOptions {
         keeps_votes: arguments.votes,
@@ -245,7 +321,8 @@ fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, F
     }
     for (index, workload) in workloads.iter().enumerate() {
         let mut before = workloads.iter().take(index);
-        if before.any(|other| other.name() == workload.name()) {
+        let key = |workload: &Workload| (workload.name().to_owned(), workload.even_size());
+        if before.any(|other| key(other) == key(workload)) {
             let name = workload.name();
             return Err(Failure::usage(format!("{name} is named twice")));
         }
@@ -268,15 +345,8 @@ fn measure(
     let steps = blocks.saturating_mul(runs.saturating_mul(runs_of_cell).saturating_add(rounds));
     let bar = text::progress(steps, arguments.quiet, "blocks");
     let options = threads.iter().flat_map(|&threads| {
-        strategies.iter().map(move |strategy| RunOptions {
-            strategy: strategy.as_ref(),
-            mode: arguments.mode,
-            threads,
-            credits: !arguments.no_credits,
-            verify: arguments.verify,
-            state_root: true,
-            checks: true,
-        })
+        let strategies = strategies.iter();
+        strategies.map(move |strategy| run_options(arguments, strategy.as_ref(), threads))
     });
     let options: Vec<_> = options.collect();
     for workload in workloads {
@@ -298,6 +368,22 @@ fn measure(
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+fn run_options<'a>(
+    arguments: &Arguments,
+    strategy: &'a dyn Strategy,
+    threads: NonZeroUsize,
+) -> RunOptions<'a> {
+    RunOptions {
+        strategy,
+        mode: arguments.mode,
+        threads,
+        credits: !arguments.no_credits,
+        verify: arguments.verify,
+        state_root: true,
+        checks: true,
+    }
 }
 
 fn failure(error: RunError) -> Failure {
@@ -382,10 +468,30 @@ fn show(report: &Report, compared: Option<&[Comparison]>) -> String {
     out
 }
 
+/// How each strategy does against the serial executor where it does worst.
+fn show_floors(floors: &[Floor]) -> String {
+    let mut out = "  against the serial executor at worst:\n".to_owned();
+    for floor in floors {
+        let size = floor.block_size.map(|size| format!(", blocks of {size}"));
+        let mean = floor.small_mean;
+        let mean = mean.map(|mean| format!("; mean below 64 transactions a block {mean:.2}"));
+        out.push_str(&format!(
+            "  {} on {} threads: {:.2} ({}{}){}\n",
+            floor.strategy,
+            floor.threads,
+            floor.least,
+            escaped(&floor.workload),
+            size.unwrap_or_default(),
+            mean.unwrap_or_default()
+        ));
+    }
+    out
+}
+
 fn against(cell: &Cell, compared: &[Comparison]) -> (String, Style) {
     let same = compared.iter().find(|saved| {
-        (&saved.workload, &saved.strategy, saved.threads)
-            == (&cell.workload, &cell.strategy, cell.threads)
+        (&saved.workload, &saved.strategy) == (&cell.workload, &cell.strategy)
+            && (saved.block_size, saved.threads) == (cell.block_size, cell.threads)
     });
     match same {
         None => ("new".to_owned(), Style::new()),
