@@ -167,7 +167,7 @@ impl ProgramTable {
     /// The table of those programs that `keep` is true of.
     #[must_use]
     pub fn filtered(mut self, keep: impl Fn(&dyn Program) -> bool) -> Self {
-        self.0.retain(|(_, program)| keep(&**program));
+        Arc::make_mut(&mut self.0).retain(|(_, program)| keep(&**program));
         self
     }
 
