@@ -392,7 +392,7 @@ impl Chain {
         self.forks.write().view(at)
     }
 
-    /// Shows all accounts after the newest committed block, in ascending order of addresses and some
+    /// Shows all accounts after the newest committed block, in ascending order of addresses, some
     /// megabytes at a time. Gives the view of that block. Other blocks may be committed meanwhile,
     /// and wait at most until a page has been read. O(accounts).
     ///

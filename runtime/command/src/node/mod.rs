@@ -62,16 +62,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ORIGIN")]
     cors: Option<String>,
     /// Milliseconds of a slot
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=60_000))]
     slot_ms: u64,
     /// Of empty blocks, make one in this number of slots
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     empty_every: u64,
     /// Slots whose blocks and history are kept, 0 for all; by default 432000, in memory 3000
     #[arg(long, value_name = "N")]
     keep_slots: Option<u64>,
     /// MiB of a ledger's accounts to keep in memory
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     cache_mib: u64,
     /// Worker threads; one for each core if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_024))]

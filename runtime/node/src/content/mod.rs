@@ -2,7 +2,7 @@
 //! own entry, as a note, and what every answer about the past is made of.
 //!
 //! ```text
-//! BuiltBlock --Content::of_built--> Content --note--> log        StoredBlock --of_stored--> Content
+//! BuiltBlock --Content::of_built--> Content --note--> log      StoredBlock --of_stored--> Content
 //!
 //! note   version 1 | height u64 | slot of the parent u64 | zstd of the borsh of all metas
 //! ```
