@@ -146,7 +146,7 @@ fn used_tables(workload: &Workload, options: RunOptions<'_>) -> Result<Vec<Acces
     Ok(tables)
 }
 
-/// The makespan of plans for so many workers over the work.
+/// The makespan of plans for a number of workers over the work.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no 64 bits")]
 fn makespan_share(
     tables: &[AccessTable],

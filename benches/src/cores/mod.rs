@@ -133,7 +133,7 @@ pub struct Load {
     pub size: BlockSize,
     /// Whether signatures are verified, ahead of the build.
     pub verify: bool,
-    /// For each of [`CORE_COUNTS`]: the makespan of the plans for so many workers over the work.
+    /// For each of [`CORE_COUNTS`]: the makespan of its plans over the work.
     pub makespans: Vec<f64>,
 }
 
@@ -358,7 +358,7 @@ fn build(load: &Load, cores: u32, free: f64, is_ahead: bool) -> Built {
     }
 }
 
-/// The place of the plans for at least so many workers, or for the most.
+/// The place of the plans for at least a number of workers, or for the most.
 fn share_index(cores: u32) -> usize {
     let place = CORE_COUNTS.iter().position(|&count| count >= cores);
     place.unwrap_or(CORE_COUNTS.len().saturating_sub(1))

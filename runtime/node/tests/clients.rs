@@ -86,34 +86,25 @@ fn python_packages() -> Option<PathBuf> {
     Some(python)
 }
 
-#[test]
-fn kit_drives_a_node() {
+/// Runs a script of Node's against a node, if its packages can be installed.
+fn drive(script: &str) {
     let Some(folder) = node_packages() else {
         return;
     };
     let served = Served::start(None);
-    let ran = run(
-        &folder,
-        "node",
-        &["kit.mjs", &served.http(), &served.socket()],
-    );
-    eprintln!("{}", ran.unwrap());
+    let ran = run(&folder, "node", &[script, &served.http(), &served.socket()]);
+    eprintln!("{}", ran.expect("the client meets what it expects"));
     served.stop();
 }
 
 #[test]
+fn kit_drives_a_node() {
+    drive("kit.mjs");
+}
+
+#[test]
 fn web3_drives_a_node() {
-    let Some(folder) = node_packages() else {
-        return;
-    };
-    let served = Served::start(None);
-    let ran = run(
-        &folder,
-        "node",
-        &["web3.mjs", &served.http(), &served.socket()],
-    );
-    eprintln!("{}", ran.unwrap());
-    served.stop();
+    drive("web3.mjs");
 }
 
 #[test]

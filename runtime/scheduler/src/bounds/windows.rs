@@ -1,4 +1,4 @@
-//! What no plan in block order can beat with so many workers, looked at window by window.
+//! What no plan in block order can beat on a number of workers, looked at window by window.
 //!
 //! Work over workers and the critical path miss what lies between: while a heavy chain begins,
 //! there may be nothing to do beside it, and what it frees comes too late for the workers that

@@ -13,7 +13,7 @@
 //! behind it.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         mpsc::{SyncSender, TrySendError, sync_channel},
@@ -61,7 +61,13 @@ impl Accounts {
         }
     }
 
-    fn call<R>(
+    /// The store's directory, which errors name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Calls the medium.
+    pub(super) fn call<R>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&dyn Medium) -> Result<R, fjall::Error>,
@@ -69,7 +75,7 @@ impl Accounts {
         guarded(&self.path, operation, || work(&*self.medium))
     }
 
-    fn damaged(&self, what: String) -> StoreError {
+    pub(super) fn damaged(&self, what: String) -> StoreError {
         let path = self.path.clone();
         StoreError::Damaged { path, what }
     }
@@ -209,7 +215,7 @@ impl Accounts {
     }
 
     /// Refuses to go on once something could not be applied.
-    fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         match &*self.failure.read() {
             Some(_) => Err(StoreError::Stopped {
                 path: self.path.clone(),
@@ -254,7 +260,6 @@ impl Applier {
 
     /// Takes over what a durable block changed.
     pub(super) fn push(&self, run: Run) -> Result<(), StoreError> {
-        self.accounts.check()?;
         let size = {
             let mut pending = self.accounts.pending.write();
             pending.push(run);

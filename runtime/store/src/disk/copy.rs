@@ -102,7 +102,7 @@ pub(super) fn open(
                 path: path.to_owned(),
             });
         };
-        match open::open(&target, options, parallel) {
+        match open::open(&target, path, options, parallel) {
             Ok((store, trie)) => break (store, trie, size),
             Err(error) => {
                 // Without another process at work the error is in the store itself.
@@ -114,8 +114,6 @@ pub(super) fn open(
             }
         }
     };
-    // Errors name the store that was meant.
-    store.path = path.to_owned();
     store.copy = Some(Copy {
         size,
         _mark: mark,

@@ -26,7 +26,7 @@ use std::{
     error::Error,
     ffi::OsStr,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -79,8 +79,6 @@ impl Default for DiskOptions {
 /// Accounts and blocks in a directory of their own.
 #[derive(Debug)]
 pub struct DiskStore {
-    path: PathBuf,
-    medium: Arc<dyn Medium>,
     accounts: Arc<Accounts>,
     applier: Applier,
     head: Shared<Head>,
@@ -135,7 +133,7 @@ impl DiskStore {
         options: DiskOptions,
         parallel: &impl Parallel,
     ) -> Result<(Self, Trie), StoreError> {
-        open::open(path.as_ref(), options, parallel)
+        open::open(path.as_ref(), path.as_ref(), options, parallel)
     }
 
     /// Opens the store in a directory to read it. If the directory cannot be written, or another
@@ -154,7 +152,7 @@ impl DiskStore {
         parallel: &impl Parallel,
     ) -> Result<(Self, Trie), StoreError> {
         let path = path.as_ref();
-        match open::open(path, options, parallel) {
+        match open::open(path, path, options, parallel) {
             Err(error) if copy::is_called_for(&error) => copy::open(path, options, parallel),
             opened => opened,
         }
@@ -198,7 +196,7 @@ impl DiskStore {
 
     /// The store's directory.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.accounts.path()
     }
 
     /// Calls the medium.
@@ -207,21 +205,20 @@ impl DiskStore {
         operation: &'static str,
         work: impl FnOnce(&dyn Medium) -> Result<R, fjall::Error>,
     ) -> Result<R, StoreError> {
-        guarded(&self.path, operation, || work(&*self.medium))
+        self.accounts.call(operation, work)
     }
 
     fn damaged(&self, what: String) -> StoreError {
-        let path = self.path.clone();
-        StoreError::Damaged { path, what }
+        self.accounts.damaged(what)
     }
 
     /// Refuses to write after a failure.
     fn check_running(&self, head: &Head) -> Result<(), StoreError> {
         if head.is_stopped {
-            let path = self.path.clone();
+            let path = self.path().to_owned();
             return Err(StoreError::Stopped { path });
         }
-        Ok(())
+        self.accounts.check()
     }
 
     /// Writes what belongs to no block.
@@ -342,7 +339,7 @@ impl Store for DiskStore {
         self.call("commit a block", |medium| medium.write(writes))?;
         head.anchor
             .set(Some((block.record.slot, block.record.block_id)))
-            .map_err(|error| failed(&self.path, "write the anchor", error))?;
+            .map_err(|error| failed(self.path(), "write the anchor", error))?;
         self.applier.push(Run::new(block.record.slot, changes))?;
         head.tip = Some(block.record);
         head.is_stopped = false;

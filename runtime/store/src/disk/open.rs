@@ -33,9 +33,10 @@ pub(super) const ENGINE: &str = "engine";
 /// The same while it is made; it gets its name once it is complete.
 const UNFINISHED: &str = "engine.unfinished";
 
-/// See [`DiskStore::open`].
+/// See [`DiskStore::open`]. Errors of the open store name `named`, whose copy may be at `path`.
 pub(crate) fn open(
     path: &Path,
+    named: &Path,
     options: DiskOptions,
     parallel: &impl Parallel,
 ) -> Result<(DiskStore, Trie), StoreError> {
@@ -54,7 +55,7 @@ pub(crate) fn open(
         create(path, options)?;
     }
     let medium = Arc::new(open_engine(path, ENGINE, options)?);
-    open_on(path, anchored, medium, options, parallel)
+    open_on(named, anchored, medium, options, parallel)
 }
 
 /// How often, and for how long each time, is waited for a store that is in use. A process that is
@@ -115,11 +116,9 @@ pub(crate) fn open_on(
     let is_readable = acknowledged.is_some();
     let acknowledged: Acknowledged = acknowledged.flatten();
     let applied = prepare_schema(path, &*medium)?;
-    let accounts = Accounts::new(path.to_owned(), Arc::clone(&medium), applied);
+    let accounts = Accounts::new(path.to_owned(), medium, applied);
     let accounts = Arc::new(accounts);
     let store = DiskStore {
-        path: path.to_owned(),
-        medium,
         applier: Applier::start(Arc::clone(&accounts), options.buffer_size)?,
         accounts,
         head: Shared::new(Head {
@@ -281,7 +280,7 @@ impl DiskStore {
         let found = tip.map(|tip| tip.slot);
         if found.is_none_or(|found| found < slot) {
             return Err(StoreError::RolledBack {
-                path: self.path.clone(),
+                path: self.path().to_owned(),
                 acknowledged: slot,
                 found,
             });
