@@ -30,7 +30,8 @@ pub struct CriticalStep {
 }
 
 /// The heaviest chain of transactions in block order, each of which conflicts with the one
-/// before. Its last `end` is [`Bounds::critical_path`](crate::Bounds::critical_path). O(accesses + accounts).
+/// before. Its last `end` is [`Bounds::critical_path`](crate::Bounds::critical_path).
+/// O(accesses + accounts).
 pub fn critical_path(table: &AccessTable) -> Vec<CriticalStep> {
     let mut uses = LastUses::new(table.account_count());
     let mut steps: Vec<(Option<TransactionIndex>, CriticalStep)> =
