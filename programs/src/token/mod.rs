@@ -12,7 +12,9 @@
 //! - `error`: the numbers it fails with.
 //!
 //! A transfer writes its two accounts alone. The mint is read by checked transfers and by nothing
-//! else that moves tokens, so transfers of one mint between distinct accounts run in parallel.
+//! else that moves tokens, so transfers of one mint between distinct accounts run in parallel. To
+//! the account that receives tokens a transfer only adds, and so does minting to the supply: any
+//! number of transactions do so to one account at once.
 
 mod amount;
 mod describe;
@@ -25,7 +27,8 @@ mod state;
 mod tests;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, Names, Program, address::program_ids,
+    Address, Counters, InstructionError, InvokeContext, Names, Positions, Program,
+    address::program_ids,
 };
 use lockstep_sdk::{error::ErrorCode, program::end};
 
@@ -45,6 +48,14 @@ pub const COMPUTE_UNITS: u64 = 150;
 pub const NATIVE_MINT: Address =
     Address::from_str_const("So11111111111111111111111111111111111111112");
 
+/// What an account that receives tokens is added to: its amount, and lamports if it is wrapped.
+pub(crate) const RECEIVED: Counters = Counters::at(&[64]);
+/// What a mint is added to when it mints: the supply.
+pub(crate) const MINTED: Counters = Counters::at(&[36]);
+const _: () = assert!(
+    std::mem::offset_of!(TokenAccount, amount) == 64 && std::mem::offset_of!(Mint, supply) == 36
+);
+
 /// The Token program.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenProgram;
@@ -60,6 +71,22 @@ impl Program for TokenProgram {
 
     fn tag_size(&self, _: &[u8]) -> usize {
         1
+    }
+
+    fn credit_only(&self, data: &[u8], _: usize) -> Positions {
+        match data {
+            [3, ..] => Positions::only(1),
+            [12, ..] => Positions::only(2),
+            [7 | 14, ..] => Positions::only(0).union(Positions::only(1)),
+            _ => Positions::NONE,
+        }
+    }
+
+    fn counters(&self, data: &[u8], position: usize) -> Counters {
+        match (data, position) {
+            ([7 | 14, ..], 0) => MINTED,
+            _ => RECEIVED,
+        }
     }
 
     fn names(&self) -> Option<&'static dyn Names> {

@@ -79,7 +79,7 @@ pub fn execute(
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
     let LoadedAccounts { accounts, sysvars } = accounts;
-    let credits = Credits::new(plan.table(), threads.count(), bank.environment().rent());
+    let credits = Credits::new(block, threads.count(), bank.environment().rent());
     let alone = |surroundings: Surroundings<'_>,
                  index: TransactionIndex,
                  cells: TransactionCells<'_>,
@@ -203,8 +203,8 @@ impl Surroundings<'_> {
             let is_signer = transaction.view.is_signer(index);
             match lent {
                 Lent::Shared(base) if access.mode() == AccessMode::Credit => {
-                    self.credits.inspect(base);
-                    context.push(AccountSlot::credit_only(address, base, is_signer));
+                    let counters = self.credits.inspect(account, base);
+                    context.push(AccountSlot::adding(address, base, counters, is_signer));
                 }
                 Lent::Shared(read) => context.push(AccountSlot::shared(address, read, is_signer)),
                 Lent::Exclusive(held) => {
@@ -219,11 +219,10 @@ impl Surroundings<'_> {
         }
         let outcome = process(&mut context, transaction, recording);
         for (access, slot) in accesses.iter().zip(context.drain()) {
-            let (credited, tried) = (slot.credited(), slot.credit_tried());
-            if let Some(account) = slot.into_owned() {
+            if access.mode() == AccessMode::Credit {
+                self.credits.add(access.account(), &slot);
+            } else if let Some(account) = slot.into_owned() {
                 forget_dead(account);
-            } else if tried > 0 {
-                self.credits.add(access.account(), credited, tried);
             }
         }
         (outcome, context.into_scratch())

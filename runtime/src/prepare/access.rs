@@ -1,7 +1,7 @@
 //! The access list: which accounts a transaction names, in message order.
 
 use ahash::RandomState;
-use lockstep_interface::{Address, RuleSet};
+use lockstep_interface::{Address, Counters, RuleSet};
 
 use super::sanitize::Halt;
 use crate::{
@@ -46,6 +46,7 @@ fn account_key(address: Address, is_writable: bool, hasher: &RandomState) -> Acc
         hash: hasher.hash_one(address.as_array()),
         is_writable,
         is_only_credited: false,
+        counters: Counters::NONE,
     }
 }
 

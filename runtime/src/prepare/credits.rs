@@ -10,11 +10,17 @@
 //! - it exists at the block's start, rent-exempt and with at most [`SHARED_BALANCE_MAX`]
 //!   lamports, and is no program.
 //!
+//! An instruction may also declare counters in the account's data that it adds to, and may then
+//! read the other fields ([`Program::counters`](lockstep_interface::Program::counters)).
+//! Transactions that share an account add to lamports and the same counters and to nothing else, so
+//! what one of them can read is left alone by the others. An account of which transactions name
+//! different counters is not shared; each counter has the limit of the lamports.
+//!
 //! This may change as the block runs: a transaction that writes the account may drain it, or its
 //! balance may pass the limit. Execution notices it, and asks for the credits to be withdrawn
 //! ([`crate::execute::CreditsDependOnOrder`]).
 
-use lockstep_interface::{Account, Address, Rent};
+use lockstep_interface::{Account, Address, Counters, Rent};
 use lockstep_scheduler::AccountIndex;
 use lockstep_store::StoreError;
 use thiserror::Error;
@@ -52,26 +58,28 @@ pub enum ShareError {
         /// The account.
         address: Address,
     },
+    /// Transactions would add to different counters of the account at once.
+    #[error("account {address} cannot have shared credits: transactions name different counters")]
+    Counters {
+        /// The account.
+        address: Address,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// True if further lamports make no difference to what a transaction may do with the account:
-/// it exists, rent-exempt, and no rule forbids it to change.
-pub(crate) fn is_creditable(account: &Account, rent: &Rent) -> bool {
-    account.exists() && !account.executable && rent.is_exempt(account.lamports, account.data.len())
-}
-
-/// Which of these accounts qualify.
-fn creditable(bank: &Bank, addresses: &[Address]) -> Result<Vec<bool>, StoreError> {
-    let mut accounts = vec![Account::default(); addresses.len()];
-    bank.load(addresses, &mut accounts)?;
-    let rent = bank.environment().rent();
-    let accounts = accounts.iter();
-    Ok(accounts
-        .map(|account| is_creditable(account, &rent))
-        .collect())
+/// True if further additions make no difference to what a transaction may do with the account: it
+/// exists, rent-exempt, no rule forbids it to change, and its counters have room.
+pub(crate) fn is_creditable(account: &Account, counters: Counters, rent: &Rent) -> bool {
+    let has_room = |offset: &u16| {
+        let value = Counters::read(&account.data, usize::from(*offset));
+        value.is_some_and(|value| value <= SHARED_BALANCE_MAX)
+    };
+    account.exists()
+        && !account.executable
+        && rent.is_exempt(account.lamports, account.data.len())
+        && counters.offsets().iter().all(has_room)
 }
 
 impl PreparedBlock<'_> {
@@ -84,10 +92,14 @@ impl PreparedBlock<'_> {
     /// # Errors
     /// If the store fails.
     pub fn share_credits(&mut self, bank: &Bank) -> Result<(), StoreError> {
-        let mut accounts = self.table.promising_credits(self.credits.iter().copied());
-        let mut creditable = creditable(bank, &self.addresses_of(&accounts))?.into_iter();
-        accounts.retain(|_| creditable.next().expect("one for each"));
-        self.share(&accounts);
+        let accounts = self.table.promising_credits(self.credits.iter().copied());
+        let mut counted = self.counters_of(&accounts);
+        let judged = self.creditable(bank, &counted)?;
+        let mut judged = judged.into_iter();
+        counted.retain(|_| judged.next().expect("one for each"));
+        let counted = counted.into_iter();
+        let shared = counted.filter_map(|(account, counters)| Some((account, counters?)));
+        self.share(shared.collect());
         Ok(())
     }
 
@@ -114,24 +126,75 @@ impl PreparedBlock<'_> {
             }
             next = account.0.saturating_add(1);
         }
-        let addresses = self.addresses_of(accounts);
-        let creditable = creditable(bank, &addresses)?;
-        if let Some(place) = creditable.iter().position(|is_creditable| !is_creditable) {
-            let address = addresses[place];
-            return Err(ShareError::NotCreditable { address });
+        let counted = self.counters_of(accounts);
+        let creditable = self.creditable(bank, &counted)?;
+        let mut shared = Vec::with_capacity(counted.len());
+        for ((account, counters), is_creditable) in counted.into_iter().zip(creditable) {
+            let address = self.addresses[account.0 as usize];
+            let counters = counters.ok_or(ShareError::Counters { address })?;
+            if !is_creditable {
+                return Err(ShareError::NotCreditable { address });
+            }
+            shared.push((account, counters));
         }
-        self.share(accounts);
+        self.share(shared);
         Ok(())
     }
 
-    fn share(&mut self, accounts: &[AccountIndex]) {
+    /// Shares accounts, which are in ascending order.
+    fn share(&mut self, shared: Vec<(AccountIndex, Counters)>) {
+        let accounts: Vec<_> = shared.iter().map(|(account, _)| *account).collect();
         self.table
-            .share_credits(self.credits.iter().copied(), accounts);
+            .share_credits(self.credits.iter().copied(), &accounts);
+        self.shared_counters = shared;
+        self.shared_counters
+            .retain(|(_, counters)| !counters.is_empty());
     }
 
-    fn addresses_of(&self, accounts: &[AccountIndex]) -> Vec<Address> {
-        let address = |account: &AccountIndex| self.addresses[account.0 as usize];
-        accounts.iter().map(address).collect()
+    /// The counters that transactions name of accounts, which are in ascending order; `None` of one
+    /// of which they name different ones.
+    fn counters_of(&self, accounts: &[AccountIndex]) -> Vec<(AccountIndex, Option<Counters>)> {
+        let unnamed = accounts
+            .iter()
+            .map(|&account| (account, Some(Counters::NONE)));
+        let mut counted: Vec<_> = unnamed.collect();
+        if counted.is_empty() {
+            return counted;
+        }
+        for (account, counters) in &self.counted {
+            let Ok(place) = accounts.binary_search_by_key(&account.0, |account| account.0) else {
+                continue;
+            };
+            let known = &mut counted[place].1;
+            *known = known.filter(|known| known.is_empty() || known == counters);
+            *known = known.map(|_| *counters);
+        }
+        counted
+    }
+
+    /// Which of these accounts qualify. Of one with different counters it does not matter.
+    fn creditable(
+        &self,
+        bank: &Bank,
+        counted: &[(AccountIndex, Option<Counters>)],
+    ) -> Result<Vec<bool>, StoreError> {
+        let address = |(account, _): &(AccountIndex, _)| self.addresses[account.0 as usize];
+        let addresses: Vec<Address> = counted.iter().map(address).collect();
+        let mut accounts = vec![Account::default(); addresses.len()];
+        bank.load(&addresses, &mut accounts)?;
+        let rent = bank.environment().rent();
+        let judged = accounts.iter().zip(counted);
+        Ok(judged
+            .map(|(account, (_, counters))| {
+                is_creditable(account, counters.unwrap_or_default(), &rent)
+            })
+            .collect())
+    }
+
+    /// The counters of accounts that several transactions add to at once, in ascending order of the
+    /// accounts; those without counters are left out.
+    pub(crate) fn shared_counters(&self) -> &[(AccountIndex, Counters)] {
+        &self.shared_counters
     }
 
     /// Turns credits into writes: those of accounts that some transaction writes; if there are

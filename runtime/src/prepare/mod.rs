@@ -9,8 +9,10 @@
 //! in wire order. Addresses are hashed once, in the parallel part; numbering them is one pass.
 
 use ahash::RandomState;
-use lockstep_interface::{Address, TransactionError};
-use lockstep_scheduler::{Access, AccessMode, AccessTable, CreditSite, Interner, TransactionIndex};
+use lockstep_interface::{Address, Counters, TransactionError};
+use lockstep_scheduler::{
+    Access, AccessMode, AccessTable, AccountIndex, CreditSite, Interner, TransactionIndex,
+};
 use lockstep_store::StoreError;
 
 mod access;
@@ -45,6 +47,10 @@ pub struct PreparedBlock<'b> {
     table: AccessTable,
     /// The accesses that only credit.
     credits: Vec<CreditSite>,
+    /// The counters that some of them add to.
+    counted: Vec<(AccountIndex, Counters)>,
+    /// The counters of accounts that several transactions add to at once, in ascending order.
+    shared_counters: Vec<(AccountIndex, Counters)>,
     addresses: Vec<Address>,
     /// In ascending order of positions.
     refused: Vec<(u32, Refusal)>,
@@ -113,6 +119,8 @@ impl<'b> PreparedBlock<'b> {
             transactions: Chunked::new(transactions),
             table: numbered.table,
             credits: numbered.credits,
+            counted: numbered.counted,
+            shared_counters: Vec::new(),
             addresses: numbered.addresses,
             refused,
             wire: parsed.wire(),
@@ -250,6 +258,7 @@ fn find_duplicates(chunks: &[SanitizedChunk<'_>]) -> (ProcessedSet, Vec<(usize, 
 struct Numbered {
     table: AccessTable,
     credits: Vec<CreditSite>,
+    counted: Vec<(AccountIndex, Counters)>,
     addresses: Vec<Address>,
     bundles: Bundles,
 }
@@ -260,6 +269,7 @@ impl Numbered {
         let access_count = chunks.iter().map(|chunk| chunk.keys.len()).sum();
         let mut table = AccessTable::with_capacity(transaction_count, access_count);
         let mut credits = Vec::with_capacity(transaction_count);
+        let mut counted = Vec::new();
         let mut interner = Interner::with_capacity(access_count, hasher.clone());
         let mut bundles = Bundles::new(ranges);
         for chunk in chunks {
@@ -285,7 +295,13 @@ impl Numbered {
                     .iter()
                     .enumerate()
                     .filter(|(_, key)| key.is_only_credited);
-                credits.extend(credited.map(|(position, _)| (transaction, position)));
+                for (position, key) in credited {
+                    credits.push((transaction, position));
+                    if !key.counters.is_empty() {
+                        let account = interner.intern(key.address.as_array(), key.hash);
+                        counted.push((account, key.counters));
+                    }
+                }
                 start = end;
             }
         }
@@ -293,6 +309,7 @@ impl Numbered {
         Self {
             table,
             credits,
+            counted,
             addresses: addresses.map(Address::new_from_array).collect(),
             bundles,
         }

@@ -3,9 +3,11 @@
 //! Source: Agave's `validate_account_locks` and `LoadedMessage::is_writable`.
 
 use lockstep_interface::{
-    Address, Positions, Program, TransactionError,
+    Address, Counters, Positions, Program, TransactionError,
     address::{RESERVED, program_ids},
 };
+
+use smallvec::SmallVec;
 
 use crate::{fence::fenced, limits::ACCOUNT_LOCKS_MAX, wire::InstructionView};
 
@@ -26,6 +28,8 @@ pub struct AccountKey {
     /// True if it is writable and only credited: every instruction that names it declares so, and
     /// nothing else in the transaction uses it.
     pub is_only_credited: bool,
+    /// The counters in its data that it is credited with besides lamports.
+    pub counters: Counters,
 }
 
 /// What a transaction's instructions do to its accounts, going by what their programs declare.
@@ -33,6 +37,8 @@ pub(crate) struct Uses {
     has_upgradeable_loader: bool,
     /// Accounts that instructions only credit.
     credited: Positions,
+    /// The counters of those that have any, each account once.
+    counters: SmallVec<[(u8, Counters); 2]>,
     /// Accounts that are used otherwise; always among them are the payer and invoked programs.
     used: Positions,
 }
@@ -45,6 +51,7 @@ impl Uses {
                 .iter()
                 .any(|key| key.address == program_ids::UPGRADEABLE_LOADER),
             credited: Positions::NONE,
+            counters: SmallVec::new(),
             used: Positions::only(PAYER),
         }
     }
@@ -69,13 +76,30 @@ impl Uses {
             let asked = fenced(|| program.credit_only(instruction.data, count));
             declared = asked.unwrap_or(Positions::NONE);
         }
-        for (position, account) in instruction.accounts.iter().enumerate() {
-            let account = Positions::only(usize::from(*account));
+        for (position, index) in instruction.accounts.iter().enumerate() {
+            let account = Positions::only(usize::from(*index));
             if declared.contains(position) {
                 self.credited = self.credited.union(account);
+                let counters = program.and_then(|program| {
+                    fenced(|| program.counters(instruction.data, position)).ok()
+                });
+                self.count(*index, counters.unwrap_or_default());
             } else {
                 self.used = self.used.union(account);
             }
+        }
+    }
+
+    /// Adds counters of an account. One of which two instructions name different ones is used
+    /// otherwise.
+    fn count(&mut self, account: u8, counters: Counters) {
+        if counters.is_empty() {
+            return;
+        }
+        match self.counters.iter().find(|(known, _)| *known == account) {
+            Some((_, known)) if *known == counters => {}
+            Some(_) => self.used = self.used.union(Positions::only(usize::from(account))),
+            None => self.counters.push((account, counters)),
         }
     }
 
@@ -92,6 +116,9 @@ impl Uses {
                 writable = writable.union(Positions::only(position));
                 key.is_only_credited = only_credited.contains(position);
             }
+        }
+        for (account, counters) in self.counters {
+            keys[usize::from(account)].counters = counters;
         }
         writable
     }

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod address;
 pub mod context;
+pub mod counters;
 pub mod instruction;
 pub mod limits;
 pub mod nonce;
@@ -20,6 +21,7 @@ pub mod sysvar;
 pub use account::{Account, AccountData};
 pub use address::Address;
 pub use context::{AccountMut, AccountRef, InvokeContext, TransactionContext};
+pub use counters::Counters;
 pub use instruction::{AccountMeta, Instruction, InstructionRef};
 pub use positions::Positions;
 pub use program::{Environment, Names, Program, ProgramTable};

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use solana_instruction_error::InstructionError;
 
-use crate::{Address, InvokeContext, Positions, Rent, RuleSet, Sysvars};
+use crate::{Address, Counters, InvokeContext, Positions, Rent, RuleSet, Sysvars};
 
 /// A native program: plain Rust that the runtime calls for every instruction addressed to it.
 ///
@@ -57,11 +57,13 @@ pub trait Program: fmt::Debug + Send + Sync {
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError>;
 
     /// The accounts, by position, to which an instruction with this data and number of accounts
-    /// does nothing but add lamports, and of which it wants to know nothing.
+    /// does nothing but add: lamports, and to the counters that [`Program::counters`] tells. Of one
+    /// without counters it wants to know nothing.
     ///
     /// Additions commute, so that transactions which only credit an account need not wait for
     /// each other. A declaration binds: the program reaches these accounts through
-    /// [`InvokeContext::credit`] alone, and may hand them only to programs that declare the same;
+    /// [`InvokeContext::credit`] alone, those with counters through [`InvokeContext::add`] and
+    /// [`InvokeContext::stable`] as well, and may hand them only to programs that declare the same;
     /// anything else is a `PrivilegeEscalation`. It is of no effect for an account that the
     /// instruction may not write, or that it also names at a position not declared.
     ///
@@ -97,6 +99,46 @@ pub trait Program: fmt::Debug + Send + Sync {
     fn credit_only(&self, data: &[u8], account_count: usize) -> Positions {
         let _ = (data, account_count);
         Positions::NONE
+    }
+
+    /// The counters of the account at a position of [`Program::credit_only`]: fields of its data to
+    /// which the instruction only adds, and the only ones of them that others may change at the
+    /// same time. The other fields it may read.
+    ///
+    /// Instructions that add to one account share it only if they name the same counters, or none.
+    /// So the answer is best the list of all counters of that kind of account, whether or not this
+    /// instruction adds to each. It must depend on the arguments alone. By default there are none.
+    ///
+    /// ```
+    /// use lockstep_interface::{
+    ///     Address, Counters, InstructionError, InvokeContext, Positions, Program,
+    /// };
+    ///
+    /// /// Counts its calls at the beginning of an account's data.
+    /// #[derive(Debug)]
+    /// struct Turnstile;
+    ///
+    /// impl Program for Turnstile {
+    ///     fn address(&self) -> Address {
+    ///         Address::new_from_array([9; 32])
+    ///     }
+    ///     fn name(&self) -> &'static str {
+    ///         "turnstile"
+    ///     }
+    ///     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+    ///         context.add(0, 0, 1)
+    ///     }
+    ///     fn credit_only(&self, _: &[u8], _: usize) -> Positions {
+    ///         Positions::only(0)
+    ///     }
+    ///     fn counters(&self, _: &[u8], _: usize) -> Counters {
+    ///         Counters::at(&[0])
+    ///     }
+    /// }
+    /// ```
+    fn counters(&self, data: &[u8], position: usize) -> Counters {
+        let _ = (data, position);
+        Counters::NONE
     }
 
     /// How many of the first bytes of such data say which instruction it is; what follows are

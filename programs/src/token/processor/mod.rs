@@ -19,7 +19,6 @@ use super::{
     text_to_amount,
 };
 use crate::deployed::require_accounts;
-use supply::Supply;
 
 /// Carries out one instruction.
 pub(super) fn process(
@@ -30,12 +29,8 @@ pub(super) fn process(
         TokenInstruction::Transfer { amount, decimals } => {
             supply::transfer(context, amount, decimals)
         }
-        TokenInstruction::MintTo { amount, decimals } => {
-            supply::change(context, Supply::Grows, amount, decimals)
-        }
-        TokenInstruction::Burn { amount, decimals } => {
-            supply::change(context, Supply::Shrinks, amount, decimals)
-        }
+        TokenInstruction::MintTo { amount, decimals } => supply::mint(context, amount, decimals),
+        TokenInstruction::Burn { amount, decimals } => supply::burn(context, amount, decimals),
         TokenInstruction::Approve { amount, decimals } => {
             authority::approve(context, amount, decimals)
         }
@@ -88,7 +83,7 @@ pub(super) fn process(
 
 /// Fails unless the Token program owns the account at `position`.
 fn require_own(context: &InvokeContext<'_, '_>, position: usize) -> Result<(), InstructionError> {
-    if context.account(position)?.owner != *context.program() {
+    if context.stable(position)?.owner() != context.program() {
         return Err(InstructionError::IncorrectProgramId);
     }
     Ok(())
@@ -191,6 +186,26 @@ fn rent(
     }
     let account = context.account(position)?;
     Rent::decode(&account.data).ok_or(InstructionError::InvalidArgument)
+}
+
+/// The state at `position`, which is in use, without what others may be adding to it.
+fn stable<T: TokenState>(
+    context: &InvokeContext<'_, '_>,
+    position: usize,
+) -> Result<T, InstructionError> {
+    let mut state = T::zeroed();
+    let account = context.stable(position)?;
+    account.copy_to(bytemuck::bytes_of_mut(&mut state))?;
+    T::read(bytemuck::bytes_of(&state))?;
+    Ok(state)
+}
+
+/// A sum that does not fit, as the program reports it.
+fn overflow(error: InstructionError) -> InstructionError {
+    match error {
+        InstructionError::ArithmeticOverflow => TokenError::Overflow.into(),
+        error => error,
+    }
 }
 
 /// Borrows the state at `position`, which was read before, for writing.

@@ -2,15 +2,22 @@
 
 use lockstep_interface::{Address, InstructionError, InvokeContext};
 
-use super::{check_authority, check_decimals, check_mint, require_accounts, require_own, write};
+use super::{
+    check_authority, check_decimals, check_mint, overflow, require_accounts, require_own, stable,
+    write,
+};
 use crate::token::{Mint, TokenAccount, TokenError, TokenState};
+
+/// Where a token account has its amount.
+const AMOUNT: usize = std::mem::offset_of!(TokenAccount, amount);
+/// Where a mint has its supply.
+const SUPPLY: usize = std::mem::offset_of!(Mint, supply);
 
 /// How many tokens the delegate may still move if one acts and none if the owner does.
 type Allowance = Option<u64>;
 
 /// What a transfer of an amount comes to.
 struct Moved {
-    target_amount: u64,
     allowance: Allowance,
     is_native: bool,
 }
@@ -34,13 +41,10 @@ pub(super) fn transfer(
     spend(source, moved.allowance);
     drop(account);
 
-    let mut account = context.account_mut(target)?;
     if moved.is_native {
-        account.credit(amount)?;
+        context.credit(target, amount)?;
     }
-    let target = TokenAccount::write(account.data_mut()?)?;
-    target.amount.set(moved.target_amount);
-    Ok(())
+    context.add(target, AMOUNT, amount)
 }
 
 /// Checks a transfer without changing anything. `None` if source and target are the same account.
@@ -54,8 +58,7 @@ fn check_transfer(
     require_accounts(context, authority_at.saturating_add(1))?;
     let source_account = context.account(0)?;
     let source = TokenAccount::read(&source_account.data)?;
-    let target_account = context.account(target_at)?;
-    let target = TokenAccount::read(&target_account.data)?;
+    let target = stable::<TokenAccount>(context, target_at)?;
 
     if source.is_frozen() || target.is_frozen() {
         return Err(TokenError::AccountFrozen.into());
@@ -69,7 +72,7 @@ fn check_transfer(
     if let Some(decimals) = decimals {
         check_mint(context, 1, &source.mint, decimals)?;
     }
-    let is_same = source_account.address() == target_account.address();
+    let is_same = source_account.address() == context.address(target_at)?;
     let allowance = check_spender(context, source, authority_at, amount)?;
     if is_same || amount == 0 {
         require_own(context, 0)?;
@@ -78,16 +81,14 @@ fn check_transfer(
     if is_same {
         return Ok(None);
     }
-    let target_amount = target.amount.get().checked_add(amount);
-    let target_amount = target_amount.ok_or(TokenError::Overflow)?;
+    context.fits(target_at, AMOUNT, amount).map_err(overflow)?;
     let is_native = source.is_native();
     if is_native {
         let rest = source_account.lamports.checked_sub(amount);
-        let sum = target_account.lamports.checked_add(amount);
-        rest.and(sum).ok_or(TokenError::Overflow)?;
+        rest.ok_or(TokenError::Overflow)?;
+        context.credit_fits(target_at, amount).map_err(overflow)?;
     }
     Ok(Some(Moved {
-        target_amount,
         allowance,
         is_native,
     }))
@@ -122,50 +123,45 @@ fn spend(source: &mut TokenAccount, allowance: Allowance) {
     }
 }
 
-/// Which way the number of all tokens of a mint changes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Supply {
-    Grows,
-    Shrinks,
-}
-
-/// Mints tokens to an account or burns an account's.
-pub(super) fn change(
+/// Mints tokens to an account.
+pub(super) fn mint(
     context: &InvokeContext<'_, '_>,
-    direction: Supply,
     amount: u64,
     decimals: Option<u8>,
 ) -> Result<(), InstructionError> {
     require_accounts(context, 3)?;
-    let (mint_at, account_at) = match direction {
-        Supply::Grows => (0, 1),
-        Supply::Shrinks => (1, 0),
-    };
-    let allowance = match direction {
-        Supply::Grows => check_minting(context, decimals)?,
-        Supply::Shrinks => check_burning(context, amount, decimals)?,
-    };
+    check_minting(context, decimals)?;
     if amount == 0 {
         require_own(context, 0)?;
         require_own(context, 1)?;
     }
-    let changed = |number: u64| {
-        let result = match direction {
-            Supply::Grows => number.checked_add(amount),
-            Supply::Shrinks => number.checked_sub(amount),
-        };
-        result.ok_or(TokenError::Overflow)
-    };
-    let held = TokenAccount::read(&context.account(account_at)?.data)?.amount;
-    let held = changed(held.get())?;
-    let supply = Mint::read(&context.account(mint_at)?.data)?.supply;
-    let supply = changed(supply.get())?;
+    context.fits(1, AMOUNT, amount).map_err(overflow)?;
+    context.fits(0, SUPPLY, amount).map_err(overflow)?;
+    context.add(1, AMOUNT, amount)?;
+    context.add(0, SUPPLY, amount)
+}
 
-    let mut account = write::<TokenAccount>(context, account_at)?;
-    account.amount.set(held);
+/// Burns tokens of an account.
+pub(super) fn burn(
+    context: &InvokeContext<'_, '_>,
+    amount: u64,
+    decimals: Option<u8>,
+) -> Result<(), InstructionError> {
+    require_accounts(context, 3)?;
+    let allowance = check_burning(context, amount, decimals)?;
+    if amount == 0 {
+        require_own(context, 0)?;
+        require_own(context, 1)?;
+    }
+    // That there are enough was checked above.
+    let supply = Mint::read(&context.account(1)?.data)?.supply;
+    let supply = supply.get().checked_sub(amount);
+    let supply = supply.ok_or(TokenError::Overflow)?;
+    let mut account = write::<TokenAccount>(context, 0)?;
+    account.amount.decrease(amount)?;
     spend(&mut account, allowance);
     drop(account);
-    write::<Mint>(context, mint_at)?.supply.set(supply);
+    write::<Mint>(context, 1)?.supply.set(supply);
     Ok(())
 }
 
@@ -173,20 +169,17 @@ pub(super) fn change(
 fn check_minting(
     context: &InvokeContext<'_, '_>,
     decimals: Option<u8>,
-) -> Result<Allowance, InstructionError> {
-    let target = context.account(1)?;
-    let target = TokenAccount::read(&target.data)?;
+) -> Result<(), InstructionError> {
+    let target = stable::<TokenAccount>(context, 1)?;
     if target.is_frozen() {
         return Err(TokenError::AccountFrozen.into());
     }
-    check_ordinary(target)?;
+    check_ordinary(&target)?;
     check_mint_address(context, 0, &target.mint)?;
-    let mint = context.account(0)?;
-    let mint = Mint::read(&mint.data)?;
-    check_decimals(mint, decimals)?;
+    let mint = stable::<Mint>(context, 0)?;
+    check_decimals(&mint, decimals)?;
     let authority = mint.mint_authority.get().ok_or(TokenError::FixedSupply)?;
-    check_authority(context, authority, 2)?;
-    Ok(None)
+    check_authority(context, authority, 2)
 }
 
 /// Source at position 0, mint at 1, authority at 2.

@@ -1,7 +1,10 @@
 //! Transactions that only credit an account share it, and the result does not show it.
 
+mod clerk;
+mod counted;
 mod dealer;
 mod property;
+mod tokens;
 
 use lockstep_interface::{
     Account, AccountMeta, Address, Instruction, InstructionError, TransactionError,
@@ -89,13 +92,12 @@ fn run_with(
     mut engine: Engine,
     recording: Recording,
     ledger: Ledger,
-    drafts: &[(u64, Instruction)],
+    drafts: &[(u64, Vec<Instruction>)],
 ) -> Found {
     let bank = ledger.open();
-    let transactions = drafts.iter().map(|(payer, instruction)| {
-        let instructions = std::slice::from_ref(instruction);
-        transaction(address(*payer), bank.block_hash(), instructions)
-    });
+    let transactions = drafts
+        .iter()
+        .map(|(payer, instructions)| transaction(address(*payer), bank.block_hash(), instructions));
     let block: WireBlock = transactions.collect();
     let slot = bank.slot() + 1;
     let options = recorded(&Layered, Mode::Replay, recording);
@@ -116,9 +118,21 @@ fn run_with(
     }
 }
 
-fn run(ledger: Ledger, drafts: &[(u64, Instruction)]) -> Found {
+/// The same on two threads, with logs.
+fn run_all(ledger: Ledger, drafts: &[(u64, Vec<Instruction>)]) -> Found {
     let engine = Engine::new(2).expect("threads can be started");
     run_with(engine, LOGS, ledger, drafts)
+}
+
+/// The same with an instruction in each transaction.
+fn run(ledger: Ledger, drafts: &[(u64, Instruction)]) -> Found {
+    run_all(ledger, &alone(drafts))
+}
+
+/// Each instruction in a transaction of its own.
+fn alone(drafts: &[(u64, Instruction)]) -> Vec<(u64, Vec<Instruction>)> {
+    let alone = |(payer, instruction): &(u64, Instruction)| (*payer, vec![instruction.clone()]);
+    drafts.iter().map(alone).collect()
 }
 
 #[test]
@@ -129,7 +143,7 @@ fn payments_to_one_receiver_need_no_order() {
 
     let engine = Engine::new(2).expect("threads can be started");
     let engine = engine.without_credits();
-    let found = run_with(engine, LOGS, ledger(RICH), &payments(0..50));
+    let found = run_with(engine, LOGS, ledger(RICH), &alone(&payments(0..50)));
     assert_eq!((found.credit_count, found.batch_count()), (0, 50));
 }
 
@@ -137,7 +151,7 @@ fn payments_to_one_receiver_need_no_order() {
 fn who_records_balances_has_the_account_for_himself() {
     let engine = Engine::new(2).expect("threads can be started");
     let recording = options(&Layered, Mode::Replay).recording;
-    let found = run_with(engine, recording, ledger(RICH), &payments(0..50));
+    let found = run_with(engine, recording, ledger(RICH), &alone(&payments(0..50)));
     assert_eq!((found.credit_count, found.batch_count()), (0, 50));
 }
 

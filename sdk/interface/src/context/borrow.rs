@@ -233,7 +233,7 @@ impl AccountMut<'_, '_> {
     }
 
     #[inline]
-    fn check_data_change(&self) -> Result<(), InstructionError> {
+    pub(super) fn check_data_change(&self) -> Result<(), InstructionError> {
         if self.is_frozen() {
             return Err(InstructionError::ExecutableDataModified);
         }

@@ -7,7 +7,8 @@ use super::{
     LogEntry, ReturnData, TransactionContext, diagnostic,
 };
 use crate::{
-    AccountMeta, Address, InstructionError, InstructionRef, Positions, RuleSet, Sysvars,
+    AccountMeta, Address, Counters, InstructionError, InstructionRef, Positions, Program, RuleSet,
+    Sysvars,
     address::{create_program_address, program_ids},
     limits::{
         DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
@@ -38,6 +39,8 @@ pub struct InvokeContext<'i, 't> {
     metas_end: usize,
     /// Accounts that the program only credits, by position.
     credit_only: Positions,
+    /// Those of them that have counters, by position.
+    counters: SmallVec<[(usize, Counters); 1]>,
 }
 
 impl<'i, 't> InvokeContext<'i, 't> {
@@ -48,6 +51,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
             frame,
             metas_end,
             credit_only: Positions::NONE,
+            counters: SmallVec::new(),
         }
     }
 
@@ -149,7 +153,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     #[inline]
-    fn borrow_mut(
+    pub(super) fn borrow_mut(
         &self,
         position: usize,
         meta: InstructionAccount,
@@ -361,6 +365,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let signers = signers.map_err(|error| InstructionError::Custom(error as u32))?;
         let metas = self.callee_metas(instruction.accounts, &signers)?;
         let credit_only = self.credit_only_in(&metas)?;
+        self.check_counters(&instruction, &metas, credit_only)?;
         let program = self.named_account(instruction.program);
         let program = program.ok_or_else(|| self.refuse_unnamed(instruction.program, "program"))?;
         if self.only_credits(program.index) {
@@ -436,6 +441,29 @@ impl<'i, 't> InvokeContext<'i, 't> {
         Ok(inherited)
     }
 
+    /// Refuses a callee that would add to other counters of accounts which this program only
+    /// credits.
+    fn check_counters(
+        &self,
+        instruction: &InstructionRef<'_>,
+        metas: &[InstructionAccount],
+        credit_only: Positions,
+    ) -> Result<(), InstructionError> {
+        let programs = &self.transaction.environment().programs;
+        let Some(callee) = programs.get(instruction.program) else {
+            return Ok(());
+        };
+        for position in credit_only.iter() {
+            let asked = callee.counters(instruction.data, position);
+            let mut own = self.counters.iter();
+            let own = own.find(|(own, _)| self.index_at(*own) == Some(metas[position].index));
+            if !asked.is_empty() && own.is_none_or(|(_, own)| *own != asked) {
+                return Err(self.refuse_counters(metas[position].index, asked));
+            }
+        }
+        Ok(())
+    }
+
     /// True if the program only credits the transaction's account at `index`.
     fn only_credits(&self, index: u8) -> bool {
         let mut positions = self.credit_only.iter();
@@ -443,9 +471,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     /// Those of the declared positions whose accounts the instruction may write and names at no
-    /// other position.
-    fn effective(&self, declared: Positions) -> Positions {
+    /// other position, or only with the same counters.
+    fn effective(&self, program: &dyn Program) -> Positions {
         let metas = self.metas();
+        let data = self.frame.data;
+        let declared = program.credit_only(data, metas.len());
         let mut effective = Positions::NONE;
         for position in declared
             .iter()
@@ -456,7 +486,12 @@ impl<'i, 't> InvokeContext<'i, 't> {
                 .iter()
                 .enumerate()
                 .filter(|(_, meta)| meta.index == index);
-            if names.all(|(name, meta)| declared.contains(name) && meta.is_writable) {
+            let is_same = |name| {
+                name == position || program.counters(data, name) == program.counters(data, position)
+            };
+            if names
+                .all(|(name, meta)| declared.contains(name) && meta.is_writable && is_same(name))
+            {
                 effective = effective.union(Positions::only(position));
             }
         }
@@ -502,8 +537,13 @@ impl<'i, 't> InvokeContext<'i, 't> {
         if !self.owner_is_native_loader()? {
             return Err(InstructionError::UnsupportedProgramId);
         }
-        let declared = program.credit_only(self.frame.data, self.account_count());
-        self.credit_only = self.effective(declared);
+        self.credit_only = self.effective(program);
+        for position in self.credit_only.iter() {
+            let counters = program.counters(self.frame.data, position);
+            if !counters.is_empty() {
+                self.counters.push((position, counters));
+            }
+        }
         if !self.frame.credit_only.without(self.credit_only).is_empty() {
             return Err(InstructionError::PrivilegeEscalation);
         }
@@ -589,8 +629,18 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.meta(position)
     }
 
+    /// The counters of the account at `position`, if the program only adds to it; `None` if it may
+    /// do anything with it.
+    pub(super) fn counters_at(&self, position: usize) -> Option<Counters> {
+        self.credit_only.contains(position).then(|| {
+            let mut counters = self.counters.iter();
+            let found = counters.find(|(counted, _)| *counted == position);
+            found.map_or(Counters::NONE, |(_, counters)| *counters)
+        })
+    }
+
     #[inline]
-    fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
+    pub(super) fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
         let meta = self.metas().get(position).copied();
         meta.ok_or_else(|| self.rules().missing_account_error())
     }

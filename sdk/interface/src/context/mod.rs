@@ -6,13 +6,15 @@
 //! - [`BlockAccount`] is an account that it may write, as the block's transactions hand it on.
 //! - [`InvokeContext`] is what a program gets: the accounts of its instruction and nothing else.
 //! - [`AccountRef`] and [`AccountMut`] are borrowed accounts; each setter holds the rule that
-//!   guards it.
+//!   guards it. [`StableRef`] shows what others leave alone of an account that they add to.
 //!
 //! Nothing here allocates for a transaction whose programs do not grow data, invoke, log text or
 //! return data.
 
+mod addition;
 mod block_account;
 mod borrow;
+mod counted;
 mod diagnostic;
 mod invoke;
 mod record;
@@ -20,8 +22,10 @@ mod refuse;
 mod slot;
 mod transaction;
 
+pub use addition::Addition;
 pub use block_account::BlockAccount;
 pub use borrow::{AccountMut, AccountRef};
+pub use counted::StableRef;
 pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};

@@ -2,8 +2,10 @@
 //!
 //! All of it is cold, and made only while logs are recorded.
 
+use std::ops::Range;
+
 use super::{Cause, InstructionAccount, InvokeContext, Rule, Subject};
-use crate::{Address, InstructionError};
+use crate::{Address, Counters, InstructionError};
 
 impl InvokeContext<'_, '_> {
     /// A borrow while another is alive.
@@ -71,6 +73,54 @@ impl InvokeContext<'_, '_> {
         error
     }
 
+    /// An invoke that would add to other counters than the invoking instruction declared.
+    #[cold]
+    pub(super) fn refuse_counters(&self, index: u8, asked: Counters) -> InstructionError {
+        let mut positions = 0..self.account_count();
+        let position = positions.find(|position| self.index_at(*position) == Some(index));
+        let position = position.unwrap_or(0);
+        let own = self.counters_at(position).unwrap_or_default();
+        let got = format!("an invoke that adds to {}", list(asked));
+        self.refuse_declared(position, &format!("additions to {}", list(own)), got)
+    }
+
+    /// An addition to a counter that was not declared.
+    #[cold]
+    pub(super) fn refuse_counter(
+        &self,
+        position: usize,
+        own: Counters,
+        offset: usize,
+    ) -> InstructionError {
+        let got = format!("one to the bytes from {offset}");
+        self.refuse_declared(position, &format!("additions to {}", list(own)), got)
+    }
+
+    /// A read of a counter that others may be adding to.
+    #[cold]
+    pub(super) fn refuse_reading(
+        &self,
+        position: usize,
+        offset: usize,
+        range: &Range<usize>,
+    ) -> InstructionError {
+        let Range { start, end } = range;
+        let got = format!("a read of bytes {start} to {end}");
+        self.refuse_declared(
+            position,
+            &format!("no look at the counter at {offset}"),
+            got,
+        )
+    }
+
+    fn refuse_declared(&self, position: usize, expected: &str, got: String) -> InstructionError {
+        let error = InstructionError::PrivilegeEscalation;
+        self.diagnose(&error, || {
+            self.cause(position, Rule::Privilege, expected, got)
+        });
+        error
+    }
+
     /// An instruction that made or destroyed lamports.
     #[cold]
     pub(super) fn refuse_sum(&self) -> InstructionError {
@@ -99,5 +149,13 @@ impl InvokeContext<'_, '_> {
             expected: expected.to_owned(),
             got,
         }
+    }
+}
+
+/// Counters, for people.
+fn list(counters: Counters) -> String {
+    match counters.offsets() {
+        [] => "lamports alone".to_owned(),
+        offsets => format!("the counters at {offsets:?}"),
     }
 }

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::BlockAccount;
-use crate::{Account, AccountData, Address, InstructionError};
+use super::{
+    BlockAccount,
+    addition::{Addition, Additions, Counting},
+};
+use crate::{Account, AccountData, Address, Counters, InstructionError};
 
 /// How the transaction holds the account.
 #[derive(Debug)]
@@ -15,10 +18,10 @@ enum Held<'t> {
     Credited {
         /// What it was when the last transaction wrote it.
         base: &'t Account,
-        /// What this transaction adds.
-        lamports: u64,
-        /// The sum of all that it tried to add, saturating; undoing keeps it.
-        tried: u64,
+        /// What this transaction adds to the lamports.
+        lamports: Addition,
+        /// And to each counter. Boxed, so that other accounts' slots stay small.
+        counters: Option<Box<Additions>>,
     },
     /// Writable: nobody else can reach it until the transaction ends.
     Owned {
@@ -96,10 +99,22 @@ impl<'t> AccountSlot<'t> {
     /// added.
     #[inline]
     pub fn credit_only(address: &'t Address, base: &'t Account, is_signer: bool) -> Self {
+        Self::adding(address, base, Counters::NONE, is_signer)
+    }
+
+    /// The same where it may add to counters in the data as well. What others add is not in `base`,
+    /// and each counter lies within its data.
+    #[inline]
+    pub fn adding(
+        address: &'t Address,
+        base: &'t Account,
+        counters: Counters,
+        is_signer: bool,
+    ) -> Self {
         let held = Held::Credited {
             base,
-            lamports: 0,
-            tried: 0,
+            lamports: Addition::default(),
+            counters: (!counters.is_empty()).then(|| Box::new(Additions::new(counters))),
         };
         Self::new(address, held, is_signer)
     }
@@ -163,15 +178,26 @@ impl<'t> AccountSlot<'t> {
     /// The balance now, credits of this transaction included.
     pub fn lamports(&self) -> u64 {
         // The sum was checked when it was made.
-        self.account().lamports.saturating_add(self.credited())
+        self.account().lamports.saturating_add(self.credited().sum)
     }
 
-    /// What the transaction adds to an account that it only credits; 0 for others.
-    pub fn credited(&self) -> u64 {
+    /// What the transaction adds to the lamports of an account that it only credits; nothing for
+    /// others.
+    pub fn credited(&self) -> Addition {
         match self.held {
             Held::Credited { lamports, .. } => lamports,
-            _ => 0,
+            _ => Addition::default(),
         }
+    }
+
+    /// What the transaction adds to the counters of an account that it only adds to, each with its
+    /// offset.
+    pub fn counted(&self) -> impl Iterator<Item = (u16, Addition)> {
+        let counters = match &self.held {
+            Held::Credited { counters, .. } => counters.as_deref(),
+            _ => None,
+        };
+        counters.into_iter().flat_map(Additions::iter)
     }
 
     /// What was done with the account so far.
@@ -230,16 +256,6 @@ impl<'t> AccountSlot<'t> {
         Some(account)
     }
 
-    /// The sum of all that the transaction tried to add to an account that it only credits, also
-    /// where it failed; saturating. As long as this and the balance, whatever others add, fit 64
-    /// bits together, no credit can have overflowed, or can have been the first to.
-    pub fn credit_tried(&self) -> u64 {
-        match self.held {
-            Held::Credited { tried, .. } => tried,
-            _ => 0,
-        }
-    }
-
     /// Adds lamports to an account that is only credited; gives what it held and holds now, as
     /// far as this transaction knows. `None` if the account is held otherwise, an error if the
     /// balance does not fit 64 bits.
@@ -249,21 +265,47 @@ impl<'t> AccountSlot<'t> {
     ) -> Option<Result<(u64, u64), InstructionError>> {
         let before = self.lamports();
         let Held::Credited {
-            lamports: sum,
-            tried,
+            base,
+            lamports: added,
             ..
         } = &mut self.held
         else {
             return None;
         };
-        *tried = tried.saturating_add(lamports);
-        let Some(after) = before.checked_add(lamports) else {
-            return Some(Err(InstructionError::ArithmeticOverflow));
-        };
-        // Not larger than the balance, which fits.
-        *sum = sum.saturating_add(lamports);
+        if let Err(error) = added.add(base.lamports, lamports) {
+            return Some(Err(error));
+        }
         self.used.set(AccountUse::Written);
-        Some(Ok((before, after)))
+        Some(Ok((before, before.saturating_add(lamports))))
+    }
+
+    /// Notes that lamports are about to be added to an account that is only credited; `None` if it
+    /// is held otherwise, an error if the balance would not fit 64 bits.
+    pub(super) fn check_credit(&mut self, amount: u64) -> Option<Result<(), InstructionError>> {
+        match &mut self.held {
+            Held::Credited { base, lamports, .. } => Some(lamports.check(base.lamports, amount)),
+            _ => None,
+        }
+    }
+
+    /// What the transaction adds to the counter at an offset of an account that it only adds to,
+    /// and the counter's base; `None` if the account is held otherwise or has no such counter.
+    pub(super) fn counter_mut(&mut self, offset: usize) -> Option<Counting<'_>> {
+        let Held::Credited {
+            base,
+            counters: Some(held),
+            ..
+        } = &mut self.held
+        else {
+            return None;
+        };
+        let base = Counters::read(&base.data, offset)?;
+        let addition = held.at_mut(offset)?;
+        Some(Counting {
+            base,
+            addition,
+            used: &self.used,
+        })
     }
 
     /// The data for writing; what it was goes to `undo` the first time. `None` unless owned.
@@ -302,8 +344,13 @@ impl<'t> AccountSlot<'t> {
     pub(super) fn undo(&mut self, undo: &[u8]) {
         let account = match &mut self.held {
             Held::Owned { account, .. } => account,
-            Held::Credited { lamports, .. } => {
-                *lamports = 0;
+            Held::Credited {
+                lamports, counters, ..
+            } => {
+                lamports.undo();
+                if let Some(counters) = counters {
+                    counters.undo();
+                }
                 return;
             }
             Held::Shared(_) => return,

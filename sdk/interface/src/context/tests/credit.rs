@@ -78,7 +78,7 @@ fn run_declaring(
     assert!(slot.is_writable());
     let gained = slot.lamports().abs_diff(slot.lamports_before());
     assert_eq!(slot.is_changed(), gained > 0);
-    (result, gained, slot.credit_tried())
+    (result, gained, slot.credited().tried)
 }
 
 /// Both ways of holding the wallet must look the same to the program.
