@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::interface::{Address, Positions};
+use crate::interface::{Address, Counters, Positions};
 
 /// How deep account sets can nest.
 const DEPTH_MAX: usize = 4;
@@ -166,6 +166,8 @@ pub struct AccountAccess {
     /// The instruction does nothing to it but add lamports, so that instructions which credit the
     /// same account can run in parallel.
     pub is_credit: bool,
+    /// Of such an account, the counters in its data that the instruction adds to as well.
+    pub counters: Counters,
     /// The program's own address in its place stands for no account.
     pub is_optional: bool,
     /// It may be the same account as another writable one.
@@ -192,6 +194,7 @@ impl AccountAccess {
         is_signer: false,
         is_writable: false,
         is_credit: false,
+        counters: Counters::NONE,
         is_optional: false,
         may_repeat: false,
         repeats: false,
@@ -235,6 +238,15 @@ impl AccountAccess {
             is_writable: true,
             is_credit: true,
             ..self
+        }
+    }
+
+    /// The same, writable to add to lamports and to these counters only.
+    #[must_use]
+    pub const fn adding(self, counters: Counters) -> Self {
+        Self {
+            counters,
+            ..self.credited()
         }
     }
 
@@ -386,6 +398,29 @@ pub const fn credit_only(access: &[AccountAccess]) -> Positions {
         index = next(index);
     }
     found
+}
+
+/// The counters of the account at `position` of an instruction with this access list, as
+/// [`Program::counters`](crate::interface::Program::counters) returns them.
+///
+/// ```
+/// use lockstep_sdk::{
+///     access::{AccountAccess, counters_at},
+///     interface::Counters,
+/// };
+/// const VOTES: Counters = Counters::at(&[40]);
+/// let access = [AccountAccess::READ.signing(), AccountAccess::READ.adding(VOTES)];
+/// assert_eq!(counters_at(&access, 1), VOTES);
+/// assert!(counters_at(&access, 0).is_empty() && counters_at(&access, 2).is_empty());
+/// ```
+pub fn counters_at(access: &[AccountAccess], position: usize) -> Counters {
+    let mut end = 0usize;
+    let mut entries = access.iter();
+    let entry = entries.find(|entry| {
+        end = end.saturating_add(usize::from(entry.count_max));
+        position < end
+    });
+    entry.map_or(Counters::NONE, |entry| entry.counters)
 }
 
 /// The name of the account at `position` of an instruction with this access list.

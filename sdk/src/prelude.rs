@@ -4,7 +4,7 @@ pub use crate::{
     Result,
     account::{
         Account, Credit, Creditable, Handle, Init, InitIfNeeded, Mut, Program, ProgramId, Rest,
-        Signed, Signer, State, Unchecked, Wallet, Writable,
+        Signed, Signer, State, Tally, Unchecked, Wallet, Writable,
     },
     data::{Data, encode},
     error::ErrorCode,

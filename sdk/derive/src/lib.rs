@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod program;
 mod state;
+mod tally;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, ItemMod, parse_macro_input};

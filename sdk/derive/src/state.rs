@@ -10,7 +10,7 @@ use syn::{
 
 use crate::{
     common::{error, or_stub, plain_name, sdk, strip},
-    data,
+    data, tally,
 };
 
 /// What stands in the attribute.
@@ -110,7 +110,7 @@ fn strip_all(item: &mut DeriveInput) {
     strip(&mut item.attrs, &["lockstep"]);
     if let Data::Struct(body) = &mut item.data {
         for field in &mut body.fields {
-            strip(&mut field.attrs, &["max"]);
+            strip(&mut field.attrs, &["max", "tally"]);
         }
     }
 }
@@ -124,7 +124,7 @@ fn state(sdk: &Path, arguments: &Arguments, mut item: DeriveInput) -> Result<Tok
     }
     let fields = body.fields.clone();
     let encoding = match arguments.layout {
-        Layout::Pod => pod(sdk, &item, &fields),
+        Layout::Pod => pod(sdk, &item, &fields)?,
         layout => borsh(sdk, &item, &fields, layout)?,
     };
     let Encoding {
@@ -170,6 +170,12 @@ struct Encoding {
 }
 
 fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields, layout: Layout) -> Result<Encoding> {
+    if let Some(field) = fields.iter().find(|field| tally::is_counter(field)) {
+        return error(
+            field,
+            "counters have fixed places, which plain old data has: `#[state(1, pod)]`",
+        );
+    }
     let data = data::expand(item)?;
     if layout == Layout::Growing {
         return Ok(Encoding {
@@ -207,7 +213,8 @@ fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields, layout: Layout) -> Res
     })
 }
 
-fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Encoding {
+fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
+    let counters = tally::expand(sdk, &item.ident, fields)?;
     let bytemuck = quote!(#sdk::bytemuck).to_token_stream();
     let path = LitStr::new(&bytemuck.to_string().replace(' ', ""), item.ident.span());
     let types = fields.iter().map(|field| {
@@ -219,14 +226,14 @@ fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Encoding {
             );
         }
     });
-    Encoding {
+    Ok(Encoding {
         attributes: quote! {
             #[repr(C)]
             #[derive(Clone, Copy, Debug, #bytemuck::Pod, #bytemuck::Zeroable)]
             #[bytemuck(crate = #path)]
         },
-        implementations: quote!(#(#types)*),
+        implementations: quote!(#(#types)* #counters),
         codec: quote!(#sdk::state::Pod),
         size: quote!(::core::mem::size_of::<Self>()),
-    }
+    })
 }

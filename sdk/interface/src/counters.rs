@@ -84,6 +84,18 @@ impl Counters {
         offsets.find(|offset| *offset < range.end && range.start < offset.saturating_add(SIZE))
     }
 
+    /// Puts zeros in the place of the counters in bytes that lie at `start` of the data.
+    pub(crate) fn clear(&self, bytes: &mut [u8], start: usize) {
+        for offset in self.offsets() {
+            let first = usize::from(*offset);
+            let end = first.saturating_add(SIZE).saturating_sub(start);
+            let range = first.saturating_sub(start)..end.min(bytes.len());
+            if let Some(counter) = bytes.get_mut(range) {
+                counter.fill(0);
+            }
+        }
+    }
+
     /// The counter at an offset of some data; `None` if it is not within.
     pub fn read(data: &[u8], offset: usize) -> Option<u64> {
         let bytes = data.get(offset..)?.first_chunk()?;
@@ -125,6 +137,21 @@ mod tests {
             assert_eq!(counters.met_by(&range), expected, "{range:?}");
         }
         assert_eq!((counters.place(16), counters.place(17)), (Some(1), None));
+    }
+
+    #[test]
+    fn counters_are_cleared_whole_or_in_part() {
+        let counters = Counters::at(&[2, 12]);
+        for start in 0..24 {
+            for size in 0..24 {
+                let mut bytes = vec![1; size];
+                counters.clear(&mut bytes, start);
+                for (byte, place) in bytes.iter().zip(start..) {
+                    let is_counted = (2..10).contains(&place) || (12..20).contains(&place);
+                    assert_eq!(*byte == 0, is_counted, "{start} {size} {place}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! - [`Signer`], [`Wallet`], [`Unchecked`], [`Program`]: accounts without state of ours, read;
 //!   [`Credit`]: one that lamports are added to.
+//! - [`Tally`]: one with state of ours whose counters are added to.
 //! - [`State`]: an account with state of ours, read; [`Init`]: one that is created,
 //!   [`InitIfNeeded`]: one that is created unless it is there.
 //! - [`Mut`], [`Signed`] around them ask for more rights.
@@ -16,6 +17,7 @@ mod rights;
 mod several;
 mod simple;
 mod stateful;
+mod tally;
 
 pub use handle::Handle;
 pub use init::{Init, InitIfNeeded};
@@ -24,6 +26,9 @@ pub use several::Rest;
 pub(crate) use several::fill_absent;
 pub use simple::{Credit, Program, ProgramId, Signer, Unchecked, Wallet};
 pub use stateful::State;
+#[doc(hidden)]
+pub use tally::{Reached, tally_offset};
+pub use tally::{Tallied, Tally, TallyField};
 
 use crate::{Result, access::AccountAccess, interface::InvokeContext};
 

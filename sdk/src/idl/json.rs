@@ -241,6 +241,7 @@ fn write_access(
         ("signer", access.is_signer),
         ("optional", access.is_optional),
         ("credit", access.is_credit),
+        ("tally", !access.counters.is_empty()),
     ];
     for (flag, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
         write!(out, ",\"{flag}\":true")?;

@@ -2,9 +2,9 @@
 //!
 //! The JSON follows Anchor's IDL, version 0.1.0 of its specification: wallets, explorers and client
 //! generators read it. A set in a set is a group of accounts, and the rest of a list are remaining
-//! accounts. Three things are Lockstep's own, which those readers pass over: `credit` on accounts
-//! that an instruction only adds lamports to, `remainingAccounts`, and the field `bump` that each
-//! tagged state begins with.
+//! accounts. Four things are Lockstep's own, which those readers pass over: `credit` on accounts
+//! that an instruction only adds to, `tally` on those of them with counters, `remainingAccounts`,
+//! and the field `bump` that each tagged state begins with.
 
 mod json;
 

@@ -14,6 +14,7 @@ mod encoding;
 pub mod examples;
 pub mod failures;
 pub mod macros;
+pub mod poll;
 pub mod programs;
 pub mod raffle;
 mod renamed;

@@ -1,5 +1,6 @@
 //! `token`: tokens of one mint from one wallet's account to another's, both drawn uniformly, as
-//! stablecoins move. Next to no conflicts; checked transfers all read the mint.
+//! stablecoins move. Next to no conflicts; checked transfers all read the mint. A share of them can
+//! go to one account, as a shop's or an exchange's.
 
 use lockstep_interface::address::program_ids;
 use lockstep_interface::{Account, Address, Rent};
@@ -24,6 +25,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
             0,
             "transfers that name the mint and have it checked",
         ),
+        replay::percent("hot-share", 0, "transfers that go to one account"),
     ],
     build: |spec, seed| Box::new(Token::new(spec, seed)),
 };
@@ -40,6 +42,7 @@ struct Token {
     accounts: Vec<Address>,
     mint: Address,
     checked: u64,
+    hot_share: u64,
 }
 
 impl Token {
@@ -53,6 +56,7 @@ impl Token {
             wallets,
             mint,
             checked: spec.value("checked"),
+            hot_share: spec.value("hot-share"),
         }
     }
 }
@@ -85,7 +89,12 @@ impl Family for Token {
 
     fn draft(&self, place: Place, rng: &mut ChaCha8Rng) -> Draft {
         let payer = rng.random_range(0..self.wallets.len());
-        let receiver = self.wallets.other(payer, rng);
+        let is_hot = self.hot_share > 0 && payer > 0 && rng.random_range(0..100) < self.hot_share;
+        let receiver = if is_hot {
+            0
+        } else {
+            self.wallets.other(payer, rng)
+        };
         let [source, target] = [payer, receiver].map(|wallet| &self.accounts[wallet]);
         let authority = self.keys().address(payer);
         // Tells it apart from another one of its block with the same accounts.

@@ -195,7 +195,10 @@ fn stable<T: TokenState>(
 ) -> Result<T, InstructionError> {
     let mut state = T::zeroed();
     let account = context.stable(position)?;
-    account.copy_to(bytemuck::bytes_of_mut(&mut state))?;
+    if account.size() != size_of::<T>() {
+        return Err(InstructionError::InvalidAccountData);
+    }
+    account.copy_to(bytemuck::bytes_of_mut(&mut state), 0)?;
     T::read(bytemuck::bytes_of(&state))?;
     Ok(state)
 }

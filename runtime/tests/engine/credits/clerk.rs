@@ -116,7 +116,7 @@ impl Program for Clerk {
             Deed::Peep => {
                 let account = context.stable(0)?;
                 let mut copy = [0; SIZE];
-                account.copy_to(&mut copy)?;
+                account.copy_to(&mut copy, 0)?;
                 let first = account.read(0..8).map(<[u8]>::to_vec);
                 let seen = first.map(|bytes| bytes[0] % 2).unwrap_or(copy[0] % 2 + 3);
                 drop(account);

@@ -142,25 +142,11 @@ fn dispatch(program: &Program) -> TokenStream {
     let (type_name, text) = (&program.name, &program.text);
     let arms = program.instructions.iter();
     let arms = arms.map(|instruction| arm(sdk, type_name, instruction));
-    let credits = program.instructions.iter().map(|instruction| {
-        let discriminator = &instruction.discriminator;
-        let accounts = instruction.accounts_in_constants();
-        quote! {
-            [#(#discriminator,)* ..] => const {
-                let access = <#accounts as #sdk::set::AccountSet<'static>>::ACCESS;
-                #sdk::access::credit_only(access)
-            },
-        }
-    });
-    let tags = program.instructions.iter().map(|instruction| {
-        let discriminator = &instruction.discriminator;
-        let size = discriminator.len();
-        quote!([#(#discriminator,)* ..] => #size,)
-    });
     let firsts = program.instructions.iter();
     let firsts = firsts.map(|instruction| instruction.first_arguments(sdk));
     let errors = &program.errors;
-    let [context, result, data] = ["context", "result", "data"].map(fresh);
+    let [context, result] = ["context", "result"].map(fresh);
+    let declarations = declarations(program);
     quote! {
         impl #type_name {
             #(#firsts)*
@@ -195,20 +181,62 @@ fn dispatch(program: &Program) -> TokenStream {
                 ::core::option::Option::Some(&Self::DESCRIPTION)
             }
 
-            fn credit_only(&self, #data: &[u8], _: usize) -> #sdk::interface::Positions {
-                #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
-                match #data {
-                    #(#credits)*
-                    _ => #sdk::interface::Positions::NONE,
-                }
-            }
+            #declarations
+        }
+    }
+}
 
-            fn tag_size(&self, #data: &[u8]) -> usize {
-                #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
-                match #data {
-                    #(#tags)*
-                    _ => #sdk::interface::program::TAG_SIZE_MAX,
-                }
+/// What the program declares of instructions by their data.
+fn declarations(program: &Program) -> TokenStream {
+    let sdk = &program.sdk;
+    let [data, position] = ["data", "position"].map(fresh);
+    let credits = program.instructions.iter().map(|instruction| {
+        let discriminator = &instruction.discriminator;
+        let accounts = instruction.accounts_in_constants();
+        quote! {
+            [#(#discriminator,)* ..] => const {
+                let access = <#accounts as #sdk::set::AccountSet<'static>>::ACCESS;
+                #sdk::access::credit_only(access)
+            },
+        }
+    });
+    let counters = program.instructions.iter().map(|instruction| {
+        let discriminator = &instruction.discriminator;
+        let accounts = instruction.accounts_in_constants();
+        quote! {
+            [#(#discriminator,)* ..] => #sdk::access::counters_at(
+                <#accounts as #sdk::set::AccountSet<'static>>::ACCESS,
+                #position,
+            ),
+        }
+    });
+    let tags = program.instructions.iter().map(|instruction| {
+        let discriminator = &instruction.discriminator;
+        let size = discriminator.len();
+        quote!([#(#discriminator,)* ..] => #size,)
+    });
+    quote! {
+        fn credit_only(&self, #data: &[u8], _: usize) -> #sdk::interface::Positions {
+            #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+            match #data {
+                #(#credits)*
+                _ => #sdk::interface::Positions::NONE,
+            }
+        }
+
+        fn counters(&self, #data: &[u8], #position: usize) -> #sdk::interface::Counters {
+            #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+            match #data {
+                #(#counters)*
+                _ => #sdk::interface::Counters::NONE,
+            }
+        }
+
+        fn tag_size(&self, #data: &[u8]) -> usize {
+            #[allow(unreachable_patterns, reason = "a clash of discriminators has its error")]
+            match #data {
+                #(#tags)*
+                _ => #sdk::interface::program::TAG_SIZE_MAX,
             }
         }
     }

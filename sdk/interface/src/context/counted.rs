@@ -147,19 +147,16 @@ impl<'t> StableRef<'_, '_, 't> {
         data.ok_or(InstructionError::AccountDataTooSmall)
     }
 
-    /// The data, with zeros for the counters.
+    /// Copies as many bytes of the data as `copy` takes, from `start` on, with zeros for the
+    /// counters.
     ///
     /// # Errors
-    /// `InvalidAccountData` if the data has another size than `copy`.
-    pub fn copy_to(&self, copy: &mut [u8]) -> Result<(), InstructionError> {
-        let data = &*self.account().data;
-        if data.len() != copy.len() {
-            return Err(InstructionError::InvalidAccountData);
-        }
-        copy.copy_from_slice(data);
-        for offset in self.counters.offsets() {
-            Counters::write(copy, usize::from(*offset), 0);
-        }
+    /// `AccountDataTooSmall` past the end.
+    pub fn copy_to(&self, copy: &mut [u8], start: usize) -> Result<(), InstructionError> {
+        let data = self.account().data.get(start..);
+        let data = data.and_then(|data| data.get(..copy.len()));
+        copy.copy_from_slice(data.ok_or(InstructionError::AccountDataTooSmall)?);
+        self.counters.clear(copy, start);
         Ok(())
     }
 
