@@ -55,7 +55,7 @@ use crate::{
 ///     poll.credit(context, 5)
 /// }
 ///
-/// assert!(<Tally<'static, Poll> as AccountSet>::ACCESS[0].is_credit);
+/// const _: () = assert!(<Tally<'static, Poll> as AccountSet>::ACCESS[0].is_credit);
 /// ```
 #[derive(Debug)]
 pub struct Tally<'a, T> {
