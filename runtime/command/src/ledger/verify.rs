@@ -18,7 +18,7 @@ use lockstep_store::{BlockRecord, DiskStore, MemoryStore, Store, StoreError};
 use super::{GENESIS_FILE, LedgerError, chain_options, genesis, open_file, open_store};
 
 /// Blocks after which the log in memory is cut off.
-const PRUNE_INTERVAL: usize = 1_024;
+const PRUNE_INTERVAL: usize = 64;
 
 /// How a ledger is verified.
 #[derive(Clone, Debug)]
