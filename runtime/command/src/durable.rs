@@ -69,6 +69,14 @@ impl<'a> Durable<'a> {
         Ok(Self { runner, store })
     }
 
+    /// Closes the ledger so that it is opened fast.
+    ///
+    /// # Errors
+    /// If the store fails; nothing is lost.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        self.runner.chain().keep_trie()
+    }
+
     /// Accounts read from memory, and looked for on disk.
     pub(crate) fn cache_counts(&self) -> (u64, u64) {
         self.store.counts()

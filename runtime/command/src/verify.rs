@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         signatures: !no_signatures,
         from: from.clone(),
     };
-    let (store, _) = common.open_store(dir, &options.threads)?;
+    let (store, _) = common.open_store(dir, true, &options.threads)?;
     let bar = common.bar("blocks");
     let verified = verify_store(dir, &store, &options, &mut |done, all| {
         bar.set_length(all as u64);

@@ -10,6 +10,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 use lockstep_programs::builtin_programs;
@@ -65,6 +66,9 @@ pub enum LedgerError {
     /// The system refused a thread.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
+    /// The system refused the thread that reads ahead.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
 }
 
 /// A chain that a node works on.
@@ -132,7 +136,8 @@ impl Ledger {
                     (Some(key), true) => new_genesis(options, key)?,
                     _ => kept_genesis(&disk)?,
                 };
-                let store = Arc::new(CachedStore::warm(disk, options.cache_size)?);
+                let store = Arc::new(CachedStore::new(disk, options.cache_size));
+                read_ahead(&store)?;
                 let chain = Chain::open(store, trie, genesis, chain_options)?;
                 Ok(Self {
                     chain,
@@ -142,6 +147,18 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Reads accounts into the cache on a thread of its own.
+fn read_ahead(store: &Arc<CachedStore<DiskStore>>) -> Result<(), LedgerError> {
+    let store = Arc::downgrade(store);
+    let builder = thread::Builder::new().name("lockstep-warm".to_owned());
+    let started = builder.spawn(move || {
+        if let Err(error) = CachedStore::read_ahead(&store) {
+            tracing::error!(%error, "accounts cannot be read ahead");
+        }
+    });
+    started.map(|_| ()).map_err(LedgerError::Thread)
 }
 
 fn new_genesis(options: &LedgerOptions, faucet: &SigningKey) -> Result<Genesis, LedgerError> {

@@ -254,6 +254,9 @@ impl Running {
             thread.join().map_err(|_| NodeError::Panicked(name))?;
         }
         made.map_err(|_| NodeError::Panicked("leader"))??;
+        if let Err(error) = self.node.chain.keep_trie() {
+            tracing::warn!(%error, "the next start reads all accounts");
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstep_interface::{Account, Address};
-use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock};
+use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock, Trie};
 
 use crate::fence::fenced;
 
@@ -68,6 +68,10 @@ impl Store for FencedStore {
         self.call("keep the parameters", |store| {
             store.keep_parameters(parameters)
         })
+    }
+
+    fn keep_trie(&self, trie: &Trie) -> Result<(), StoreError> {
+        self.call("keep the trie", |store| store.keep_trie(trie))
     }
 
     fn scan(

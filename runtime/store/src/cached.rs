@@ -3,13 +3,16 @@
 //! The access lists of a block are known before it runs, so that its accounts are read in a few
 //! large calls, in parallel: what is missing here is fetched ahead from the store below.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Weak,
+    atomic::{AtomicU64, Ordering},
+};
 
 use lockstep_interface::{Account, Address};
 use metrics::counter;
 
 use crate::{
-    BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock,
+    BlockBatch, BlockRecord, Change, Store, StoreError, StoredBlock, Trie,
     sync::Shared,
     table::{AccountTable, SHARD_COUNT, Shard},
 };
@@ -38,10 +41,19 @@ pub struct CachedStore<S> {
     /// commit.
     tip: Shared<Option<BlockRecord>>,
     accounts: AccountTable,
+    /// Held while a block is committed, or while a page is read ahead.
+    commits: Shared<()>,
     /// Bytes of one shard.
     shard_size: usize,
     hits: AtomicU64,
     misses: AtomicU64,
+}
+
+/// How far accounts were read ahead.
+#[derive(Debug, Default)]
+struct Ahead {
+    last: Option<Address>,
+    size: usize,
 }
 
 impl<S: Store> CachedStore<S> {
@@ -51,6 +63,7 @@ impl<S: Store> CachedStore<S> {
             tip: Shared::new(store.tip()),
             store,
             accounts: AccountTable::new(),
+            commits: Shared::default(),
             shard_size: size.div_ceil(SHARD_COUNT),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -64,22 +77,42 @@ impl<S: Store> CachedStore<S> {
     /// If the store below fails.
     pub fn warm(store: S, size: usize) -> Result<Self, StoreError> {
         let cached = Self::new(store, size);
-        let mut last: Option<Address> = None;
-        let mut room = size;
-        loop {
-            let page = cached.store.page(last.as_ref())?;
-            let sizes = page.iter().map(|(_, account)| {
-                let data_size = account.data.len();
-                data_size.saturating_add(ACCOUNT_SIZE)
-            });
-            let left = room.checked_sub(sizes.sum());
-            let (Some(left), Some((newest, _))) = (left, page.last()) else {
-                return Ok(cached);
-            };
-            room = left;
-            last = Some(*newest);
-            cached.write(&page);
+        let mut ahead = Ahead::default();
+        while cached.read_page(&mut ahead)? {}
+        Ok(cached)
+    }
+
+    /// Reads accounts ahead, as [`CachedStore::warm`] does, of a store that is in use meanwhile,
+    /// for as long as the store is held. A commit waits for the page that is being read.
+    ///
+    /// # Errors
+    /// If the store below fails.
+    pub fn read_ahead(cached: &Weak<Self>) -> Result<(), StoreError> {
+        let mut ahead = Ahead::default();
+        while let Some(cached) = cached.upgrade() {
+            if !cached.read_page(&mut ahead)? {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    /// Reads the next page ahead. False if there is none, or no room for it.
+    fn read_page(&self, ahead: &mut Ahead) -> Result<bool, StoreError> {
+        let _still = self.commits.write();
+        let page = self.store.page(ahead.last.as_ref())?;
+        let sizes = page.iter().map(|(_, account)| {
+            let data_size = account.data.len();
+            data_size.saturating_add(ACCOUNT_SIZE)
+        });
+        ahead.size = sizes.fold(ahead.size, usize::saturating_add);
+        let size = self.shard_size.saturating_mul(SHARD_COUNT);
+        let Some((newest, _)) = page.last().filter(|_| ahead.size <= size) else {
+            return Ok(false);
+        };
+        ahead.last = Some(*newest);
+        self.write(&page);
+        Ok(true)
     }
 
     /// The store below.
@@ -141,6 +174,7 @@ impl<S: Store> Store for CachedStore<S> {
     }
 
     fn commit(&self, block: &BlockBatch<'_>) -> Result<(), StoreError> {
+        let _alone = self.commits.write();
         self.store.commit(block)?;
         self.write(block.changes);
         *self.tip.write() = self.store.tip();
@@ -168,6 +202,7 @@ impl<S: Store> Store for CachedStore<S> {
     }
 
     fn fill(&self, accounts: &[Change]) -> Result<(), StoreError> {
+        let _alone = self.commits.write();
         self.store.fill(accounts)?;
         self.write(accounts);
         Ok(())
@@ -181,6 +216,10 @@ impl<S: Store> Store for CachedStore<S> {
         self.store.keep_parameters(parameters)
     }
 
+    fn keep_trie(&self, trie: &Trie) -> Result<(), StoreError> {
+        self.store.keep_trie(trie)
+    }
+
     fn account_count(&self) -> Result<usize, StoreError> {
         self.store.account_count()
     }
@@ -188,7 +227,7 @@ impl<S: Store> Store for CachedStore<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, thread};
+    use std::{collections::BTreeMap, sync::Arc, thread};
 
     use lockstep_interface::Hash;
     use rand::{Rng, SeedableRng};
@@ -276,6 +315,31 @@ mod tests {
         assert_eq!(store.counts(), (100, 0));
         let store = CachedStore::warm(store, 100).unwrap();
         assert_eq!(store.account_count().unwrap(), 100);
+    }
+
+    #[test]
+    fn a_store_in_use_is_read_ahead() {
+        let below = MemoryStore::new();
+        let changes: Vec<Change> = (0..2_000)
+            .map(|number| (address(number), Account::wallet(7)))
+            .collect();
+        commit(&below, 1, &changes);
+        let store = Arc::new(CachedStore::new(below, 1 << 20));
+        let held = Arc::downgrade(&store);
+        let reader = thread::spawn(move || CachedStore::read_ahead(&held));
+        for slot in 2..50 {
+            let number = u16::try_from(slot * 40).unwrap();
+            commit(&*store, slot, &[(address(number), Account::wallet(slot))]);
+        }
+        reader.join().unwrap().unwrap();
+        for number in 0..2_000_u16 {
+            let slot = u64::from(number / 40);
+            let is_changed = number % 40 == 0 && slot > 1 && slot < 50;
+            let expected = if is_changed { slot } else { 7 };
+            let found = store.get(&address(number)).unwrap();
+            assert_eq!(found, Some(Account::wallet(expected)), "{number}");
+        }
+        assert_eq!(store.counts(), (2_000, 0));
     }
 
     #[test]

@@ -132,6 +132,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the medium fails.
     fn keep_parameters(&self, parameters: &[u8]) -> Result<(), StoreError>;
 
+    /// Keeps the trie of the newest block's accounts until the next block is committed, if the
+    /// store has a use for it when it is opened again; one of other accounts is passed over.
+    /// Without effect by default.
+    ///
+    /// O(accounts) on disk, 64 bytes each.
+    ///
+    /// # Errors
+    /// If the medium fails; the store is as it was.
+    fn keep_trie(&self, trie: &Trie) -> Result<(), StoreError> {
+        let _ = trie;
+        Ok(())
+    }
+
     /// Shows all accounts in ascending order of their addresses, page by page.
     ///
     /// No block may be committed meanwhile.

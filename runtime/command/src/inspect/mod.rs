@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         common,
     } = arguments;
     if let Some(address) = address {
-        let (store, _) = common.open_store(dir, &common.threads()?)?;
+        let (store, _) = common.open_store(dir, false, &common.threads()?)?;
         let account = store.get(address).map_err(Failure::usage)?;
         let account = account.ok_or_else(|| {
             Failure::usage(format!("{}: there is no account {address}", dir.display()))

@@ -114,16 +114,25 @@ pub(crate) fn is_ledgers(name: &OsStr) -> bool {
 }
 
 /// Opens the store of a ledger, which must be there, to read it: if it is in use or cannot be
-/// written, a copy of it is opened. O(accounts), and for a copy O(size).
+/// written, a copy of it is opened. All accounts are read if they are to be checked, or if the
+/// ledger was not closed in order: O(accounts), and for a copy O(size).
 ///
 /// # Errors
 /// If there is no ledger, or its store is damaged, written by a newer release, or cannot be copied.
-pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), LedgerError> {
+pub fn open_store(
+    path: &Path,
+    check_accounts: bool,
+    threads: &Threads,
+) -> Result<(DiskStore, Trie), LedgerError> {
     if !DiskStore::is_at(path) {
         let (path, exists) = (path.to_owned(), path.exists());
         return Err(LedgerError::Absent { path, exists });
     }
-    let (store, trie) = DiskStore::open_to_read(path, DiskOptions::default(), threads)?;
+    let options = DiskOptions {
+        check_accounts,
+        ..DiskOptions::default()
+    };
+    let (store, trie) = DiskStore::open_to_read(path, options, threads)?;
     if store.tip().is_none() {
         return Err(LedgerError::Empty(path.to_owned()));
     }
@@ -135,7 +144,7 @@ pub fn open_store(path: &Path, threads: &Threads) -> Result<(DiskStore, Trie), L
 /// # Errors
 /// As [`open_store`]; or if the log does not fit the accounts.
 pub fn open_chain(path: &Path, threads: &Threads) -> Result<Chain, LedgerError> {
-    let (store, trie) = open_store(path, threads)?;
+    let (store, trie) = open_store(path, false, threads)?;
     chain_of(path, store, trie, threads)
 }
 

@@ -45,9 +45,10 @@ impl Common {
     pub(crate) fn open_store(
         &self,
         path: &Path,
+        check_accounts: bool,
         threads: &Threads,
     ) -> Result<(DiskStore, Trie), LedgerError> {
-        let (store, trie) = open_store(path, threads)?;
+        let (store, trie) = open_store(path, check_accounts, threads)?;
         if let Some(size) = store.copied()
             && !self.quiet
         {
@@ -63,7 +64,7 @@ impl Common {
     /// Opens the chain of a ledger in the same way.
     pub(crate) fn open_chain(&self, path: &Path) -> Result<Chain, Failure> {
         let threads = self.threads()?;
-        let (store, trie) = self.open_store(path, &threads)?;
+        let (store, trie) = self.open_store(path, false, &threads)?;
         Ok(chain_of(path, store, trie, &threads)?)
     }
 

@@ -133,7 +133,7 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Verified, VerifyError> {
-    let (store, _) = open_store(path, &options.threads)?;
+    let (store, _) = open_store(path, true, &options.threads)?;
     verify_store(path, &store, options, progress)
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! path -> engine's recovery -> schema -> records, one the child of the other, up to the tip
 //!      -> anchor: nothing acknowledged is missing -> changes that are not applied are at hand
-//!      -> accounts have the tip's state root
+//!      -> the kept trie, or else all accounts, have the tip's state root
 //! ```
 
 use std::{
@@ -19,7 +19,7 @@ use super::{
     DiskOptions, DiskStore, Head,
     accounts::{Accounts, Applier},
     anchor::{Acknowledged, Anchor, NAME, sync_directory},
-    failed, guarded,
+    failed, guarded, kept,
     layout::{
         APPLIED_KEY, RECORDS, SCHEMA, SCHEMA_KEY, SCHEMA_UNPENDING, TIP_KEY, decode_header,
         decode_record, put,
@@ -125,6 +125,7 @@ pub(crate) fn open_on(
             tip: None,
             anchor,
             is_stopped: false,
+            is_trie_kept: true,
         }),
         copy: None,
     };
@@ -137,7 +138,13 @@ pub(crate) fn open_on(
         store.check_changes()?;
     }
     store.head.write().tip = tip;
-    let trie = load_trie(&store, parallel)?;
+    let kept = tip
+        .filter(|_| !options.check_accounts && !options.accept_rollback)
+        .and_then(|tip| kept::read(path, &tip, parallel));
+    let trie = match kept {
+        Some(trie) => trie,
+        None => load_trie(&store, parallel)?,
+    };
     if tip.is_none() && trie != Trie::default() {
         return Err(store.damaged("there are accounts, but no block".to_owned()));
     }

@@ -21,6 +21,8 @@
 //! of the changes in between, shard by shard.
 
 mod arena;
+#[cfg(feature = "disk")]
+mod file;
 mod hash;
 mod levels;
 mod proof;

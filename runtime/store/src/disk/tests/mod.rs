@@ -10,6 +10,7 @@ mod copy;
 mod crash;
 mod damage;
 mod faults;
+mod kept;
 mod power;
 mod steps;
 
@@ -83,6 +84,7 @@ fn options() -> DiskOptions {
         cache_size: 1 << 20,
         buffer_size: 64 << 10,
         accept_rollback: false,
+        check_accounts: false,
     }
 }
 
