@@ -45,8 +45,9 @@
 //!
 //! In the order in which a test meets them: [`chain`] holds the accounts, [`keys`] makes the
 //! wallets, [`call`] says what to run, [`block`] what became of it, [`failure`] why something
-//! failed, [`access`] which accounts it needed, [`explain`] what waited for what, [`logs`] what was logged, [`profile`] and [`units`] what it cost,
-//! [`actions`] runs random sequences, [`fuzz`] those of a fuzzer.
+//! failed, [`access`] which accounts it needed, [`explain`] what waited for what, [`logs`] what was
+//! logged, [`profile`] and [`units`] what it cost, [`actions`] runs random sequences, [`fuzz`]
+//! those of a fuzzer.
 //!
 //! A chain is a plain value: no global state, no network, no clock. Debuggers and coverage tools
 //! see one process. Worker threads are the chain's own, and start with its first block of several

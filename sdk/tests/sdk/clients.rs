@@ -1,6 +1,6 @@
 //! Interface descriptions in the hands that they are made for: Anchor's TypeScript client builds
-//! instructions that the chain takes, and decodes what they leave; Codama renders a client. They are
-//! installed on the way: where there is no Node.js or no network, the test says so and passes.
+//! instructions that the chain takes, and decodes what they leave; Codama renders a client. They
+//! are installed on the way: where there is no Node.js or no network, the test says so and passes.
 
 use std::{
     fs,

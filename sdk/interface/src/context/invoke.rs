@@ -224,9 +224,9 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.spend(units)
     }
 
-    /// From now on the services of the runtime cost this instruction what [`prices`](crate::prices) says, besides
-    /// what the program spends itself. Programs that are written with the SDK are metered; the
-    /// built-in ones cost what their builtins cost on Solana.
+    /// From now on the services of the runtime cost this instruction what
+    /// [`prices`](crate::prices) says, besides what the program spends itself. Programs that are
+    /// written with the SDK are metered; built-in ones cost what builtins cost on Solana.
     pub fn meter(&mut self) {
         self.is_metered = true;
     }
