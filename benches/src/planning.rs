@@ -35,6 +35,8 @@ pub struct InternedBlock {
     addresses: Vec<Address>,
     /// The programs of each transaction.
     programs: Vec<Vec<Address>>,
+    /// What people call the accounts, where the trace says.
+    names: BTreeMap<Address, String>,
     bounds: Bounds,
     /// By number of workers, those that were asked for.
     replay_bounds: RefCell<BTreeMap<NonZeroU32, u64>>,
@@ -77,6 +79,7 @@ impl InternedBlock {
         Self {
             addresses: addresses.collect(),
             programs: lists.iter().map(|list| list.programs.clone()).collect(),
+            names: BTreeMap::new(),
             bounds: Bounds::of(&table),
             table,
             replay_bounds: RefCell::default(),
@@ -102,6 +105,26 @@ impl InternedBlock {
         self.replay_bounds.take();
         self.priorities = Some(priorities);
         self
+    }
+
+    /// The same block with names of its accounts.
+    #[must_use]
+    pub fn with_names(self, names: impl IntoIterator<Item = (Address, String)>) -> Self {
+        Self {
+            names: names.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// An account as people see it: its name, if it has one, and its address.
+    pub fn label(&self, account: AccountIndex) -> String {
+        let Some(address) = self.addresses.get(account.index()) else {
+            return String::new();
+        };
+        match self.names.get(address) {
+            Some(name) => format!("{name} {address}"),
+            None => address.to_string(),
+        }
     }
 
     /// The same block of which strategies are told these costs, by transaction; plans are judged

@@ -181,6 +181,7 @@ fn run_unnamed<'i, 'a, A: AccountSet<'a>, T: Arguments, R: Returned>(
     handler: impl FnOnce(&A, &mut InvokeContext<'i, 'a>, T) -> Result<R>,
 ) -> Result {
     context.consume(compute_units)?;
+    context.meter();
     let args = T::decode(data).ok_or_else(|| refuse_data(context, data))?;
     let accounts = A::take(&mut Cursor::new(context))?;
     if const { may_collide(A::ACCESS) } {

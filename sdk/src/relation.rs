@@ -12,6 +12,7 @@ use crate::{
         address::{find_program_address, is_derived_from},
         context::Rule,
         limits::{SEED_SIZE_MAX, SEEDS_MAX},
+        prices,
     },
     pod::{I16, I32, I64, I128, U16, U32, U64, U128},
     violation::Violation,
@@ -371,11 +372,16 @@ pub fn check_seeds(
 ) -> Result<u8> {
     let is_usable = seeds.len() < SEEDS_MAX && seeds.iter().all(|seed| seed.len() <= SEED_SIZE_MAX);
     if let Some(bump) = bump.filter(|_| is_usable) {
+        // The seeds, the bump seed, the program and the marker of derived addresses.
+        let sizes = seeds.iter().map(|seed| seed.len());
+        context.charge(prices::hash(sizes.chain([1, 32, 21])))?;
         if is_derived_from(handle.address(), seeds, bump, program) {
             return Ok(bump);
         }
     } else if is_usable {
         let (derived, bump) = find_program_address(seeds, program);
+        let tries = u64::from(u8::MAX.saturating_sub(bump)).saturating_add(1);
+        context.charge(prices::DERIVE.saturating_mul(tries))?;
         if derived == *handle.address() {
             return Ok(bump);
         }

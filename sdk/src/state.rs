@@ -140,6 +140,9 @@ pub fn from_account<T: StateData>(account: &Account) -> Result<T> {
 /// A way to keep `T` in bytes.
 #[doc(hidden)]
 pub trait Codec<T> {
+    /// Whether a borrow decodes the state into a copy of it.
+    const COPIES: bool;
+
     /// A borrow for reading.
     type Ref<'c>: Deref<Target = T>
     where
@@ -215,6 +218,8 @@ impl fmt::Debug for Place<'_> {
 pub enum Pod {}
 
 impl<T: AnyBitPattern + NoUninit> Codec<T> for Pod {
+    const COPIES: bool = false;
+
     type Ref<'c>
         = Ref<'c, T>
     where
@@ -269,6 +274,8 @@ fn body<T>(data: &[u8], header: usize) -> Option<&[u8]> {
 pub enum Borsh {}
 
 impl<T: Data> Codec<T> for Borsh {
+    const COPIES: bool = true;
+
     type Ref<'c>
         = Decoded<'c, T>
     where

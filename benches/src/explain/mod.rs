@@ -18,7 +18,6 @@ pub mod trace_events;
 
 use std::num::NonZeroU32;
 
-use lockstep_interface::Address;
 use lockstep_scheduler::{
     AccountHeat, AccountIndex, Bounds, Plan, PlanRequest, Strategy, StrategyError,
     TransactionIndex, critical_path, heavy_clique, occupancy, predict, what_if,
@@ -194,8 +193,7 @@ impl<'a> Explained<'a> {
 }
 
 fn address(block: &InternedBlock, account: AccountIndex) -> String {
-    let address = block.addresses().get(account.index());
-    address.map_or_else(String::new, Address::to_string)
+    block.label(account)
 }
 
 /// A time that is subtracted from others.

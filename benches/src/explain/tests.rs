@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use lockstep_interface::Address;
 use lockstep_scheduler::{Mode, PlanRequest, Policy, check, strategy};
 use serde_json::Value;
 

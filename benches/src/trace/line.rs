@@ -1,5 +1,7 @@
 //! One line of a trace file into a [`TraceTransaction`].
 
+use std::collections::BTreeMap;
+
 use lockstep_interface::Address;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +14,8 @@ const ADDRESS_SIZE: usize = 32;
 const SHORT_ADDRESS_SIZE: usize = 20;
 /// Characters of a bad address that an error shows.
 const SHOWN_CHARACTERS_MAX: usize = 60;
+/// Characters of a name that are kept.
+const NAME_CHARACTERS_MAX: usize = 64;
 
 /// The fields of a line that are used; serde passes over all others.
 #[derive(Deserialize)]
@@ -21,6 +25,10 @@ struct Row {
     w: Vec<String>,
     #[serde(default)]
     r: Vec<String>,
+    #[serde(default)]
+    c: Vec<String>,
+    #[serde(default)]
+    names: BTreeMap<String, String>,
     p: Option<Value>,
     cu: Option<u64>,
     cl: Option<u64>,
@@ -50,11 +58,19 @@ pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceC
     let writes = addresses("w", &row.w, &mut seen)?;
     let reads = addresses("r", &row.r, &mut seen)?;
     let programs = programs(row.p.as_ref());
+    let credited = addresses("c", &row.c, &mut Vec::new())?;
+    let credits = writes.iter().enumerate();
+    let credits = credits.filter(|(_, address)| credited.contains(address));
+    let credits = credits.map(|(position, _)| position).collect();
+    let names = row.names.iter();
+    let names = names.filter_map(|(address, name)| Some((parse_address(address)?, shown(name))));
     Ok(TraceTransaction {
         slot: row.slot,
         index: row.i,
         line,
         writes,
+        credits,
+        names: names.collect(),
         reads,
         programs,
         cu: row.cu,
@@ -68,6 +84,14 @@ pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceC
             None => false,
         },
     })
+}
+
+/// A name as terminals, pages and graphs can show it.
+fn shown(name: &str) -> String {
+    let is_plain = |letter: &char| matches!(letter, ' ' | ',' | '.' | '_' | '(' | ')' | ':' | '-');
+    let letters = name.chars();
+    let kept = letters.filter(|letter| letter.is_ascii_alphanumeric() || is_plain(letter));
+    kept.take(NAME_CHARACTERS_MAX).collect()
 }
 
 /// The addresses of a list, each once. Programs only name what is shown, so that what is no address

@@ -14,6 +14,8 @@
 //! | `fee` | lamports paid (optional) |
 //! | `err` | the recorded failure; absent or null on success |
 //! | `vote` | 1 on vote transactions (optional) |
+//! | `c` | which of `w` are only credited, so that credits share them (optional) |
+//! | `names` | what people call addresses: an object from address to name (optional) |
 //!
 //! Other fields are passed over, as are empty lines and lines that begin with `#` or `//`. A line
 //! that is not such an object is an error that names the
@@ -56,6 +58,10 @@ pub struct TraceTransaction {
     pub writes: Vec<Address>,
     /// Accounts locked for reading; none of them is written.
     pub reads: Vec<Address>,
+    /// Which of `writes`, by position, are only credited.
+    pub credits: Vec<usize>,
+    /// What people call addresses, in printable ASCII.
+    pub names: Vec<(Address, String)>,
     /// Programs of its instructions, each once.
     pub programs: Vec<Address>,
     /// Compute units used.
@@ -94,7 +100,7 @@ impl TraceTransaction {
         AccessList {
             writes: self.writes.clone(),
             reads: self.reads.clone(),
-            credits: Vec::new(),
+            credits: self.credits.clone(),
             programs: self.programs.clone(),
             cost: TRANSACTION_COST.saturating_add(self.cost()),
         }

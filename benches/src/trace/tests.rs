@@ -43,6 +43,7 @@ fn address(text: &str) -> Address {
 fn every_field_is_read() {
     let line = format!(
         r#"{{"slot":5,"i":3,"sig":"x","w":["{A}","{B}","{A}"],"r":["{C}","{B}","{C}"],"p":["{C}",7,"{C}"],
+        "c":["{B}","{C}"],"names":{{"{A}":"pot <(Raffle)","x":"y"}},
         "cu":70,"cl":90,"cp":4,"fee":5000,"err":"InstructionError(0,Custom(6))","vote":0}}"#
     )
     .replace('\n', " ");
@@ -53,6 +54,8 @@ fn every_field_is_read() {
         line: 1,
         writes: vec![address(A), address(B)],
         reads: vec![address(C)],
+        credits: vec![1],
+        names: vec![(address(A), "pot (Raffle)".to_owned())],
         programs: vec![address(C)],
         cu: Some(70),
         cu_limit: Some(90),

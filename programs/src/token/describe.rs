@@ -5,12 +5,13 @@ use lockstep_sdk::{
     access::AccountAccess,
     error::ErrorCode,
     idl::{
-        FieldDescription, InstructionDescription, ProgramDescription, TypeDescription,
-        VariantDescription,
+        FieldDescription, InstructionDescription, ProgramDescription, TaggedDescription,
+        TypeDescription, VariantDescription,
     },
+    state::StateData,
 };
 
-use super::TokenError;
+use super::{Mint, TokenAccount, TokenError};
 use crate::describe::{
     ADDRESS, READ, RENT, SIGNING, TEXT_TO_END, U8, U64, WRITABLE, field, instruction, named,
     program,
@@ -25,12 +26,23 @@ use crate::describe::{
 /// let json = lockstep_programs::token::DESCRIPTION.to_json();
 /// assert!(json.contains("\"name\":\"transfer_checked\",\"docs\":[\"Moves tokens"));
 /// ```
-pub const DESCRIPTION: ProgramDescription = program(
-    "token",
-    program_ids::TOKEN,
-    INSTRUCTIONS,
-    &[TokenError::ERRORS],
-);
+pub const DESCRIPTION: ProgramDescription = ProgramDescription {
+    states: &[state::<Mint>(), state::<TokenAccount>()],
+    ..program(
+        "token",
+        program_ids::TOKEN,
+        INSTRUCTIONS,
+        &[TokenError::ERRORS],
+    )
+};
+
+const fn state<T: StateData>() -> TaggedDescription {
+    TaggedDescription {
+        name: T::NAME,
+        discriminator: T::DISCRIMINATOR,
+        layout: T::TYPE,
+    }
+}
 
 const NEW: AccountAccess = named("account", WRITABLE);
 const SOURCE: AccountAccess = named("source", WRITABLE);

@@ -315,3 +315,33 @@ fn the_page_shows_every_transaction_in_a_browser() {
         assert_eq!(document.matches("class=\"scale\"").count(), 12);
     }
 }
+
+#[test]
+fn names_of_a_trace_are_shown_and_accounts_hot_together_are_priced_together() {
+    let folder = Folder::new("explain-names");
+    let [raffle, pot] = [
+        "11111111111111111111111111111112",
+        "11111111111111111111111111111113",
+    ];
+    let mut lines = String::new();
+    for number in 0..400_u32 {
+        let own = format!("0x{number:040x}");
+        lines += &format!(
+            "{{\"slot\":1,\"i\":{number},\"w\":[\"{own}\",\"{raffle}\",\"{pot}\"],\"cu\":450,\
+             \"names\":{{\"{raffle}\":\"raffle (Raffle)\"}}}}\n"
+        );
+    }
+    let trace = folder.path("named.jsonl");
+    fs::write(&trace, lines).unwrap();
+    let text = succeed(&["plan", "--trace", &trace, "--quiet", "--explain"]);
+    assert!(
+        text.contains(&format!("raffle (Raffle) {raffle}")),
+        "{text}"
+    );
+    let json = succeed(&["plan", "--trace", &trace, "--quiet", "--explain", "--json"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let explained = report.to_string();
+    assert!(explained.contains("raffle (Raffle)"), "{explained}");
+    let shares: Vec<&str> = text.lines().filter(|line| line.contains("87.5%")).collect();
+    assert_eq!(shares.len(), 1, "{text}");
+}

@@ -99,12 +99,8 @@ fn a_new_program_passes_its_test_and_the_tutorial_follows() {
     // The tutorial, word for word.
     let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/README.md")).unwrap();
     for file in ["src/lib.rs", "tests/program.rs"] {
-        let (_, rest) = page.split_once(&format!("into `{file}`:")).unwrap();
         // One is marked `rust` and tested with the SDK's documentation, the other `rs`.
-        let (_, rest) = rest.split_once("```r").unwrap();
-        let (_, rest) = rest.split_once('\n').unwrap();
-        let (code, _) = rest.split_once("```").unwrap();
-        fs::write(Path::new(&made).join(file), code).unwrap();
+        fs::write(Path::new(&made).join(file), code(&page, file)).unwrap();
     }
     let tests = [
         "lamports_rest_for_a_minute",
@@ -147,4 +143,62 @@ fn the_sdk_is_found_or_asked_for() {
     assert!(new(&inside, &["vault"]).status.success());
     let manifest = fs::read_to_string(inside.join("vault/Cargo.toml")).unwrap();
     assert!(manifest.contains("work/sdk/testing\" }"), "{manifest}");
+}
+
+/// The code behind "into `FILE`:" on a page.
+fn code<'p>(page: &'p str, file: &str) -> &'p str {
+    let (_, rest) = page.split_once(&format!("into `{file}`:")).unwrap();
+    let (_, rest) = rest.split_once("```r").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_chapter_on_fuzzing_finds_its_bug() {
+    if Command::new("c++").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: libFuzzer is C++, and there is no c++ here");
+        return;
+    }
+    let folder = Folder::new("new-fuzz");
+    let arguments = ["my-deal", "--sdk", WORKSPACE, "--fuzz"];
+    let output = new(Path::new(&folder.path("")), &arguments);
+    assert!(output.status.success());
+    let made = folder.path("my-deal");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
+    // What the template holds passes, and the fuzzer finds nothing in it.
+    let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/docs/fuzzing.md")).unwrap();
+    let (_, commands) = page.split_once("LOCKSTEP_SEEDS=").unwrap();
+    let (commands, _) = commands.split_once("```").unwrap();
+    let follow = || {
+        let output = Command::new("sh")
+            .args(["-ec", &format!("LOCKSTEP_SEEDS={commands}")])
+            .current_dir(&made)
+            .env("CARGO_TARGET_DIR", &target)
+            .output()
+            .unwrap();
+        let texts = [output.stdout, output.stderr];
+        let told = texts.map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), told.concat())
+    };
+    let (is_quiet, told) = follow();
+    assert!(is_quiet, "{told}");
+    assert!(
+        told.contains("test no_sequence_breaks_the_program ... ok"),
+        "{told}"
+    );
+    for file in ["src/lib.rs", "tests/actions/mod.rs"] {
+        fs::write(Path::new(&made).join(file), code(&page, file)).unwrap();
+    }
+    let (is_quiet, told) = follow();
+    assert!(
+        told.contains("test no_sequence_breaks_the_program ... ok"),
+        "{told}"
+    );
+    assert!(
+        !is_quiet && told.contains("the sequence that fails is"),
+        "{told}"
+    );
+    // Its last step is the fourth of a deal.
+    let steps = told.lines().filter(|line| line.starts_with("  step "));
+    assert!(steps.last().unwrap().contains(": (3, "), "{told}");
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Data, DeriveInput, Fields, Ident, LitInt, LitStr, Path, Result, Token,
+    Data, DeriveInput, Fields, Ident, LitInt, LitStr, Path, Result, Token, Type,
     parse::{Parse, ParseStream},
     spanned::Spanned,
 };
@@ -213,8 +213,41 @@ fn borsh(sdk: &Path, item: &DeriveInput, fields: &Fields, layout: Layout) -> Res
     })
 }
 
+/// The numbers that machines want aligned, and what stands for each in plain old data.
+const ALIGNED: [(&str, &str); 10] = [
+    ("u16", "U16"),
+    ("u32", "U32"),
+    ("u64", "U64"),
+    ("u128", "U128"),
+    ("i16", "I16"),
+    ("i32", "I32"),
+    ("i64", "I64"),
+    ("i128", "I128"),
+    ("bool", "Bool"),
+    ("usize", "U64"),
+];
+
+/// Refuses the types of the language that plain old data cannot hold, also as items of arrays.
+fn check_plain(ty: &Type) -> Result<()> {
+    match ty {
+        Type::Array(array) => check_plain(&array.elem),
+        Type::Path(path) => {
+            let is = |(name, _): &&(&str, &str)| path.path.is_ident(name);
+            match ALIGNED.iter().find(is) {
+                Some((name, instead)) => error(
+                    ty,
+                    &format!("plain old data has alignment 1: use `{instead}` instead of `{name}`"),
+                ),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
 fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
     let counters = tally::expand(sdk, &item.ident, fields)?;
+    fields.iter().try_for_each(|field| check_plain(&field.ty))?;
     let bytemuck = quote!(#sdk::bytemuck).to_token_stream();
     let path = LitStr::new(&bytemuck.to_string().replace(' ', ""), item.ident.span());
     let types = fields.iter().map(|field| {
@@ -222,7 +255,7 @@ fn pod(sdk: &Path, item: &DeriveInput, fields: &Fields) -> Result<Encoding> {
         quote_spanned! { ty.span() =>
             const _: () = ::core::assert!(
                 ::core::mem::align_of::<#ty>() == 1,
-                "plain old data has alignment 1: use `U64` instead of `u64`",
+                "plain old data has alignment 1: every field is of bytes, as `U64` is",
             );
         }
     });

@@ -13,6 +13,7 @@ pub mod instruction;
 pub mod limits;
 pub mod nonce;
 pub mod positions;
+pub mod prices;
 pub mod program;
 pub mod rent;
 pub mod rules;

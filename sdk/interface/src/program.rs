@@ -178,6 +178,18 @@ pub trait Names: fmt::Debug + Sync {
 
     /// The account at a position of the instruction with this data; `None` past the last one.
     fn account(&self, data: &[u8], position: usize) -> Option<String>;
+
+    /// The state in this data of an account of the program; `None` where it has no name.
+    fn state(&self, data: &[u8]) -> Option<&'static str> {
+        let _ = data;
+        None
+    }
+
+    /// The fields of a state whose values differ; none where the program names none.
+    fn changed(&self, before: &[u8], after: &[u8]) -> Vec<&'static str> {
+        let _ = (before, after);
+        Vec::new()
+    }
 }
 
 /// The most programs that are looked through one by one.

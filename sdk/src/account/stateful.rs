@@ -11,6 +11,7 @@ use crate::{
         address::program_ids,
         context::Rule,
         limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX},
+        prices,
     },
     set::Reach,
     state::{Codec, Place, StateData, header_size},
@@ -140,6 +141,9 @@ impl<'a, T: StateData> State<'a, T> {
         context: &'c InvokeContext<'_, '_>,
     ) -> Result<<T::Codec as Codec<T>>::Ref<'c>> {
         let data = self.account(context)?.into_data();
+        if T::Codec::COPIES {
+            context.charge(prices::move_bytes(data.len()))?;
+        }
         T::Codec::read(data, header_size::<T>()).ok_or_else(|| self.undecodable(context))
     }
 
@@ -242,6 +246,10 @@ impl<T: StateData> Mut<State<'_, T>> {
         context: &'c InvokeContext<'_, '_>,
     ) -> Result<<T::Codec as Codec<T>>::Mut<'c>> {
         let data = self.account_mut(context)?.into_data()?;
+        if T::Codec::COPIES {
+            // Decoded here, and encoded when the guard goes.
+            context.charge(prices::move_bytes(data.len()).saturating_mul(2))?;
+        }
         let place = Place {
             failure: context,
             position: self.position(),
@@ -259,6 +267,7 @@ impl<T: StateData> Mut<State<'_, T>> {
     pub fn set(&self, context: &InvokeContext<'_, '_>, state: &T) -> Result {
         let mut data = self.account_mut(context)?.into_data()?;
         let size = data.len();
+        context.charge(prices::move_bytes(size))?;
         let body = data.get_mut(header_size::<T>()..);
         let stored = body.and_then(|body| T::Codec::store(state, body));
         drop(data);

@@ -275,7 +275,10 @@ fn write_source(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
         AddressSource::Given | AddressSource::Named(_) => Ok(()),
         AddressSource::Fixed(address) => write!(out, ",\"address\":\"{address}\""),
         AddressSource::Derived(seeds) => {
-            out.push_str(",\"pda\":{");
+            // Readers of the format look for seeds in the account's own group.
+            let is_known = seeds.iter().all(is_in_group);
+            let key = if is_known { "pda" } else { "derived" };
+            write!(out, ",\"{key}\":{{")?;
             list(out, "\"seeds\":", seeds, |out, seed| write_seed(out, *seed))?;
             if let Some(program) = access.derived_by {
                 write_program(out, &program)?;
@@ -286,7 +289,9 @@ fn write_source(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
         AddressSource::Associated(authority, mint) => {
             const TOKEN: &[u8] = program_ids::TOKEN.as_array();
             let seeds = [*authority, SeedSource::Constant(TOKEN), *mint];
-            out.push_str(",\"pda\":{");
+            let is_known = seeds.iter().all(is_in_group);
+            let key = if is_known { "pda" } else { "derived" };
+            write!(out, ",\"{key}\":{{")?;
             list(out, "\"seeds\":", &seeds, |out, seed| {
                 write_seed(out, *seed)
             })?;
@@ -294,6 +299,16 @@ fn write_source(out: &mut String, access: &AccountAccess) -> std::fmt::Result {
             out.push('}');
             Ok(())
         }
+    }
+}
+
+/// Whether a seed is in the group of the account that is derived from it, not in a group of that.
+fn is_in_group(seed: &SeedSource) -> bool {
+    let dots = |path: &str| path.matches('.').count();
+    match seed {
+        SeedSource::Constant(_) | SeedSource::Argument(_) => true,
+        SeedSource::Account(path) => dots(path) == 0,
+        SeedSource::Value(path, _) => dots(path) == 1,
     }
 }
 

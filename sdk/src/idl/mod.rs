@@ -4,9 +4,11 @@
 //! generators read it. A set in a set is a group of accounts, and the rest of a list are remaining
 //! accounts. Four things are Lockstep's own, which those readers pass over: `credit` on accounts
 //! that an instruction only adds to, `tally` on those of them with counters, `remainingAccounts`,
-//! and the field `bump` that each tagged state begins with.
+//! and the field `bump` that each tagged state begins with. Where seeds are in a group of another
+//! level, `derived` stands in place of `pda`, so that clients ask for the address.
 
 mod json;
+mod layout;
 
 use crate::{
     access::{AccountAccess, field_at},
@@ -237,5 +239,14 @@ impl Names for ProgramDescription {
     fn account(&self, data: &[u8], position: usize) -> Option<String> {
         let name = field_at(self.instruction(data)?.access, position);
         (!name.is_empty()).then_some(name)
+    }
+
+    fn state(&self, data: &[u8]) -> Option<&'static str> {
+        self.state_in(data).map(|state| state.name)
+    }
+
+    fn changed(&self, before: &[u8], after: &[u8]) -> Vec<&'static str> {
+        let state = self.state_in(after);
+        state.map_or_else(Vec::new, |state| state.changed(before, after))
     }
 }

@@ -308,6 +308,12 @@ impl TokenRelations for Mint {
 
 const PUBKEY: TypeDescription = TypeDescription::Named("pubkey");
 const AMOUNT: TypeDescription = TypeDescription::Named("u64");
+const BYTE: TypeDescription = TypeDescription::Named("u8");
+const TAG: FieldDescription = field("tag", TypeDescription::Named("u32"));
+const OPTIONAL_PUBKEY: TypeDescription =
+    TypeDescription::Struct("OptionalAddress", &[TAG, field("value", PUBKEY)]);
+const OPTIONAL_AMOUNT: TypeDescription =
+    TypeDescription::Struct("OptionalU64", &[TAG, field("value", AMOUNT)]);
 
 const fn field(name: &'static str, layout: TypeDescription) -> FieldDescription {
     FieldDescription { name, layout }
@@ -325,6 +331,11 @@ impl StateData for TokenAccount {
             field("mint", PUBKEY),
             field("owner", PUBKEY),
             field("amount", AMOUNT),
+            field("delegate", OPTIONAL_PUBKEY),
+            field("state", BYTE),
+            field("native_reserve", OPTIONAL_AMOUNT),
+            field("delegated_amount", AMOUNT),
+            field("close_authority", OPTIONAL_PUBKEY),
         ],
     );
 
@@ -339,7 +350,16 @@ impl StateData for Mint {
     const DISCRIMINATOR: Option<u8> = None;
     const SIZE: usize = size_of::<Self>();
     const OWNER: Address = program_ids::TOKEN;
-    const TYPE: TypeDescription = TypeDescription::Struct("Mint", &[]);
+    const TYPE: TypeDescription = TypeDescription::Struct(
+        "Mint",
+        &[
+            field("mint_authority", OPTIONAL_PUBKEY),
+            field("supply", AMOUNT),
+            field("decimals", BYTE),
+            field("is_initialized", TypeDescription::Named("bool")),
+            field("freeze_authority", OPTIONAL_PUBKEY),
+        ],
+    );
 
     fn is_initialized(&self) -> bool {
         self.is_in_use() && self.is_valid()

@@ -15,6 +15,8 @@ pub struct Access {
     pub is_signer: bool,
     /// Whether the call may change it, after programs and sysvars became read-only.
     pub is_writable: bool,
+    /// Whether the call only adds lamports to it, at the same time as others that do.
+    pub is_credit: bool,
     /// What was done with it.
     pub used: AccountUse,
 }

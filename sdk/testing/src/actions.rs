@@ -15,7 +15,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
-use crate::{chain::Chain, panics::Quiet};
+use crate::{chain::Chain, fuzz::write_seeds, panics::Quiet};
 
 /// What actions change: a chain, or a structure of the test's that owns one. Of a structure, the
 /// chain alone goes back to where it was before each sequence.
@@ -59,7 +59,8 @@ pub struct Sequences {
 }
 
 /// Runs random sequences of actions, each from where the chain is now. The chain ends there again.
-/// Nothing is printed on the way.
+/// Nothing is printed on the way. Where the variable `LOCKSTEP_SEEDS` names a folder, seeds for a
+/// [fuzzer](crate::Fuzz) are written there, as many as sequences.
 ///
 /// # Arguments
 /// `action`: what an action can be. `step`: takes one on the chain, and checks what it likes.
@@ -98,6 +99,7 @@ pub fn explore<W: Scene, S: Strategy>(
 ) where
     S::Value: Debug,
 {
+    write_seeds(&sequences);
     let Sequences {
         seed,
         count,
@@ -145,7 +147,7 @@ pub fn explore<W: Scene, S: Strategy>(
 }
 
 /// The steps of a sequence with what became of their calls, up to the one that fails.
-fn replay<W: Scene, A: Debug>(
+pub(crate) fn replay<W: Scene, A: Debug>(
     scene: &mut W,
     actions: &[A],
     step: impl Fn(&mut W, &A),

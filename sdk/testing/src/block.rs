@@ -1,17 +1,18 @@
 //! What became of a block: receipts, events, batches and lanes, and checks that say what is wrong.
 
-use std::{any::type_name, fmt};
+use std::{any::type_name, collections::BTreeMap, fmt};
 
 use lockstep_runtime::{
     block::{Details, Receipt},
     engine::FrozenBlock,
     verify::Refusal,
 };
+use lockstep_scheduler::{AccessMode, blocking_accounts};
 use lockstep_sdk::{
     data::{Data, decode_all},
     event::Event,
     interface::{
-        Address, InstructionError, ProgramTable, TransactionError,
+        Account, Address, Instruction, InstructionError, ProgramTable, TransactionError,
         context::{Cause, Diagnostic, Subject},
     },
 };
@@ -109,15 +110,32 @@ pub struct Block {
     executed: Vec<Executed>,
     batches: Vec<Vec<Vec<usize>>>,
     programs: ProgramTable,
+    slot: u64,
+    /// The accounts that several calls used and one wrote, before the block and after it.
+    contested: BTreeMap<Address, [Option<Account>; 2]>,
+}
+
+/// What surrounds the calls of a block.
+pub(crate) struct Surroundings<'s> {
+    /// The chain's programs.
+    pub programs: ProgramTable,
+    /// What programs said when they panicked, in the order of the calls.
+    pub panics: Vec<String>,
+    /// An account before the block, and after it.
+    pub account: &'s dyn Fn(&Address) -> [Option<Account>; 2],
 }
 
 impl Block {
     pub(crate) fn new(
         calls: Vec<Call>,
         processed: FrozenBlock<'_>,
-        programs: ProgramTable,
-        panics: Vec<String>,
+        surroundings: Surroundings<'_>,
     ) -> Self {
+        let Surroundings {
+            programs,
+            panics,
+            account,
+        } = surroundings;
         let prepared = &processed.prepared;
         let position = |index: &lockstep_scheduler::TransactionIndex| {
             prepared.transaction(*index).position as usize
@@ -149,20 +167,89 @@ impl Block {
         for (index, transaction) in prepared.table().transactions().zip(prepared.transactions()) {
             let executed = &mut executed[transaction.position as usize];
             let uses = executed.details().map_or(&[][..], |details| &details.uses);
+            let planned = prepared.accesses(index);
             let declared = prepared.access_list(index).zip(uses).enumerate();
             let accesses = declared.map(|(place, ((address, is_writable), used))| Access {
                 address,
                 is_signer: transaction.view.is_signer(place),
                 is_writable,
+                is_credit: planned
+                    .get(place)
+                    .is_some_and(|access| access.mode() == AccessMode::Credit),
                 used: *used,
             });
             executed.accesses = accesses.collect();
         }
+        let contested = match executed.len() {
+            0 | 1 => Vec::new(),
+            _ => blocking_accounts(prepared.table(), usize::MAX),
+        };
+        let contested = contested.into_iter().map(|heat| {
+            let address = prepared.addresses()[heat.account.index()];
+            (address, account(&address))
+        });
         Self {
+            contested: contested.collect(),
+            slot: processed.bank.slot(),
             executed,
             batches,
             programs,
         }
+    }
+
+    pub(crate) fn slot(&self) -> u64 {
+        self.slot
+    }
+
+    /// The state that a contested account holds, and which of its fields the block changed.
+    pub(crate) fn state_of(&self, address: &Address) -> (Option<&'static str>, Vec<&'static str>) {
+        let Some([before, after]) = self.contested.get(address) else {
+            return (None, Vec::new());
+        };
+        let Some(known) = after.as_ref().or(before.as_ref()) else {
+            return (None, Vec::new());
+        };
+        let program = self.programs.get(&known.owner);
+        let Some(names) = program.and_then(|program| program.names()) else {
+            return (None, Vec::new());
+        };
+        let changed = match (before, after) {
+            (Some(before), Some(after)) => names.changed(&before.data, &after.data),
+            _ => Vec::new(),
+        };
+        (names.state(&known.data), changed)
+    }
+
+    /// What an instruction is called, with its program.
+    pub(crate) fn instruction_name(&self, instruction: &Instruction) -> String {
+        let program = self.name_of(&instruction.program);
+        let known = self.programs.get(&instruction.program);
+        let names = known.and_then(|program| program.names());
+        let name = names.and_then(|names| names.instruction(&instruction.data));
+        name.map_or_else(|| program.clone(), |name| format!("{program}::{name}"))
+    }
+
+    /// What instructions of the block call each account, each name once: `raffle::buy.pot`.
+    pub(crate) fn account_names(&self) -> BTreeMap<Address, Vec<String>> {
+        let mut found: BTreeMap<Address, Vec<String>> = BTreeMap::new();
+        let calls = self.executed.iter();
+        for instruction in calls.flat_map(|executed| &executed.call.instructions) {
+            let known = self.programs.get(&instruction.program);
+            let Some(names) = known.and_then(|program| program.names()) else {
+                continue;
+            };
+            let of = self.instruction_name(instruction);
+            for (position, meta) in instruction.accounts.iter().enumerate() {
+                if let Some(field) = names.account(&instruction.data, position) {
+                    let known = found.entry(meta.address).or_default();
+                    let name = format!("{of}.{field}");
+                    if !known.contains(&name) {
+                        known.push(name);
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// What became of each call, in the order given.

@@ -30,12 +30,14 @@ use lockstep_store::MemoryStore;
 use crate::{
     SOL,
     access::Inferred,
-    block::Block,
+    block::{Block, Surroundings},
     call::Call,
     engines::{Engines, start},
     keys::KeyRing,
+    observe::{observed, record},
     oracle,
     panics::Quiet,
+    profile::Profile,
 };
 
 /// Lamports that a new wallet holds: 1,000 SOL.
@@ -49,6 +51,8 @@ const RECORDING: Recording = Recording {
     balances: false,
     ..Recording::ALL
 };
+/// Runs of a call that is profiled, of which the fastest counts.
+const PROFILE_RUNS: usize = 64;
 /// Why reading and writing accounts cannot fail.
 const MEMORY: &str = "a store in memory does not fail";
 /// The second at which a chain begins.
@@ -116,7 +120,7 @@ impl Builder {
         let payers: Vec<Address> = (0..PAYERS).map(|number| payer(&mut keys, number)).collect();
         let funded = payers.iter();
         let funded = funded.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
-        let genesis = Genesis::new(funded.collect(), self.programs);
+        let genesis = Genesis::new(funded.collect(), observed(self.programs));
         let tip = genesis.open(Arc::new(MemoryStore::new()));
         Chain {
             engines: Engines::new(self.threads),
@@ -405,7 +409,12 @@ impl Chain {
             Err(error) => panic!("{error}"),
         };
         let bank = Arc::clone(&sealed.frozen.bank);
-        let block = Block::new(calls, sealed.frozen, self.programs(), panics);
+        let surroundings = Surroundings {
+            programs: self.programs(),
+            panics,
+            account: &|address| [self.account(address), bank.get(address).expect(MEMORY)],
+        };
+        let block = Block::new(calls, sealed.frozen, surroundings);
         if let Some(journal) = &mut self.journal {
             journal.extend((0..block.executed().len()).map(|index| block.summary(index)));
         }
@@ -466,6 +475,34 @@ impl Chain {
         let block = self.run(&call);
         self.restore(&before);
         Inferred::new(call.instructions, block)
+    }
+
+    /// Runs a call many times and tells what its fastest run cost, in compute units and in real
+    /// time, by call frame. Nothing is recorded in these runs. The chain stays as it is.
+    ///
+    /// # Panics
+    /// As [`Chain::run_block`] does.
+    #[track_caller]
+    pub fn profile(&mut self, call: impl Into<Call>) -> Profile {
+        let call = call.into();
+        let before = self.snapshot();
+        let block = self.run(&call);
+        self.restore(&before);
+        let parsed = self.sign(std::slice::from_ref(&call));
+        let quiet = Quiet::begin();
+        let runs = (0..PROFILE_RUNS).map(|_| {
+            let bank = self.child();
+            let engine = self.engines.for_block(1);
+            let prepared = engine.prepare(&bank, &parsed).expect(MEMORY);
+            let order = prepared.table().transactions();
+            record(|| {
+                let ran = execute_serial(&bank, &prepared, order, Recording::NONE);
+                ran.expect(MEMORY);
+            })
+        });
+        let runs = runs.collect();
+        drop(quiet);
+        Profile::new(block, runs)
     }
 
     /// Keeps what becomes of each call from now on, or ends that; gives what was kept.

@@ -45,8 +45,9 @@
 //!
 //! In the order in which a test meets them: [`chain`] holds the accounts, [`keys`] makes the
 //! wallets, [`call`] says what to run, [`block`] what became of it, [`failure`] why something
-//! failed, [`access`] which accounts it needed, [`logs`] what was logged, [`units`] what it cost,
-//! [`actions`] runs random sequences.
+//! failed, [`access`] which accounts it needed, [`explain`] what waited for what, [`logs`] what was
+//! logged, [`profile`] and [`units`] what it cost, [`actions`] runs random sequences, [`fuzz`]
+//! those of a fuzzer.
 //!
 //! A chain is a plain value: no global state, no network, no clock. Debuggers and coverage tools
 //! see one process. Worker threads are the chain's own, and start with its first block of several
@@ -59,12 +60,17 @@ pub mod block;
 pub mod call;
 pub mod chain;
 mod engines;
+pub mod explain;
 pub mod failure;
+pub mod fuzz;
 pub mod keys;
 pub mod logs;
+mod observe;
 mod oracle;
 mod panics;
+pub mod profile;
 mod tokens;
+mod trace;
 pub mod units;
 
 pub use access::{Access, InVain, Inferred};
@@ -72,7 +78,10 @@ pub use actions::{Scene, Sequences, explore};
 pub use block::{Block, Executed};
 pub use call::Call;
 pub use chain::{Builder, Chain, Snapshot};
+pub use explain::{Explanation, HotAccount, Relief, Wait};
 pub use failure::Failure;
+pub use fuzz::Fuzz;
+pub use profile::{Frame, Profile};
 pub use units::Units;
 
 /// Compiles and runs the README's example.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
-use crate::block::Block;
+use crate::{block::Block, profile::Profile};
 
 /// Compute units by name of what was measured.
 ///
@@ -39,6 +39,31 @@ impl Units {
         let units = block.executed().iter().map(|call| call.compute_units());
         let earlier = self.0.insert(name.replace('|', "/"), units.sum());
         assert!(earlier.is_none(), "there are two rows named {name}");
+    }
+
+    /// Adds a row for each call frame of a profile: the name, and behind `>` what is invoked.
+    ///
+    /// # Panics
+    /// As [`Units::add`] does.
+    ///
+    /// ```
+    /// use lockstep_programs::system::instruction::transfer;
+    /// use lockstep_testing::{Chain, Units};
+    ///
+    /// let mut chain = Chain::new();
+    /// let [alice, bob] = [chain.wallet("alice"), chain.wallet("bob")];
+    /// let mut units = Units::new();
+    /// units.add_profile("pay", &chain.profile(transfer(&alice, &bob, 5)));
+    /// assert!(units.to_markdown().contains("| pay > system::transfer | 150 |"));
+    /// ```
+    #[track_caller]
+    pub fn add_profile(&mut self, name: &str, profile: &Profile) {
+        self.add(name, &profile.block);
+        for (stack, frame) in profile.stacks() {
+            let row = format!("{name} > {}", stack.join(" > ")).replace('|', "/");
+            let sum = self.0.entry(row).or_default();
+            *sum = sum.saturating_add(frame.units);
+        }
     }
 
     /// The table.

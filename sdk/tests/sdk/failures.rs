@@ -1,6 +1,6 @@
 //! Every failure has a subject: one failing call for each rule, and what is said of it.
 
-use lockstep_sdk::interface::{Address, Instruction, InstructionError};
+use lockstep_sdk::interface::{Address, Instruction, InstructionError, address::program_ids};
 use lockstep_testing::Chain;
 
 /// Breaks one rule with each instruction.
@@ -120,6 +120,27 @@ pub mod breaker {
                 };
                 context.invoke(&call)
             }
+            10 => context.account_mut(4)?.data_mut().map(drop),
+            11 => context.account_mut(0)?.debit(5),
+            12 => context.account_mut(0)?.data_mut().map(drop),
+            13 => number.debit(context, u64::MAX),
+            14 => context.account_mut(1)?.resize(20_000),
+            15 => context.emit(vec![0; 10_001]),
+            16 => context.set_return_data(&[0; 1_025]),
+            17 => context.consume(10_000_000),
+            18 => {
+                let call = lockstep_sdk::interface::Instruction {
+                    program: *owner.address(),
+                    accounts: vec![],
+                    data: vec![],
+                };
+                context.invoke(&call)
+            }
+            19 => {
+                owner.credit(context, 3)?;
+                system::transfer(owner, number, 1).invoke(context)
+            }
+            20 => owner.credit(context, u64::MAX),
             _ => {
                 let empty: &[u8] = &text.read(context)?.text;
                 let _ = empty[usize::from(rule)];
@@ -163,7 +184,12 @@ fn every_failure_has_a_subject() {
     let of =
         |name: &str, address: Address| format!("account `{name}` ({address}) breaks the rule ");
     let rent = 932_640;
-    let table: [(u8, Option<InstructionError>, Vec<String>); 10] = [
+    let system = program_ids::SYSTEM;
+    let sum: u64 = [owner, number, text, read, system]
+        .iter()
+        .map(|address| chain.lamports(address))
+        .sum();
+    let table: [(u8, Option<InstructionError>, Vec<String>); 21] = [
         (
             0,
             Some(InstructionError::AccountBorrowFailed),
@@ -214,7 +240,11 @@ fn every_failure_has_a_subject() {
         (
             5,
             Some(InstructionError::UnbalancedInstruction),
-            vec!["the sum of lamports breaks the rule `balance`: expected ".to_owned()],
+            vec![format!(
+                "the sum of lamports breaks the rule `balance`: expected {sum} in the \
+                 instruction's accounts, as before it, got {} (-1)",
+                sum - 1
+            )],
         ),
         (
             6,
@@ -252,6 +282,104 @@ fn every_failure_has_a_subject() {
                 "failures.rs:".to_owned(),
                 "index out of bounds: the len is 0 but the index is 9".to_owned(),
             ],
+        ),
+        (
+            10,
+            Some(InstructionError::ReadonlyDataModified),
+            vec![
+                of("read", read)
+                    + "`writable`: expected a writable account, got a change of a read-only one",
+            ],
+        ),
+        (
+            11,
+            Some(InstructionError::ExternalAccountLamportSpend),
+            vec![
+                of("owner", owner)
+                    + &format!(
+                        "`owner`: expected the running program as owner of an account that it \
+                         debits, got {system}"
+                    ),
+            ],
+        ),
+        (
+            12,
+            Some(InstructionError::ExternalAccountDataModified),
+            vec![
+                of("owner", owner)
+                    + &format!(
+                        "`owner`: expected the running program as owner of an account that it \
+                         changes, got {system}"
+                    ),
+            ],
+        ),
+        (
+            13,
+            Some(InstructionError::ArithmeticOverflow),
+            vec![
+                of("number", number)
+                    + &format!(
+                        "`lamports`: expected at least {} lamports, got {rent}",
+                        u64::MAX
+                    ),
+            ],
+        ),
+        (
+            14,
+            Some(InstructionError::InvalidRealloc),
+            vec![
+                of("number", number)
+                    + "`size`: expected at most 10485760 bytes, and 10240 more than the 6 before \
+                       the instruction, got 20000",
+            ],
+        ),
+        (
+            15,
+            Some(InstructionError::ProgramFailedToComplete),
+            vec![
+                "the transaction's size of events breaks the rule `size`: expected at most 10000 \
+                  bytes, got 10001, more than are left"
+                    .to_owned(),
+            ],
+        ),
+        (
+            16,
+            Some(InstructionError::ProgramFailedToComplete),
+            vec![
+                "the transaction's returned value breaks the rule `size`: expected at most 1024 \
+                  bytes, got 1025"
+                    .to_owned(),
+            ],
+        ),
+        (
+            17,
+            Some(InstructionError::ComputationalBudgetExceeded),
+            vec![
+                "the transaction's compute budget breaks the rule `units`: expected at least \
+                  10000000 units to be left, got "
+                    .to_owned(),
+            ],
+        ),
+        (
+            18,
+            Some(InstructionError::UnsupportedProgramId),
+            vec![
+                format!(
+                    "{owner}, which the invoke names, breaks the rule `named`: expected a program \
+                     that the chain has, got none at this address"
+                ),
+                "Chain::builder().program(..)".to_owned(),
+            ],
+        ),
+        (
+            19,
+            Some(InstructionError::UnbalancedInstruction),
+            vec![format!("got {} (+3)", sum + 3)],
+        ),
+        (
+            20,
+            Some(InstructionError::ArithmeticOverflow),
+            vec![of("owner", owner) + "`lamports`: expected a balance of less than 2^64 lamports"],
         ),
     ];
     let before = chain.snapshot();

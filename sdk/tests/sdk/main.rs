@@ -7,6 +7,8 @@
     reason = "programs as an author might write them, and small numbers of test cases"
 )]
 
+mod clients;
+pub mod costs;
 mod crowd;
 mod description;
 mod documented;

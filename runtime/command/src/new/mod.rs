@@ -1,5 +1,5 @@
 //! `lockstep new`: a program crate with one instruction, one state and one test, ready to build,
-//! and an example that prints its interface.
+//! an example that prints its interface, and, where asked for, a fuzz target.
 
 use std::env;
 use std::fs::{self, File};
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// The workspace with the SDK
     #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
+    /// Add a fuzz target over sequences of calls, and a test of the same sequences
+    #[arg(long)]
+    fuzz: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -66,8 +69,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         ("examples/idl.rs", fill(include_str!("idl.txt"))),
         (".gitignore", "/target\n".to_owned()),
     ];
+    if arguments.fuzz {
+        files.extend([
+            ("tests/actions/mod.rs", fill(include_str!("actions.txt"))),
+            ("tests/sequences.rs", fill(include_str!("sequences.txt"))),
+            ("fuzz/Cargo.toml", fill(include_str!("fuzz_manifest.txt"))),
+            ("fuzz/sequences.rs", fill(include_str!("fuzz_target.txt"))),
+            (
+                "fuzz/.cargo/config.toml",
+                fill(include_str!("fuzz_config.txt")),
+            ),
+            ("fuzz/.gitignore", "/target\n/corpus\ncrash-*\n".to_owned()),
+        ]);
+    }
     // The versions that the SDK is tested with, which are at hand where it was built.
     if let Ok(locked) = fs::read_to_string(workspace.join("Cargo.lock")) {
+        if arguments.fuzz {
+            files.push(("fuzz/Cargo.lock", locked.clone()));
+        }
         files.push(("Cargo.lock", locked));
     }
     write(Path::new(name), &files)?;
@@ -191,7 +210,10 @@ fn remove(folder: &Path, files: &[(&str, String)]) {
         let path = folder.join(name);
         // What stays is named by the error that the command ends with.
         let _ = fs::remove_file(&path);
-        let _ = path.parent().map(fs::remove_dir);
+        let above = path.ancestors().skip(1);
+        for parent in above.take_while(|parent| *parent != folder) {
+            let _ = fs::remove_dir(parent);
+        }
     }
     let _ = fs::remove_dir(folder);
 }

@@ -84,6 +84,10 @@ impl<'a> Blocks<'a> {
         if self.arguments.policy == Policy::Priority {
             block = block.with_priorities(self.priority_fees(index));
         }
+        if let Load::Recorded { trace, .. } = self.load {
+            let transactions = trace.blocks[index].transactions.iter();
+            block = block.with_names(transactions.flat_map(|known| known.names.iter().cloned()));
+        }
         if let Some(estimates) = &self.estimates {
             block = block.with_estimates(estimates[position].clone());
         }
@@ -92,19 +96,17 @@ impl<'a> Blocks<'a> {
 
     /// What the transactions of a block declare: as recorded, or as generated.
     fn access_lists(&self, index: usize) -> Vec<AccessList> {
-        match self.load {
-            Load::Generated(workload) => {
-                let mut lists = workload.access_lists(index);
-                if self.arguments.no_credits {
-                    lists.iter_mut().for_each(|list| list.credits.clear());
-                }
-                lists
-            }
+        let mut lists = match self.load {
+            Load::Generated(workload) => workload.access_lists(index),
             Load::Recorded { trace, .. } => {
                 let transactions = trace.blocks[index].transactions.iter();
                 transactions.map(TraceTransaction::access_list).collect()
             }
+        };
+        if self.arguments.no_credits {
+            lists.iter_mut().for_each(|list| list.credits.clear());
         }
+        lists
     }
 
     /// What the transactions of a block offer for being early, in micro-lamports.

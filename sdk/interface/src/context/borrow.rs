@@ -121,10 +121,10 @@ impl AccountMut<'_, '_> {
     #[inline]
     pub fn set_lamports(&mut self, lamports: u64) -> Result<(), InstructionError> {
         if lamports < self.lamports && !self.is_owned_by_program() {
-            return Err(InstructionError::ExternalAccountLamportSpend);
+            return Err(self.refuse_owner(InstructionError::ExternalAccountLamportSpend));
         }
         if !self.meta.is_writable {
-            return Err(InstructionError::ReadonlyLamportChange);
+            return Err(self.refuse_change(InstructionError::ReadonlyLamportChange));
         }
         if self.is_frozen() {
             return Err(InstructionError::ExecutableLamportChange);
@@ -151,7 +151,7 @@ impl AccountMut<'_, '_> {
             return Ok(());
         }
         let sum = self.lamports.checked_add(lamports);
-        self.set_lamports(sum.ok_or(InstructionError::ArithmeticOverflow)?)
+        self.set_lamports(sum.ok_or_else(|| self.refuse_lamports(lamports, true))?)
     }
 
     /// Takes from the balance.
@@ -160,7 +160,7 @@ impl AccountMut<'_, '_> {
     /// `ArithmeticOverflow` if there is too little, or what [`AccountMut::set_lamports`] reports.
     pub fn debit(&mut self, lamports: u64) -> Result<(), InstructionError> {
         let rest = self.lamports.checked_sub(lamports);
-        self.set_lamports(rest.ok_or(InstructionError::ArithmeticOverflow)?)
+        self.set_lamports(rest.ok_or_else(|| self.refuse_lamports(lamports, false))?)
     }
 
     /// Gives the account to another program.
@@ -204,12 +204,12 @@ impl AccountMut<'_, '_> {
     pub fn resize(&mut self, size: usize) -> Result<(), InstructionError> {
         let before = self.data.len();
         if size != before && !self.is_owned_by_program() {
-            return Err(InstructionError::AccountDataSizeChanged);
+            return Err(self.refuse_owner(InstructionError::AccountDataSizeChanged));
         }
         let is_system_call = self.is_top_level && *self.program == program_ids::SYSTEM;
         let grown = size.saturating_sub(self.slot.size_at_entry);
         if size > ACCOUNT_DATA_SIZE_MAX || (!is_system_call && grown > INSTRUCTION_GROWTH_MAX) {
-            return Err(InstructionError::InvalidRealloc);
+            return Err(self.refuse_size(size));
         }
         if self.transaction.growth_after(before, size) > TRANSACTION_GROWTH_MAX {
             return Err(InstructionError::MaxAccountsDataAllocationsExceeded);
@@ -238,10 +238,10 @@ impl AccountMut<'_, '_> {
             return Err(InstructionError::ExecutableDataModified);
         }
         if !self.meta.is_writable {
-            return Err(InstructionError::ReadonlyDataModified);
+            return Err(self.refuse_change(InstructionError::ReadonlyDataModified));
         }
         if !self.is_owned_by_program() {
-            return Err(InstructionError::ExternalAccountDataModified);
+            return Err(self.refuse_owner(InstructionError::ExternalAccountDataModified));
         }
         Ok(())
     }

@@ -61,6 +61,12 @@ pub enum Rule {
     Balance,
     /// An account holds enough lamports for its size.
     Rent,
+    /// A balance covers what is taken from it, and fits 64 bits.
+    Lamports,
+    /// Calls nest within limits, and call no program that waits for them.
+    Calls,
+    /// The transaction has compute units left.
+    Units,
 }
 
 impl Rule {
@@ -86,6 +92,9 @@ impl Rule {
             Self::Named => "named",
             Self::Balance => "balance",
             Self::Rent => "rent",
+            Self::Lamports => "lamports",
+            Self::Calls => "calls",
+            Self::Units => "units",
         }
     }
 }
@@ -115,6 +124,8 @@ pub enum Subject {
     Invoked(Address),
     /// The lamports of all accounts of the transaction.
     Lamports,
+    /// What the transaction spends or leaves: its compute budget, the size of its events.
+    Transaction(&'static str),
 }
 
 /// The cause of a failure.
@@ -291,6 +302,7 @@ impl fmt::Display for Subject {
             Self::Data => formatter.write_str("the instruction's data"),
             Self::Invoked(address) => write!(formatter, "{address}, which the invoke names,"),
             Self::Lamports => formatter.write_str("the sum of lamports"),
+            Self::Transaction(what) => write!(formatter, "the transaction's {what}"),
             Self::Account {
                 field,
                 position,

@@ -1,5 +1,6 @@
 //! A program's view of its instruction, and calls from one program to another.
 
+use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use super::{
@@ -12,8 +13,9 @@ use crate::{
     address::{create_program_address, program_ids},
     limits::{
         DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
-        INSTRUCTION_TRACE_MAX, INVOKED_DATA_SIZE_MAX,
+        INSTRUCTION_TRACE_MAX, INVOKED_DATA_SIZE_MAX, RETURN_DATA_SIZE_MAX,
     },
+    prices,
 };
 
 /// Which program runs, on which accounts and data.
@@ -41,6 +43,8 @@ pub struct InvokeContext<'i, 't> {
     credit_only: Positions,
     /// Those of them that have counters, by position.
     counters: SmallVec<[(usize, Counters); 1]>,
+    /// Whether services of the runtime cost the program compute units.
+    is_metered: bool,
 }
 
 impl<'i, 't> InvokeContext<'i, 't> {
@@ -52,6 +56,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
             metas_end,
             credit_only: Positions::NONE,
             counters: SmallVec::new(),
+            is_metered: false,
         }
     }
 
@@ -216,7 +221,47 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// `ComputationalBudgetExceeded` if fewer are left; then none are.
     #[inline]
     pub fn consume(&mut self, units: u64) -> Result<(), InstructionError> {
-        self.transaction.consume(units)
+        self.spend(units)
+    }
+
+    /// From now on the services of the runtime cost this instruction what
+    /// [`prices`](crate::prices) says, besides what the program spends itself. Programs that are
+    /// written with the SDK are metered; built-in ones cost what builtins cost on Solana.
+    pub fn meter(&mut self) {
+        self.is_metered = true;
+    }
+
+    /// Spends compute units if the instruction is metered.
+    ///
+    /// # Errors
+    /// `ComputationalBudgetExceeded` if fewer are left; then none are.
+    #[inline]
+    pub fn charge(&self, units: u64) -> Result<(), InstructionError> {
+        match self.is_metered {
+            true => self.spend(units),
+            false => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn spend(&self, units: u64) -> Result<(), InstructionError> {
+        let left = self.transaction.compute_units_left();
+        self.transaction.consume(units).map_err(|error| {
+            let expected = format!("at least {units} units to be left");
+            self.refuse_amount(error, "compute budget", expected, left.to_string())
+        })
+    }
+
+    /// The SHA-256 hash of these parts, one after the other.
+    ///
+    /// # Errors
+    /// `ComputationalBudgetExceeded`; see [`prices::hash`](crate::prices::hash).
+    pub fn hash(&self, parts: &[&[u8]]) -> Result<[u8; 32], InstructionError> {
+        let sizes = parts.iter().map(|part| part.len());
+        self.charge(prices::hash(sizes))?;
+        let mut hasher = Sha256::new();
+        parts.iter().for_each(|part| hasher.update(part));
+        Ok(hasher.finalize().into())
     }
 
     /// Compute units left to the transaction.
@@ -224,8 +269,12 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.compute_units_left()
     }
 
-    /// Logs a line of text. The text is made only if somebody reads logs.
+    /// Logs a line of text. The text is made only if somebody reads logs, and the price is the same
+    /// for each.
     pub fn log(&mut self, text: impl FnOnce() -> String) {
+        if let Err(error) = self.charge(prices::LOG) {
+            self.fail(&error);
+        }
         self.transaction.records.log(|| LogEntry::Message(text()));
     }
 
@@ -275,18 +324,23 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// # Errors
     /// `ProgramFailedToComplete` if the transaction's events exceed their limit in bytes.
     pub fn emit(&mut self, data: Vec<u8>) -> Result<(), InstructionError> {
+        self.charge(prices::event(data.len()))?;
+        let size = data.len();
         let event = Event {
             program: *self.frame.program,
             data,
         };
         let records = &mut self.transaction.records;
         records.log(|| LogEntry::Data(event.data.clone()));
-        let fits = self.transaction.records.event(event, EVENT_SIZE_MAX);
-        if fits {
-            Ok(())
-        } else {
-            Err(InstructionError::ProgramFailedToComplete)
+        if self.transaction.records.event(event, EVENT_SIZE_MAX) {
+            return Ok(());
         }
+        Err(self.refuse_amount(
+            InstructionError::ProgramFailedToComplete,
+            "size of events",
+            format!("at most {EVENT_SIZE_MAX} bytes"),
+            format!("{size}, more than are left"),
+        ))
     }
 
     /// Leaves bytes for the caller.
@@ -294,15 +348,20 @@ impl<'i, 't> InvokeContext<'i, 't> {
     /// # Errors
     /// `ProgramFailedToComplete` above 1,024 bytes.
     pub fn set_return_data(&mut self, data: &[u8]) -> Result<(), InstructionError> {
+        self.charge(prices::LOG.saturating_add(prices::move_bytes(data.len())))?;
         let fits = self
             .transaction
             .records
             .set_return_data(*self.frame.program, data);
         if fits {
-            Ok(())
-        } else {
-            Err(InstructionError::ProgramFailedToComplete)
+            return Ok(());
         }
+        Err(self.refuse_amount(
+            InstructionError::ProgramFailedToComplete,
+            "returned value",
+            format!("at most {RETURN_DATA_SIZE_MAX} bytes"),
+            data.len().to_string(),
+        ))
     }
 
     /// What the last invoked program left.
@@ -359,6 +418,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         if instruction.data.len() > INVOKED_DATA_SIZE_MAX {
             return Err(InstructionError::InvalidArgument);
         }
+        self.charge(prices::invoke(instruction.data.len(), signer_seeds.len()))?;
         let derive = |seeds: &&[&[u8]]| create_program_address(seeds, self.frame.program);
         let signers: Result<SmallVec<[Address; 2]>, _> = signer_seeds.iter().map(derive).collect();
         // Solana reports derivation errors of invokes under their number.
@@ -370,6 +430,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let program = program.ok_or_else(|| self.refuse_unnamed(instruction.program, "program"))?;
         if self.only_credits(program.index) {
             return Err(InstructionError::PrivilegeEscalation);
+        }
+        if !self.transaction.is_balanced() {
+            // The callee is refused; what is wrong is the caller's.
+            self.refuse_sum();
         }
 
         let metas_start = self.transaction.metas.len();
@@ -433,7 +497,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         for (position, meta) in metas.iter().enumerate() {
             if self.only_credits(meta.index) {
                 if position >= Positions::COUNT {
-                    return Err(InstructionError::PrivilegeEscalation);
+                    return Err(self.refuse_credited_at(meta.index));
                 }
                 inherited = inherited.union(Positions::only(position));
             }
@@ -465,7 +529,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     /// True if the program only credits the transaction's account at `index`.
-    fn only_credits(&self, index: u8) -> bool {
+    pub(super) fn only_credits(&self, index: u8) -> bool {
         let mut positions = self.credit_only.iter();
         positions.any(|position| self.metas()[position].index == index)
     }
@@ -515,10 +579,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
     pub(super) fn run(mut self) -> Result<(), InstructionError> {
         let environment = self.transaction.environment();
         if self.transaction.stack.len() >= INSTRUCTION_STACK_MAX {
-            return Err(InstructionError::CallDepth);
+            return Err(self.refuse_call(InstructionError::CallDepth));
         }
         if self.transaction.trace_length >= INSTRUCTION_TRACE_MAX {
-            return Err(InstructionError::MaxInstructionTraceLengthExceeded);
+            return Err(self.refuse_call(InstructionError::MaxInstructionTraceLengthExceeded));
         }
         if !self.transaction.stack.is_empty() {
             if !self.transaction.is_balanced() {
@@ -527,13 +591,14 @@ impl<'i, 't> InvokeContext<'i, 't> {
             let callers = self.transaction.stack.as_slice();
             let is_self_call = callers.last() == Some(&self.frame.program_index);
             if !is_self_call && callers.contains(&self.frame.program_index) {
-                return Err(InstructionError::ReentrancyNotAllowed);
+                return Err(self.refuse_call(InstructionError::ReentrancyNotAllowed));
             }
             self.record_inner_instruction();
         }
         self.transaction.trace_length = self.transaction.trace_length.saturating_add(1);
         let program = environment.programs.get(self.frame.program);
-        let program = program.ok_or(InstructionError::UnsupportedProgramId)?;
+        let program =
+            program.ok_or_else(|| self.refuse_call(InstructionError::UnsupportedProgramId))?;
         if !self.owner_is_native_loader()? {
             return Err(InstructionError::UnsupportedProgramId);
         }
@@ -544,8 +609,9 @@ impl<'i, 't> InvokeContext<'i, 't> {
                 self.counters.push((position, counters));
             }
         }
-        if !self.frame.credit_only.without(self.credit_only).is_empty() {
-            return Err(InstructionError::PrivilegeEscalation);
+        let disobeyed = self.frame.credit_only.without(self.credit_only);
+        if let Some(position) = disobeyed.iter().next() {
+            return Err(self.refuse_credited(position));
         }
 
         self.transaction.stack.push(self.frame.program_index);
@@ -624,7 +690,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     #[inline]
     fn known_meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
         if self.credit_only.contains(position) {
-            return Err(InstructionError::PrivilegeEscalation);
+            return Err(self.refuse_credited(position));
         }
         self.meta(position)
     }

@@ -4,8 +4,11 @@
 
 use std::ops::Range;
 
-use super::{Cause, InstructionAccount, InvokeContext, Rule, Subject};
-use crate::{Address, Counters, InstructionError};
+use super::{AccountMut, Cause, InstructionAccount, InvokeContext, Rule, Subject, diagnostic};
+use crate::{
+    Address, Counters, InstructionError,
+    limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, INSTRUCTION_STACK_MAX},
+};
 
 impl InvokeContext<'_, '_> {
     /// A borrow while another is alive.
@@ -126,14 +129,123 @@ impl InvokeContext<'_, '_> {
     pub(super) fn refuse_sum(&self) -> InstructionError {
         let error = InstructionError::UnbalancedInstruction;
         self.diagnose(&error, || {
-            // The sums themselves are not known where others credit an account at the same time.
             let change = self.transaction().lamports_change();
+            let (expected, got) = match self.lamports_sum() {
+                Some(sum) => {
+                    let before = sum.saturating_sub(change);
+                    (
+                        format!("{before} in the instruction's accounts, as before it"),
+                        format!("{sum} ({change:+})"),
+                    )
+                }
+                // What others add at the same time to an account that is credited is not known.
+                None => (
+                    "as many in all as before the instruction".to_owned(),
+                    format!("{change:+}"),
+                ),
+            };
             Cause::Rule {
                 subject: Subject::Lamports,
                 rule: Rule::Balance,
-                expected: "as many in all as before the instruction".to_owned(),
-                got: format!("{change:+}"),
+                expected,
+                got,
             }
+        });
+        error
+    }
+
+    /// The lamports of the instruction's accounts, each counted once; `None` if it credits one
+    /// together with others.
+    fn lamports_sum(&self) -> Option<i128> {
+        let mut counted = Vec::new();
+        let mut sum = 0i128;
+        for position in 0..self.account_count() {
+            let index = self.index_at(position)?;
+            if counted.contains(&index) {
+                continue;
+            }
+            counted.push(index);
+            let slot = self.transaction().slots()[usize::from(index)].try_borrow();
+            let slot = slot.ok().filter(|_| !self.only_credits(index))?;
+            sum = sum.saturating_add(slot.lamports().into());
+        }
+        Some(sum)
+    }
+
+    /// A look at an account, or a call with it, where the program declared to credit it only.
+    #[cold]
+    pub(super) fn refuse_credited(&self, position: usize) -> InstructionError {
+        let error = InstructionError::PrivilegeEscalation;
+        self.diagnose(&error, || {
+            let expected = "nothing but credits, as the program declares of this account";
+            let got = "another use of it, such as a read, a debit, or a call that does more";
+            self.cause(position, Rule::Privilege, expected, got.to_owned())
+        });
+        error
+    }
+
+    /// A callee's account which the program only credits, at a position that cannot say so.
+    #[cold]
+    pub(super) fn refuse_credited_at(&self, index: u8) -> InstructionError {
+        let mut positions = 0..self.account_count();
+        let position = positions.find(|position| self.index_at(*position) == Some(index));
+        self.refuse_credited(position.unwrap_or(0))
+    }
+
+    /// This call, which the tree of calls leaves no room for.
+    #[cold]
+    pub(super) fn refuse_call(&self, error: InstructionError) -> InstructionError {
+        self.diagnose(&error, || {
+            let (rule, expected, got) = match error {
+                InstructionError::CallDepth => (
+                    Rule::Calls,
+                    format!("calls that nest {INSTRUCTION_STACK_MAX} deep at most"),
+                    "a deeper one",
+                ),
+                InstructionError::ReentrancyNotAllowed => (
+                    Rule::Calls,
+                    "a program that is not running already, or that calls itself".to_owned(),
+                    "one that waits for its callee",
+                ),
+                InstructionError::UnsupportedProgramId => (
+                    Rule::Named,
+                    "a program that the chain has".to_owned(),
+                    "none at this address",
+                ),
+                _ => (
+                    Rule::Calls,
+                    "fewer instructions in one transaction, invoked ones included".to_owned(),
+                    "one more",
+                ),
+            };
+            Cause::Rule {
+                subject: Subject::Invoked(*self.program()),
+                rule,
+                expected,
+                got: got.to_owned(),
+            }
+        });
+        error
+    }
+
+    /// What the transaction has spent or left, past its limit.
+    #[cold]
+    pub(super) fn refuse_amount(
+        &self,
+        error: InstructionError,
+        what: &'static str,
+        expected: String,
+        got: String,
+    ) -> InstructionError {
+        let rule = match error {
+            InstructionError::ComputationalBudgetExceeded => Rule::Units,
+            _ => Rule::Size,
+        };
+        self.diagnose(&error, || Cause::Rule {
+            subject: Subject::Transaction(what),
+            rule,
+            expected,
+            got,
         });
         error
     }
@@ -157,5 +269,78 @@ fn list(counters: Counters) -> String {
     match counters.offsets() {
         [] => "lamports alone".to_owned(),
         offsets => format!("the counters at {offsets:?}"),
+    }
+}
+
+/// Refusals of a change. The position is the one under which the account is borrowed.
+impl AccountMut<'_, '_> {
+    /// A change that is the owner's to make.
+    #[cold]
+    pub(super) fn refuse_owner(&self, error: InstructionError) -> InstructionError {
+        let what = match error {
+            InstructionError::ExternalAccountLamportSpend => "debits",
+            _ => "changes",
+        };
+        let expected = format!("the running program as owner of an account that it {what}");
+        let got = self.owner.to_string();
+        self.refuse(error, Rule::Owner, expected, got)
+    }
+
+    /// A change of what the instruction names read-only.
+    #[cold]
+    pub(super) fn refuse_change(&self, error: InstructionError) -> InstructionError {
+        let (expected, got) = ("a writable account", "a change of a read-only one");
+        self.refuse(error, Rule::Writable, expected.to_owned(), got.to_owned())
+    }
+
+    /// A debit of more than there is, or a credit of more than fits.
+    #[cold]
+    pub(super) fn refuse_lamports(&self, lamports: u64, is_credit: bool) -> InstructionError {
+        let error = InstructionError::ArithmeticOverflow;
+        let held = self.lamports;
+        let (expected, got) = match is_credit {
+            true => (
+                "a balance of less than 2^64 lamports".to_owned(),
+                format!("{held} and {lamports} more"),
+            ),
+            false => (format!("at least {lamports} lamports"), held.to_string()),
+        };
+        self.refuse(error, Rule::Lamports, expected, got)
+    }
+
+    /// A size that is too large, or too much larger than it was.
+    #[cold]
+    pub(super) fn refuse_size(&self, size: usize) -> InstructionError {
+        let before = self.slot.size_at_entry;
+        let expected = format!(
+            "at most {ACCOUNT_DATA_SIZE_MAX} bytes, and {INSTRUCTION_GROWTH_MAX} more than the \
+             {before} before the instruction"
+        );
+        let error = InstructionError::InvalidRealloc;
+        self.refuse(error, Rule::Size, expected, size.to_string())
+    }
+
+    fn refuse(
+        &self,
+        error: InstructionError,
+        rule: Rule,
+        expected: String,
+        got: String,
+    ) -> InstructionError {
+        let is_first = self.transaction.failure.borrow().is_none();
+        if self.transaction.records.is_recording() && is_first {
+            let cause = Cause::Rule {
+                subject: Subject::Account {
+                    field: String::new(),
+                    position: self.slot.borrowed_as().into(),
+                    address: Some(*self.address()),
+                },
+                rule,
+                expected,
+                got,
+            };
+            diagnostic::record(self.transaction, &error, cause);
+        }
+        error
     }
 }

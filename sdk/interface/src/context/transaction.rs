@@ -91,7 +91,7 @@ pub struct TransactionContext<'t> {
     pub(super) failure: RefCell<Option<InstructionError>>,
     /// Why the transaction failed, as far as it is known; only while logs are recorded.
     pub(super) diagnostic: RefCell<Option<Box<Diagnostic>>>,
-    compute_units_left: u64,
+    compute_units_left: Cell<u64>,
     lamports_change: Cell<i128>,
     growth: Cell<i64>,
 }
@@ -117,7 +117,7 @@ impl<'t> TransactionContext<'t> {
             trace_length: 0,
             failure: RefCell::new(None),
             diagnostic: RefCell::new(None),
-            compute_units_left: 0,
+            compute_units_left: Cell::new(0),
             lamports_change: Cell::new(0),
             growth: Cell::new(0),
         }
@@ -148,7 +148,7 @@ impl<'t> TransactionContext<'t> {
         self.trace_length = 0;
         *self.failure.get_mut() = None;
         *self.diagnostic.get_mut() = None;
-        self.compute_units_left = compute_unit_limit;
+        self.compute_units_left.set(compute_unit_limit);
         self.lamports_change.set(0);
         self.growth.set(0);
     }
@@ -190,7 +190,7 @@ impl<'t> TransactionContext<'t> {
 
     /// Compute units not yet spent.
     pub fn compute_units_left(&self) -> u64 {
-        self.compute_units_left
+        self.compute_units_left.get()
     }
 
     /// Logs, events, return data and invoked instructions so far.
@@ -343,14 +343,14 @@ impl<'t> TransactionContext<'t> {
     }
 
     #[inline]
-    pub(super) fn consume(&mut self, units: u64) -> Result<(), InstructionError> {
-        match self.compute_units_left.checked_sub(units) {
+    pub(super) fn consume(&self, units: u64) -> Result<(), InstructionError> {
+        match self.compute_units_left.get().checked_sub(units) {
             Some(left) => {
-                self.compute_units_left = left;
+                self.compute_units_left.set(left);
                 Ok(())
             }
             None => {
-                self.compute_units_left = 0;
+                self.compute_units_left.set(0);
                 Err(InstructionError::ComputationalBudgetExceeded)
             }
         }

@@ -60,9 +60,42 @@ fn an_explanation_names_the_calls_that_lead_to_it() {
             Ok(())
         },
     );
-    let error = InstructionError::ComputationalBudgetExceeded;
-    let expected = format!("instruction 3.1, program {CALLEE}: {error}");
+    let expected = format!(
+        "instruction 3.1, program {CALLEE}: the transaction's compute budget breaks the rule `units`: \
+         expected at least 600 units to be left, got 400"
+    );
     assert_eq!(second, Some(expected));
+}
+
+#[test]
+fn calls_that_there_is_no_room_for_name_their_program() {
+    let deeper: Process = |context| {
+        let metas = [PROGRAM, CALLEE].map(|address| AccountMeta::readonly(address, false));
+        context.invoke(&Instruction {
+            program: PROGRAM,
+            accounts: metas.to_vec(),
+            data: vec![],
+        })
+    };
+    let told = explain(deeper, |_| Ok(())).expect("it fails");
+    let expected = format!(
+        "{PROGRAM}, which the invoke names, breaks the rule `calls`: expected calls that nest 5 \
+         deep at most, got a deeper one"
+    );
+    assert!(told.ends_with(&expected), "{told}");
+    let back = explain(
+        |context| {
+            let metas = [PROGRAM, CALLEE].map(|address| AccountMeta::readonly(address, false));
+            context.invoke(&Instruction {
+                program: CALLEE,
+                accounts: metas.to_vec(),
+                data: vec![],
+            })
+        },
+        deeper,
+    );
+    let told = back.expect("it fails");
+    assert!(told.contains("one that waits for its callee"), "{told}");
 }
 
 #[test]
