@@ -13,7 +13,7 @@ const ADDRESS_SIZE: usize = 32;
 /// Bytes of an Ethereum address.
 const SHORT_ADDRESS_SIZE: usize = 20;
 /// Characters of a bad address that an error shows.
-const SHOWN_CHARACTERS_MAX: usize = 60;
+pub(super) const SHOWN_CHARACTERS_MAX: usize = 60;
 /// Characters of a name that are kept.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -22,6 +22,7 @@ const NAME_CHARACTERS_MAX: usize = 64;
 struct Row {
     slot: u64,
     i: u64,
+    sig: Option<Value>,
     w: Vec<String>,
     #[serde(default)]
     r: Vec<String>,
@@ -68,6 +69,7 @@ pub(super) fn parse(text: &[u8], line: usize) -> Result<TraceTransaction, TraceC
         slot: row.slot,
         index: row.i,
         line,
+        signature: row.sig.as_ref().and_then(Value::as_str).map(str::to_owned),
         writes,
         credits,
         names: names.collect(),
@@ -133,7 +135,7 @@ fn addresses(
 ///
 /// The 20 bytes are followed by eleven zeros and, as the last byte, their count: without it
 /// Ethereum's zero address would become the address of the System program.
-fn parse_address(text: &str) -> Option<Address> {
+pub(super) fn parse_address(text: &str) -> Option<Address> {
     let mut bytes = [0; ADDRESS_SIZE];
     if let Some(digits) = text.strip_prefix("0x") {
         let (short, rest) = bytes.split_at_mut(SHORT_ADDRESS_SIZE);
@@ -143,6 +145,14 @@ fn parse_address(text: &str) -> Option<Address> {
     }
     let written = bs58::decode(text).onto(&mut bytes).ok()?;
     (written == ADDRESS_SIZE).then(|| Address::new_from_array(bytes))
+}
+
+/// The text of an address that [`parse_address`] has filled up; `None` for any other.
+pub(super) fn short_address(address: &Address) -> Option<String> {
+    let (short, rest) = address.as_array().split_at(SHORT_ADDRESS_SIZE);
+    let (last, zeros) = rest.split_last()?;
+    let is_short = usize::from(*last) == SHORT_ADDRESS_SIZE && zeros.iter().all(|byte| *byte == 0);
+    is_short.then(|| format!("0x{}", hex::encode(short)))
 }
 
 fn failure_text(value: Value) -> String {

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `slot` | block number; lines are in slot order |
 //! | `i` | index in the recorded block |
+//! | `sig` | its signature, or the beginning of it (optional) |
 //! | `w` | addresses locked for writing; the first one pays the fee |
 //! | `r` | addresses locked for reading (optional) |
 //! | `cu` | compute units used (optional) |
@@ -24,6 +25,9 @@
 mod error;
 mod line;
 mod read;
+mod write;
+
+pub mod import;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -54,6 +58,8 @@ pub struct TraceTransaction {
     pub index: u64,
     /// Line of the file, from 1.
     pub line: usize,
+    /// Its first signature, or the beginning of it.
+    pub signature: Option<String>,
     /// Accounts locked for writing, the fee payer first; no repeats.
     pub writes: Vec<Address>,
     /// Accounts locked for reading; none of them is written.

@@ -52,6 +52,7 @@ fn every_field_is_read() {
         slot: 5,
         index: 3,
         line: 1,
+        signature: Some("x".to_owned()),
         writes: vec![address(A), address(B)],
         reads: vec![address(C)],
         credits: vec![1],

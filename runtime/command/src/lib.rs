@@ -30,11 +30,13 @@ mod node;
 mod output;
 mod plan;
 mod prove;
+mod replay;
 mod run;
 mod snapshot;
 mod source;
 mod terminal;
 mod text;
+mod trace;
 mod verify;
 mod workloads;
 
@@ -73,6 +75,8 @@ enum Command {
     Node(node::Arguments),
     Follow(node::follow::Arguments),
     Load(node::load::Arguments),
+    Trace(trace::Arguments),
+    Replay(replay::Arguments),
     Idl(idl::Arguments),
     Inspect(inspect::Arguments),
     Snapshot(snapshot::Arguments),
@@ -103,6 +107,8 @@ fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
         Some(Command::Node(arguments)) => node::run(&arguments),
         Some(Command::Follow(arguments)) => node::follow::run(&arguments),
         Some(Command::Load(arguments)) => node::load::run(&arguments),
+        Some(Command::Trace(arguments)) => trace::run(&arguments),
+        Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Snapshot(arguments)) => snapshot::run(&arguments),
@@ -130,7 +136,8 @@ fn parse(catalogue: &Catalogue) -> Result<Option<Command>, Failure> {
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
                 "no command given, expected run, plan, compare, color, conformance, workloads, \
-                 new, node, follow, load, idl, inspect, snapshot, prove, verify or bench-store (see --help)",
+                 new, node, follow, load, trace, replay, idl, inspect, snapshot, prove, verify or bench-store \
+                 (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },

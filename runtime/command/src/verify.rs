@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failure(dir: &Path, error: VerifyError) -> Failure {
+pub(crate) fn failure(dir: &Path, error: VerifyError) -> Failure {
     match error {
         VerifyError::Ledger(error) => error.into(),
         VerifyError::Differs(difference) => Failure::other(format!("{}: {difference}", shown(dir))),

@@ -6,12 +6,12 @@
 
 #[path = "common/folder.rs"]
 mod folder;
+#[path = "common/node.rs"]
+mod node;
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -20,96 +20,12 @@ use std::{
 use folder::Folder;
 use lockstep_node::client::{LoadOptions, Workload, follow, load};
 use lockstep_store::sync::Shared;
+use node::Node;
 use serde_json::{Value, json};
 
-/// A node that is there.
-struct Node {
-    process: Child,
-    http: String,
-    socket: String,
-}
-
-impl Node {
-    fn start(ledger: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_lockstep"))
-            .args([
-                "node",
-                "--port",
-                "0",
-                "--json",
-                "--slot-ms",
-                "50",
-                "--ledger",
-            ])
-            .arg(ledger)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the node is there");
-        let mut line = String::new();
-        let out = process.stdout.take().expect("the node is there");
-        BufReader::new(out)
-            .read_line(&mut line)
-            .expect("the node is there");
-        let ready: Value = serde_json::from_str(&line).expect("the node is there");
-        let text = |name: &str| ready[name].as_str().expect("the node is there").to_owned();
-        Self {
-            process,
-            http: text("http"),
-            socket: text("socket"),
-        }
-    }
-
-    /// The result of a request.
-    fn ask(&self, method: &str, params: &Value) -> Value {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let answer = self.post(&body.to_string());
-        let answer: Value = serde_json::from_str(&answer).expect("the node is there");
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
-    }
-
-    fn post(&self, body: &str) -> String {
-        let host = self
-            .http
-            .strip_prefix("http://")
-            .expect("the node is there");
-        let mut stream = TcpStream::connect(host).expect("the node is there");
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("the node is there");
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .expect("the node is there");
-        answer
-            .split_once("\r\n\r\n")
-            .expect("the node is there")
-            .1
-            .to_owned()
-    }
-
-    /// Ends it by SIGTERM. Gives the exit code.
-    fn end(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .expect("the node is there");
-        assert!(sent.success());
-        self.process.wait().expect("the node is there").code()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It is gone already unless a test has failed.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// On a ledger on disk.
+fn on(ledger: &Path) -> Node {
+    Node::start(&["--ledger", ledger.to_str().expect("the path is text")])
 }
 
 #[test]
@@ -117,7 +33,7 @@ fn a_node_ends_in_order_and_goes_on() {
     let folder = Folder::new("node");
     let ledger = PathBuf::from(folder.path("ledger"));
     let address = "4Nd1mYVnMUYyzhTsGrnqCYGxZzT9WzVgYwxq8zX8PzGg";
-    let node = Node::start(&ledger);
+    let node = on(&ledger);
     let genesis = node.ask("getGenesisHash", &json!([]));
     let signature = node.ask("requestAirdrop", &json!([address, 5_000_000]));
     let start = Instant::now();
@@ -128,7 +44,7 @@ fn a_node_ends_in_order_and_goes_on() {
     let height = node.ask("getBlockHeight", &json!([])).as_u64().unwrap();
     assert_eq!(node.end(), Some(0));
 
-    let node = Node::start(&ledger);
+    let node = on(&ledger);
     assert_eq!(node.ask("getGenesisHash", &json!([])), genesis);
     assert!(node.ask("getBlockHeight", &json!([])).as_u64().unwrap() >= height);
     assert_eq!(
@@ -143,7 +59,7 @@ fn a_node_ends_in_order_and_goes_on() {
 
     // Without its history it has the same.
     std::fs::remove_dir_all(ledger.join("history")).unwrap();
-    let node = Node::start(&ledger);
+    let node = on(&ledger);
     let again = node.ask("getSignaturesForAddress", &json!([address]));
     assert_eq!(again, known);
     assert_eq!(node.end(), Some(0));
@@ -162,7 +78,7 @@ fn a_killed_node_has_all_that_it_confirmed() {
     let ledger = PathBuf::from(folder.path("ledger"));
     let mut all: Vec<String> = Vec::new();
     for round in 0..kills {
-        let mut node = Node::start(&ledger);
+        let mut node = on(&ledger);
         let confirmed = Arc::new(Shared::new(Vec::new()));
         let (socket, seen) = (node.socket.clone(), Arc::clone(&confirmed));
         // It gives up some seconds after the node is gone.
@@ -195,7 +111,7 @@ fn a_killed_node_has_all_that_it_confirmed() {
         assert!(loaded.join().unwrap().is_err(), "the node is gone");
         all.extend(confirmed.read().iter().cloned());
 
-        let node = Node::start(&ledger);
+        let node = on(&ledger);
         for signatures in all.chunks(256) {
             let asked = json!([signatures, { "searchTransactionHistory": true }]);
             let statuses = node.ask("getSignatureStatuses", &asked);

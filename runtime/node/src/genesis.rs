@@ -17,14 +17,13 @@
 //!   "limits": { "computeUnits": 60000000, "accountComputeUnits": 24000000 }
 //! }
 //! ```
-//! Every field may be left out. Data is in base64; `programs` names those of
-//! [`builtin_programs`], all of them if it is left out.
+//! Every field may be left out. Data is in base64; `programs` names some of those that are linked
+//! in, all of them if it is left out.
 
 use std::{io, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::{Account, Address, ProgramTable};
-use lockstep_programs::builtin_programs;
 use lockstep_runtime::{bank::Genesis, block::BlockLimits};
 use serde::Deserialize;
 use thiserror::Error;
@@ -116,38 +115,41 @@ impl GenesisFile {
         })
     }
 
-    /// The genesis, with an account for the faucet.
+    /// The genesis, with an account for the faucet, and programs out of these.
     ///
     /// # Errors
     /// If an address, a program's name or some data stands for nothing.
-    pub fn genesis(&self, faucet: &Address) -> Result<Genesis, GenesisFileError> {
+    pub fn genesis(
+        &self,
+        faucet: &Address,
+        programs: &ProgramTable,
+    ) -> Result<Genesis, GenesisFileError> {
         let lamports = self.faucet_lamports.unwrap_or(FAUCET_LAMPORTS);
         let mut accounts = vec![(*faucet, Account::wallet(lamports))];
         for (place, account) in self.accounts.iter().enumerate() {
             accounts.push(account.read(place)?);
         }
-        let mut genesis = Genesis::new(accounts, self.program_table()?);
+        let mut genesis = Genesis::new(accounts, self.program_table(programs)?);
         genesis.slot = self.slot.unwrap_or_default();
         genesis.limits = self.limits.over(genesis.limits);
         Ok(genesis)
     }
 
-    fn program_table(&self) -> Result<ProgramTable, GenesisFileError> {
-        let all = builtin_programs();
+    fn program_table(&self, all: &ProgramTable) -> Result<ProgramTable, GenesisFileError> {
         let Some(names) = &self.programs else {
-            return Ok(all);
+            return Ok(all.clone());
         };
         for (place, name) in names.iter().enumerate() {
             if all.iter().all(|program| program.name() != name) {
                 return Err(GenesisFileError::Value {
                     field: format!("programs[{place}]"),
-                    expected: "the name of a standard program",
+                    expected: "the name of a program that is linked in",
                     found: name.clone(),
                 });
             }
         }
         let named = |name: &str| names.iter().any(|known| known == name);
-        Ok(all.filtered(|program| named(program.name())))
+        Ok(all.clone().filtered(|program| named(program.name())))
     }
 }
 
@@ -195,11 +197,13 @@ impl GenesisLimits {
 
 #[cfg(test)]
 mod tests {
+    use lockstep_programs::builtin_programs;
+
     use super::*;
 
     fn genesis(json: &str) -> Result<Genesis, GenesisFileError> {
         let file: GenesisFile = serde_json::from_str(json).unwrap();
-        file.genesis(&Address::new_from_array([1; 32]))
+        file.genesis(&Address::new_from_array([1; 32]), &builtin_programs())
     }
 
     #[test]

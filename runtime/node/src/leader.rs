@@ -33,7 +33,12 @@ use metrics::gauge;
 use thiserror::Error;
 use tokio::sync::broadcast;
 
-use crate::{content::Content, history::History, recent::Recent, samples::Samples};
+use crate::{
+    content::Content,
+    history::{History, Logged},
+    recent::Recent,
+    samples::Samples,
+};
 
 /// What receipts carry: all that clients may ask for.
 const RECORDING: Recording = Recording {
@@ -84,13 +89,33 @@ pub struct Pace {
     pub empty_every: u64,
 }
 
-/// What a test may do to time, with `--dev`.
+/// What a test may do to time and accounts, with `--dev`.
 #[derive(Debug, Default)]
 pub struct Warp {
     /// The next slot is at least this.
     pub slot: AtomicU64,
     /// Seconds that blocks are ahead of the clock.
     pub seconds: AtomicI64,
+    /// Accounts that the next block puts in place.
+    pub given: Shared<Given>,
+}
+
+/// Accounts of a test on their way into a block.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Those that wait.
+    pub waiting: Vec<Change>,
+    /// The slot of the block that those before them are in.
+    pub slot: u64,
+}
+
+impl Given {
+    fn take(&mut self, slot: u64) -> Vec<Change> {
+        if !self.waiting.is_empty() {
+            self.slot = slot;
+        }
+        std::mem::take(&mut self.waiting)
+    }
 }
 
 /// What the leader works with.
@@ -102,11 +127,11 @@ pub(crate) struct Leader<'l> {
     pub(crate) history: &'l History,
     pub(crate) samples: &'l Samples,
     pub(crate) published: &'l broadcast::Sender<Arc<Published>>,
-    pub(crate) to_history: Sender<u64>,
+    pub(crate) to_history: Sender<Logged>,
     pub(crate) warp: &'l Warp,
     pub(crate) pace: Pace,
-    /// Slots whose blocks stay in the log; all if 0.
-    pub(crate) keep: u64,
+    /// Whether no block ever leaves the log.
+    pub(crate) keeps_all: bool,
     pub(crate) ending: &'l AtomicBool,
 }
 
@@ -164,16 +189,24 @@ impl Leader<'_> {
             mode: Mode::Produce,
             recording: RECORDING,
         };
+        let given = self.warp.given.write().take(slot);
+        let built = match given.is_empty() {
+            true => self.build_of_pool(&request)?,
+            // The pool waits for the next slot.
+            false => self.chain.build_given(&request, given)?,
+        };
+        *self.tip.write() = self.chain.bank(&built.id)?;
+        gauge!("lockstep_pool_transactions").set(count(self.pool.read().len()));
+        Ok(built)
+    }
+
+    fn build_of_pool(&self, request: &BuildRequest<'_>) -> Result<BuiltBlock, LeaderError> {
         let mut source = PoolSource::new(self.pool);
-        let built = self
-            .chain
-            .build(&request, &mut source, &Cancel::default())?;
+        let built = self.chain.build(request, &mut source, &Cancel::default())?;
         let settled = source.settle(&built);
         for (candidate, refusal) in &settled.refused {
             tracing::debug!(payer = %candidate.payer(), ?refusal, "refused while it ran");
         }
-        *self.tip.write() = self.chain.bank(&built.id)?;
-        gauge!("lockstep_pool_transactions").set(count(self.pool.read().len()));
         Ok(built)
     }
 
@@ -185,18 +218,23 @@ impl Leader<'_> {
             changes,
         } = made;
         let content = Content::of_built(&block, height, parent_slot);
-        self.chain.attach(&block.id, &content.note()?)?;
+        let note = content.note()?;
+        let size = note.len().saturating_add(block.bytes().len());
+        self.chain.attach(&block.id, &note)?;
         self.chain.commit(&block.id)?;
         self.recent.push(&content);
         self.samples.add(&content);
         // The history may have failed, which the chain does not mind.
-        let _ = self.to_history.send(content.slot());
+        let _ = self.to_history.send(Logged {
+            slot: content.slot(),
+            size: size as u64,
+        });
         let published = Published { content, changes };
         // Without subscribers there is no receiver.
         let _ = self.published.send(Arc::new(published));
-        if self.keep > 0 && height.is_multiple_of(PRUNE_INTERVAL) {
-            let below = block.header.slot.saturating_sub(self.keep);
-            self.chain.prune(below.min(self.history.oldest()))?;
+        if !self.keeps_all && height.is_multiple_of(PRUNE_INTERVAL) {
+            // The history forgets first.
+            self.chain.prune(self.history.oldest())?;
         }
         Ok(())
     }
@@ -252,7 +290,8 @@ impl Iterator for Ticks<'_> {
             let warp = self.leader.warp.slot.load(Ordering::Relaxed);
             self.slot = self.slot.saturating_add(1).max(warp);
             self.empty = self.empty.saturating_add(1);
-            let has_work = self.leader.pool.read().waiting_count() > 0;
+            let is_given = !self.leader.warp.given.read().waiting.is_empty();
+            let has_work = is_given || self.leader.pool.read().waiting_count() > 0;
             if has_work || self.empty >= empty_every {
                 self.empty = 0;
                 return Some(self.slot);

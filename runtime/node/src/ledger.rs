@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use lockstep_programs::builtin_programs;
+use lockstep_interface::ProgramTable;
 use lockstep_runtime::{
     bank::Genesis,
     chain::{Chain, ChainOptions, OpenError, Parameters},
@@ -89,6 +89,9 @@ pub struct LedgerOptions {
     pub place: Place,
     /// The genesis of a new one; the default of one for development if there is none.
     pub genesis: Option<GenesisFile>,
+    /// The programs that are linked in. A new ledger has all of them, or those that its genesis
+    /// file names; an old one has those that it was made with.
+    pub programs: ProgramTable,
     /// The faucet's key; without one, a new ledger makes one and keeps it.
     pub faucet: Option<SigningKey>,
     /// Threads that execute.
@@ -134,7 +137,7 @@ impl Ledger {
                 let faucet = faucet_key(path, options.faucet, is_new)?;
                 let genesis = match (&faucet, is_new) {
                     (Some(key), true) => new_genesis(options, key)?,
-                    _ => kept_genesis(&disk)?,
+                    _ => kept_genesis(&disk, &options.programs)?,
                 };
                 let store = Arc::new(CachedStore::new(disk, options.cache_size));
                 read_ahead(&store)?;
@@ -163,17 +166,17 @@ fn read_ahead(store: &Arc<CachedStore<DiskStore>>) -> Result<(), LedgerError> {
 
 fn new_genesis(options: &LedgerOptions, faucet: &SigningKey) -> Result<Genesis, LedgerError> {
     let file = options.genesis.clone().unwrap_or_default();
-    Ok(file.genesis(&address_of(faucet))?)
+    Ok(file.genesis(&address_of(faucet), &options.programs)?)
 }
 
 /// The genesis that a ledger keeps, without its accounts.
-fn kept_genesis(store: &dyn Store) -> Result<Genesis, OpenError> {
+fn kept_genesis(store: &dyn Store, programs: &ProgramTable) -> Result<Genesis, OpenError> {
     let kept = Parameters::kept(store)?;
     Ok(kept.map_or_else(
-        || Genesis::new(Vec::new(), builtin_programs()),
+        || Genesis::new(Vec::new(), programs.clone()),
         |kept| {
             let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
-            let programs = builtin_programs().filtered(|program| named(program.name()));
+            let programs = programs.clone().filtered(|program| named(program.name()));
             kept.genesis(programs)
         },
     ))

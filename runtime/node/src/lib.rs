@@ -38,6 +38,10 @@ mod parsed;
 
 mod rpc;
 
+mod guard;
+
+mod flow;
+
 mod server;
 
 mod figures;
@@ -47,12 +51,13 @@ mod serve;
 pub mod client;
 
 pub use figures::install_figures;
-pub use history::{History, HistoryError, Kind, Spot};
+pub use history::{History, HistoryError, Keep, Kind, Logged, Spot};
 pub use intake::{Intake, IntakeError};
-pub use leader::{LeaderError, Pace, Published, Warp};
+pub use leader::{Given, LeaderError, Pace, Published, Warp};
 pub use ledger::{FAUCET_FILE, HISTORY_FOLDER, Ledger, LedgerError, LedgerOptions, Place};
 pub use node::{BlockReadError, Node, NodeError, NodeOptions, Running};
+pub use parsed::{AccountJsonError, account_of_json, explain_instruction};
 pub use recent::{Head, Recent, Status};
 pub use samples::{Sample, Samples};
-pub use serve::{Ready, serve};
+pub use serve::{Ready, raise_file_limit, serve};
 pub use server::{Figures, Server, ServerOptions};

@@ -18,6 +18,13 @@ pub const SUBSCRIPTION_COUNT_MAX: usize = 16_384;
 pub const NOTIFICATIONS_WAITING_MAX: u32 = 1_024;
 /// Committed blocks that wait for one subscription.
 pub const BLOCKS_WAITING_MAX: usize = 64;
+/// Bytes of request bodies and of answers that clients have not taken yet, of all connections
+/// together.
+pub const FLOW_SIZE_MAX: u32 = 256 << 20;
+/// Seconds that a client may take nothing of an answer that is ready.
+pub const TAKE_NOTHING_SECONDS: u64 = 20;
+/// Addresses of clients whose rate is known.
+pub const CLIENTS_REMEMBERED_MAX: usize = 1 << 16;
 /// Threads for answers that take long: simulations, blocks, scans.
 pub const BLOCKING_THREADS_MAX: usize = 4;
 /// Transactions that wait to be verified.
@@ -66,5 +73,7 @@ pub const RECENT_BLOCKS_MAX: usize = 150;
 pub const RECENT_SIZE_MAX: usize = 16 << 20;
 /// Milliseconds that a look-up waits for the history to reach the newest block.
 pub const HISTORY_WAIT_MILLIS: u64 = 5_000;
+/// Milliseconds that `setAccount` waits for its block.
+pub const GIVEN_WAIT_MILLIS: u64 = 10_000;
 /// Lamports that one airdrop gives at the most: 100,000 SOL.
 pub const AIRDROP_MAX: u64 = 100_000 * 1_000_000_000;

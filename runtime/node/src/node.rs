@@ -24,7 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     content::{Content, ContentError, logged_height},
-    history::{History, HistoryError},
+    history::{History, HistoryError, Keep, Logged},
     intake::{Intake, Outlet, Work},
     leader::{Leader, LeaderError, Pace, Published, Warp},
     ledger::{Ledger, LedgerError},
@@ -40,6 +40,8 @@ pub struct NodeOptions {
     pub pace: Pace,
     /// Slots whose blocks are kept; all if 0.
     pub keep_slots: u64,
+    /// Bytes of blocks and results that are kept; all if 0.
+    pub keep_bytes: u64,
     /// Whether methods that only tests need are there.
     pub is_dev: bool,
 }
@@ -210,7 +212,10 @@ impl Running {
         let history = History::open(
             history_path.as_deref(),
             &**chain.store(),
-            options.keep_slots,
+            Keep {
+                slots: options.keep_slots,
+                bytes: options.keep_bytes,
+            },
         )?;
         let missing = history.missing(&**chain.store())?;
         let limits = MempoolLimits {
@@ -301,7 +306,7 @@ impl Node {
         })
     }
 
-    fn leader(&self, to_history: Sender<u64>) -> Leader<'_> {
+    fn leader(&self, to_history: Sender<Logged>) -> Leader<'_> {
         Leader {
             chain: &self.chain,
             pool: &self.pool,
@@ -313,7 +318,7 @@ impl Node {
             to_history,
             warp: &self.warp,
             pace: self.options.pace,
-            keep: self.options.keep_slots,
+            keeps_all: self.options.keep_slots == 0 && self.options.keep_bytes == 0,
             ending: &self.ending,
         }
     }

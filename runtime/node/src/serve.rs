@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use lockstep_interface::Address;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -30,6 +31,14 @@ pub struct Ready {
     pub faucet: Option<Address>,
 }
 
+/// Allows this process as many open files as the system lets it have: each connection is one.
+pub fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // With the limit as it is there are fewer connections.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 /// Runs a node until the process gets SIGINT or SIGTERM: requests are finished, the last block is
 /// made durable and indexed.
 ///
@@ -41,6 +50,7 @@ pub fn serve(
     server_options: ServerOptions,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), NodeError> {
+    raise_file_limit();
     let faucet = ledger.faucet.as_ref().map(address_of);
     let running = Running::start(ledger, node_options)?;
     let server = match Server::start(&running.node, server_options) {

@@ -12,26 +12,32 @@ use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use hyper::body::Incoming;
+use hyper::{
+    body::{Body as _, Incoming},
+    header::HeaderValue,
+};
 use jsonrpsee::{
     Methods,
-    core::BoxError,
+    core::{BoxError, middleware::RpcServiceBuilder},
     server::{
         BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, PingConfig, ServerConfig,
-        StopHandle, serve_with_graceful_shutdown, stop_channel,
+        StopHandle, TowerServiceBuilder, serve_with_graceful_shutdown, stop_channel,
     },
 };
+use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
     sync::Semaphore,
 };
-use tower::{Service as _, service_fn};
+use tower::{layer::util::Identity, service_fn};
 
 use crate::{
+    flow::{Flow, Takers},
+    guard::{Clients, Guarded},
     limits::{
         BATCH_COUNT_MAX, BLOCKING_THREADS_MAX, CONNECTION_COUNT_MAX, NOTIFICATIONS_WAITING_MAX,
         REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX,
@@ -61,6 +67,10 @@ pub struct ServerOptions {
     pub cors: Option<String>,
     /// What `/metrics` shows.
     pub figures: Option<Figures>,
+    /// Requests a second of one client's address; no bound if 0.
+    pub rate: u64,
+    /// Time for a request, or for a whole batch.
+    pub patience: Duration,
 }
 
 impl std::fmt::Debug for ServerOptions {
@@ -71,6 +81,8 @@ impl std::fmt::Debug for ServerOptions {
             .field("port", &self.port)
             .field("socket_port", &self.socket_port)
             .field("cors", &self.cors)
+            .field("rate", &self.rate)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
@@ -79,6 +91,7 @@ impl std::fmt::Debug for ServerOptions {
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
+    methods: Methods,
     stop: jsonrpsee::server::ServerHandle,
     /// Where HTTP is.
     pub http: SocketAddr,
@@ -118,25 +131,43 @@ impl Server {
         };
         let socket = local(&socket_listener)?;
         let methods = rpc::methods(Arc::clone(node)).expect("each method has a name of its own");
+        let methods = Methods::from(methods);
         let (stop_handle, stop) = stop_channel();
         let service = Arc::new(Service {
             node: Arc::clone(node),
-            methods: methods.into(),
-            config: config(),
+            methods: methods.clone(),
+            base: jsonrpsee::server::Server::builder()
+                .set_config(config())
+                .to_service_builder(),
+            flow: Flow::new(),
             stop_handle,
             connections: Arc::new(Semaphore::new(CONNECTION_COUNT_MAX as usize)),
             cors: options.cors,
             figures: options.figures,
+            clients: Arc::new(Clients::new(options.rate)),
+            patience: options.patience,
         });
         for listener in [http_listener, socket_listener] {
             runtime.spawn(accept(Arc::clone(&service), listener));
         }
         Ok(Self {
             runtime,
+            methods,
             stop,
             http,
             socket,
         })
+    }
+
+    /// The answer to one request, without a connection: what a method makes of it. Notifications of
+    /// a subscription are dropped.
+    ///
+    /// # Errors
+    /// If the text is no request.
+    pub fn answer(&self, request: &str) -> Result<String, serde_json::Error> {
+        let answered = self.methods.raw_json_request(request, 1);
+        let (answer, _) = self.runtime.block_on(answered)?;
+        Ok(answer.get().to_owned())
     }
 
     /// Waits on the server's threads.
@@ -176,11 +207,15 @@ fn config() -> ServerConfig {
 struct Service {
     node: Arc<Node>,
     methods: Methods,
-    config: ServerConfig,
+    /// Counts the connections that have become WebSockets.
+    base: TowerServiceBuilder<Identity, Identity>,
+    flow: Flow,
     stop_handle: StopHandle,
     connections: Arc<Semaphore>,
     cors: Option<String>,
     figures: Option<Figures>,
+    clients: Arc<Clients>,
+    patience: Duration,
 }
 
 /// Accepts connections until the node ends. One too many is closed at once.
@@ -192,8 +227,8 @@ async fn accept(service: Arc<Service>, listener: TcpListener) {
             () = &mut stopped => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 // As if no file were left, which time may mend.
@@ -204,37 +239,48 @@ async fn accept(service: Arc<Service>, listener: TcpListener) {
         if let Ok(permit) = Arc::clone(&service.connections).try_acquire_owned() {
             let service = Arc::clone(&service);
             tokio::spawn(async move {
-                connection(service, stream).await;
+                connection(service, stream, peer.ip()).await;
                 drop(permit);
             });
         }
     }
 }
 
-async fn connection(service: Arc<Service>, stream: TcpStream) {
+async fn connection(service: Arc<Service>, stream: TcpStream, client: IpAddr) {
     // Small answers must not wait for more.
     let _ = stream.set_nodelay(true);
-    let builder = jsonrpsee::server::Server::builder()
-        .set_config(service.config.clone())
-        .to_service_builder();
+    let (clients, patience) = (Arc::clone(&service.clients), service.patience);
+    let guard = RpcServiceBuilder::new().layer_fn(move |inner| Guarded {
+        service: inner,
+        clients: Arc::clone(&clients),
+        client,
+        patience,
+    });
+    let builder = service.base.clone().set_rpc_middleware(guard);
     let inner = builder.build(service.methods.clone(), service.stop_handle.clone());
     let stopped = service.stop_handle.clone().shutdown();
+    let takers = Arc::new(Takers::new());
+    let watched = Arc::clone(&takers);
     let served = service_fn(move |request: HttpRequest<Incoming>| {
         let (service, mut inner) = (Arc::clone(&service), inner.clone());
+        let takers = Arc::clone(&takers);
         async move {
             let mut response = match service.page(&request) {
                 Some(page) => page,
-                None => match inner.call(request).await {
-                    Ok(response) => response,
-                    Err(error) => failed(&error),
-                },
+                None if !service.clients.take(client, 0, Instant::now()) => service.too_many(),
+                None => service.answer(request, &mut inner, &takers).await,
             };
             service.add_cors(&mut response);
             Ok::<_, Infallible>(response)
         }
     });
-    if let Err(error) = serve_with_graceful_shutdown(stream, served, stopped).await {
-        tracing::debug!(%error, "a connection ended");
+    tokio::select! {
+        ended = serve_with_graceful_shutdown(stream, served, stopped) => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended");
+            }
+        }
+        () = watched.stalled() => tracing::debug!("a client took nothing of its answer"),
     }
 }
 
@@ -251,6 +297,34 @@ fn page(status: u16, kind: &str, text: impl Into<HttpBody>) -> HttpResponse {
 }
 
 impl Service {
+    /// What the JSON-RPC server answers, if there is room for request and answer.
+    async fn answer<S>(
+        &self,
+        request: HttpRequest<Incoming>,
+        inner: &mut S,
+        takers: &Arc<Takers>,
+    ) -> HttpResponse
+    where
+        S: tower::Service<HttpRequest<Incoming>, Response = HttpResponse, Error = BoxError>,
+    {
+        let Some(room) = self.flow.room_for_request(&request.body().size_hint()) else {
+            return page(503, "text/plain", "too many large requests are under way");
+        };
+        // The time of a method begins when its request has come in.
+        let patience = self.patience.saturating_mul(2);
+        let response = match tokio::time::timeout(patience, inner.call(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return failed(&error),
+            Err(_) => return page(408, "text/plain", "the request did not come in in time"),
+        };
+        drop(room);
+        let (parts, body) = response.into_parts();
+        match self.flow.answer(body, takers) {
+            Some(body) => HttpResponse::from_parts(parts, body),
+            None => page(503, "text/plain", "too many large answers are under way"),
+        }
+    }
+
     /// What is no request to the JSON-RPC server.
     fn page<B>(&self, request: &HttpRequest<B>) -> Option<HttpResponse> {
         if request.method() == "OPTIONS" {
@@ -270,6 +344,16 @@ impl Service {
             "/" => page(200, "text/html; charset=utf-8", PAGE),
             _ => page(404, "text/plain", "there is no such page"),
         })
+    }
+
+    /// The answer to a client that asks too often, which clients of Solana's know by its status.
+    fn too_many(&self) -> HttpResponse {
+        let error = self.clients.refusal();
+        let body = json!({ "jsonrpc": "2.0", "error": error, "id": null });
+        let mut response = page(429, "application/json", body.to_string());
+        let headers = response.headers_mut();
+        headers.insert("retry-after", HeaderValue::from_static("1"));
+        response
     }
 
     fn add_cors(&self, response: &mut HttpResponse) {

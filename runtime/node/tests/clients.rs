@@ -2,68 +2,43 @@
 //! where there is no Node.js, no Python, or no network, the test says so and passes.
 
 mod common;
+#[allow(
+    unnameable_types,
+    unreachable_pub,
+    reason = "the example is a library of its own"
+)]
+#[path = "../../../sdk/examples/escrow.rs"]
+mod escrow;
 
 use std::{
-    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    sync::LazyLock,
 };
 
-use common::Served;
+use common::{
+    OPTIONS, Served,
+    install::{installed, npm_install, run},
+};
+use lockstep_programs::builtin_programs;
+use lockstep_store::sync::Shared;
 
 /// The scripts.
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-/// Where clients are installed, once for all runs.
-fn installed(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("files of the test can be written");
-    folder
-}
-
-/// Runs a command in a folder. Gives what it printed, or why it failed.
-fn run(folder: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<String, String> {
-    let shown = program.as_ref().to_string_lossy().into_owned();
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .map_err(|error| format!("{shown}: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, errors) = (text(&output.stdout), text(&output.stderr));
-    match output.status.success() {
-        true => Ok(out),
-        false => Err(format!(
-            "{shown} {arguments:?}: {}\n{out}\n{errors}",
-            output.status
-        )),
-    }
-}
-
 /// Installs the packages of the scripts; `None`, and a word about it, where that is not possible.
 fn node_packages() -> Option<PathBuf> {
     let folder = installed("clients");
-    for name in ["package.json", "kit.mjs", "web3.mjs"] {
-        fs::copy(scripts().join(name), folder.join(name))
-            .expect("files of the test can be written");
-    }
-    let wanted = fs::read(folder.join("package.json")).expect("files of the test can be written");
-    let stamp = folder.join("installed.json");
-    if fs::read(&stamp).ok().as_ref() != Some(&wanted) {
-        let arguments = ["install", "--no-audit", "--no-fund", "--ignore-scripts"];
-        if let Err(cause) = run(&folder, "npm", &arguments) {
-            eprintln!("SKIPPED: no packages of JavaScript can be installed here: {cause}");
-            return None;
-        }
-        fs::write(&stamp, wanted).expect("files of the test can be written");
-    }
-    Some(folder)
+    // The tests of this file share the folder.
+    static INSTALLING: LazyLock<Shared<()>> = LazyLock::new(Shared::default);
+    let _alone = INSTALLING.write();
+    let names = ["kit.mjs", "web3.mjs", "anchor.mjs"];
+    npm_install(&scripts(), &folder, &names).then_some(folder)
 }
 
-/// The same for Python.
+/// The packages of Python's script, in the same way.
 fn python_packages() -> Option<PathBuf> {
     let folder = installed("python");
     let python = folder.join("bin/python");
@@ -105,6 +80,22 @@ fn kit_drives_a_node() {
 #[test]
 fn web3_drives_a_node() {
     drive("web3.mjs");
+}
+
+#[test]
+fn anchor_drives_a_program() {
+    let Some(folder) = node_packages() else {
+        return;
+    };
+    let programs = builtin_programs().with(escrow::escrow::EscrowProgram);
+    let served = Served::with(None, programs, OPTIONS);
+    // What `lockstep idl` writes of built-in programs, and `cargo run --example idl` of others.
+    let idl = escrow::escrow::EscrowProgram::DESCRIPTION.to_json();
+    fs::write(folder.join("escrow.json"), idl).expect("files of the test can be written");
+    let arguments = ["anchor.mjs", &served.http(), "escrow.json"];
+    let ran = run(&folder, "node", &arguments);
+    eprintln!("{}", ran.expect("the client meets what it expects"));
+    served.stop();
 }
 
 #[test]

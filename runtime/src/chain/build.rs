@@ -11,10 +11,11 @@ use std::{
 
 use lockstep_interface::{Address, Hash, TransactionError};
 use lockstep_scheduler::{AccessTable, Mode, Plan, Strategy, TransactionIndex};
+use lockstep_store::Change;
 
 use super::{
     Chain,
-    error::BuildError,
+    error::{BuildError, UnknownBlock},
     execute::check_place,
     fill::Filling,
     forks::Node,
@@ -23,7 +24,7 @@ use super::{
     source::TransactionSource,
 };
 use crate::{
-    bank::FrozenBank,
+    bank::{FrozenBank, given_accounts},
     block::{BlockHeader, BlockLimits, Receipt, Recording},
     engine::{Cancel, Engine, EngineError, How, SealedBlock, UnsealedBlock},
     fence::fenced,
@@ -126,6 +127,40 @@ impl Chain {
             }
             Some(filled) => filled.seal(engine, &parent, request),
         })?;
+        self.keep_built(&built, bank)?;
+        Ok(built)
+    }
+
+    /// Builds a block without transactions on a known one, which puts accounts in place of those
+    /// that are there; one without lamports deletes. It is for tests of what stands around a
+    /// chain: no transaction does this, so a chain that executes the block again finds another
+    /// state, and refuses it.
+    ///
+    /// # Errors
+    /// As [`Chain::build`], or if one of the accounts is a sysvar.
+    pub fn build_given(
+        &self,
+        request: &BuildRequest<'_>,
+        accounts: Vec<Change>,
+    ) -> Result<BuiltBlock, BuildError> {
+        let given = given_accounts(accounts)?;
+        let parent = self.parent_of(request)?;
+        let parsed = ParsedBlock::default();
+        let (built, bank) = self.with_engine(|engine| -> Result<_, EngineError> {
+            let cancel = Cancel::default();
+            let (mut unsealed, _) = self.run(engine, &parent, &parsed, request, &cancel)?;
+            let changes = &mut unsealed.executed.changes;
+            changes.extend(given);
+            changes.sort_unstable_by_key(|(address, _)| *address);
+            let sealed = unsealed.seal(engine, request.strategy, self.limits())?;
+            Ok(BuiltBlock::new(sealed))
+        })?;
+        self.keep_built(&built, bank)?;
+        Ok(built)
+    }
+
+    /// Makes a block that was built here a known one.
+    fn keep_built(&self, built: &BuiltBlock, bank: Arc<FrozenBank>) -> Result<(), UnknownBlock> {
         let node = Node {
             bank,
             entry: Arc::clone(&built.entry),
@@ -136,7 +171,7 @@ impl Chain {
         count_blocks("built", 1);
         count_run(&built.plan, &built.receipts, &built.refused);
         self.show_forks();
-        Ok(built)
+        Ok(())
     }
 
     fn parent_of(&self, request: &BuildRequest<'_>) -> Result<Arc<FrozenBank>, BuildError> {

@@ -91,6 +91,9 @@ pub enum BuildError {
     /// A commit failed before, or a worker panicked; the chain has to be opened again.
     #[error("the chain has stopped after a failed commit or a panic: open it again")]
     Stopped,
+    /// An account that is to be put in place is a sysvar.
+    #[error("cannot build: {0}")]
+    Sysvar(#[from] SysvarGiven),
     /// The source of transactions panicked.
     #[error("cannot build: the source of transactions panicked: {0}")]
     SourcePanicked(String),

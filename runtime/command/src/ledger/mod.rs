@@ -37,8 +37,8 @@ use crate::output;
 pub use crate::output::OutputError;
 pub(crate) use load::{LoadError, check_load};
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
-pub(crate) use verify::verify_store;
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
+pub(crate) use verify::{state_before, verify_store};
 
 /// The file in a ledger's directory that holds its first state, as a snapshot.
 pub const GENESIS_FILE: &str = "genesis.snapshot";

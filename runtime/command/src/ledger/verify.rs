@@ -144,6 +144,56 @@ pub(crate) fn verify_store(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Verified, VerifyError> {
+    let (chain, records) = begin(path, store, options)?;
+    let (_, first) = chain.head();
+    let clock = Instant::now();
+    let replay = Replay {
+        path,
+        store,
+        chain: &chain,
+        records: &records,
+    };
+    let transaction_count = replay.run(progress)?;
+    let (block_id, last) = chain.head();
+    Ok(Verified {
+        first,
+        block_id,
+        last,
+        block_count: records.len(),
+        transaction_count,
+        seconds: clock.elapsed().as_secs_f64(),
+    })
+}
+
+/// The chain in memory after the last block below a slot: executed again, root by root.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn state_before(
+    path: &Path,
+    store: &DiskStore,
+    options: &VerifyOptions,
+    slot: u64,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Chain, VerifyError> {
+    let (chain, records) = begin(path, store, options)?;
+    let end = records.partition_point(|record| record.slot < slot);
+    let replay = Replay {
+        path,
+        store,
+        chain: &chain,
+        records: &records[..end],
+    };
+    replay.run(progress)?;
+    Ok(chain)
+}
+
+/// A chain in memory at the first state, and the blocks behind it.
+fn begin(
+    path: &Path,
+    store: &DiskStore,
+    options: &VerifyOptions,
+) -> Result<(Chain, Vec<BlockRecord>), VerifyError> {
     let file = match &options.from {
         Some(file) => file.clone(),
         None => {
@@ -165,24 +215,7 @@ pub(crate) fn verify_store(
         id: Address::new_from_array(first_id.to_bytes()),
     })?;
     records.drain(..=start);
-
-    let clock = Instant::now();
-    let replay = Replay {
-        path,
-        store,
-        chain: &chain,
-        records: &records,
-    };
-    let transaction_count = replay.run(progress)?;
-    let (block_id, last) = chain.head();
-    Ok(Verified {
-        first,
-        block_id,
-        last,
-        block_count: records.len(),
-        transaction_count,
-        seconds: clock.elapsed().as_secs_f64(),
-    })
+    Ok((chain, records))
 }
 
 /// The state that is begun with, as a chain in memory.

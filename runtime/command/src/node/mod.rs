@@ -16,6 +16,7 @@ use lockstep_node::{
     Ledger, LedgerError, LedgerOptions, NodeError, NodeOptions, Pace, Place, Ready, ServerOptions,
     install_figures, serve,
 };
+use lockstep_programs::builtin_programs;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -76,10 +77,22 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     cache_mib: u64,
+    /// MiB of blocks and results that are kept, the oldest go first; 0 for no bound
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=1_073_741_824))]
+    keep_mib: u64,
+    /// Requests a second that one client's address may make; 0 for no bound
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    client_rate: u64,
+    /// Milliseconds that a request, or a batch of them, may take
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    request_ms: u64,
     /// Worker threads; one for each core if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_024))]
     threads: Option<u64>,
-    /// Offer methods for tests: warpSlot, timeTravel
+    /// Offer methods for tests: setAccount, profileTransaction, warpSlot, timeTravel
     #[arg(long)]
     dev: bool,
     /// Print one JSON object once the node is there
@@ -121,6 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             empty_every: arguments.empty_every,
         },
         keep_slots,
+        keep_bytes: arguments.keep_mib.saturating_mul(1 << 20),
         is_dev: arguments.dev,
     };
     let server = ServerOptions {
@@ -129,6 +143,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         socket_port: arguments.socket_port,
         cors: arguments.cors.clone(),
         figures: Some(install_figures().map_err(Failure::other)?),
+        rate: arguments.client_rate,
+        patience: Duration::from_millis(arguments.request_ms),
     };
     let mut shown = Ok(());
     serve(ledger, node, server, |ready| {
@@ -158,6 +174,7 @@ fn ledger_options(arguments: &Arguments) -> Result<LedgerOptions, Failure> {
     let cache_size = usize::try_from(arguments.cache_mib).unwrap_or_default();
     Ok(LedgerOptions {
         place,
+        programs: builtin_programs(),
         genesis: genesis.transpose().map_err(Failure::usage)?,
         faucet: faucet.transpose()?,
         threads: threads.unwrap_or_else(|| all_cores().get()),

@@ -1,8 +1,11 @@
-//! Clients of a node: one that prints its stream, and one that puts it under load.
+//! Clients of a node: one that asks once, one that prints its stream, and one that puts it under
+//! load.
 
+mod call;
 mod follow;
 mod load;
 
+pub use call::{CallError, call};
 pub use follow::{FollowError, follow};
 pub use load::{Latency, LoadError, LoadOptions, LoadReport, Workload, load};
 

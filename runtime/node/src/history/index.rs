@@ -21,12 +21,13 @@ const REMEMBERED_MAX: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct Indexed(HashSet<(u8, Vec<u8>), RandomState>);
 
-/// The keys of a block and its transactions.
-pub(super) fn block_writes(content: &Content) -> Vec<Write> {
+/// The keys of a block, which takes this number of bytes in the log, and its transactions.
+pub(super) fn block_writes(content: &Content, size: u64) -> Vec<Write> {
     let header = &content.header;
     let value = [
         content.height.to_le_bytes(),
         header.unix_timestamp.to_le_bytes(),
+        size.to_le_bytes(),
     ];
     let mut writes = vec![(
         Space::Slots,

@@ -14,7 +14,7 @@
 //!             "oldest"                        slot u64 of the oldest block that is indexed
 //! signatures  signature 64                    slot u64 | place u32
 //! addresses   address 32 | slot | place       nothing
-//! slots       slot                            height u64 | unix timestamp i64
+//! slots       slot                            height u64 | unix timestamp i64 | bytes u64
 //! programs    owning program 32 | account 32  nothing
 //! owners      wallet 32 | token account 32    nothing
 //! delegates   delegate 32 | token account 32  nothing
@@ -58,6 +58,10 @@ const CURSOR: &[u8] = b"cursor";
 const OLDEST: &[u8] = b"oldest";
 /// Blocks between two cuts of the log.
 const PRUNE_INTERVAL: u64 = 256;
+/// Slots that are forgotten at a time, several times those between two cuts.
+const FORGOTTEN_MAX: usize = 1_024;
+/// Slots that are kept whatever the bounds: those that a blockhash is valid for, and some more.
+const BLOCKS_KEPT_MIN: u64 = 320;
 
 /// Why the history cannot go on or answer.
 #[derive(Debug, Error)]
@@ -102,8 +106,33 @@ pub struct History {
     spaces: Spaces,
     cursor: AtomicU64,
     oldest: AtomicU64,
-    /// Blocks that are kept; all if 0.
-    keep: u64,
+    /// Bytes of the log that the indexed blocks take.
+    size: AtomicU64,
+    keep: Keep,
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Slots; all if 0.
+    pub slots: u64,
+    /// Bytes of the log, which are blocks and the results of their transactions; all if 0.
+    pub bytes: u64,
+}
+
+impl Keep {
+    fn keeps_all(self) -> bool {
+        self.slots == 0 && self.bytes == 0
+    }
+}
+
+/// A block that is in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Logged {
+    /// Its slot.
+    pub slot: u64,
+    /// Bytes that it takes there.
+    pub size: u64,
 }
 
 impl History {
@@ -112,7 +141,7 @@ impl History {
     ///
     /// # Errors
     /// If the directory cannot be used or the store fails.
-    pub fn open(path: Option<&Path>, store: &dyn Store, keep: u64) -> Result<Self, HistoryError> {
+    pub fn open(path: Option<&Path>, store: &dyn Store, keep: Keep) -> Result<Self, HistoryError> {
         let mut spaces = match path {
             None => Spaces::memory(),
             Some(path) => match Spaces::open(path) {
@@ -143,8 +172,15 @@ impl History {
         }
         let oldest = spaces.get(Space::Progress, OLDEST)?;
         let oldest = oldest.as_deref().and_then(number).unwrap_or(first);
+        let mut size = 0u64;
+        let (start, end) = (key_of(0), key_of(u64::MAX));
+        spaces.scan(Space::Slots, &start, &end, &mut |_, value| {
+            size = size.saturating_add(logged_size(value));
+            true
+        })?;
         Ok(Self {
             spaces,
+            size: AtomicU64::new(size),
             cursor: AtomicU64::new(cursor.unwrap_or_default()),
             oldest: AtomicU64::new(oldest),
             keep,
@@ -170,45 +206,64 @@ impl History {
     pub fn run(
         &self,
         missing: Vec<u64>,
-        slots: &Receiver<u64>,
+        coming: &Receiver<Logged>,
         recent: &Recent,
         store: &Arc<dyn Store>,
     ) -> Result<(), HistoryError> {
         let mut indexed = Indexed::default();
         let mut since_prune = 0u64;
-        let coming = std::iter::from_fn(|| slots.recv().ok());
-        for slot in missing.into_iter().chain(coming) {
-            let content = match recent.block(slot) {
-                Some(content) => content,
+        let coming = std::iter::from_fn(|| coming.recv().ok());
+        let coming = coming.map(|logged| (logged.slot, Some(logged.size)));
+        let missing = missing.into_iter().map(|slot| (slot, None));
+        for (slot, size) in missing.chain(coming) {
+            let known = recent.block(slot).zip(size);
+            let (content, size) = match known {
+                Some(known) => known,
                 None => match store.block(slot)? {
-                    Some(stored) => Arc::new(Content::of_stored(&stored)?),
+                    Some(stored) => {
+                        let content = Content::of_stored(&stored)?;
+                        (Arc::new(content), stored.body.len() as u64)
+                    }
                     // It was pruned meanwhile.
                     None => continue,
                 },
             };
-            let mut writes = block_writes(&content);
+            let mut writes = block_writes(&content, size);
             writes.extend(account_writes(&content, &**store, &mut indexed)?);
             let cursor = [&slot.to_le_bytes()[..], content.id.as_ref()].concat();
             writes.push((Space::Progress, CURSOR.to_vec(), Some(cursor)));
             self.spaces.write(writes)?;
             self.cursor.store(slot, Ordering::Release);
+            let total = self.size.fetch_add(size, Ordering::Relaxed);
+            let total = total.saturating_add(size);
             let lag = recent.head().slot.saturating_sub(slot);
             gauge!("lockstep_history_lag_slots").set(f64::from(u32::try_from(lag).unwrap_or(0)));
             since_prune = since_prune.saturating_add(1);
-            if self.keep > 0 && since_prune >= PRUNE_INTERVAL {
+            let is_over = self.keep.bytes > 0 && total > self.keep.bytes;
+            let is_time = since_prune >= PRUNE_INTERVAL || is_over;
+            if !self.keep.keeps_all() && is_time {
                 since_prune = 0;
-                self.forget(slot.saturating_sub(self.keep), &**store)?;
+                self.forget(slot, &**store)?;
             }
         }
         Ok(())
     }
 
-    /// Removes what is indexed of blocks below a slot; the log is the leader's to cut.
-    fn forget(&self, below: u64, store: &dyn Store) -> Result<(), HistoryError> {
-        for slot in self.slots(self.oldest(), below, usize::MAX)? {
-            if slot >= below {
+    /// Removes what is indexed of blocks that are not kept; the log is the leader's to cut. The
+    /// newest ones, which the log keeps in any case, stay.
+    fn forget(&self, newest: u64, store: &dyn Store) -> Result<(), HistoryError> {
+        let below = match self.keep.slots {
+            0 => 0,
+            slots => newest.saturating_sub(slots),
+        };
+        let end = newest.saturating_sub(BLOCKS_KEPT_MIN);
+        for slot in self.slots(self.oldest(), end, FORGOTTEN_MAX)? {
+            let size = self.size.load(Ordering::Relaxed);
+            let is_over = self.keep.bytes > 0 && size > self.keep.bytes;
+            if slot >= below && !is_over {
                 break;
             }
+            let value = self.spaces.get(Space::Slots, &key_of(slot))?;
             let mut writes = match store.block(slot)? {
                 Some(stored) => forget_writes(&Content::of_stored(&stored)?),
                 None => Vec::new(),
@@ -221,6 +276,8 @@ impl History {
                 Some(next.to_le_bytes().to_vec()),
             ));
             self.spaces.write(writes)?;
+            let own = value.as_deref().map_or(0, logged_size);
+            self.size.fetch_sub(own.min(size), Ordering::Relaxed);
             self.oldest.store(next, Ordering::Release);
         }
         Ok(())
@@ -380,6 +437,11 @@ fn index_accounts(spaces: &Spaces, store: &dyn Store) -> Result<(), HistoryError
         Ok(())
     })?;
     Ok(failure?)
+}
+
+/// The bytes that a block takes in the log, of its slot's value; an index of old does not say.
+fn logged_size(value: &[u8]) -> u64 {
+    value.get(16..).and_then(number).unwrap_or_default()
 }
 
 fn number(bytes: &[u8]) -> Option<u64> {

@@ -3,6 +3,7 @@
 //!
 //! What is not known, or is not what its program makes, is left as it is.
 
+mod account_json;
 mod accounts;
 mod associated;
 mod instructions;
@@ -10,14 +11,32 @@ mod lookup_table;
 mod system;
 mod token;
 
+use lockstep_interface::Address;
 use serde_json::{Value, json};
 
+pub use account_json::{AccountJsonError, account_of_json};
 pub(crate) use accounts::parse_account;
 pub(crate) use instructions::{Call, parse_instruction};
 
 /// A kind and its fields.
 fn typed(kind: &str, info: Value) -> Value {
     json!({ "type": kind, "info": info })
+}
+
+/// An instruction of a standard program: the program's name, and what it was asked to do. `None`
+/// for any other. `program` and `accounts` are places among `keys`, the transaction's accounts.
+pub fn explain_instruction(
+    keys: &[Address],
+    program: u8,
+    accounts: &[u8],
+    data: &[u8],
+) -> Option<(&'static str, Value)> {
+    parse_instruction(&Call {
+        keys,
+        program,
+        accounts,
+        data,
+    })
 }
 
 /// An amount of tokens.

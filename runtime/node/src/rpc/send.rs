@@ -87,7 +87,7 @@ fn read_sent(arguments: &mut Arguments<'_>) -> Result<Sent, RpcError> {
     Ok(Sent { bytes, config })
 }
 
-fn parse(bytes: &[u8]) -> Result<TransactionView<'_>, RpcError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<TransactionView<'_>, RpcError> {
     TransactionView::parse(bytes)
         .map_err(|error| RpcError::params(format!("failed to deserialize transaction: {error}")))
 }
@@ -145,7 +145,7 @@ fn rejected(node: &Node, signature: &[u8; 64], rejection: Rejection) -> Result<(
 }
 
 /// A transaction that does not get into any block.
-fn refused(error: &TransactionError) -> RpcError {
+pub(super) fn refused(error: &TransactionError) -> RpcError {
     RpcError::Preflight {
         message: error.to_string(),
         data: Box::new(json!({
@@ -192,9 +192,17 @@ fn try_out(node: &Node, bytes: &[u8], verify: bool) -> Result<(u64, Simulated), 
     let mut simulation = Simulation::new(WireBlock::from_iter([bytes]));
     simulation.verify = verify;
     simulation.recording.uses = false;
+    simulate_on_head(node, &simulation)
+}
+
+/// The same for whatever is simulated.
+pub(super) fn simulate_on_head(
+    node: &Node,
+    simulation: &Simulation,
+) -> Result<(u64, Simulated), RpcError> {
     let attempt = || {
         let (head, header) = node.chain.head();
-        let simulated = node.chain.simulate_changes(&head, &simulation)?;
+        let simulated = node.chain.simulate_changes(&head, simulation)?;
         Ok((header.slot, simulated))
     };
     for _ in 0..8 {
@@ -206,7 +214,7 @@ fn try_out(node: &Node, bytes: &[u8], verify: bool) -> Result<(u64, Simulated), 
 }
 
 /// The outcome of a simulation that ran.
-fn outcome(receipt: &Receipt) -> Value {
+pub(super) fn outcome(receipt: &Receipt) -> Value {
     let meta = TransactionMeta::of(receipt);
     json!({
         "err": meta.error_value(),
@@ -327,7 +335,10 @@ fn accounts_after(
 }
 
 /// The accounts of a transaction in message order, those of lookup tables as the state has them.
-fn resolved_keys(state: &View, view: &TransactionView<'_>) -> Result<Vec<Address>, RpcError> {
+pub(super) fn resolved_keys(
+    state: &View,
+    view: &TransactionView<'_>,
+) -> Result<Vec<Address>, RpcError> {
     let statics = view.static_keys().iter().copied();
     let mut keys: Vec<Address> = statics.map(Address::new_from_array).collect();
     let mut readonly = Vec::new();
