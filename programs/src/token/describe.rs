@@ -11,7 +11,7 @@ use lockstep_sdk::{
     state::StateData,
 };
 
-use super::{Mint, TokenAccount, TokenError};
+use super::{MINTED, Mint, RECEIVED, TokenAccount, TokenError};
 use crate::describe::{
     ADDRESS, READ, RENT, SIGNING, TEXT_TO_END, U8, U64, WRITABLE, field, instruction, named,
     program,
@@ -46,9 +46,11 @@ const fn state<T: StateData>() -> TaggedDescription {
 
 const NEW: AccountAccess = named("account", WRITABLE);
 const SOURCE: AccountAccess = named("source", WRITABLE);
-const TARGET: AccountAccess = named("target", WRITABLE);
+const TARGET: AccountAccess = named("target", READ.adding(RECEIVED));
 const MINT: AccountAccess = named("mint", READ);
 const CHANGED_MINT: AccountAccess = named("mint", WRITABLE);
+/// One whose supply grows.
+const MINTING: AccountAccess = named("mint", READ.adding(MINTED));
 const MULTISIG: AccountAccess = named("multisig", WRITABLE);
 const DELEGATE: AccountAccess = named("delegate", READ);
 const HOLDER: AccountAccess = named("owner", SIGNING);
@@ -133,7 +135,7 @@ const INSTRUCTIONS: &[InstructionDescription] = &[
         "mint_to",
         &["Makes new tokens."],
         &[7],
-        &[CHANGED_MINT, TARGET, AUTHORITY_ACCOUNT, SIGNERS],
+        &[MINTING, TARGET, AUTHORITY_ACCOUNT, SIGNERS],
         &[AMOUNT],
     ),
     instruction(
@@ -182,7 +184,7 @@ const INSTRUCTIONS: &[InstructionDescription] = &[
         "mint_to_checked",
         &["Makes new tokens of a mint with these decimals."],
         &[14],
-        &[CHANGED_MINT, TARGET, AUTHORITY_ACCOUNT, SIGNERS],
+        &[MINTING, TARGET, AUTHORITY_ACCOUNT, SIGNERS],
         &[AMOUNT, DECIMALS],
     ),
     instruction(

@@ -236,7 +236,7 @@ fn check_plain(ty: &Type) -> Result<()> {
             match ALIGNED.iter().find(is) {
                 Some((name, instead)) => error(
                     ty,
-                    &format!("plain old data has alignment 1: use `{instead}` instead of `{name}`"),
+                    format!("plain old data has alignment 1: use `{instead}` instead of `{name}`"),
                 ),
                 None => Ok(()),
             }

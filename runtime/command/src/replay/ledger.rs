@@ -25,7 +25,7 @@ pub(super) fn stage(
         signatures: false,
         from: from.map(Path::to_owned),
     };
-    let (store, _) = common.open_store(path, &options.threads)?;
+    let (store, _) = common.open_store(path, false, &options.threads)?;
     let (content, place) = find(path, &store, signature)?;
     let bar = common.bar("blocks");
     let chain = state_before(path, &store, &options, content.slot(), &mut |done, all| {

@@ -1,7 +1,7 @@
 //! An instruction that a client made, held against the description of its program.
 
 use lockstep_sdk::{
-    access::{AccountAccess, AddressSource, credit_only},
+    access::{AccountAccess, AddressSource, counters_at, credit_only},
     idl::{InstructionDescription, ProgramDescription, TypeDescription},
     interface::{AccountMeta, Instruction, Program},
 };
@@ -29,6 +29,11 @@ pub(crate) fn check(
     assert_eq!(rights(described, sent), sent.accounts, "accounts of {name}");
     let credits = runs.credit_only(&sent.data, sent.accounts.len());
     assert_eq!(credit_only(described.access), credits, "credits of {name}");
+    for position in credits.iter() {
+        let counters = runs.counters(&sent.data, position);
+        let described = counters_at(described.access, position);
+        assert_eq!(described, counters, "counters of {name}");
+    }
     name
 }
 
