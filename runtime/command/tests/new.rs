@@ -199,6 +199,6 @@ fn the_chapter_on_fuzzing_finds_its_bug() {
         "{told}"
     );
     // Its last step is the fourth of a deal.
-    let steps = told.lines().filter(|line| line.starts_with("  step "));
+    let mut steps = told.lines().filter(|line| line.starts_with("  step "));
     assert!(steps.next_back().unwrap().contains(": (3, "), "{told}");
 }
