@@ -8,7 +8,7 @@ mod common;
     reason = "the example is a library of its own"
 )]
 #[path = "../../../sdk/examples/escrow.rs"]
-mod escrow;
+mod escrow_example;
 
 use std::{
     fs,
@@ -87,10 +87,10 @@ fn anchor_drives_a_program() {
     let Some(folder) = node_packages() else {
         return;
     };
-    let programs = builtin_programs().with(escrow::escrow::EscrowProgram);
+    let programs = builtin_programs().with(escrow_example::escrow::EscrowProgram);
     let served = Served::with(None, programs, OPTIONS);
     // What `lockstep idl` writes of built-in programs, and `cargo run --example idl` of others.
-    let idl = escrow::escrow::EscrowProgram::DESCRIPTION.to_json();
+    let idl = escrow_example::escrow::EscrowProgram::DESCRIPTION.to_json();
     fs::write(folder.join("escrow.json"), idl).expect("files of the test can be written");
     let arguments = ["anchor.mjs", &served.http(), "escrow.json"];
     let ran = run(&folder, "node", &arguments);
