@@ -44,24 +44,20 @@ impl Fair {
     }
 
     pub(crate) fn buy(&self, (buyer, purse): (Address, Address)) -> Instruction {
-        let raffle = self.raffle;
-        call::buy(
-            &BuyAddresses {
-                buyer,
-                purse,
-                raffle,
-            },
-            "luck".to_owned(),
-        )
+        let accounts = BuyAddresses {
+            buyer,
+            purse,
+            raffle: self.raffle,
+        };
+        call::buy(&accounts, "luck".to_owned())
     }
 
     pub(crate) fn settle(&self, (buyer, purse): (Address, Address)) -> SettleAddresses {
+        let raffle = self.raffle;
         SettleAddresses {
             buyer,
             purse,
-            desk: DeskAddresses {
-                raffle: self.raffle,
-            },
+            desk: DeskAddresses { raffle },
         }
     }
 
@@ -70,9 +66,8 @@ impl Fair {
     }
 
     pub(crate) fn draw(&self) -> Instruction {
-        call::draw(&DrawAddresses {
-            raffle: self.raffle,
-        })
+        let raffle = self.raffle;
+        call::draw(&DrawAddresses { raffle })
     }
 }
 
@@ -88,25 +83,19 @@ fn a_raffle_goes_its_way() {
     fair.chain.run(fair.draw()).access_is_minimal();
     let raffle = fair.chain.state::<Raffle>(&fair.raffle);
     let winner = buyers[raffle.winner.get() as usize];
-    let losers: Vec<_> = buyers
-        .into_iter()
-        .filter(|buyer| *buyer != winner)
-        .collect();
+    let mut losers = buyers.to_vec();
+    losers.retain(|buyer| *buyer != winner);
     let block = fair.chain.run(call::claim(&fair.settle(losers[0])));
     block.fails(0, RaffleError::NotTheWinner);
     let block = fair.chain.run(call::claim(&fair.settle(winner)));
-    assert_eq!(
-        block.access_is_minimal().events::<Paid>()[0].amount,
-        3 * PRICE
-    );
+    let paid: Vec<Paid> = block.access_is_minimal().events();
+    assert_eq!(paid[0].amount, 3 * PRICE);
     assert_eq!(fair.chain.balance(&winner.1), TOKENS + 2 * PRICE);
     let (authority, raffle) = (fair.authority, fair.raffle);
     let close = call::close(&CloseAddresses { authority, raffle });
     let block = fair.chain.run(&close);
-    block
-        .fails(0, RaffleError::TicketsLeft)
-        .at("raffle")
-        .rule(Rule::Check);
+    let failure = block.fails(0, RaffleError::TicketsLeft);
+    failure.at("raffle").rule(Rule::Check);
     let tickets = losers.iter().map(|(buyer, _)| fair.ticket(buyer)).collect();
     let sweep = call::sweep(&SweepAddresses {
         authority,
@@ -115,11 +104,9 @@ fn a_raffle_goes_its_way() {
     });
     fair.chain.run(sweep).all_ok();
     fair.chain.run(&close).access_is_minimal();
-    let all = [fair.raffle, fair.pot, fair.ticket(&winner.0)];
-    assert!(
-        all.iter()
-            .all(|address| fair.chain.account(address).is_none())
-    );
+    for ended in [fair.raffle, fair.pot, fair.ticket(&winner.0)] {
+        assert_eq!(fair.chain.account(&ended), None);
+    }
 }
 
 #[test]
@@ -135,9 +122,8 @@ fn one_ticket_is_refunded_and_none_twice() {
     fair.chain.run(&refund).all_ok();
     assert_eq!(fair.chain.balance(&buyer.1), TOKENS);
     let block = fair.chain.run(&refund);
-    block
-        .fails(0, InstructionError::UninitializedAccount)
-        .at("ticket");
+    let failure = block.fails(0, InstructionError::UninitializedAccount);
+    failure.at("ticket");
 }
 
 #[test]
@@ -153,9 +139,8 @@ fn strangers_get_nothing() {
     let block = fair.chain.run(fair.buy((thief.0, purse)));
     let failure = block.fails(0, InstructionError::IncorrectAuthority);
     failure.at("purse").saying("as `mint`");
-    let ticket = fair.ticket(&buyer.0);
     let mut theft = call::refund(&fair.settle(thief));
-    theft.accounts.last_mut().expect("it has accounts").address = ticket;
+    theft.accounts.last_mut().expect("it has accounts").address = fair.ticket(&buyer.0);
     let block = fair.chain.run(theft);
     block.fails(0, InstructionError::InvalidSeeds).at("ticket");
     fair.chain.set_time(fair.chain.time() + 60);
