@@ -27,7 +27,7 @@ pub(crate) use several::fill_absent;
 pub use simple::{Credit, Program, ProgramId, Signer, Unchecked, Wallet};
 pub use stateful::State;
 #[doc(hidden)]
-pub use tally::{Reached, tally_offset};
+pub use tally::{Fields, tally_offset};
 pub use tally::{Tallied, Tally, TallyField};
 
 use crate::{Result, access::AccountAccess, interface::InvokeContext};

@@ -199,11 +199,29 @@ impl<T: Tallied> Tally<'_, T> {
     ///
     /// # Errors
     /// `AccountBorrowFailed` while the account is borrowed for writing.
-    pub fn read(&self, context: &InvokeContext<'_, '_>) -> Result<T::Stable> {
+    pub fn read(&self, context: &InvokeContext<'_, '_>) -> Result<Fields<T::Stable>> {
+        self.copy(context).map(|state| Fields(state.stable()))
+    }
+
+    /// The state, with zeros for the counters.
+    fn copy(&self, context: &InvokeContext<'_, '_>) -> Result<T> {
         let account = context.stable(self.handle.position())?;
         let mut state = T::zeroed();
         account.copy_to(bytemuck::bytes_of_mut(&mut state), header_size::<T>())?;
-        Ok(state.stable())
+        Ok(state)
+    }
+
+    fn check_in_use(&self, context: &InvokeContext<'_, '_>) -> Result {
+        if self.copy(context)?.is_initialized() {
+            return Ok(());
+        }
+        Err(Violation {
+            rule: Rule::Uninitialized,
+            error: &InstructionError::UninitializedAccount,
+            expected: &format_args!("a {} in use", T::NAME),
+            got: &"one that holds nothing yet",
+        }
+        .of_account(context, self.handle))
     }
 }
 
@@ -248,6 +266,10 @@ impl<'a, T: Tallied> Account<'a> for Tally<'a, T> {
             (Rule::Discriminator, &InstructionError::InvalidAccountData)
         } else if !is_sized {
             (Rule::Size, &InstructionError::AccountDataTooSmall)
+        } else if T::DISCRIMINATOR.is_none() {
+            // Only states of layouts that come from elsewhere can be there without being in use.
+            drop(account);
+            return self.check_in_use(context);
         } else {
             return Ok(());
         };
@@ -273,21 +295,21 @@ impl<'a, T: Tallied> Account<'a> for Tally<'a, T> {
 
 impl<T: Tallied> Reach for Tally<'_, T> {
     type Inside<'c>
-        = Reached<T::Stable>
+        = Fields<T::Stable>
     where
         Self: 'c;
 
     fn reach<'c>(&'c self, context: &'c InvokeContext<'_, '_>) -> Result<Self::Inside<'c>> {
-        self.read(context).map(Reached)
+        self.read(context)
     }
 }
 
 /// Fields that were copied.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct Reached<T>(T);
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<T>(T);
 
-impl<T> std::ops::Deref for Reached<T> {
+impl<T> std::ops::Deref for Fields<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

@@ -10,7 +10,7 @@ use crate::{
     relation::SignerSeeds,
 };
 
-use super::Mint;
+use super::{Mint, TokenTarget};
 
 const TRANSFER: u8 = 3;
 const APPROVE: u8 = 4;
@@ -129,7 +129,8 @@ fn signing<'a>(account: &impl Account<'a>) -> AccountMeta {
 
 /// Moves tokens of the smallest unit; `authority` is the owner or the delegate of `source`.
 ///
-/// The mint is not named, so that it is not read; see [`transfer_checked`].
+/// The mint is not named, so that it is not read; see [`transfer_checked`]. A target that is a
+/// [`Tally`](crate::account::Tally) gets tokens of any number of calls at once.
 ///
 /// ```
 /// use lockstep_sdk::{prelude::*, token};
@@ -141,7 +142,7 @@ fn signing<'a>(account: &impl Account<'a>) -> AccountMeta {
 /// ```
 pub fn transfer<'a>(
     source: &impl Writable<'a>,
-    target: &impl Writable<'a>,
+    target: &impl TokenTarget<'a>,
     authority: &impl Account<'a>,
     amount: u64,
 ) -> Call {
@@ -166,7 +167,7 @@ pub fn transfer<'a>(
 pub fn transfer_checked<'a>(
     source: &impl Writable<'a>,
     mint: &State<'a, Mint>,
-    target: &impl Writable<'a>,
+    target: &impl TokenTarget<'a>,
     authority: &impl Account<'a>,
     amount: u64,
 ) -> Call {
@@ -196,8 +197,8 @@ pub fn transfer_checked<'a>(
 /// }
 /// ```
 pub fn mint_to<'a>(
-    mint: &impl Writable<'a>,
-    target: &impl Writable<'a>,
+    mint: &impl TokenTarget<'a>,
+    target: &impl TokenTarget<'a>,
     authority: &impl Account<'a>,
     amount: u64,
 ) -> Call {

@@ -35,6 +35,7 @@
 mod calls;
 mod relations;
 mod state;
+mod tallied;
 
 use crate::{
     account::ProgramId,
@@ -53,6 +54,7 @@ pub use relations::{
 #[doc(hidden)]
 pub use state::TokenRelations;
 pub use state::{AccountStatus, Mint, OptionalAddress, OptionalU64, TokenAccount};
+pub use tallied::{MintReceiver, TokenReceiver, TokenTarget};
 
 /// The Token program, for `Program<'a, Token>`.
 ///

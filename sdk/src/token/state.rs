@@ -269,7 +269,7 @@ impl TokenAccount {
     message = "`{Self}` is no state of the Token program",
     label = "`mint`, `authority`, `associated`, `decimals` and `freeze` are for `TokenAccount` and `Mint`"
 )]
-pub trait TokenRelations: StateData {
+pub trait TokenRelations {
     /// The mint of a token account.
     fn mint(&self) -> Option<&Address>;
     /// The owner of a token account, or the authority that mints.

@@ -105,3 +105,69 @@ fn counters_are_declared_and_described() {
     let tally = r#"{"name":"poll","docs":["What is voted on: only added to, so that voters need not wait for each other."],"writable":true,"credit":true,"tally":true}"#;
     assert!(description.contains(tally), "{description}");
 }
+
+/// A shop that takes tokens, and keeps a list of nothing.
+#[lockstep_sdk::program(id = "Shop111111111111111111111111111111111111111")]
+pub mod shop {
+    use lockstep_sdk::{prelude::*, token};
+
+    /// A payment.
+    #[derive(Accounts, Debug)]
+    pub struct Pay<'a> {
+        /// Pays.
+        pub buyer: Signer<'a>,
+        /// With these.
+        #[account(authority = buyer)]
+        pub purse: Mut<State<'a, TokenAccount>>,
+        /// Whose shop it is.
+        pub owner: Unchecked<'a>,
+        /// Gets them, as from any number of buyers at once.
+        #[account(authority = owner)]
+        pub till: Tally<'a, TokenAccount>,
+        /// Moves them.
+        pub token: Program<'a, Token>,
+    }
+
+    /// Pays.
+    #[instruction(0)]
+    pub fn pay(accounts: &Pay<'_>, context: &mut Context<'_, '_>, amount: u64) -> Result {
+        let (purse, till) = (&accounts.purse, &accounts.till);
+        token::transfer(purse, till, &accounts.buyer, amount).invoke(context)
+    }
+}
+
+#[test]
+fn buyers_of_one_shop_do_not_wait_for_each_other() {
+    let mut chain = Chain::builder().program(shop::ShopProgram).build();
+    let (owner, mint) = (chain.wallet("owner"), chain.mint("gold", 2));
+    let till = chain.tokens(&owner, &mint, 5);
+    let calls: Vec<Call> = (0..40)
+        .map(|number| {
+            let buyer = chain.wallet(&format!("{number}"));
+            let purse = chain.tokens(&buyer, &mint, 100);
+            let accounts = shop::PayAddresses {
+                buyer,
+                purse,
+                owner,
+                till,
+            };
+            shop::call::pay(&accounts, 3).into()
+        })
+        .collect();
+    let block = chain.run_block(calls);
+    block.all_ok();
+    assert_eq!(block.batches().len(), 1);
+    assert_eq!(chain.balance(&till), 5 + 40 * 3);
+    // Another owner's till is refused by its field.
+    let (buyer, thief) = (chain.wallet("0"), chain.wallet("thief"));
+    let purse = chain.tokens(&buyer, &mint, 0);
+    let stray = shop::PayAddresses {
+        buyer,
+        purse,
+        owner: thief,
+        till,
+    };
+    let block = chain.run(shop::call::pay(&stray, 3));
+    let failure = block.fails(0, InstructionError::IncorrectAuthority);
+    failure.at("till").saying("as `authority`");
+}

@@ -17,7 +17,7 @@ const VALUES: [&str; 17] = [
     "str", "String", "Vec", "Address",
 ];
 /// Account types that clients name by one address.
-const SINGLE: [&str; 9] = [
+const SINGLE: [&str; 10] = [
     "Signer",
     "Signed",
     "Wallet",
@@ -25,11 +25,12 @@ const SINGLE: [&str; 9] = [
     "Credit",
     "Mut",
     "State",
+    "Tally",
     "Init",
     "InitIfNeeded",
 ];
 /// Account types with a state.
-const STATEFUL: [&str; 3] = ["State", "Init", "InitIfNeeded"];
+const STATEFUL: [&str; 4] = ["State", "Tally", "Init", "InitIfNeeded"];
 
 /// An account set as declared.
 #[derive(Clone)]
