@@ -164,7 +164,7 @@ fn the_chapter_on_fuzzing_finds_its_bug() {
     let output = new(Path::new(&folder.path("")), &arguments);
     assert!(output.status.success());
     let made = folder.path("my-deal");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new");
     // What the template holds passes, and the fuzzer finds nothing in it.
     let page = fs::read_to_string(Path::new(WORKSPACE).join("sdk/docs/fuzzing.md")).unwrap();
     let (_, commands) = page.split_once("LOCKSTEP_SEEDS=").unwrap();
