@@ -146,7 +146,7 @@ impl AccountMut<'_, '_> {
     #[inline]
     pub fn credit(&mut self, lamports: u64) -> Result<(), InstructionError> {
         if let Some(balances) = self.slot.add_credit(lamports) {
-            let (before, after) = balances?;
+            let (before, after) = balances.map_err(|_| self.refuse_lamports(lamports, true))?;
             self.transaction.add_lamports_change(before, after);
             return Ok(());
         }

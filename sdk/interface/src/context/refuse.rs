@@ -297,13 +297,16 @@ impl AccountMut<'_, '_> {
     #[cold]
     pub(super) fn refuse_lamports(&self, lamports: u64, is_credit: bool) -> InstructionError {
         let error = InstructionError::ArithmeticOverflow;
-        let held = self.lamports;
         let (expected, got) = match is_credit {
+            // What others add at the same time is not known, and so not told of the balance.
             true => (
                 "a balance of less than 2^64 lamports".to_owned(),
-                format!("{held} and {lamports} more"),
+                format!("{lamports} lamports more than there were"),
             ),
-            false => (format!("at least {lamports} lamports"), held.to_string()),
+            false => (
+                format!("at least {lamports} lamports"),
+                self.lamports.to_string(),
+            ),
         };
         self.refuse(error, Rule::Lamports, expected, got)
     }
