@@ -1,5 +1,5 @@
 //! Programs for markets, written with the SDK and designed to run in parallel: [`swap`], pools that
-//! trade two tokens.
+//! trade two tokens, and [`vote`], realms that decide on their treasury.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod swap;
+pub mod vote;
 
 use lockstep_interface::ProgramTable;
 use lockstep_programs::builtin_programs;
@@ -19,5 +20,7 @@ use lockstep_programs::builtin_programs;
 /// assert_eq!(amm.map(|program| program.name()), Some("amm"));
 /// ```
 pub fn market_programs() -> ProgramTable {
-    builtin_programs().with(swap::amm::AmmProgram)
+    builtin_programs()
+        .with(swap::amm::AmmProgram)
+        .with(vote::governance::GovernanceProgram)
 }

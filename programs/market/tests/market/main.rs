@@ -10,6 +10,7 @@ use lockstep_testing::Sequences;
 
 mod amm;
 mod curve;
+mod governance;
 
 /// The sequences of a property test: a thousand times as many where the variable `LOCKSTEP_FULL`
 /// is set.
