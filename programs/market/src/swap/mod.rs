@@ -4,12 +4,12 @@
 //! account, and tokens that are sent to a vault past the program change no price. The pool's
 //! address follows from both mints, in the order of their addresses, and the fee.
 //!
-//! | Instruction | Writes | Reads |
-//! |---|---|---|
-//! | `create` | creator, pool, both vaults, the mint of shares (all new) | both mints |
-//! | `deposit` | pool, both vaults, mint of shares, three token accounts of the provider | |
-//! | `withdraw` | the same | |
-//! | `sell`, `buy` | pool, both vaults, two token accounts of the trader | |
+//! | Instruction | Writes | Adds to | Reads |
+//! |---|---|---|---|
+//! | `create` | creator, pool, both vaults, the mint of shares (all new) | | both mints |
+//! | `deposit` | pool, both vaults, mint of shares, three accounts of the provider | | |
+//! | `withdraw` | the same | | |
+//! | `sell`, `buy` | pool, both vaults, the account that pays | the account that is paid | |
 //!
 //! # Contention
 //!
@@ -239,8 +239,8 @@ pub mod amm {
         /// Pays.
         #[account(authority = trader)]
         pub source: Mut<State<'a, TokenAccount>>,
-        /// Is paid.
-        pub target: Mut<State<'a, TokenAccount>>,
+        /// Is paid: only added to, so that trades of many pools can pay one shop.
+        pub target: Tally<'a, TokenAccount>,
     }
 
     impl VaultsAddresses {

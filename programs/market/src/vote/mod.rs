@@ -31,6 +31,38 @@
 //! vote holds the member's tokens until the proposal's last slot, so they cannot be withdrawn,
 //! passed on and voted with again. In the slots behind the last one no vote is taken, so tokens
 //! that are free again, and ballots that have ended, count for nothing.
+//!
+//! # A client
+//!
+//! ```
+//! use lockstep_market::vote::governance::{self, *};
+//! use lockstep_testing::Chain;
+//!
+//! let mut chain = Chain::builder().program(GovernanceProgram).build();
+//! let member = chain.wallet("member");
+//! let mint = chain.mint("votes", 0);
+//! let purse = chain.tokens(&member, &mint, 500);
+//!
+//! let rules = Rules { quorum: 300, proposal_power: 100, voting_slots: 5, delay_slots: 2 };
+//! let found = FoundAddresses { founder: member, mint, treasury_mint: mint };
+//! chain.run(governance::call::found(&found, 0, rules)).all_ok();
+//! let (realm, _) = Found::realm_address(&member, 0);
+//! let (treasury, _) = Found::treasury_address(&realm);
+//!
+//! chain.run(governance::call::join(&JoinAddresses { member, realm, mint })).all_ok();
+//! let (record, _) = Join::record_address(&realm, &member);
+//! let (vault, _) = Join::vault_address(&record);
+//! let hold = HoldAddresses { member, record, vault, purse };
+//! chain.run(governance::call::deposit(&hold, 400)).all_ok();
+//!
+//! let propose = ProposeAddresses { member, realm, target: purse };
+//! chain.run(governance::call::propose(&propose, 0, 0)).all_ok();
+//! let (proposal, _) = Propose::proposal_address(&realm, &member, 0);
+//! chain.run(governance::call::vote(&VoteAddresses { member, realm, proposal }, true)).all_ok();
+//! chain.warp_to_slot(chain.slot() + 7);
+//! let execute = ExecuteAddresses { realm, proposal, treasury, target: purse };
+//! chain.run(governance::call::execute(&execute)).all_ok();
+//! ```
 
 /// Members of a realm decide with their tokens what its treasury pays.
 #[lockstep_sdk::program(id = "Gov1111111111111111111111111111111111111111")]

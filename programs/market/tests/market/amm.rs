@@ -187,10 +187,11 @@ fn a_pool_goes_its_way() {
 #[test]
 fn unrelated_pools_share_nothing() {
     let mut chain = Chain::builder().program(AmmProgram).build();
-    let names = ["gold", "iron", "salt", "silk", "rice"];
-    let mut calls = Vec::new();
+    let (gold, shop) = (chain.mint("gold", 6), chain.wallet("shop"));
+    let till = chain.tokens(&shop, &gold, 0);
+    let [mut trades, mut payments] = [Vec::new(), Vec::new()];
     // All pools have gold on one side: a mint joins nothing.
-    for name in &names[1..] {
+    for name in ["iron", "salt", "silk", "rice"] {
         let (mints, vaults, share_mint) = open(&mut chain, ["gold", name]);
         let mut floor = Floor {
             chain,
@@ -201,13 +202,24 @@ fn unrelated_pools_share_nothing() {
         let [provider, trader] = ["provider", name].map(|name| floor.party(name));
         let deposit = floor.deposit(&provider, [100_000, 100_000], 1);
         floor.chain.run(deposit).all_ok();
-        calls.push(floor.sell(&trader, true, 1_000, 1));
+        trades.push(floor.sell(&trader, true, 1_000, 1));
+        let buys_gold = mints[1] == gold;
+        let mut payment = floor.trade(&trader, buys_gold);
+        payment.target = till;
+        payments.push(call::buy(&payment, buys_gold, 500, 600).into());
         chain = floor.chain;
     }
-    let block = chain.run_block(calls.clone());
+    let one_batch = [vec![vec![0], vec![1], vec![2], vec![3]]];
+    chain.parallel_equals_serial::<Call>(trades.clone());
+    let block = chain.run_block(trades);
     block.access_is_minimal();
-    assert_eq!(block.batches(), [vec![vec![0], vec![1], vec![2], vec![3]]]);
-    chain.parallel_equals_serial(calls);
+    assert_eq!(block.batches(), one_batch);
+    // Nor does one account that all of them pay.
+    chain.parallel_equals_serial::<Call>(payments.clone());
+    let block = chain.run_block(payments);
+    block.access_is_minimal();
+    assert_eq!(block.batches(), one_batch);
+    assert_eq!(chain.balance(&till), 2_000);
 }
 
 /// Trades of one pool run one after the other, in the order of the block.
@@ -525,7 +537,7 @@ fn random_traders_change_no_invariant() {
         &mut floor,
         sequences(Sequences {
             seed: 16,
-            count: 48,
+            count: 120,
             length_max: 12,
         }),
         prop::collection::vec((0..4_usize, action()), 1..8),
