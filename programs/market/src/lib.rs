@@ -1,11 +1,13 @@
 //! Programs for markets, written with the SDK and designed to run in parallel: [`swap`], pools that
-//! trade two tokens, and [`vote`], realms that decide on their treasury.
+//! trade two tokens, [`vote`], realms that decide on their treasury, and [`items`], collections of
+//! what is minted and sold by the piece.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
 //! nothing if they use different objects, and one object's own cost if they use the same.
 #![forbid(unsafe_code)]
 
+pub mod items;
 pub mod swap;
 pub mod vote;
 
@@ -23,4 +25,5 @@ pub fn market_programs() -> ProgramTable {
     builtin_programs()
         .with(swap::amm::AmmProgram)
         .with(vote::governance::GovernanceProgram)
+        .with(items::collection::CollectionProgram)
 }

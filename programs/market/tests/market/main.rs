@@ -9,6 +9,7 @@
 use lockstep_testing::Sequences;
 
 mod amm;
+mod collection;
 mod curve;
 mod governance;
 
