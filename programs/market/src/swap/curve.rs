@@ -99,7 +99,7 @@ impl Holdings {
         Some([of(a)?, of(b)?])
     }
 
-    /// The pool after a withdrawal of so much.
+    /// The pool after a withdrawal of these shares for these amounts.
     pub fn after_withdrawal(&self, shares: u64, amounts: [u64; 2]) -> Option<Self> {
         let [a, b] = self.reserves;
         Some(Self {

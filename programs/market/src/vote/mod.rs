@@ -129,7 +129,7 @@ pub mod governance {
         pub author: Address,
         /// To this token account.
         pub target: Address,
-        /// Of so many tokens.
+        /// Tokens that it pays.
         pub amount: U64,
         /// The last slot in which votes count.
         pub end: U64,

@@ -66,7 +66,7 @@ impl Floor {
         }
     }
 
-    /// A pool to which a provider has given so much.
+    /// A pool to which a provider has given these amounts.
     fn stocked(amounts: [u64; 2]) -> (Self, Party) {
         let mut floor = Self::new();
         let provider = floor.party("provider");
