@@ -8,7 +8,7 @@ use lockstep_sdk::interface::{Address, InstructionError, context::Rule};
 use lockstep_testing::{Block, Call, Chain, SOL, Scene, Sequences, explore};
 use proptest::prelude::*;
 
-use crate::sequences;
+use crate::{sequences, speedup_tenths};
 
 const SUPPLY: u64 = 500;
 const PRICE: u64 = SOL;
@@ -163,6 +163,8 @@ fn a_launch_and_the_sales_beside_it_are_one_batch() {
         panic!("{} batches", block.batches().len())
     };
     assert_eq!(lanes.len(), 220, "each call has a lane of its own");
+    let speedup = speedup_tenths(&block, 16);
+    assert!(speedup >= 120, "{speedup} tenths");
     assert_eq!(gallery.minted(), 220);
     let royalties = 20 * shares(SOL, ROYALTY).expect("it is small").0;
     let after = gallery.chain.lamports(&gallery.creator);

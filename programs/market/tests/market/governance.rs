@@ -11,7 +11,7 @@ use lockstep_sdk::{
 use lockstep_testing::{Call, Chain, Scene, Sequences, explore};
 use proptest::prelude::*;
 
-use crate::sequences;
+use crate::{sequences, speedup_tenths};
 
 const TOKENS: u64 = 1_000;
 const TREASURY: u64 = 50_000;
@@ -254,6 +254,8 @@ fn two_hundred_votes_on_one_proposal_are_one_batch() {
         panic!("{} batches", block.batches().len())
     };
     assert_eq!(lanes.len(), 200, "each vote has a lane of its own");
+    let speedup = speedup_tenths(&block, 16);
+    assert!(speedup >= 120, "{speedup} tenths");
     let no: u64 = (1..=200).step_by(4).sum();
     assert_eq!(hall.votes(&proposal), [20_100 - no, no]);
     // Again: each is refused, and none counts.

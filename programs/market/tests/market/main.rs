@@ -6,7 +6,7 @@
     reason = "small numbers of test cases, and counts of what random sequences did"
 )]
 
-use lockstep_testing::Sequences;
+use lockstep_testing::{Block, Sequences};
 
 mod amm;
 mod collection;
@@ -24,4 +24,21 @@ fn sequences(short: Sequences) -> Sequences {
         count: short.count * factor,
         ..short
     }
+}
+
+/// What workers save of the compute units of a block, in tenths of the serial run: each lane of a
+/// batch goes to the worker with the least to do, and a batch ends with its last worker.
+fn speedup_tenths(block: &Block, worker_count: usize) -> u64 {
+    let [mut serial, mut parallel] = [0, 0];
+    for lanes in block.batches() {
+        let mut workers = vec![0_u64; worker_count];
+        for lane in lanes {
+            let calls = lane.iter().map(|call| block.call(*call));
+            let units: u64 = calls.map(|call| call.compute_units()).sum();
+            serial += units;
+            *workers.iter_mut().min().expect("there are workers") += units;
+        }
+        parallel += workers.iter().max().expect("there are workers");
+    }
+    serial * 10 / parallel
 }
