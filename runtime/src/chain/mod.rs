@@ -289,8 +289,8 @@ impl Chain {
     }
 
     /// Keeps what lets the store be opened in a fraction of the time, for a chain that is about to
-    /// be closed: the trie of its head ([`Store::keep_trie`](lockstep_store::Store::keep_trie)). Of
-    /// no use once another block is committed.
+    /// be closed: the trie of its head ([`Store::keep_trie`]). Of no use once another block is
+    /// committed.
     ///
     /// # Errors
     /// If the store fails; nothing is lost.
