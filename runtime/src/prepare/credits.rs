@@ -166,8 +166,7 @@ impl PreparedBlock<'_> {
                 continue;
             };
             let known = &mut counted[place].1;
-            *known = known.filter(|known| known.is_empty() || known == counters);
-            *known = known.map(|_| *counters);
+            *known = known.and_then(|known| known.joined(*counters));
         }
         counted
     }

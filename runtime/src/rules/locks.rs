@@ -5,8 +5,8 @@
 use lockstep_interface::{
     Address, Counters, Positions, Program, TransactionError,
     address::{RESERVED, program_ids},
+    program::declared,
 };
-
 use smallvec::SmallVec;
 
 use crate::{fence::fenced, limits::ACCOUNT_LOCKS_MAX, wire::InstructionView};
@@ -66,39 +66,37 @@ impl Uses {
     ) {
         let index = usize::from(instruction.program_index);
         self.used = self.used.union(Positions::only(index));
-        let mut declared = Positions::NONE;
         if let Some(key) = keys.get_mut(index) {
             key.is_writable &= self.has_upgradeable_loader;
         }
-        if let Some(program) = program {
-            // One that panics has declared nothing, and is judged when it runs.
-            let count = instruction.accounts.len();
-            let asked = fenced(|| program.credit_only(instruction.data, count));
-            declared = asked.unwrap_or(Positions::NONE);
-        }
+        let count = instruction.accounts.len();
+        // One that panics has declared nothing, and is judged when it runs.
+        let asked = program.map(|program| {
+            fenced(|| declared(program, instruction.data, count).collect::<SmallVec<[_; 2]>>())
+        });
+        let asked = asked.and_then(Result::ok).unwrap_or_default();
+        let mut asked = asked.into_iter().peekable();
         for (position, index) in instruction.accounts.iter().enumerate() {
-            let account = Positions::only(usize::from(*index));
-            if declared.contains(position) {
-                self.credited = self.credited.union(account);
-                let counters = program.and_then(|program| {
-                    fenced(|| program.counters(instruction.data, position)).ok()
-                });
-                self.count(*index, counters.unwrap_or_default());
-            } else {
-                self.used = self.used.union(account);
+            match asked.next_if(|(credited, _)| *credited == position) {
+                Some((_, counters)) => self.credit(*index, counters),
+                None => self.used = self.used.union(Positions::only(usize::from(*index))),
             }
         }
     }
 
-    /// Adds counters of an account. One of which two instructions name different ones is used
+    /// Adds a declaration of an account. One of which declarations do not go together is used
     /// otherwise.
-    fn count(&mut self, account: u8, counters: Counters) {
+    fn credit(&mut self, account: u8, counters: Counters) {
+        let position = Positions::only(usize::from(account));
+        self.credited = self.credited.union(position);
         if counters.is_empty() {
             return;
         }
         match self.counters.iter().find(|(known, _)| *known == account) {
-            Some((_, known)) if *known == counters => {}
-            Some(_) => self.used = self.used.union(Positions::only(usize::from(account))),
+            Some((_, known)) if known.joined(counters).is_none() => {
+                self.used = self.used.union(position);
+            }
+            Some(_) => {}
             None => self.counters.push((account, counters)),
         }
     }

@@ -72,6 +72,23 @@ impl Counters {
         self.count == 0
     }
 
+    /// The counters of an account of which two declarations name these and others: the same ones,
+    /// or none in one of both. `None` if they name different ones.
+    ///
+    /// ```
+    /// use lockstep_interface::Counters;
+    /// let [one, other] = [Counters::at(&[8]), Counters::at(&[16])];
+    /// assert_eq!(one.joined(Counters::NONE), Some(one));
+    /// assert_eq!(one.joined(other), None);
+    /// ```
+    pub fn joined(self, others: Self) -> Option<Self> {
+        match (self.is_empty(), others.is_empty()) {
+            (true, _) => Some(others),
+            (false, true) => Some(self),
+            (false, false) => (self == others).then_some(self),
+        }
+    }
+
     /// Which of the counters is at an offset.
     pub fn place(&self, offset: usize) -> Option<usize> {
         let mut offsets = self.offsets().iter();

@@ -152,6 +152,44 @@ pub trait Program: fmt::Debug + Send + Sync {
     }
 }
 
+/// What an instruction with this data declares: the positions that it only credits, below the
+/// number of its accounts and in ascending order, each with its counters.
+///
+/// ```
+/// use lockstep_interface::{
+///     Address, Counters, InstructionError, InvokeContext, Positions, Program, program::declared,
+/// };
+///
+/// #[derive(Debug)]
+/// struct Idle;
+///
+/// impl Program for Idle {
+///     fn address(&self) -> Address {
+///         Address::new_from_array([9; 32])
+///     }
+///     fn name(&self) -> &'static str {
+///         "idle"
+///     }
+///     fn process(&self, _: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+///         Ok(())
+///     }
+///     fn credit_only(&self, _: &[u8], _: usize) -> Positions {
+///         Positions::only(1).union(Positions::only(5))
+///     }
+/// }
+///
+/// assert!(declared(&Idle, &[], 3).eq([(1, Counters::NONE)]));
+/// ```
+pub fn declared<'p>(
+    program: &'p dyn Program,
+    data: &'p [u8],
+    account_count: usize,
+) -> impl Iterator<Item = (usize, Counters)> + 'p {
+    let positions = program.credit_only(data, account_count).iter();
+    let positions = positions.take_while(move |position| *position < account_count);
+    positions.map(move |position| (position, program.counters(data, position)))
+}
+
 /// Bytes of instruction data that tell the instructions of a program apart, at most.
 pub const TAG_SIZE_MAX: usize = 8;
 

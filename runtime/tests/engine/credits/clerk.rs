@@ -64,7 +64,8 @@ impl Deed {
     ];
 
     /// The instruction on these accounts. `declared`: bit 0, that it only adds to account 0; bits 1
-    /// and 2, to which of its counters.
+    /// and 2, to which of its counters; bit 3, that it only credits account 2, and bit 4, that it
+    /// adds to the second counter of that.
     pub(super) fn instruction(
         self,
         accounts: Vec<AccountMeta>,
@@ -157,15 +158,21 @@ impl Program for Clerk {
 
     fn credit_only(&self, data: &[u8], _: usize) -> Positions {
         let declared = data.get(1).copied().unwrap_or_default();
-        if declared & 1 == 1 {
-            Positions::only(0)
-        } else {
-            Positions::NONE
-        }
+        [(0b1, 0), (0b1000, 2)]
+            .into_iter()
+            .filter(|(bit, _)| declared & bit > 0)
+            .fold(Positions::NONE, |positions, (_, position)| {
+                positions.union(Positions::only(position))
+            })
     }
 
-    fn counters(&self, data: &[u8], _: usize) -> Counters {
-        match data.get(1).copied().unwrap_or_default() & 0b110 {
+    fn counters(&self, data: &[u8], position: usize) -> Counters {
+        let declared = data.get(1).copied().unwrap_or_default();
+        let named = match position {
+            0 => declared & 0b110,
+            _ => declared >> 2 & 0b100,
+        };
+        match named {
             0b000 => Counters::NONE,
             0b010 => Counters::at(&[0]),
             0b100 => Counters::at(&[8]),

@@ -140,6 +140,32 @@ fn different_counters_of_one_account_are_not_shared() {
 }
 
 #[test]
+fn an_account_named_twice_is_held_to_both_names() {
+    let refused = || failed_at(0, InstructionError::PrivilegeEscalation);
+    // As an account of counters and as one that is only credited, and with other counters.
+    let [plain, other] = [BOTH | 0b1000, FIRST | 0b11000];
+    for (kind, declared, verdict) in [
+        (Deed::Count, plain, SUCCEEDED),
+        (Deed::Copy, plain, refused()),
+        (Deed::Name, plain, refused()),
+        (Deed::Peep, plain, SUCCEEDED),
+        // With two lists of counters nothing is declared, and everything may be done.
+        (Deed::Count, other, SUCCEEDED),
+        (Deed::Copy, other, SUCCEEDED),
+        (Deed::Peep, other, SUCCEEDED),
+    ] {
+        let mut drafts = counts(0..10);
+        let (payer, mut instruction) = deed(50, TALLY, kind, declared, 2);
+        let again = instruction.accounts[0].clone();
+        instruction.accounts[2] = again;
+        drafts.push((payer, instruction));
+        drafts.extend(counts(10..20));
+        let found = run(ledger(&[0]), &drafts);
+        assert_eq!(found.verdicts()[10], verdict, "{kind:?} {declared:b}");
+    }
+}
+
+#[test]
 fn an_account_that_is_not_the_programs_is_not_added_to() {
     let mut ledger = ledger(&[]);
     ledger.put(

@@ -16,6 +16,7 @@ use crate::{
         INSTRUCTION_TRACE_MAX, INVOKED_DATA_SIZE_MAX, RETURN_DATA_SIZE_MAX,
     },
     prices,
+    program::declared,
 };
 
 /// Which program runs, on which accounts and data.
@@ -429,7 +430,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let program = self.named_account(instruction.program);
         let program = program.ok_or_else(|| self.refuse_unnamed(instruction.program, "program"))?;
         if self.only_credits(program.index) {
-            return Err(InstructionError::PrivilegeEscalation);
+            return Err(self.refuse_credited_at(program.index));
         }
         if !self.transaction.is_balanced() {
             // The callee is refused; what is wrong is the caller's.
@@ -534,32 +535,35 @@ impl<'i, 't> InvokeContext<'i, 't> {
         positions.any(|position| self.metas()[position].index == index)
     }
 
-    /// Those of the declared positions whose accounts the instruction may write and names at no
-    /// other position, or only with the same counters.
-    fn effective(&self, program: &dyn Program) -> Positions {
+    /// Takes over what the program declares of accounts that the instruction may write and names at
+    /// no other position, or only with declarations that go together. The runtime judges whole
+    /// transactions by the same rule before it plans them.
+    fn take_declaration(&mut self, program: &dyn Program) {
+        let asked: SmallVec<[(usize, Counters); 2]> =
+            declared(program, self.frame.data, self.metas().len()).collect();
         let metas = self.metas();
-        let data = self.frame.data;
-        let declared = program.credit_only(data, metas.len());
-        let mut effective = Positions::NONE;
-        for position in declared
-            .iter()
-            .take_while(|position| *position < metas.len())
-        {
+        let is_effective = |position: usize| {
             let index = metas[position].index;
-            let mut names = metas
-                .iter()
-                .enumerate()
-                .filter(|(_, meta)| meta.index == index);
-            let is_same = |name| {
-                name == position || program.counters(data, name) == program.counters(data, position)
-            };
-            if names
-                .all(|(name, meta)| declared.contains(name) && meta.is_writable && is_same(name))
-            {
-                effective = effective.union(Positions::only(position));
+            let names = metas.iter().enumerate();
+            let mut names = names.filter(|(_, meta)| meta.index == index);
+            let joined = names.try_fold(Counters::NONE, |joined: Counters, (name, _)| {
+                let (_, own) = asked.iter().find(|(position, _)| *position == name)?;
+                joined.joined(*own)
+            });
+            metas[position].is_writable && joined.is_some()
+        };
+        let mut credit_only = Positions::NONE;
+        let mut counters = SmallVec::new();
+        for (position, own) in &asked {
+            if is_effective(*position) {
+                credit_only = credit_only.union(Positions::only(*position));
+                if !own.is_empty() {
+                    counters.push((*position, *own));
+                }
             }
         }
-        effective
+        self.credit_only = credit_only;
+        self.counters = counters;
     }
 
     /// This instruction's account with the given address, with the rights of all its names.
@@ -602,13 +606,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         if !self.owner_is_native_loader()? {
             return Err(InstructionError::UnsupportedProgramId);
         }
-        self.credit_only = self.effective(program);
-        for position in self.credit_only.iter() {
-            let counters = program.counters(self.frame.data, position);
-            if !counters.is_empty() {
-                self.counters.push((position, counters));
-            }
-        }
+        self.take_declaration(program);
         let disobeyed = self.frame.credit_only.without(self.credit_only);
         if let Some(position) = disobeyed.iter().next() {
             return Err(self.refuse_credited(position));
