@@ -122,7 +122,7 @@ impl World {
         };
         let mut data = vec![0; size];
         if self.rng.random_bool(0.03) {
-            // Tags and flags with values that nobody gives them.
+            // Tags and flags with values that no client gives them.
             let at = self.rng.random_range(0..size);
             data[at] = self.rng.random_range(1..4);
         }
@@ -171,7 +171,7 @@ impl World {
         self.accounts[index].0
     }
 
-    /// Somebody who may become an authority.
+    /// A candidate for an authority.
     fn party(&mut self) -> Address {
         let kind = if self.rng.random_bool(0.25) {
             Kind::Multisig

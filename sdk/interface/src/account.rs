@@ -11,7 +11,7 @@ const TOUCHED_SIZE: usize = 1_024;
 /// Bytes that memory gives at once, on today's processors at least.
 const CACHE_LINE_SIZE: usize = 64;
 
-/// The bytes of an account, shared between banks until somebody writes them.
+/// The bytes of an account, shared between banks until a holder writes them.
 ///
 /// Cloning costs one reference count; empty data owns no memory at all.
 /// Two are equal if their bytes are.
@@ -22,7 +22,7 @@ impl AccountData {
     /// Data without a byte.
     pub const EMPTY: Self = Self(None);
 
-    /// True if nobody else holds these bytes, so that writing them copies nothing.
+    /// True if these bytes have no other holder, so that writing them copies nothing.
     #[inline]
     pub fn is_unique(&self) -> bool {
         self.0.as_ref().is_none_or(Arc::is_unique)
@@ -34,11 +34,11 @@ impl AccountData {
         self.detach();
         let bytes = self.0.as_mut();
         bytes.map_or(&mut [], |bytes| {
-            Arc::get_mut(bytes).expect("nobody else holds them")
+            Arc::get_mut(bytes).expect("they have no other holder")
         })
     }
 
-    /// Copies the bytes if somebody else holds them, too, and gives what is shared with him.
+    /// Copies the bytes if they have another holder, too, and gives what is shared with it.
     #[inline]
     pub fn detach(&mut self) -> Option<Self> {
         let shared = self.0.as_mut().filter(|bytes| !bytes.is_unique())?;
@@ -46,9 +46,10 @@ impl AccountData {
         Some(Self(Some(std::mem::replace(shared, copy))))
     }
 
-    /// Reads a byte of each cache line of the first kilobyte: who does so for several accounts, and
-    /// only then looks into the first, waits for memory once. The value means nothing; who gives
-    /// it to [`std::hint::black_box`] keeps the compiler from leaving the reads out.
+    /// Reads a byte of each cache line of the first kilobyte: a caller that does so for several
+    /// accounts, and only then looks into the first, waits for memory once. The value means
+    /// nothing; a caller that gives it to [`std::hint::black_box`] keeps the compiler from leaving
+    /// the reads out.
     #[inline]
     pub fn touch(&self) -> u8 {
         let lines = self.iter().take(TOUCHED_SIZE).step_by(CACHE_LINE_SIZE);

@@ -173,8 +173,8 @@ pub fn create_program_address(seeds: &[&[u8]], program: &Address) -> Result<Addr
 }
 
 /// True if `address` is what `program` derives from `seeds` and a bump seed. One hash, without the
-/// curve test that makes up most of [`create_program_address`]'s time: nobody can choose seeds
-/// that hash to an address he holds the key of.
+/// curve test that makes up most of [`create_program_address`]'s time: no client can choose seeds
+/// that hash to an address of which it holds the key.
 pub fn is_derived_from(address: &Address, seeds: &[&[u8]], bump: u8, program: &Address) -> bool {
     if seeds.len() >= SEEDS_MAX || check_seeds(seeds).is_err() {
         return false;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::InstructionError;
+
 /// Bytes of a counter.
 const SIZE: usize = 8;
 
@@ -113,24 +115,24 @@ impl Counters {
         }
     }
 
-    /// The counter at an offset of some data; `None` if it is not within.
-    pub fn read(data: &[u8], offset: usize) -> Option<u64> {
-        let bytes = data.get(offset..)?.first_chunk()?;
-        Some(u64::from_le_bytes(*bytes))
+    /// The counter at an offset of some data.
+    ///
+    /// # Errors
+    /// `AccountDataTooSmall` if it is not within.
+    pub fn read(data: &[u8], offset: usize) -> Result<u64, InstructionError> {
+        let bytes = data.get(offset..).and_then(<[u8]>::first_chunk);
+        let bytes = bytes.ok_or(InstructionError::AccountDataTooSmall)?;
+        Ok(u64::from_le_bytes(*bytes))
     }
 
-    /// Sets the counter at an offset of some data. False if it is not within.
-    pub fn write(data: &mut [u8], offset: usize, value: u64) -> bool {
-        let bytes = data
-            .get_mut(offset..)
-            .and_then(|data| data.first_chunk_mut());
-        match bytes {
-            Some(bytes) => {
-                *bytes = value.to_le_bytes();
-                true
-            }
-            None => false,
-        }
+    /// Sets the counter at an offset of some data.
+    ///
+    /// # Errors
+    /// As [`Counters::read`].
+    pub fn write(data: &mut [u8], offset: usize, value: u64) -> Result<(), InstructionError> {
+        let bytes = data.get_mut(offset..).and_then(<[u8]>::first_chunk_mut);
+        *bytes.ok_or(InstructionError::AccountDataTooSmall)? = value.to_le_bytes();
+        Ok(())
     }
 }
 
@@ -174,10 +176,11 @@ mod tests {
     #[test]
     fn a_counter_lies_within_the_data() {
         let mut data = [0; 12];
-        assert!(Counters::write(&mut data, 4, 7));
-        assert_eq!(Counters::read(&data, 4), Some(7));
-        assert!(!Counters::write(&mut data, 5, 7));
-        assert_eq!(Counters::read(&data, 5), None);
-        assert_eq!(Counters::read(&data, usize::MAX), None);
+        let outside = InstructionError::AccountDataTooSmall;
+        assert_eq!(Counters::write(&mut data, 4, 7), Ok(()));
+        assert_eq!(Counters::read(&data, 4), Ok(7));
+        assert_eq!(Counters::write(&mut data, 5, 7), Err(outside.clone()));
+        assert_eq!(Counters::read(&data, 5), Err(outside.clone()));
+        assert_eq!(Counters::read(&data, usize::MAX), Err(outside));
     }
 }

@@ -24,7 +24,7 @@ pub enum NonceVersion {
 /// What an initialized nonce account holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NonceData {
-    /// Who must sign to advance, withdraw or authorize.
+    /// The address that must sign to advance, withdraw or authorize.
     pub authority: Address,
     /// The value a transaction carries in place of a recent blockhash.
     pub durable_nonce: Hash,

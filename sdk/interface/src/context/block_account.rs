@@ -15,7 +15,7 @@ use crate::Account;
 #[derive(Clone, Debug, Default)]
 pub struct BlockAccount {
     now: Account,
-    /// `None` as long as nobody has changed the account.
+    /// `None` as long as the account has not been changed.
     before: Option<Account>,
 }
 

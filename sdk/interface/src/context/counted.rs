@@ -32,7 +32,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let meta = self.meta(position)?;
         let counters = self.counters_at(position);
         if counters.is_some_and(|counters| counters.is_empty()) {
-            return Err(InstructionError::PrivilegeEscalation);
+            return Err(self.refuse_credited(position));
         }
         let slot = &self.transaction().slots()[usize::from(meta.index)];
         let Ok(slot) = slot.try_borrow() else {
@@ -61,27 +61,26 @@ impl<'i, 't> InvokeContext<'i, 't> {
     ) -> Result<(), InstructionError> {
         self.check_declared(position, offset)?;
         let mut account = self.borrow_mut(position, self.meta(position)?)?;
-        if let Some(counter) = account.slot.counter_mut(offset) {
-            return counter.check(amount);
-        }
-        let value = Counters::read(&account.data, offset);
-        let value = value.ok_or(InstructionError::AccountDataTooSmall)?;
-        let sum = value.checked_add(amount);
-        sum.map(|_| ()).ok_or(InstructionError::ArithmeticOverflow)
+        let checked = match account.slot.counter_mut(offset) {
+            Some(counter) => counter.check(amount),
+            None => counter_after(&account.data, offset, amount).map(|_| ()),
+        };
+        checked.map_err(|error| account.refuse_addition(error, offset, amount))
     }
 
-    /// Fails if the account at `position` has no room for so many lamports more, as
+    /// Fails if the account at `position` has no room for `lamports` more, as
     /// [`InvokeContext::credit`] would; for checks that come before all changes.
     ///
     /// # Errors
     /// As [`InvokeContext::credit`], but it checks no right to change the account.
     pub fn credit_fits(&self, position: usize, lamports: u64) -> Result<(), InstructionError> {
         let mut account = self.borrow_mut(position, self.meta(position)?)?;
-        if let Some(fits) = account.slot.check_credit(lamports) {
-            return fits;
-        }
-        let sum = account.lamports.checked_add(lamports);
-        sum.map(|_| ()).ok_or(InstructionError::ArithmeticOverflow)
+        let fits = match account.slot.check_credit(lamports) {
+            Some(fits) => fits.is_ok(),
+            None => account.lamports.checked_add(lamports).is_some(),
+        };
+        fits.then_some(())
+            .ok_or_else(|| account.refuse_lamports(lamports, true))
     }
 
     /// Adds to the counter at `offset` of the data of the account at `position`, an 8-byte
@@ -96,17 +95,14 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.check_declared(position, offset)?;
         let mut account = self.borrow_mut(position, self.meta(position)?)?;
         account.check_data_change()?;
-        if let Some(counter) = account.slot.counter_mut(offset) {
-            return counter.add(amount);
-        }
-        let value = Counters::read(&account.data, offset);
-        let value = value.ok_or(InstructionError::AccountDataTooSmall)?;
-        let sum = value.checked_add(amount);
-        let sum = sum.ok_or(InstructionError::ArithmeticOverflow)?;
-        let is_written = Counters::write(account.data_mut()?, offset, sum);
-        is_written
-            .then_some(())
-            .ok_or(InstructionError::AccountDataTooSmall)
+        let added = match account.slot.counter_mut(offset) {
+            Some(counter) => counter.add(amount),
+            None => match counter_after(&account.data, offset, amount) {
+                Ok(sum) => return Counters::write(account.data_mut()?, offset, sum),
+                Err(error) => Err(error),
+            },
+        };
+        added.map_err(|error| account.refuse_addition(error, offset, amount))
     }
 
     fn check_declared(&self, position: usize, offset: usize) -> Result<(), InstructionError> {
@@ -117,6 +113,12 @@ impl<'i, 't> InvokeContext<'i, 't> {
             _ => Ok(()),
         }
     }
+}
+
+/// A counter of some data once an amount is added.
+fn counter_after(data: &[u8], offset: usize, amount: u64) -> Result<u64, InstructionError> {
+    let sum = Counters::read(data, offset)?.checked_add(amount);
+    sum.ok_or(InstructionError::ArithmeticOverflow)
 }
 
 impl<'t> StableRef<'_, '_, 't> {

@@ -47,7 +47,7 @@ pub enum Rule {
     HasOne,
     /// No other writable account of the instruction has this address.
     Distinct,
-    /// At most so many accounts may follow.
+    /// The number of accounts that may follow is limited.
     Count,
     /// A condition that the program declares at the account.
     Check,
@@ -115,7 +115,7 @@ pub enum Subject {
         field: String,
         /// Its position in the instruction.
         position: usize,
-        /// Its address; `None` if the instruction does not name so many accounts.
+        /// Its address; `None` if the instruction names fewer accounts.
         address: Option<Address>,
     },
     /// The instruction's data.
@@ -206,7 +206,7 @@ pub(super) fn record(transaction: &TransactionContext<'_>, error: &InstructionEr
 }
 
 /// Reconciles what was recorded with the running program's result. Success makes it void. An error
-/// that nobody explained is recorded as it is; so is one that follows an error the program
+/// without an explanation is recorded as it is; so is one that follows an error the program
 /// explained and then recovered from.
 pub(super) fn settle(transaction: &TransactionContext<'_>, result: &Result<(), InstructionError>) {
     // What fails the transaction for certain is explained already.

@@ -270,7 +270,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.compute_units_left()
     }
 
-    /// Logs a line of text. The text is made only if somebody reads logs, and the price is the same
+    /// Logs a line of text. The text is made only if logs are recorded, and the price is the same
     /// for each.
     pub fn log(&mut self, text: impl FnOnce() -> String) {
         if let Err(error) = self.charge(prices::LOG) {
@@ -280,7 +280,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     /// As [`InvokeContext::fail`], with a cause that is made only if it is the first failure and
-    /// somebody reads logs.
+    /// logs are recorded.
     pub fn fail_because(&self, error: &InstructionError, cause: impl FnOnce() -> Cause) {
         self.diagnose(error, cause);
         self.fail(error);
@@ -301,7 +301,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     }
 
     /// Records why the running instruction is about to fail with `error`. The cause is made only
-    /// if somebody reads logs. Does not fail the instruction by itself.
+    /// if logs are recorded. Does not fail the instruction by itself.
     pub fn diagnose(&self, error: &InstructionError, cause: impl FnOnce() -> Cause) {
         if self.transaction.records.is_recording() && self.transaction.failure.borrow().is_none() {
             diagnostic::record(self.transaction, error, cause());

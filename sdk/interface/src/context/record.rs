@@ -98,7 +98,7 @@ impl fmt::Display for Base64<'_> {
 /// Bytes a program left for its caller, at most 1,024.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ReturnData {
-    /// Who set it.
+    /// The program that set it.
     pub program: Address,
     /// The bytes.
     pub data: Vec<u8>,
@@ -107,7 +107,7 @@ pub struct ReturnData {
 /// A value that a program published for observers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Event {
-    /// Who published it.
+    /// The program that published it.
     pub program: Address,
     /// The value in the program's own encoding.
     pub data: Vec<u8>,

@@ -311,6 +311,28 @@ impl AccountMut<'_, '_> {
         self.refuse(error, Rule::Lamports, expected, got)
     }
 
+    /// An addition to a counter that has no room for it, or is not within the data. What it holds
+    /// is not told: others may be adding to it.
+    #[cold]
+    pub(super) fn refuse_addition(
+        &self,
+        error: InstructionError,
+        offset: usize,
+        amount: u64,
+    ) -> InstructionError {
+        let (expected, got) = match error {
+            InstructionError::AccountDataTooSmall => (
+                format!("a counter at {offset} of the data"),
+                format!("{} bytes", self.data.len()),
+            ),
+            _ => (
+                format!("a counter at {offset} of less than 2^64"),
+                format!("{amount} more than there were"),
+            ),
+        };
+        self.refuse(error, Rule::Size, expected, got)
+    }
+
     /// A size that is too large, or too much larger than it was.
     #[cold]
     pub(super) fn refuse_size(&self, size: usize) -> InstructionError {

@@ -23,7 +23,7 @@ enum Held<'t> {
         /// And to each counter. Boxed, so that other accounts' slots stay small.
         counters: Option<Box<Additions>>,
     },
-    /// Writable: nobody else can reach it until the transaction ends.
+    /// Writable: no other transaction can reach it until the transaction ends.
     Owned {
         account: &'t mut Account,
         /// Where to put what it was, if the transaction is the first of its block to change it.
@@ -92,20 +92,14 @@ impl<'t> AccountSlot<'t> {
         Self::new(address, Held::Shared(account), is_signer)
     }
 
-    /// An account to which the transaction only adds lamports, while others may do the same.
+    /// An account to which the transaction only adds lamports, and to these counters in its data,
+    /// while others may do the same.
     ///
-    /// `base` is the account without what others add meanwhile: it must hold enough that more
-    /// makes no difference to the rules of a transaction. [`AccountSlot::credited`] tells what was
-    /// added.
+    /// `base` is the account without what others add meanwhile: each number must be such that more
+    /// makes no difference to the rules of a transaction, and each counter lies within the data.
+    /// [`AccountSlot::credited`] and [`AccountSlot::counted`] tell what was added.
     #[inline]
-    pub fn credit_only(address: &'t Address, base: &'t Account, is_signer: bool) -> Self {
-        Self::adding(address, base, Counters::NONE, is_signer)
-    }
-
-    /// The same where it may add to counters in the data as well. What others add is not in `base`,
-    /// and each counter lies within its data.
-    #[inline]
-    pub fn adding(
+    pub fn credit_only(
         address: &'t Address,
         base: &'t Account,
         counters: Counters,
@@ -205,8 +199,8 @@ impl<'t> AccountSlot<'t> {
         self.used.get()
     }
 
-    /// Notes a use. A byte beside what is being used anyway, so it is kept whether or not anybody
-    /// asks.
+    /// Notes a use. A byte beside what is being used anyway, so it is kept whether or not it
+    /// is asked for.
     #[inline]
     pub(super) fn mark(&self, used: AccountUse) {
         self.used.set(self.used.get().max(used));
@@ -299,7 +293,7 @@ impl<'t> AccountSlot<'t> {
         else {
             return None;
         };
-        let base = Counters::read(&base.data, offset)?;
+        let base = Counters::read(&base.data, offset).ok()?;
         let addition = held.at_mut(offset)?;
         Some(Counting {
             base,

@@ -1,6 +1,7 @@
 //! Accounts that a program declares to credit only.
 
 use super::*;
+use crate::Counters;
 
 /// A program of one closure that declares the positions in its instruction's data.
 struct Declaring(Process);
@@ -64,7 +65,7 @@ fn run_declaring(
     context.push(AccountSlot::owned(&OWNED, &mut owned, false));
     context.push(match way {
         Way::Owned => AccountSlot::owned(&WALLET, &mut own_wallet, false),
-        Way::Shared => AccountSlot::credit_only(&WALLET, &wallet, false),
+        Way::Shared => AccountSlot::credit_only(&WALLET, &wallet, Counters::NONE, false),
     });
     context.push(AccountSlot::shared(&READONLY, &wallet, false));
     context.push(AccountSlot::shared(&CALLEE, &callee, false));
