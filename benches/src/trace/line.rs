@@ -135,7 +135,14 @@ fn addresses(
 ///
 /// The 20 bytes are followed by eleven zeros and, as the last byte, their count: without it
 /// Ethereum's zero address would become the address of the System program.
-pub(super) fn parse_address(text: &str) -> Option<Address> {
+///
+/// ```
+/// use lockstep_benches::trace::parse_address;
+/// let address = parse_address("0x00000000000000000000000000000000000000aa").unwrap();
+/// assert_eq!((address.as_array()[19], address.as_array()[31]), (0xaa, 20));
+/// assert_eq!(parse_address("0xaa"), None);
+/// ```
+pub fn parse_address(text: &str) -> Option<Address> {
     let mut bytes = [0; ADDRESS_SIZE];
     if let Some(digits) = text.strip_prefix("0x") {
         let (short, rest) = bytes.split_at_mut(SHORT_ADDRESS_SIZE);

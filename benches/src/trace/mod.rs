@@ -37,6 +37,7 @@ use lockstep_runtime::limits::TRANSACTION_COST;
 
 use crate::access::{AccessList, COST_DEFAULT};
 pub use error::{TraceCause, TraceError};
+pub use line::parse_address;
 
 /// How a trace file is read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

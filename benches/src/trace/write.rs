@@ -1,5 +1,6 @@
 //! A recorded block into the lines of a trace file.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use lockstep_interface::Address;
@@ -21,6 +22,8 @@ struct Row<'a> {
     w: Vec<String>,
     r: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    c: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     p: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cu: Option<u64>,
@@ -34,6 +37,8 @@ struct Row<'a> {
     err: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vote: Option<u8>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    names: BTreeMap<String, &'a str>,
 }
 
 impl TraceBlock {
@@ -52,12 +57,16 @@ impl TraceBlock {
 
 fn row(transaction: &TraceTransaction) -> Row<'_> {
     let signature = transaction.signature.as_deref();
+    let credits = transaction.credits.iter();
+    let credits = credits.filter_map(|position| transaction.writes.get(*position));
+    let names = transaction.names.iter();
     Row {
         slot: transaction.slot,
         i: transaction.index,
         sig: signature.map(|text| text.get(..SIGNATURE_CHARACTERS).unwrap_or(text)),
         w: texts(&transaction.writes),
         r: texts(&transaction.reads),
+        c: credits.map(text).collect(),
         p: texts(&transaction.programs),
         cu: transaction.cu,
         cl: transaction.cu_limit,
@@ -65,12 +74,16 @@ fn row(transaction: &TraceTransaction) -> Row<'_> {
         fee: transaction.fee,
         err: transaction.failure.as_deref(),
         vote: transaction.is_vote.then_some(1),
+        names: names
+            .map(|(address, name)| (text(address), &**name))
+            .collect(),
     }
 }
 
 fn texts(addresses: &[Address]) -> Vec<String> {
-    let texts = addresses.iter();
-    texts
-        .map(|address| short_address(address).unwrap_or_else(|| address.to_string()))
-        .collect()
+    addresses.iter().map(text).collect()
+}
+
+fn text(address: &Address) -> String {
+    short_address(address).unwrap_or_else(|| address.to_string())
 }

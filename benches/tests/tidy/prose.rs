@@ -5,7 +5,7 @@ use crate::source::{self, File, words};
 use crate::{none, rust_files};
 
 /// Folders whose prose is held to the rule.
-const FOLDERS: [&str; 2] = ["runtime/", "benches/"];
+const FOLDERS: [&str; 4] = ["runtime/", "benches/", "sdk/", "programs/"];
 /// Words that stand for a person, known or unknown.
 const PERSONS: [&str; 12] = [
     "anybody",

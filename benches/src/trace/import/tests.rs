@@ -284,7 +284,8 @@ fn what_is_written_is_read_again() {
     let short = format!("0x{}", hex::encode([3; 20]));
     let text = format!(
         r#"{{"slot":5,"i":3,"sig":"abc","w":["{}","{short}"],"r":["{}"],"p":["{}"],"cu":70,
-        "cl":90,"cp":4,"fee":5000,"err":"bad","vote":1}}"#,
+        "cl":90,"cp":4,"fee":5000,"err":"bad","vote":1,"c":["{short}"],
+        "names":{{"{short}":"the pot"}}}}"#,
         address(1),
         address(2),
         address(9)
@@ -298,6 +299,8 @@ fn what_is_written_is_read_again() {
         ..TraceOptions::default()
     };
     let first = Trace::read(&path, &options).unwrap();
+    let row = &first.blocks[0].transactions[0];
+    assert_eq!((row.credits.len(), row.names.len()), (1, 1));
     let mut out = Vec::new();
     first.blocks[0].write(&mut out).unwrap();
     assert!(String::from_utf8_lossy(&out).contains(&short));
