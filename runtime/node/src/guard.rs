@@ -1,12 +1,13 @@
 //! What one client may take of the server: requests a second, and time for each.
 //!
 //! ```text
-//! request, batch -> tokens of the client's address -> the method, for a while -> answer
-//!                       `-> error 429                    `-> error -32000
+//! connection -> request, batch -> tokens of the address -> the method, for a while -> answer
+//!   `-> HTTP status 429             `-> error 429             `-> error -32000
 //! ```
 //! A client is known by its address. Its tokens grow with time up to those of one second, and at
-//! least to those of one batch; a request takes one, a batch as many as it has requests. Behind a
-//! proxy all clients have the address of the proxy, which then has to bound them itself.
+//! least to those of one batch; a request takes one, a batch as many as it has requests. A client
+//! without a token is refused by the status of HTTP, before its request is read. Behind a proxy all
+//! clients have the address of the proxy, which then has to bound them itself.
 
 use std::{
     collections::HashMap,
@@ -85,6 +86,13 @@ impl Clients {
             at: now,
         };
         asked <= grown
+    }
+
+    /// Whether a client has no token left. Takes none.
+    pub(crate) fn is_spent(&self, client: IpAddr, now: Instant) -> bool {
+        let left = self.left.read();
+        let own = left.get(&client);
+        self.rate > 0 && own.is_some_and(|own| self.grown(*own, now) < PARTS)
     }
 
     /// Parts that a client has at the most.
@@ -187,8 +195,9 @@ mod tests {
         let clients = Clients::new(1_000);
         let now = Instant::now();
         assert!(clients.take(ONE, 1_000, now), "a second's worth at once");
-        assert!(!clients.take(ONE, 1, now));
+        assert!(!clients.take(ONE, 1, now) && clients.is_spent(ONE, now));
         assert!(clients.take(OTHER, 1, now), "clients have their own");
+        assert!(!clients.is_spent(OTHER, now));
         let later = now + Duration::from_millis(10);
         assert!(!clients.take(ONE, 11, later), "10 have come back");
         assert!(clients.take(ONE, 10, later));
@@ -208,6 +217,7 @@ mod tests {
     fn without_a_rate_there_is_no_bound() {
         let clients = Clients::new(0);
         assert!(clients.take(ONE, u64::MAX, Instant::now()));
+        assert!(!clients.is_spent(ONE, Instant::now()));
         assert!(clients.left.read().is_empty());
     }
 

@@ -267,7 +267,7 @@ async fn connection(service: Arc<Service>, stream: TcpStream, client: IpAddr) {
         async move {
             let mut response = match service.page(&request) {
                 Some(page) => page,
-                None if !service.clients.take(client, 0, Instant::now()) => service.too_many(),
+                None if service.clients.is_spent(client, Instant::now()) => service.too_many(),
                 None => service.answer(request, &mut inner, &takers).await,
             };
             service.add_cors(&mut response);

@@ -148,6 +148,31 @@ impl<'a> TransactionView<'a> {
         keys.first().expect("a message has at least one signer")
     }
 
+    /// The bytes of this transaction with another blockhash; its signatures stay, and are then
+    /// those of another message.
+    ///
+    /// ```
+    /// use lockstep_runtime::wire::{Message, TransactionView, Version};
+    /// use lockstep_interface::Address;
+    ///
+    /// let payer = Address::new_from_array([1; 32]);
+    /// let message = Message { static_keys: vec![payer], ..Message::new(Version::Legacy) };
+    /// # let message = {
+    /// #     let mut message = message;
+    /// #     message.header.required_signatures = 1;
+    /// #     message
+    /// # };
+    /// let bytes = message.with_signatures(&[[0; 64]])?;
+    /// let dated = TransactionView::parse(&bytes)?.with_blockhash(&[7; 32]);
+    /// assert_eq!(TransactionView::parse(&dated)?.recent_blockhash(), &[7; 32]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_blockhash(&self, blockhash: &[u8; ADDRESS_SIZE]) -> Vec<u8> {
+        let start = usize::from(self.frame.blockhash_start);
+        let (before, behind) = self.bytes.split_at(start);
+        [before, blockhash, &behind[ADDRESS_SIZE..]].concat()
+    }
+
     /// The blockhash, or durable nonce, that dates the transaction.
     #[inline]
     pub fn recent_blockhash(&self) -> &'a [u8; ADDRESS_SIZE] {

@@ -12,6 +12,7 @@ use lockstep_interface::{Account, Address, address::program_ids};
 use lockstep_node::account_of_json;
 use lockstep_node::client::call;
 use lockstep_programs::builtin_programs;
+use lockstep_programs::token::TokenAccount;
 use lockstep_runtime::bank::{Genesis, is_written_sysvar};
 use lockstep_runtime::chain::{Chain, ChainOptions};
 use lockstep_runtime::threads::Threads;
@@ -19,14 +20,13 @@ use lockstep_runtime::wire::TransactionView;
 use lockstep_store::{MemoryStore, Trie};
 use serde_json::{Value, json};
 
-use super::run::with_blockhash;
 use super::stage::{Recorded, Stage};
 use crate::failure::Failure;
 
 /// Accounts of one request.
 const ACCOUNTS_MAX: usize = 100;
 /// Where a token account has its amount, and a nonce account its nonce.
-const AMOUNT_OFFSET: usize = 64;
+const AMOUNT_OFFSET: usize = std::mem::offset_of!(TokenAccount, amount);
 const NONCE_OFFSET: usize = 40;
 
 pub(super) fn stage(url: &str, signature: &str) -> Result<Stage, Failure> {
@@ -64,7 +64,7 @@ pub(super) fn stage(url: &str, signature: &str) -> Result<Stage, Failure> {
     let has_nonce = accounts.iter().any(is_nonce);
     let bytes = match has_nonce {
         true => bytes,
-        false => with_blockhash(&view, parent.to_bytes()),
+        false => view.with_blockhash(&parent.to_bytes()),
     };
     let before = asked.into_iter().zip(accounts);
     let before = before.filter(|(address, account)| {

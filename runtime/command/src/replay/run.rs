@@ -5,13 +5,10 @@
 //! same. Where a cut-off transaction leaves what a whole one may not, as an account below its rent,
 //! what the instruction changes is not known.
 
-use lockstep_interface::Address;
 use lockstep_interface::{Account, TransactionError, address::program_ids};
 use lockstep_runtime::block::Receipt;
 use lockstep_runtime::verify::Refusal;
-use lockstep_runtime::wire::{
-    CompiledInstruction, Header, Message, TableLookup, TransactionView, WireBlock,
-};
+use lockstep_runtime::wire::{Message, MessageError, TransactionView, WireBlock};
 use lockstep_store::Change;
 
 use super::stage::Stage;
@@ -87,54 +84,14 @@ impl Run {
 }
 
 /// The transaction without the instructions behind one, but for those about its budget.
-fn cut_off(
-    view: &TransactionView<'_>,
-    last: usize,
-) -> Result<Vec<u8>, lockstep_runtime::wire::MessageError> {
+fn cut_off(view: &TransactionView<'_>, last: usize) -> Result<Vec<u8>, MessageError> {
     let is_budget =
         |program: u8| view.static_key(usize::from(program)) == Some(program_ids::COMPUTE_BUDGET);
-    let instructions = view.instructions().enumerate();
-    let kept = instructions
-        .filter(|(place, one)| *place <= last || is_budget(one.program_index))
-        .map(|(_, one)| CompiledInstruction {
-            program_index: one.program_index,
-            accounts: one.accounts.to_vec(),
-            data: one.data.to_vec(),
-        });
-    let lookups = view.lookups().map(|lookup| TableLookup {
-        table: Address::new_from_array(*lookup.table),
-        writable: lookup.writable.to_vec(),
-        readonly: lookup.readonly.to_vec(),
+    let mut message = Message::from(view);
+    let mut places = 0..;
+    message.instructions.retain(|instruction| {
+        let is_within = places.next().is_some_and(|place: usize| place <= last);
+        is_within || is_budget(instruction.program_index)
     });
-    let message = Message {
-        header: Header {
-            required_signatures: view.required_signatures(),
-            readonly_signed: view.readonly_signed(),
-            readonly_unsigned: view.readonly_unsigned(),
-        },
-        static_keys: view
-            .static_keys()
-            .iter()
-            .map(|key| Address::new_from_array(*key))
-            .collect(),
-        recent_blockhash: *view.recent_blockhash(),
-        instructions: kept.collect(),
-        lookups: lookups.collect(),
-        config: view.config(),
-        ..Message::new(view.version())
-    };
     message.with_signatures(view.signatures())
-}
-
-/// The bytes of a transaction with another blockhash.
-pub(super) fn with_blockhash(view: &TransactionView<'_>, blockhash: [u8; 32]) -> Vec<u8> {
-    let mut bytes = view.bytes().to_vec();
-    // The parser lends a part of the bytes, whose place is the difference of two addresses.
-    let start =
-        (view.recent_blockhash().as_ptr() as usize).saturating_sub(view.bytes().as_ptr() as usize);
-    let end = start.saturating_add(blockhash.len());
-    if let Some(place) = bytes.get_mut(start..end) {
-        place.copy_from_slice(&blockhash);
-    }
-    bytes
 }

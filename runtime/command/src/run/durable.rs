@@ -71,13 +71,13 @@ pub(super) fn run(
     ran.map_err(super::failure)?;
     bar.finish_and_clear();
     let report = Report::of(&ledger, workload, path, &options, arguments.source.seed());
-    let closed = ledger.close();
-    closed.map_err(|error| failure(error.into()))?;
     if arguments.json {
         text::print_json(&report)?;
     } else {
         text::print(&report.summary())?;
     }
+    let closed = ledger.close();
+    closed.map_err(|error| failure(error.into()))?;
     Ok(ExitCode::SUCCESS)
 }
 

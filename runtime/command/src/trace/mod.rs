@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use lockstep_benches::text_file;
-use lockstep_benches::trace::TraceBlock;
 use lockstep_benches::trace::import::{ImportOptions, import, import_value};
+use lockstep_benches::trace::{TraceBlock, parse_address};
 use lockstep_interface::Address;
 use lockstep_node::client::{CallError, call};
 use serde::Serialize;
@@ -222,12 +222,9 @@ fn block_request(slot: u64) -> Value {
 
 /// An Ethereum address of the command line, as traces have it.
 fn short_address(text: &str) -> Result<Address, String> {
+    let address = text.starts_with("0x").then(|| parse_address(text));
     let wrong = || "not an address, which is 0x and 40 hexadecimal digits".to_owned();
-    let digits = text.strip_prefix("0x").ok_or_else(wrong)?;
-    let mut bytes = [0; 32];
-    hex::decode_to_slice(digits, &mut bytes[..20]).map_err(|_| wrong())?;
-    bytes[31] = 20;
-    Ok(Address::new_from_array(bytes))
+    address.flatten().ok_or_else(wrong)
 }
 
 /// Writes the trace file.

@@ -268,7 +268,7 @@ fn simulate(node: &Node, arguments: &mut Arguments<'_>) -> Answer {
     if config.replace_recent_blockhash {
         let height = node.head().height;
         let newest = node.chain.head().0;
-        bytes = with_blockhash(&parse(&bytes)?, newest.to_bytes());
+        bytes = parse(&bytes)?.with_blockhash(&newest.to_bytes());
         replacement = json!({
             "blockhash": newest.to_string(),
             "lastValidBlockHeight": height.saturating_add(BLOCKHASH_BLOCKS),
@@ -360,19 +360,6 @@ pub(super) fn resolved_keys(
     }
     keys.append(&mut readonly);
     Ok(keys)
-}
-
-/// The bytes of a transaction with another blockhash.
-fn with_blockhash(view: &TransactionView<'_>, blockhash: [u8; 32]) -> Vec<u8> {
-    let mut bytes = view.bytes().to_vec();
-    // The parser lends a part of the bytes, whose place is the difference of two addresses.
-    let start =
-        (view.recent_blockhash().as_ptr() as usize).saturating_sub(view.bytes().as_ptr() as usize);
-    let end = start.saturating_add(32);
-    if let Some(place) = bytes.get_mut(start..end) {
-        place.copy_from_slice(&blockhash);
-    }
-    bytes
 }
 
 /// A message behind, or in version 1 in front of, as many empty signatures as it asks for.
