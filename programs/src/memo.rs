@@ -1,4 +1,4 @@
-//! The Memo program: puts a text into the log, and says who signed it.
+//! The Memo program: puts a text into the log, and says which accounts signed it.
 //!
 //! Wire format, log lines and errors are those of SPL Memo (`solana-program/memo`): the instruction
 //! data is the text in UTF-8, and every account that is named has to sign.
@@ -25,7 +25,7 @@ pub const DESCRIPTION: ProgramDescription = program(
     program_ids::MEMO,
     &[instruction(
         "memo",
-        &["Puts a text into the log, and says who signed it."],
+        &["Puts a text into the log, and says which accounts signed it."],
         &[],
         &[named("signers", SIGNING.repeated(u8::MAX))],
         &[field("text", TEXT_TO_END)],

@@ -5,7 +5,7 @@
 pub mod counter {
     use lockstep_sdk::prelude::*;
 
-    /// What is counted. For whom, the address tells.
+    /// What is counted. The address tells the owner.
     #[state(1, pod)]
     pub struct Counter {
         /// How far.
@@ -27,7 +27,7 @@ pub mod counter {
     /// A counter and its owner.
     #[derive(Accounts, Debug)]
     pub struct Increment<'a> {
-        /// Who counts.
+        /// The owner, which counts.
         pub owner: Signer<'a>,
         /// What is counted.
         #[account(seeds = [b"counter", owner])]

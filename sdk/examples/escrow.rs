@@ -1,4 +1,4 @@
-//! An escrow: a maker puts lamports aside, and whoever pays the price gets them.
+//! An escrow: a maker puts lamports aside, and the first to pay the price gets them.
 //!
 //! The state is plain old data, used where it lies.
 
@@ -10,7 +10,7 @@ pub mod escrow {
     /// An offer that waits. Its lamports are in its own account.
     #[state(1, pod)]
     pub struct Offer {
-        /// Who made it.
+        /// The maker.
         pub maker: Address,
         /// Lamports for the taker.
         pub lamports: U64,
@@ -64,7 +64,7 @@ pub mod escrow {
         pub system: Program<'a, System>,
     }
 
-    /// Puts lamports aside for whoever pays the price.
+    /// Puts lamports aside for the first to pay the price.
     #[instruction(0)]
     pub fn make(
         accounts: &Make<'_>,

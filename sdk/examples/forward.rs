@@ -1,6 +1,6 @@
 //! Two programs: a turnstile lets visitors through and has a counter count them.
 
-/// Counts for whoever signs.
+/// Counts for any signer.
 #[lockstep_sdk::program(id = "Ta11y11111111111111111111111111111111111111")]
 pub mod tally {
     use lockstep_sdk::prelude::*;
@@ -24,7 +24,7 @@ pub mod tally {
         pub system: Program<'a, System>,
     }
 
-    /// The tally, and who counts.
+    /// The tally, and its signer.
     #[derive(Accounts, Debug)]
     pub struct Count<'a> {
         /// Whose count it is.
@@ -53,7 +53,7 @@ pub mod turnstile {
     use super::tally::{self, Count};
     use lockstep_sdk::prelude::*;
 
-    /// Why nobody gets through.
+    /// Why a caller does not get through.
     #[derive(Clone, Copy, Debug, ErrorCode)]
     pub enum TurnstileError {
         /// a group has at most ten visitors

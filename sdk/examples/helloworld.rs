@@ -1,6 +1,6 @@
 //! The smallest program with state: it creates an account and greets.
 
-/// Greets whoever pays for an account.
+/// Greets the payer of an account.
 #[lockstep_sdk::program(id = "He11oWor1d111111111111111111111111111111111")]
 pub mod helloworld {
     use lockstep_sdk::prelude::*;

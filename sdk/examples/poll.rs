@@ -8,7 +8,7 @@ pub mod poll {
     /// What is asked, and what was answered so far.
     #[state(1, pod)]
     pub struct Poll {
-        /// Who asks.
+        /// The author.
         pub author: Address,
         /// The last slot in which votes count.
         pub end: U64,
@@ -20,7 +20,7 @@ pub mod poll {
         pub no: U64,
     }
 
-    /// That somebody has voted.
+    /// A vote that was cast.
     #[state(2, pod)]
     pub struct Vote {
         /// 1 for it, 0 against it.
@@ -49,7 +49,7 @@ pub mod poll {
     /// A vote.
     #[derive(Accounts, Debug)]
     pub struct Cast<'a> {
-        /// Who votes, and pays for the record.
+        /// Votes, and pays for the record.
         pub voter: Mut<Signer<'a>>,
         /// What is voted on: only added to, so that voters need not wait for each other.
         pub poll: Tally<'a, Poll>,

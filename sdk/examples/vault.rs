@@ -1,4 +1,4 @@
-//! A vault for each owner, who puts lamports in and takes them out.
+//! A vault for each owner, which puts lamports in and takes them out.
 
 /// Keeps lamports.
 #[lockstep_sdk::program(id = "Vau1t11111111111111111111111111111111111111")]

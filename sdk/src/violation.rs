@@ -1,5 +1,5 @@
 //! How a broken rule becomes an error: Solana's code for the transaction, and a diagnostic for
-//! people where somebody reads logs.
+//! people where logs are recorded.
 //!
 //! Texts are made only then; otherwise refusing costs nothing but the code.
 

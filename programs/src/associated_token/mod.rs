@@ -1,5 +1,5 @@
 //! The Associated Token Account program: gives every wallet one token account per mint, at an
-//! address that anybody can derive.
+//! address that any client can derive.
 //!
 //! Wire format, accounts and errors are those of SPL's program
 //! (`solana-program/associated-token-account`). Of token programs it knows [`token`](crate::token)
@@ -29,7 +29,7 @@ pub const COMPUTE_UNITS: u64 = 3_000;
 /// The program's own error. Its number is SPL's; it appears as [`InstructionError::Custom`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ErrorCode)]
 pub enum AssociatedTokenError {
-    /// the token account belongs to somebody else
+    /// the token account belongs to another wallet
     InvalidOwner = 0,
 }
 

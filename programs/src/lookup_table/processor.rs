@@ -50,7 +50,7 @@ fn create(
     }
     let account = context.account(0)?;
     if account.owner == program_ids::ADDRESS_LOOKUP_TABLE {
-        // Whoever created it first was as right to do so.
+        // The first to create it had the same right to.
         return Ok(());
     }
     let held = account.lamports;

@@ -19,7 +19,7 @@ pub struct TableHeader {
     pub last_extended_slot: u64,
     /// How many there were before that slot.
     pub last_extended_start: u8,
-    /// Who may change the table; nobody if it is frozen.
+    /// The address that may change the table; none if it is frozen.
     pub authority: Option<Address>,
 }
 

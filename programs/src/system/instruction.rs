@@ -59,12 +59,12 @@ pub enum SystemInstruction<'a> {
     /// Makes an account of 80 bytes a nonce account. Accounts: nonce account (writable),
     /// RecentBlockhashes, Rent.
     InitializeNonceAccount {
-        /// Who will have to sign for it.
+        /// The address that will have to sign for it.
         authority: Address,
     },
     /// Names another authority. Accounts: nonce account (writable), authority (signer).
     AuthorizeNonceAccount {
-        /// Who will have to sign for it.
+        /// The address that will have to sign for it.
         authority: Address,
     },
     /// Gives an account data of zeros. Accounts: the account (writable, signer).

@@ -212,7 +212,7 @@ fn allocate_and_assign_need_a_wallet_that_signs() {
     );
     assert_eq!(ledger.run(&assign), Ok(()));
     assert_eq!(ledger.get(&ALICE).owner, OWNER);
-    // Nothing is to be done, so nobody has to sign.
+    // Nothing is to be done, so no account has to sign.
     assert_eq!(ledger.run(&unsigned(assign)), Ok(()));
     let back = instruction::assign(&ALICE, &program_ids::SYSTEM);
     assert_eq!(ledger.run(&back), Err(InstructionError::ModifiedProgramId));

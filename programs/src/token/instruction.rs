@@ -13,13 +13,13 @@ use crate::reader::Reader;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum AuthorityKind {
-    /// Who may mint.
+    /// The right to mint.
     MintTokens = 0,
-    /// Who may freeze accounts of the mint.
+    /// The right to freeze accounts of the mint.
     FreezeAccount = 1,
     /// The owner of a token account.
     AccountOwner = 2,
-    /// Who may close a token account.
+    /// The right to close a token account.
     CloseAccount = 3,
 }
 
@@ -45,9 +45,9 @@ pub enum TokenInstruction<'a> {
     InitializeMint {
         /// Digits behind the decimal point.
         decimals: u8,
-        /// Who may mint.
+        /// The right to mint.
         mint_authority: Address,
-        /// Who may freeze accounts.
+        /// The address that may freeze accounts.
         freeze_authority: Option<Address>,
         /// False for SPL Token's `InitializeMint2`.
         names_rent: bool,
@@ -96,7 +96,7 @@ pub enum TokenInstruction<'a> {
     SetAuthority {
         /// Which.
         kind: AuthorityKind,
-        /// By whom; nobody takes a mint's authority away for ever.
+        /// The new authority; none takes a mint's authority away for ever.
         authority: Option<Address>,
     },
     /// Makes new tokens. Accounts: mint (writable), target (writable), mint authority (signer).

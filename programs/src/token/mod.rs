@@ -30,7 +30,7 @@ use lockstep_interface::{
     Address, Counters, InstructionError, InvokeContext, Names, Positions, Program,
     address::program_ids,
 };
-use lockstep_sdk::{error::ErrorCode, program::end};
+use lockstep_sdk::{account::Tallied, error::ErrorCode, program::end};
 
 pub use amount::{amount_to_text, text_to_amount};
 pub use describe::DESCRIPTION;
@@ -49,12 +49,9 @@ pub const NATIVE_MINT: Address =
     Address::from_str_const("So11111111111111111111111111111111111111112");
 
 /// What an account that receives tokens is added to: its amount, and lamports if it is wrapped.
-pub(crate) const RECEIVED: Counters = Counters::at(&[64]);
+pub(crate) const RECEIVED: Counters = <TokenAccount as Tallied>::COUNTERS;
 /// What a mint is added to when it mints: the supply.
-pub(crate) const MINTED: Counters = Counters::at(&[36]);
-const _: () = assert!(
-    std::mem::offset_of!(TokenAccount, amount) == 64 && std::mem::offset_of!(Mint, supply) == 36
-);
+pub(crate) const MINTED: Counters = <Mint as Tallied>::COUNTERS;
 
 /// The Token program.
 #[derive(Clone, Copy, Debug)]

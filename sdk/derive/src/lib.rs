@@ -34,7 +34,7 @@ use syn::{DeriveInput, ItemMod, parse_macro_input};
 /// | `args(id)` | the arguments that a set in the set takes, where they are not the first ones |
 /// | `may_repeat` | it may be the same account as another writable one |
 /// | `repeats` | one account may stand several times in the `Rest` |
-/// | `mint = .., authority = ..` | a token account of this mint and owner; of a mint, who mints |
+/// | `args(id)` | the arguments of a set in the set, where they are not the first ones |
 /// | `associated` | the token account that follows from mint and authority |
 /// | `decimals = .., freeze = ..` | of a mint that is created; the decimals are checked otherwise |
 ///

@@ -7,7 +7,7 @@ use crate::{
     Result,
     access::AccountAccess,
     interface::{
-        InstructionError, InvokeContext,
+        Address, InstructionError, InvokeContext,
         address::program_ids,
         context::Rule,
         limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX},
@@ -89,23 +89,20 @@ impl<'a, T: StateData> Account<'a> for State<'a, T> {
     #[inline]
     fn check(&self, context: &InvokeContext<'_, '_>) -> Result {
         let account = self.account(context)?;
-        let tag = T::DISCRIMINATOR;
-        let is_tagged = tag.is_none_or(|tag| account.data.first() == Some(&tag));
-        let is_sized = match tag {
-            Some(_) => account.data.len() >= T::SIZE,
-            // Nothing but the size tells untagged states apart.
-            None => account.data.len() == T::SIZE,
+        let found = Found {
+            owner: account.owner,
+            size: account.data.len(),
+            tag: account.data.first().copied(),
         };
-        if account.owner == T::OWNER && is_tagged && is_sized {
-            // Only states of layouts that come from elsewhere can be there without being in use.
-            if tag.is_some() {
-                return Ok(());
-            }
-            drop(account);
-            return self.check_in_use(context);
-        }
         drop(account);
-        Err(self.refuse(context))
+        if !found.holds::<T>() {
+            return Err(found.refuse::<T>(context, self.handle));
+        }
+        // Only states of layouts that come from elsewhere can be there without being in use.
+        if T::DISCRIMINATOR.is_none() && !self.read(context)?.is_initialized() {
+            return Err(refuse_unused::<T>(context, self.handle));
+        }
+        Ok(())
     }
 
     #[inline]
@@ -158,68 +155,6 @@ impl<'a, T: StateData> State<'a, T> {
         Ok(())
     }
 
-    #[inline]
-    fn check_in_use(&self, context: &InvokeContext<'_, '_>) -> Result {
-        if self.read(context)?.is_initialized() {
-            return Ok(());
-        }
-        Err(Violation {
-            rule: Rule::Uninitialized,
-            error: &InstructionError::UninitializedAccount,
-            expected: &format_args!("a {} in use", T::NAME),
-            got: &"one that holds nothing yet",
-        }
-        .of_account(context, self.handle))
-    }
-
-    /// Tells which of the rules is broken.
-    #[cold]
-    fn refuse(&self, context: &InvokeContext<'_, '_>) -> InstructionError {
-        let account = match self.account(context) {
-            Ok(account) => account,
-            Err(error) => return error,
-        };
-        let (owner, size) = (account.owner, account.data.len());
-        let tag = account.data.first().copied();
-        drop(account);
-        if owner != T::OWNER {
-            let is_absent = owner == program_ids::SYSTEM && size == 0;
-            let error = if is_absent {
-                &InstructionError::UninitializedAccount
-            } else {
-                &InstructionError::InvalidAccountOwner
-            };
-            return Violation {
-                rule: Rule::Owner,
-                error,
-                expected: &T::OWNER,
-                got: &owner,
-            }
-            .of_account(context, self.handle);
-        }
-        if T::DISCRIMINATOR.is_some() && tag != T::DISCRIMINATOR {
-            return Violation {
-                rule: Rule::Discriminator,
-                error: &InstructionError::InvalidAccountData,
-                expected: &format_args!("{} of {}", T::DISCRIMINATOR.unwrap_or(0), T::NAME),
-                got: &format_args!("{}", tag.unwrap_or(0)),
-            }
-            .of_account(context, self.handle);
-        }
-        let error = if size < T::SIZE {
-            &InstructionError::AccountDataTooSmall
-        } else {
-            &InstructionError::InvalidAccountData
-        };
-        Violation {
-            rule: Rule::Size,
-            error,
-            expected: &format_args!("{} bytes", T::SIZE),
-            got: &size,
-        }
-        .of_account(context, self.handle)
-    }
-
     #[cold]
     fn undecodable(&self, context: &InvokeContext<'_, '_>) -> InstructionError {
         Violation {
@@ -230,6 +165,89 @@ impl<'a, T: StateData> State<'a, T> {
         }
         .of_account(context, self.handle)
     }
+}
+
+/// What tells whether an account holds a state.
+pub(super) struct Found {
+    pub(super) owner: Address,
+    pub(super) size: usize,
+    /// The first byte of the data.
+    pub(super) tag: Option<u8>,
+}
+
+impl Found {
+    /// Whether it is an account of a `T`, in use or not.
+    #[inline]
+    pub(super) fn holds<T: StateData>(&self) -> bool {
+        let is_sized = match T::DISCRIMINATOR {
+            Some(_) => self.size >= T::SIZE,
+            // Nothing but the size tells untagged states apart.
+            None => self.size == T::SIZE,
+        };
+        let is_tagged = T::DISCRIMINATOR.is_none() || self.tag == T::DISCRIMINATOR;
+        self.owner == T::OWNER && is_tagged && is_sized
+    }
+
+    /// Tells which of the rules is broken.
+    #[cold]
+    pub(super) fn refuse<T: StateData>(
+        &self,
+        context: &InvokeContext<'_, '_>,
+        handle: Handle<'_>,
+    ) -> InstructionError {
+        let Self { owner, size, tag } = self;
+        if *owner != T::OWNER {
+            let is_absent = *owner == program_ids::SYSTEM && *size == 0;
+            let error = if is_absent {
+                &InstructionError::UninitializedAccount
+            } else {
+                &InstructionError::InvalidAccountOwner
+            };
+            return Violation {
+                rule: Rule::Owner,
+                error,
+                expected: &T::OWNER,
+                got: owner,
+            }
+            .of_account(context, handle);
+        }
+        if T::DISCRIMINATOR.is_some() && *tag != T::DISCRIMINATOR {
+            return Violation {
+                rule: Rule::Discriminator,
+                error: &InstructionError::InvalidAccountData,
+                expected: &format_args!("{} of {}", T::DISCRIMINATOR.unwrap_or(0), T::NAME),
+                got: &format_args!("{}", tag.unwrap_or(0)),
+            }
+            .of_account(context, handle);
+        }
+        let error = if *size < T::SIZE {
+            &InstructionError::AccountDataTooSmall
+        } else {
+            &InstructionError::InvalidAccountData
+        };
+        Violation {
+            rule: Rule::Size,
+            error,
+            expected: &format_args!("{} bytes", T::SIZE),
+            got: size,
+        }
+        .of_account(context, handle)
+    }
+}
+
+/// The error for an account whose state is not in use.
+#[cold]
+pub(super) fn refuse_unused<T: StateData>(
+    context: &InvokeContext<'_, '_>,
+    handle: Handle<'_>,
+) -> InstructionError {
+    Violation {
+        rule: Rule::Uninitialized,
+        error: &InstructionError::UninitializedAccount,
+        expected: &format_args!("a {} in use", T::NAME),
+        got: &"one that holds nothing yet",
+    }
+    .of_account(context, handle)
 }
 
 impl<T: StateData> Mut<State<'_, T>> {

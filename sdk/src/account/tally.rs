@@ -2,15 +2,17 @@
 
 use std::marker::PhantomData;
 
-use super::{Account, Creditable, Handle};
+use super::{
+    Account, Creditable, Handle,
+    stateful::{Found, refuse_unused},
+};
 use crate::{
     Result,
     access::AccountAccess,
-    interface::{Address, Counters, InstructionError, InvokeContext, context::Rule},
+    interface::{Address, Counters, InvokeContext},
     relation::Seed,
     set::Reach,
     state::{Pod, StateData, header_size},
-    violation::Violation,
 };
 
 /// An account with a state whose counters the instruction adds to, and of which it may read the
@@ -210,19 +212,6 @@ impl<T: Tallied> Tally<'_, T> {
         account.copy_to(bytemuck::bytes_of_mut(&mut state), header_size::<T>())?;
         Ok(state)
     }
-
-    fn check_in_use(&self, context: &InvokeContext<'_, '_>) -> Result {
-        if self.copy(context)?.is_initialized() {
-            return Ok(());
-        }
-        Err(Violation {
-            rule: Rule::Uninitialized,
-            error: &InstructionError::UninitializedAccount,
-            expected: &format_args!("a {} in use", T::NAME),
-            got: &"one that holds nothing yet",
-        }
-        .of_account(context, self.handle))
-    }
 }
 
 impl<T> Seed for Tally<'_, T> {
@@ -254,34 +243,22 @@ impl<'a, T: Tallied> Account<'a> for Tally<'a, T> {
 
     fn check(&self, context: &InvokeContext<'_, '_>) -> Result {
         let account = context.stable(self.handle.position())?;
-        let tag = account.read(0..1).ok().and_then(|bytes| bytes.first());
-        let is_tagged = T::DISCRIMINATOR.is_none_or(|wanted| tag == Some(&wanted));
-        let is_sized = match T::DISCRIMINATOR {
-            Some(_) => account.size() >= T::SIZE,
-            None => account.size() == T::SIZE,
+        let found = Found {
+            owner: *account.owner(),
+            size: account.size(),
+            tag: account
+                .read(0..1)
+                .ok()
+                .and_then(|bytes| bytes.first().copied()),
         };
-        let (rule, error) = if *account.owner() != T::OWNER {
-            (Rule::Owner, &InstructionError::InvalidAccountOwner)
-        } else if !is_tagged {
-            (Rule::Discriminator, &InstructionError::InvalidAccountData)
-        } else if !is_sized {
-            (Rule::Size, &InstructionError::AccountDataTooSmall)
-        } else if T::DISCRIMINATOR.is_none() {
-            // Only states of layouts that come from elsewhere can be there without being in use.
-            drop(account);
-            return self.check_in_use(context);
-        } else {
-            return Ok(());
-        };
-        let got = format!("{} bytes of {}", account.size(), account.owner());
         drop(account);
-        Err(Violation {
-            rule,
-            error,
-            expected: &format_args!("a {} of {}", T::NAME, T::OWNER),
-            got: &got,
+        if !found.holds::<T>() {
+            return Err(found.refuse::<T>(context, self.handle));
         }
-        .of_account(context, self.handle))
+        if T::DISCRIMINATOR.is_none() && !self.copy(context)?.is_initialized() {
+            return Err(refuse_unused::<T>(context, self.handle));
+        }
+        Ok(())
     }
 
     fn bump(&self, context: &InvokeContext<'_, '_>) -> Result<Option<u8>> {

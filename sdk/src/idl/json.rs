@@ -127,8 +127,10 @@ fn is_new(layout: &TypeDescription, found: &[Definition]) -> bool {
     found.iter().all(|known| known.layout != *layout)
 }
 
-/// A quoted and escaped text.
-struct Text<'t>(&'t str);
+/// A quoted and escaped text of JSON.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'t>(pub &'t str);
 
 impl std::fmt::Display for Text<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

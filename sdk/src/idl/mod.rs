@@ -10,6 +10,9 @@
 mod json;
 mod layout;
 
+#[doc(hidden)]
+pub use json::Text;
+
 use crate::{
     access::{AccountAccess, field_at},
     error::ErrorDescription,

@@ -107,14 +107,14 @@ impl AddressField for OptionalAddress {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Mint {
-    /// Who may mint; without it the supply is fixed.
+    /// The address that may mint; without it the supply is fixed.
     pub mint_authority: OptionalAddress,
     /// How many of the smallest unit there are.
     pub supply: U64,
     /// Digits behind the decimal point of one token.
     pub decimals: u8,
     is_initialized: u8,
-    /// Who may freeze accounts; without it nobody ever can.
+    /// The address that may freeze accounts; without it they never are.
     pub freeze_authority: OptionalAddress,
 }
 
@@ -193,14 +193,14 @@ pub struct TokenAccount {
     pub owner: Address,
     /// How many of the smallest unit.
     pub amount: U64,
-    /// Who else may move tokens.
+    /// Another address that may move tokens.
     pub delegate: OptionalAddress,
     status: u8,
     /// For wrapped lamports: how many of the account's are its rent and not tokens.
     pub native_reserve: OptionalU64,
     /// How many the delegate may still move.
     pub delegated_amount: U64,
-    /// Who may close the account besides its owner's place.
+    /// The address that may close the account in its owner's place.
     pub close_authority: OptionalAddress,
 }
 

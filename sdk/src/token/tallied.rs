@@ -4,11 +4,9 @@ use std::mem::offset_of;
 
 use super::{Mint, TokenAccount, TokenRelations};
 use crate::{
-    account::{Account, Tallied, Tally, Writable},
+    account::{Account, Tallied, Tally, Writable, tally_offset},
     interface::{Address, Counters},
 };
-
-const _: () = assert!(offset_of!(TokenAccount, amount) == 64 && offset_of!(Mint, supply) == 36);
 
 /// What others leave alone of a token account that they add to.
 ///
@@ -38,14 +36,14 @@ pub struct TokenReceiver {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MintReceiver {
-    /// Who may mint.
+    /// The address that may mint.
     pub mint_authority: Option<Address>,
     /// Digits behind the decimal point of one token.
     pub decimals: u8,
 }
 
 impl Tallied for TokenAccount {
-    const COUNTERS: Counters = Counters::at(&[64]);
+    const COUNTERS: Counters = Counters::at(&[tally_offset::<Self>(offset_of!(Self, amount))]);
     type Stable = TokenReceiver;
 
     fn stable(&self) -> TokenReceiver {
@@ -58,7 +56,7 @@ impl Tallied for TokenAccount {
 }
 
 impl Tallied for Mint {
-    const COUNTERS: Counters = Counters::at(&[36]);
+    const COUNTERS: Counters = Counters::at(&[tally_offset::<Self>(offset_of!(Self, supply))]);
     type Stable = MintReceiver;
 
     fn stable(&self) -> MintReceiver {

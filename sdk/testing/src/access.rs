@@ -22,8 +22,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// True if less would have done: the account was not changed though it could be, or nobody
-    /// looked into it and it does not sign. Checking a signature looks into no account.
+    /// True if less would have done: the account was not changed though it could be, or no
+    /// program looked into it and it does not sign. Checking a signature looks into no account.
     pub fn is_in_vain(&self) -> bool {
         match self.used {
             AccountUse::Written => false,

@@ -329,7 +329,7 @@ impl Block {
     }
 
     /// The accounts that calls declared and had no need of, in the order of the calls: writable
-    /// ones that were not changed, and others that nobody looked into and that do not sign. A
+    /// ones that were not changed, and others that no program looked into and that do not sign. A
     /// call that failed may not have come as far as a use.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! What a test runs: instructions that succeed or fail together, and who signs and pays for them.
+//! What a test runs: instructions that succeed or fail together, their signers and their payer.
 
 use lockstep_sdk::interface::{Address, Hash, Instruction};
 
@@ -25,7 +25,7 @@ use lockstep_sdk::interface::{Address, Hash, Instruction};
 pub struct Call {
     /// What it does, in this order.
     pub instructions: Vec<Instruction>,
-    /// Who pays the fee; `None` for a wallet of the harness.
+    /// The payer of the fee; `None` for a wallet of the harness.
     pub payer: Option<Address>,
     /// The blockhash it refers to; `None` for the newest.
     pub blockhash: Option<Hash>,

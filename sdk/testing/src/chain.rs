@@ -221,7 +221,7 @@ impl Chain {
     /// Adds lamports from nowhere.
     ///
     /// # Panics
-    /// If the account cannot hold so many.
+    /// If the account cannot hold the sum.
     #[track_caller]
     pub fn airdrop(&mut self, address: &Address, lamports: u64) {
         let mut account = self.account(address).unwrap_or_default();
@@ -340,7 +340,7 @@ impl Chain {
         self.moment.tip.block_hash()
     }
 
-    /// Adds so many blocks without transactions, one a slot. Each has a blockhash, and a place in
+    /// Adds `count` blocks without transactions, one a slot. Each has a blockhash, and a place in
     /// the SlotHashes sysvar, which holds the newest 512; slots that are warped over have neither.
     pub fn empty_blocks(&mut self, count: usize) {
         for _ in 0..count {
@@ -523,7 +523,7 @@ impl Chain {
     fn advance(&mut self, bank: Arc<FrozenBank>) {
         self.moment.slot = bank.slot().checked_add(1).expect("slots do not run out");
         self.moment.tip = bank;
-        // What nobody can go back to need not be kept as a chain of differences.
+        // What cannot be gone back to need not be kept as a chain of differences.
         if Arc::strong_count(&self.snapshots) == 1 {
             let finalized = self.moment.tip.finalize();
             finalized.expect(MEMORY);

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32};
 
 use lockstep_runtime::limits::TRANSACTION_COST;
 use lockstep_scheduler::{
-    Access as Use, AccessMode, AccessTable, AccountIndex, Auto, Mode, PlanRequest, Strategy,
-    blocking_accounts, hot_groups, predict, what_if_without,
+    Access as Use, AccessMode, AccessTable, AccountHeat, AccountIndex, Auto, Mode, PlanRequest,
+    Strategy, blocking_accounts, hot_groups, predict, what_if_without,
 };
 use lockstep_sdk::interface::Address;
 
@@ -161,7 +161,7 @@ impl Block {
             predicted,
             accounts: accounts.collect(),
             waits: included.waits(&places),
-            reliefs: included.reliefs(&request, predicted, &places),
+            reliefs: included.reliefs(&request, predicted, (&hot, &places)),
             calls: self
                 .executed()
                 .iter()
@@ -221,7 +221,7 @@ impl Included {
     }
 
     /// The accounts that block, the busiest first, and for each account its place among them.
-    fn hot(&self) -> (Vec<lockstep_scheduler::AccountHeat>, Vec<Option<usize>>) {
+    fn hot(&self) -> (Vec<AccountHeat>, Vec<Option<usize>>) {
         let hot = blocking_accounts(&self.table, usize::MAX);
         let mut places = vec![None; self.addresses.len()];
         for (place, heat) in hot.iter().enumerate() {
@@ -267,9 +267,9 @@ impl Included {
         &self,
         request: &PlanRequest,
         predicted: u64,
-        places: &[Option<usize>],
+        (hot, places): (&[AccountHeat], &[Option<usize>]),
     ) -> Vec<Relief> {
-        let single = blocking_accounts(&self.table, ACCOUNTS_MAX).into_iter();
+        let single = hot.iter().take(ACCOUNTS_MAX);
         let groups = hot_groups(&self.table, ACCOUNTS_MAX).into_iter();
         let sets = single.map(|heat| vec![heat.account]);
         let sets = sets.chain(groups.take(GROUPS_MAX).map(|group| group.accounts));

@@ -20,7 +20,7 @@ static DERIVED: LazyLock<Shared<BTreeMap<String, (SigningKey, Address)>>> =
 
 /// The key of a name: its secret is SHA-256 over `lockstep-testing` and the name.
 ///
-/// The keys are known to everybody; they are for tests.
+/// The keys are public; they are for tests.
 ///
 /// ```
 /// use lockstep_testing::keys::{address_of, key};

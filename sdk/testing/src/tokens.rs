@@ -45,7 +45,7 @@ impl Chain {
         address
     }
 
-    /// Mints so many of the smallest unit to the account that is associated with an owner and a
+    /// Mints `amount` of the smallest unit to the account that is associated with an owner and a
     /// mint, which is made if it is not there. Gives that account's address.
     ///
     /// # Panics

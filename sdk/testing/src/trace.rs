@@ -1,8 +1,8 @@
 //! A block as a trace: JSON lines that `lockstep plan` reads, with the names of its accounts.
 
-use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
-use lockstep_sdk::interface::Address;
+use lockstep_sdk::{idl::Text, interface::Address};
 
 use crate::block::{Block, Executed};
 
@@ -91,21 +91,4 @@ impl Block {
 fn list(addresses: impl Iterator<Item = Address>) -> String {
     let texts = addresses.map(|address| format!("\"{address}\""));
     texts.collect::<Vec<_>>().join(",")
-}
-
-/// A text as JSON.
-struct Text<'t>(&'t str);
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("\"")?;
-        for letter in self.0.chars() {
-            match letter {
-                '"' | '\\' => write!(formatter, "\\{letter}")?,
-                control if control.is_control() => write!(formatter, "\\u{:04x}", control as u32)?,
-                other => write!(formatter, "{other}")?,
-            }
-        }
-        formatter.write_str("\"")
-    }
 }

@@ -24,7 +24,7 @@ pub mod rounds {
     /// A game of many rounds.
     #[state(1, pod)]
     pub struct Game {
-        /// Who decides.
+        /// Decides.
         pub authority: Address,
         /// Whether it goes on.
         pub is_open: Bool,
@@ -93,7 +93,7 @@ pub mod rounds {
         pub system: Program<'a, System>,
     }
 
-    /// A round, and whoever decides about its game.
+    /// A round, and the authority of its game.
     #[derive(Accounts, Debug)]
     #[args(number: u64)]
     pub struct Settle<'a> {
@@ -107,7 +107,7 @@ pub mod rounds {
         pub round: Option<Mut<State<'a, Round>>>,
     }
 
-    /// A diary of whoever decides about a game: derived from a value in a state.
+    /// A diary of the authority of a game: derived from a value in a state.
     #[derive(Accounts, Debug)]
     pub struct Note<'a> {
         /// Pays.

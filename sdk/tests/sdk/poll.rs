@@ -41,7 +41,7 @@ fn voters_of_one_poll_do_not_wait_for_each_other() {
     assert_eq!(votes(&chain, &poll), [20, 10]);
     let lead = chain.run(call::lead(&LookAddresses { poll }));
     assert_eq!(lead.returned::<i64>(0), 10);
-    // Nobody votes twice, and what fails does not count.
+    // No account votes twice, and what fails does not count.
     let again = chain.run_block(voters);
     again.fails(7, InstructionError::AccountAlreadyInitialized);
     assert_eq!(votes(&chain, &poll), [20, 10]);
@@ -77,7 +77,7 @@ fn another_account_is_refused_by_its_field() {
     let wallet = chain.wallet("other");
     let stray = cast(&mut chain, wallet, "voter", true);
     let block = chain.run(stray);
-    let failure = block.fails(0, InstructionError::InvalidAccountOwner);
+    let failure = block.fails(0, InstructionError::UninitializedAccount);
     failure.at("poll").at_address(&wallet).rule(Rule::Owner);
     let (vote, _) = {
         let voter = chain.wallet("first");

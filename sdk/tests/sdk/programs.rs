@@ -5,7 +5,7 @@
 pub mod club {
     use lockstep_sdk::prelude::*;
 
-    /// Who may not be a member twice.
+    /// May not be a member twice.
     #[derive(Clone, Copy, Data, Debug, PartialEq)]
     pub enum Rank {
         /// New.
@@ -20,12 +20,12 @@ pub mod club {
     /// A list of members.
     #[state(3)]
     pub struct Club {
-        /// Who decides.
+        /// Decides.
         pub owner: Address,
         /// What it is called.
         #[max(8)]
         pub name: String,
-        /// Who belongs to it.
+        /// Its members.
         #[max(2)]
         pub ranks: Vec<Rank>,
     }
@@ -42,7 +42,7 @@ pub mod club {
     pub enum ClubError {
         /// the club "is" full
         Full = 40,
-        /// nobody has this rank
+        /// no member has this rank
         Unknown,
     }
 
@@ -61,7 +61,7 @@ pub mod club {
     /// A club and its owner.
     #[derive(Accounts, Debug)]
     pub struct Owned<'a> {
-        /// Who decides.
+        /// Decides.
         pub owner: Mut<Signer<'a>>,
         /// About what.
         #[account(has_one = owner)]
@@ -73,11 +73,11 @@ pub mod club {
     pub struct Enter<'a> {
         /// Owner and club.
         pub owned: Owned<'a>,
-        /// Who recommends the new members.
+        /// Recommends the new members.
         pub sponsor: Option<Signer<'a>>,
         /// Where the fee goes.
         pub fees: Credit<'a>,
-        /// Who else signs.
+        /// Signs as well.
         pub witnesses: Rest<'a, Signer<'a>, 2>,
     }
 
@@ -125,7 +125,7 @@ pub mod club {
         accounts.club.set(context, &club)
     }
 
-    /// Lets somebody in; the number of witnesses becomes return data.
+    /// Lets a member in; the number of witnesses becomes return data.
     #[instruction(b"in", compute_units = 500)]
     pub fn enter(accounts: &Enter<'_>, context: &mut Context<'_, '_>, rank: Rank) -> Result {
         let mut club = accounts.owned.club.write(context)?;
@@ -164,7 +164,7 @@ pub mod club {
     }
 }
 
-/// Has a club entered by an owner whom it signs for.
+/// Has a club entered by an owner that it signs for.
 #[lockstep_sdk::program(id = "Proxy11111111111111111111111111111111111111")]
 pub mod proxy {
     use super::club::{self, ClubProgram, FoundAddresses};

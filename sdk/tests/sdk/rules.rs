@@ -10,7 +10,7 @@ use crate::programs::club::*;
 
 /// The wallets of these tests.
 const NAMES: [&str; 3] = ["owner", "second", "third"];
-/// An account that nobody signs for.
+/// An account without a key.
 const STRANGE: Address = Address::new_from_array([9; 32]);
 
 fn wallet(name: &str) -> Address {

@@ -302,33 +302,13 @@ pub mod amm {
         require!(shares > 0, AmmError::Dust);
         require!(shares >= shares_min, AmmError::Slippage);
         let after = before.after_deposit(deposit).ok_or(AmmError::Overflow)?;
-        let Provide {
-            provider,
-            purse_a,
-            purse_b,
-            vaults:
-                Vaults {
-                    pool,
-                    vault_a,
-                    vault_b,
-                    ..
-                },
-            ..
-        } = accounts;
-        token::transfer(purse_a, vault_a, provider, amount_a).invoke(context)?;
-        token::transfer(purse_b, vault_b, provider, amount_b).invoke(context)?;
-        let seeds = accounts.vaults.pool_seeds(context)?;
-        token::mint_to(&accounts.share_mint, &accounts.purse_shares, pool, shares)
-            .invoke_signed(context, &seeds)?;
-        pool.write(context)?.hold(after);
-        Provided {
-            pool: *pool.address(),
-            is_deposit: true,
-            amount_a,
-            amount_b,
-            shares,
-        }
-        .emit(context)?;
+        let (provider, vaults) = (&accounts.provider, &accounts.vaults);
+        token::transfer(&accounts.purse_a, &vaults.vault_a, provider, amount_a).invoke(context)?;
+        token::transfer(&accounts.purse_b, &vaults.vault_b, provider, amount_b).invoke(context)?;
+        let (mint, purse) = (&accounts.share_mint, &accounts.purse_shares);
+        let seeds = vaults.pool_seeds(context)?;
+        token::mint_to(mint, purse, &vaults.pool, shares).invoke_signed(context, &seeds)?;
+        accounts.settle(context, after, true, [amount_a, amount_b], shares)?;
         Ok(shares)
     }
 
@@ -351,38 +331,38 @@ pub mod amm {
         require!(is_enough, AmmError::Slippage);
         let after = before.after_withdrawal(shares, amounts);
         let after = after.ok_or(AmmError::NotEnough)?;
-        let Provide {
-            provider,
-            purse_a,
-            purse_b,
-            vaults:
-                Vaults {
-                    pool,
-                    vault_a,
-                    vault_b,
-                    ..
-                },
-            ..
-        } = accounts;
-        token::burn(
-            &accounts.purse_shares,
-            &accounts.share_mint,
-            provider,
-            shares,
-        )
-        .invoke(context)?;
-        let seeds = accounts.vaults.pool_seeds(context)?;
-        token::transfer(vault_a, purse_a, pool, amount_a).invoke_signed(context, &seeds)?;
-        token::transfer(vault_b, purse_b, pool, amount_b).invoke_signed(context, &seeds)?;
-        pool.write(context)?.hold(after);
-        Provided {
-            pool: *pool.address(),
-            is_deposit: false,
-            amount_a,
-            amount_b,
-            shares,
+        let (provider, vaults) = (&accounts.provider, &accounts.vaults);
+        let (mint, purse) = (&accounts.share_mint, &accounts.purse_shares);
+        token::burn(purse, mint, provider, shares).invoke(context)?;
+        let (pool, seeds) = (&vaults.pool, vaults.pool_seeds(context)?);
+        token::transfer(&vaults.vault_a, &accounts.purse_a, pool, amount_a)
+            .invoke_signed(context, &seeds)?;
+        token::transfer(&vaults.vault_b, &accounts.purse_b, pool, amount_b)
+            .invoke_signed(context, &seeds)?;
+        accounts.settle(context, after, false, amounts, shares)
+    }
+
+    impl Provide<'_> {
+        /// Keeps what the pool holds once liquidity has come or gone, and tells of it.
+        fn settle(
+            &self,
+            context: &mut Context<'_, '_>,
+            after: Holdings,
+            is_deposit: bool,
+            [amount_a, amount_b]: [u64; 2],
+            shares: u64,
+        ) -> Result {
+            let pool = &self.vaults.pool;
+            pool.write(context)?.hold(after);
+            Provided {
+                pool: *pool.address(),
+                is_deposit,
+                amount_a,
+                amount_b,
+                shares,
+            }
+            .emit(context)
         }
-        .emit(context)
     }
 
     /// Sells exactly `paid` tokens of one side, the first if `sells_a`. Fails unless it gives

@@ -345,7 +345,7 @@ fn thieves_get_nothing() {
     mint.collection = thief;
     let block = gallery.chain.run(call::mint(&mint, 5));
     block
-        .fails(0, InstructionError::InvalidAccountOwner)
+        .fails(0, InstructionError::UninitializedAccount)
         .at("collection");
     // Something else as an item.
     let block = gallery

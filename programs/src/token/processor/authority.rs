@@ -1,4 +1,4 @@
-//! Who may do what: delegates, authorities, frozen accounts.
+//! Rights: delegates, authorities, frozen accounts.
 
 use lockstep_interface::{Address, InstructionError, InvokeContext};
 

@@ -23,7 +23,7 @@ pub(super) fn close(context: &InvokeContext<'_, '_>) -> Result<(), InstructionEr
         let closer = state.close_authority.get().unwrap_or(&state.owner);
         check_authority(context, closer, 2)?;
     } else if *context.address(1)? != INCINERATOR {
-        // Nobody shall gain by closing what nobody owns.
+        // An account without an owner gives no gain when it is closed.
         return Err(InstructionError::InvalidAccountData);
     }
     let lamports = account.lamports;

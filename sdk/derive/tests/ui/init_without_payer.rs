@@ -1,4 +1,4 @@
-//! Somebody has to pay.
+//! A payer is needed.
 #![allow(dead_code)]
 use lockstep_sdk::prelude::*;
 const ID: Address = Address::new_from_array([9; 32]);

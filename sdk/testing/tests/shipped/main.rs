@@ -40,7 +40,7 @@ fn programs_declare_what_they_need_and_no_more_than_solana_demands() {
         let (_, play) = SCENES
             .iter()
             .find(|(name, _)| *name == description.name)
-            .unwrap_or_else(|| panic!("nobody plays {}", description.name));
+            .unwrap_or_else(|| panic!("no test plays {}", description.name));
         let mut scene = Scene::new(description);
         play(&mut scene);
         vain.extend(scene.end());

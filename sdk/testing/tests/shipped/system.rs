@@ -10,7 +10,7 @@ use lockstep_testing::SOL;
 
 use crate::scene::Scene;
 
-/// An owner that nobody has to run.
+/// An owner without a program.
 const OWNER: Address = Address::new_from_array([3; 32]);
 
 pub(crate) fn play(scene: &mut Scene) {
