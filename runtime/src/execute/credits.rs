@@ -164,9 +164,9 @@ impl Credits {
                 let offset = usize::from(*offset);
                 let before = Counters::read(data, offset);
                 // What was added to was within the data, whose size stays.
-                let is_written = before
-                    .is_some_and(|before| Counters::write(data, offset, self.sum(before, sum)));
-                self.require(is_written);
+                let written =
+                    before.and_then(|before| Counters::write(data, offset, self.sum(before, sum)));
+                self.require(written.is_ok());
             }
         }
     }

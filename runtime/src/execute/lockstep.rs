@@ -204,7 +204,8 @@ impl Surroundings<'_> {
             match lent {
                 Lent::Shared(base) if access.mode() == AccessMode::Credit => {
                     let counters = self.credits.inspect(account, base);
-                    context.push(AccountSlot::adding(address, base, counters, is_signer));
+                    let slot = AccountSlot::credit_only(address, base, counters, is_signer);
+                    context.push(slot);
                 }
                 Lent::Shared(read) => context.push(AccountSlot::shared(address, read, is_signer)),
                 Lent::Exclusive(held) => {

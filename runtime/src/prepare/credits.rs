@@ -74,7 +74,7 @@ pub enum ShareError {
 pub(crate) fn is_creditable(account: &Account, counters: Counters, rent: &Rent) -> bool {
     let has_room = |offset: &u16| {
         let value = Counters::read(&account.data, usize::from(*offset));
-        value.is_some_and(|value| value <= SHARED_BALANCE_MAX)
+        value.is_ok_and(|value| value <= SHARED_BALANCE_MAX)
     };
     account.exists()
         && !account.executable

@@ -21,7 +21,7 @@ use crate::{BlockRecord, Parallel, Trie};
 /// The file in the store's directory.
 pub(super) const NAME: &str = "TRIE";
 /// The same while it is written.
-const UNFINISHED: &str = "TRIE.unfinished";
+pub(super) const UNFINISHED: &str = "TRIE.unfinished";
 /// What it begins with; the number is the format's.
 const MAGIC: &[u8; 16] = b"lockstep trie 1\n";
 /// Bytes that are read or written at once.

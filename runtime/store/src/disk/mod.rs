@@ -200,7 +200,7 @@ impl DiskStore {
 
     /// True for the names of the files and directories that a store has in its directory.
     pub fn is_part(name: &OsStr) -> bool {
-        [anchor::NAME, open::ENGINE, kept::NAME]
+        [anchor::NAME, open::ENGINE, kept::NAME, kept::UNFINISHED]
             .map(OsStr::new)
             .contains(&name)
     }

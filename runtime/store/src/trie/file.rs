@@ -25,7 +25,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Reads what was written, of which there are at most so many bytes. O(accounts).
+    /// Reads what was written, `size` bytes at most. O(accounts).
     pub(crate) fn read_from(
         input: &mut impl Read,
         size: u64,

@@ -2,21 +2,18 @@
 
 use lockstep_interface::{Account, AccountMeta, Instruction, InstructionError};
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::engine::Engine;
-use lockstep_scheduler::{Mode, Strategy, strategies};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::{collection::vec, prop_oneof, strategy::Just, strategy::Strategy as Generator};
 
 use super::{
-    Found,
+    Found, assert_every_plan,
     clerk::{self, Clerk, Deed},
     run,
 };
 use crate::common::{
     ledger::{Ledger, RICH, address, data_account, rent_exempt, transaction},
-    plans::{RandomLanes, RandomWaits},
     program::hush_panics_on_purpose,
-    run::{LOGS, SUCCEEDED, assert_serial, failed_at, recorded, serial_recorded},
+    run::{SUCCEEDED, failed_at},
 };
 
 /// The account that all count in, and others of the clerk.
@@ -156,7 +153,7 @@ fn an_account_named_twice_is_held_to_both_names() {
     ] {
         let mut drafts = counts(0..10);
         let (payer, mut instruction) = deed(50, TALLY, kind, declared, 2);
-        let again = instruction.accounts[0].clone();
+        let again = instruction.accounts[0];
         instruction.accounts[2] = again;
         drafts.push((payer, instruction));
         drafts.extend(counts(10..20));
@@ -265,19 +262,6 @@ proptest! {
             transaction(address(*payer), bank.block_hash(), &instructions)
         });
         let block = transactions.collect();
-        let mut all: Vec<Box<dyn Strategy>> = strategies();
-        all.retain(|strategy| strategy.name() != "iterated");
-        all.push(Box::new(RandomLanes(seed)));
-        all.push(Box::new(RandomWaits(seed)));
-        for threads in [1, 2, 4] {
-            let mut engine = Engine::new(threads).expect("threads can be started");
-            let expected = serial_recorded(&engine, &bank, &block, None, LOGS);
-            for strategy in &all {
-                for mode in Mode::ALL {
-                    let options = recorded(&**strategy, mode, LOGS);
-                    assert_serial(&mut engine, &bank, &block, &options, &expected, seed);
-                }
-            }
-        }
+        assert_every_plan(&bank, &block, &[1, 2, 4], seed);
     }
 }

@@ -5,6 +5,7 @@ use lockstep_interface::{
 };
 use lockstep_programs::system::instruction as system;
 
+use super::deed_data;
 use crate::common::program::OnPurpose;
 
 /// The address of the program.
@@ -57,14 +58,10 @@ impl Deed {
         declared: u8,
         amount: u64,
     ) -> Instruction {
-        let number = Self::ALL.iter().position(|deed| *deed == self);
-        let number = number.and_then(|number| u8::try_from(number).ok());
-        let mut data = vec![number.expect("there are ten"), declared];
-        data.extend(amount.to_le_bytes());
         Instruction {
             program: ADDRESS,
             accounts,
-            data,
+            data: deed_data(&Self::ALL, &self, declared, amount),
         }
     }
 }

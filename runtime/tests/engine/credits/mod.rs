@@ -6,21 +6,24 @@ mod dealer;
 mod property;
 mod tokens;
 
+use std::sync::Arc;
+
 use lockstep_interface::{
     Account, AccountMeta, Address, Instruction, InstructionError, TransactionError,
     address::program_ids,
 };
 use lockstep_programs::system::instruction as system;
-use lockstep_runtime::{block::Recording, engine::Engine, wire::WireBlock};
-use lockstep_scheduler::{Layered, Mode};
+use lockstep_runtime::{bank::FrozenBank, block::Recording, engine::Engine, wire::WireBlock};
+use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
 
 use self::dealer::{Dealer, Deed};
 use crate::common::{
     ledger::{FEE, Ledger, RICH, address, data_account, rent_exempt, transaction},
+    plans::{RandomLanes, RandomWaits},
     program::hush_panics_on_purpose,
     run::{
-        LOGS, Outcome, SUCCEEDED, Verdict, difference, failed_at, options, parse, recorded,
-        run_parsed, serial_recorded, timestamp, verdict,
+        LOGS, Outcome, SUCCEEDED, Verdict, assert_serial, difference, failed_at, options, parse,
+        recorded, run_parsed, serial_recorded, timestamp, verdict,
     },
 };
 
@@ -133,6 +136,34 @@ fn run(ledger: Ledger, drafts: &[(u64, Instruction)]) -> Found {
 fn alone(drafts: &[(u64, Instruction)]) -> Vec<(u64, Vec<Instruction>)> {
     let alone = |(payer, instruction): &(u64, Instruction)| (*payer, vec![instruction.clone()]);
     drafts.iter().map(alone).collect()
+}
+
+/// The data of an instruction that does one of `all` deeds.
+fn deed_data<D: PartialEq>(all: &[D], deed: &D, declared: u8, amount: u64) -> Vec<u8> {
+    let number = all.iter().position(|known| known == deed);
+    let number = number.and_then(|number| u8::try_from(number).ok());
+    let mut data = vec![number.expect("it is one of a few"), declared];
+    data.extend(amount.to_le_bytes());
+    data
+}
+
+/// Runs a block under every strategy, in every mode and on these numbers of threads, and compares
+/// it with the serial run.
+fn assert_every_plan(bank: &Arc<FrozenBank>, block: &WireBlock, threads: &[usize], seed: u64) {
+    let mut all: Vec<Box<dyn Strategy>> = strategies();
+    all.retain(|strategy| strategy.name() != "iterated");
+    all.push(Box::new(RandomLanes(seed)));
+    all.push(Box::new(RandomWaits(seed)));
+    for threads in threads {
+        let mut engine = Engine::new(*threads).expect("threads can be started");
+        let expected = serial_recorded(&engine, bank, block, None, LOGS);
+        for strategy in &all {
+            for mode in Mode::ALL {
+                let options = recorded(&**strategy, mode, LOGS);
+                assert_serial(&mut engine, bank, block, &options, &expected, seed);
+            }
+        }
+    }
 }
 
 #[test]

@@ -10,17 +10,17 @@ use lockstep_interface::{
 use lockstep_programs::{
     compute_budget::instruction as budget, system::instruction as system, trace,
 };
-use lockstep_runtime::{bank::FrozenBank, engine::Engine, wire::WireBlock};
-use lockstep_scheduler::{Mode, Strategy, strategies};
+use lockstep_runtime::{bank::FrozenBank, wire::WireBlock};
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::{collection::vec, prop_oneof, strategy::Just, strategy::Strategy as Generator};
 
-use super::dealer::{self, Dealer, Deed};
+use super::{
+    assert_every_plan,
+    dealer::{self, Dealer, Deed},
+};
 use crate::common::{
     ledger::{FEE, Ledger, RICH, address, data_account, nonce_account, rent_exempt, transaction},
-    plans::{RandomLanes, RandomWaits},
     program::hush_panics_on_purpose,
-    run::{LOGS, assert_serial, recorded, serial_recorded},
 };
 
 /// The seed under which wallet 1 has an account of its own.
@@ -265,19 +265,6 @@ proptest! {
         hush_panics_on_purpose();
         let bank = first_bank();
         let block = block(&bank, &drafts);
-        let mut all: Vec<Box<dyn Strategy>> = strategies();
-        all.retain(|strategy| strategy.name() != "iterated");
-        all.push(Box::new(RandomLanes(seed)));
-        all.push(Box::new(RandomWaits(seed)));
-        for threads in [1, 2, 4, 8] {
-            let mut engine = Engine::new(threads).expect("threads can be started");
-            let expected = serial_recorded(&engine, &bank, &block, None, LOGS);
-            for strategy in &all {
-                for mode in Mode::ALL {
-                    let options = recorded(&**strategy, mode, LOGS);
-                    assert_serial(&mut engine, &bank, &block, &options, &expected, seed);
-                }
-            }
-        }
+        assert_every_plan(&bank, &block, &[1, 2, 4, 8], seed);
     }
 }

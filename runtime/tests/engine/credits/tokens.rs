@@ -9,16 +9,14 @@ use lockstep_programs::{
     system::instruction as system,
     token::{Mint, NATIVE_MINT, TokenAccount, TokenError, TokenInstruction, instruction as token},
 };
-use lockstep_runtime::{bank::FrozenBank, engine::Engine};
-use lockstep_scheduler::{Mode, Strategy, strategies};
+use lockstep_runtime::bank::FrozenBank;
 use proptest::prelude::{ProptestConfig, any, proptest};
 use proptest::{collection::vec, prop_oneof, strategy::Just, strategy::Strategy as Generator};
 
-use super::run;
+use super::{assert_every_plan, run};
 use crate::common::{
     ledger::{Ledger, address, data_account, transaction},
-    plans::{RandomLanes, RandomWaits},
-    run::{LOGS, SUCCEEDED, assert_serial, failed_at, recorded, serial_recorded},
+    run::{SUCCEEDED, failed_at},
 };
 
 const MINT: u64 = 1_000;
@@ -267,19 +265,6 @@ proptest! {
             transaction(address(*wallet), bank.block_hash(), &instructions)
         });
         let block = transactions.collect();
-        let mut all: Vec<Box<dyn Strategy>> = strategies();
-        all.retain(|strategy| strategy.name() != "iterated");
-        all.push(Box::new(RandomLanes(seed)));
-        all.push(Box::new(RandomWaits(seed)));
-        for threads in [1, 2, 4] {
-            let mut engine = Engine::new(threads).expect("threads can be started");
-            let expected = serial_recorded(&engine, &bank, &block, None, LOGS);
-            for strategy in &all {
-                for mode in Mode::ALL {
-                    let options = recorded(&**strategy, mode, LOGS);
-                    assert_serial(&mut engine, &bank, &block, &options, &expected, seed);
-                }
-            }
-        }
+        assert_every_plan(&bank, &block, &[1, 2, 4], seed);
     }
 }
