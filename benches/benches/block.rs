@@ -100,7 +100,10 @@ impl Case {
             order: sealed.order.clone(),
             plan_digest: done.bank.header().plan_digest,
         };
-        let serial = serial.expect(REASON).freeze(&seal, engine.threads());
+        let serial = serial
+            .expect(REASON)
+            .freeze(&seal, engine.threads())
+            .expect(REASON);
         assert_eq!(serial.bank.header(), done.bank.header(), "{}", self.name);
         assert_eq!(serial.receipts, done.receipts, "{}", self.name);
     }
@@ -243,7 +246,10 @@ fn whole(group: &mut Group<'_>, case: &Case) {
                     };
                     let none = Recording::NONE;
                     let ran = engine.execute_serial(bank, prepared, None, none);
-                    ran.expect(REASON).freeze(&seal, engine.threads()).bank
+                    ran.expect(REASON)
+                        .freeze(&seal, engine.threads())
+                        .expect(REASON)
+                        .bank
                 });
             });
         }

@@ -4,7 +4,8 @@
 //! accounts spread evenly as by 10,000 transfers, and drops that of three blocks before, as a chain
 //! does; every run takes another block, so that caches help no more than they would there. `serial`
 //! is one thread without a pool. The allocator is the command's.
-//! `kind=existing` changes balances, `kind=half` replaces half of the touched accounts by new ones.
+//! `kind=existing` changes balances, `kind=half` replaces half of the touched accounts by new ones,
+//! `kind=bounded` is the first with a tenth of the accounts in memory and the others in a file.
 //! `state::prove` and `state::verify` are one proof, `state::build` makes the trie of all accounts.
 //!
 //! Before anything is timed, a chain of updates must end at the root of a trie made at once.
@@ -19,7 +20,9 @@ use std::{collections::VecDeque, fs, hint::black_box, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lockstep_interface::{Account, Address};
 use lockstep_runtime::threads::Threads;
-use lockstep_store::{Change, Parallel, Serial, Trie, account_hash, verify_proof};
+use lockstep_store::{
+    Change, Parallel, Serial, Trie, TrieBound, TrieBuilder, account_hash, verify_proof,
+};
 use rand::{Rng, SeedableRng, seq::index::sample};
 use rand_chacha::ChaCha8Rng;
 
@@ -31,6 +34,8 @@ const ACCOUNT_COUNT: usize = 1_000_000;
 const CHANGE_COUNT: usize = 20_000;
 /// Older tries that a chain holds.
 const HELD_COUNT: usize = 3;
+/// Bytes for a tenth of the accounts.
+const BOUND_SIZE: usize = ACCOUNT_COUNT / 10 * 160;
 const BLOCK_COUNT: usize = 40;
 const REASON: &str = "the benchmark's own load is sound";
 
@@ -134,6 +139,23 @@ fn state(criterion: &mut Criterion) {
             update(criterion, &member, &trie, &blocks, &threads);
         }
     }
+
+    let bound = TrieBound {
+        directory: std::env::temp_dir(),
+        size: BOUND_SIZE,
+    };
+    let mut builder = TrieBuilder::bounded(bound);
+    builder.push(&accounts, &Serial).expect(REASON);
+    let bounded = builder.build(&Serial).expect(REASON);
+    assert_eq!(bounded, trie);
+    let same = blocks(false);
+    prove(&bounded, &accounts, &same[..4]);
+    for count in [1, 2] {
+        let threads = Threads::new(count).expect(REASON);
+        let name = format!("changes={CHANGE_COUNT} kind=bounded threads={count}");
+        update(criterion, &name, &bounded, &same, &threads);
+    }
+    drop(bounded);
 
     let mut group = criterion.benchmark_group("state");
     let mut numbers = (0..ACCOUNT_COUNT).cycle();

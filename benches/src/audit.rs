@@ -186,7 +186,7 @@ pub fn audit_workload(
             order: included.collect(),
             plan_digest: Hash::default(),
         };
-        tip = ran.freeze(&seal, engine.threads()).bank;
+        tip = ran.freeze(&seal, engine.threads())?.bank;
         tip.finalize()?;
     }
     let findings = sums.iter();

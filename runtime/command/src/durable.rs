@@ -9,7 +9,7 @@ use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::chain::{Chain, OpenError};
 use lockstep_runtime::threads::ThreadsError;
-use lockstep_store::{CachedStore, DiskOptions, DiskStore, StoreError};
+use lockstep_store::{CachedStore, DiskOptions, DiskStore, PageCounts, StoreError};
 
 use crate::ledger::{LedgerError, LoadError, check_load, keep_genesis};
 
@@ -39,6 +39,7 @@ pub(crate) enum DurableError {
 pub(crate) struct Durable<'a> {
     pub(crate) runner: Runner<'a>,
     store: Arc<CachedStore<DiskStore>>,
+    pages: Option<Arc<PageCounts>>,
 }
 
 impl<'a> Durable<'a> {
@@ -50,12 +51,13 @@ impl<'a> Durable<'a> {
     pub(crate) fn open(
         workload: &Workload,
         path: &Path,
+        disk_options: DiskOptions,
         cache_size: usize,
         options: RunOptions<'a>,
     ) -> Result<Self, DurableError> {
         let chain_options = options.chain_options()?;
-        let disk_options = DiskOptions::default();
         let (disk, trie) = DiskStore::open(path, disk_options, &chain_options.threads)?;
+        let pages = trie.page_counts();
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
         let genesis =
             Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
@@ -66,7 +68,11 @@ impl<'a> Durable<'a> {
         check_load(&chain, path, workload, &root)?;
         keep_genesis(&chain, path)?;
         let runner = Runner::on(chain, options);
-        Ok(Self { runner, store })
+        Ok(Self {
+            runner,
+            store,
+            pages,
+        })
     }
 
     /// Closes the ledger so that it is opened fast.
@@ -75,6 +81,11 @@ impl<'a> Durable<'a> {
     /// If the store fails; nothing is lost.
     pub(crate) fn close(self) -> Result<(), StoreError> {
         self.runner.chain().keep_trie()
+    }
+
+    /// Pages of the trie read and written, if its memory has a bound.
+    pub(crate) fn page_counts(&self) -> Option<(u64, u64)> {
+        self.pages.as_ref().map(|pages| pages.get())
     }
 
     /// Accounts read from memory, and looked for on disk.

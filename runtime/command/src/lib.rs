@@ -25,6 +25,7 @@ mod failure;
 mod idl;
 mod inspect;
 pub mod ledger;
+mod memory;
 mod new;
 mod node;
 mod output;

@@ -309,6 +309,40 @@ fn a_ledger_goes_by_the_genesis_it_was_made_with() {
     }
 }
 
+#[test]
+fn a_bound_on_memory_changes_no_root() {
+    let folder = Folder::new("bound");
+    let load = [
+        "run",
+        "--txs",
+        "3000",
+        "--accounts",
+        "20000",
+        "--block-size",
+        "500",
+        "--json",
+    ];
+    let run = |name: &str, more: &[&str]| {
+        let path = folder.path(name);
+        let store = ["--quiet", "--store", &path];
+        json(&[&load[..], &store, more].concat())
+    };
+    let free = run("free", &[]);
+    let within = ["--memory-limit", "64M"];
+    let first = run("bounded", &within);
+    assert_eq!(first["state_root"], free["state_root"]);
+    assert_eq!(free["trie_pages"], Value::Null);
+    // On a ledger that is there, most of the trie is out of memory when it is opened.
+    let (free, again) = (run("free", &[]), run("bounded", &within));
+    assert_eq!(again["state_root"], free["state_root"]);
+    assert!(again["trie_pages"][0].as_u64() > Some(0), "{again}");
+    fails(
+        &[&load[..], &["--memory-limit", "63M"]].concat(),
+        2,
+        "expected 64M or more",
+    );
+}
+
 /// A program that no transaction calls.
 #[derive(Debug)]
 struct Other;

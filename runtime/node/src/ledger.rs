@@ -96,6 +96,8 @@ pub struct LedgerOptions {
     pub faucet: Option<SigningKey>,
     /// Threads that execute.
     pub threads: usize,
+    /// How the store of a ledger on disk is opened.
+    pub disk: DiskOptions,
     /// Bytes of accounts of a ledger on disk that are kept in memory.
     pub cache_size: usize,
 }
@@ -129,7 +131,7 @@ impl Ledger {
                 })
             }
             Place::Disk(path) => {
-                let (disk, trie) = DiskStore::open(path, DiskOptions::default(), &threads)?;
+                let (disk, trie) = DiskStore::open(path, options.disk, &threads)?;
                 let is_new = disk.tip().is_none();
                 if !is_new && options.genesis.is_some() {
                     return Err(LedgerError::HasGenesis(path.clone()));

@@ -125,7 +125,8 @@ impl Genesis {
     ) -> Result<Arc<FrozenBank>, GenesisError> {
         let environment = self.environment();
         let accounts = first_accounts(self.accounts, &self.programs)?;
-        let trie = trie.map(|trie| trie.update(&accounts, threads));
+        let trie = trie.map(|trie| trie.try_update(&accounts, threads));
+        let trie = trie.transpose()?;
         let header = BlockHeader {
             parent_id: Hash::default(),
             slot: self.slot,

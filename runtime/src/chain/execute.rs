@@ -286,6 +286,7 @@ fn run(
         plan_digest: header.plan_digest,
     };
     let frozen = unsealed.freeze(&seal, engine.threads());
+    let frozen = frozen.map_err(EngineError::from)?;
     let found = frozen.bank.header();
     let state_root = |header: &BlockHeader| header.state_root.unwrap_or_default();
     expect(Root::Receipts, header.receipts_root, found.receipts_root)

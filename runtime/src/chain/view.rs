@@ -64,13 +64,13 @@ impl Standpoint {
     fn check_covered(&self, addresses: &[Address], accounts: &[Account]) -> Result<(), ViewError> {
         let trie = self.bank.trie().ok_or(ViewError::NoStateRoot)?;
         let root = trie.root();
-        let is_covered = addresses.iter().zip(accounts).all(|(address, account)| {
+        for (address, account) in addresses.iter().zip(accounts) {
             let hash = account.exists().then(|| account_hash(account));
-            verify_proof(&root, address, hash.as_ref(), &trie.prove(address)).is_ok()
-        });
-        is_covered
-            .then_some(())
-            .ok_or(ViewError::Unsettled(self.id()))
+            let proof = trie.try_prove(address)?;
+            let proven = verify_proof(&root, address, hash.as_ref(), &proof);
+            proven.map_err(|_| ViewError::Unsettled(self.id()))?;
+        }
+        Ok(())
     }
 
     pub(super) fn id(&self) -> Hash {
@@ -204,7 +204,7 @@ impl View {
             block_id: self.block_id(),
             header: *self.header(),
             account: self.get(address)?,
-            proof: trie.prove(address),
+            proof: trie.try_prove(address)?,
         })
     }
 }

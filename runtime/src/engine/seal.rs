@@ -6,6 +6,7 @@ use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 use lockstep_scheduler::{
     AccessMode, AccessTable, AccountIndex, Layered, Mode, Plan, Strategy, TransactionIndex,
 };
+use lockstep_store::StoreError;
 
 use super::{Engine, EngineError, UnsealedBlock};
 use crate::{
@@ -51,18 +52,21 @@ pub struct SealedBlock<'b> {
 
 impl<'b> UnsealedBlock<'b> {
     /// Computes the roots and closes the bank under a seal that is known already.
-    pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> FrozenBlock<'b> {
+    ///
+    /// # Errors
+    /// If the state trie cannot be read.
+    pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> Result<FrozenBlock<'b>, StoreError> {
         let _stage = stage!("root");
         let threads = &self.sealing_threads(threads);
         let block = &mut self.prepared;
         let freeze = || freeze(self.bank, block, self.executed, seal, threads);
-        let (bank, receipts) = threads.enter(freeze);
-        FrozenBlock {
+        let (bank, receipts) = threads.enter(freeze)?;
+        Ok(FrozenBlock {
             bank,
             receipts,
             plan: self.plan,
             prepared: self.prepared,
-        }
+        })
     }
 
     /// The threads that compute the roots.
@@ -104,12 +108,13 @@ impl<'b> UnsealedBlock<'b> {
         let transactions = in_order(&self.prepared, &seal.order);
         let parts = BodyParts::new(&transactions, &plan, &shared_accounts)?;
         let parent_header = *self.bank.parent().header();
-        // What the header says comes last.
         let threads = self.sealing_threads(engine.threads());
         let (frozen, mut bytes) = threads.join(
             || self.freeze(&seal, &threads),
             || parts.encode_block(&parent_header),
         );
+        let frozen = frozen?;
+        // What the header says comes last.
         let header = frozen.bank.header().encode();
         bytes[..BlockHeader::SIZE].copy_from_slice(&header);
         Ok(SealedBlock {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use lockstep_interface::Hash;
 use lockstep_scheduler::TransactionIndex;
+use lockstep_store::StoreError;
 pub use receipts::BlockReceipts;
 
 use crate::{
@@ -34,18 +35,21 @@ pub struct Seal {
 
 /// Computes the roots and closes the bank. Accounts, receipts and transactions are hashed on all
 /// threads at once.
+///
+/// # Errors
+/// If the state trie cannot be read; nothing is changed.
 pub fn freeze(
     bank: Bank,
     block: &mut PreparedBlock<'_>,
     executed: ExecutedBlock,
     seal: &Seal,
     threads: &Threads,
-) -> (Arc<FrozenBank>, BlockReceipts) {
+) -> Result<(Arc<FrozenBank>, BlockReceipts), StoreError> {
     let ExecutedBlock { changes, outcomes } = executed;
     let trie = bank.parent().trie();
     let ((trie, delta_root), (roots, costs)) = threads.join(
         || {
-            let trie = trie.map(|trie| trie.update(&changes, threads));
+            let trie = trie.map(|trie| trie.try_update(&changes, threads));
             (trie, delta_root(&changes, threads))
         },
         || {
@@ -67,10 +71,10 @@ pub fn freeze(
             delta_root,
             ..roots
         },
-        trie,
+        trie: trie.transpose()?,
     };
     let receipts = BlockReceipts::new(block, outcomes);
-    (bank.freeze(result), receipts)
+    Ok((bank.freeze(result), receipts))
 }
 
 /// Kind and compute units of each included transaction.

@@ -35,8 +35,8 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
-    PROOF_SIZE_MAX, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie,
-    TrieBuilder, key_path, verify_proof,
+    PROOF_SIZE_MAX, PageCounts, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial,
+    StateProof, Trie, TrieBound, TrieBuilder, key_path, verify_proof,
 };
 
 /// One account after a block. An account without lamports is one that ceased to exist.
@@ -197,12 +197,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 /// # Errors
 /// If the store fails, or its accounts are not those of its newest block.
 pub fn load_trie(store: &dyn Store, parallel: &impl Parallel) -> Result<Trie, StoreError> {
-    let mut builder = TrieBuilder::default();
-    store.scan(&mut |accounts| {
-        builder.push(accounts, parallel);
-        Ok(())
-    })?;
-    let trie = builder.build(parallel);
+    build_trie(store, TrieBuilder::default(), parallel)
+}
+
+/// The same by a builder that may have a bound.
+pub(crate) fn build_trie(
+    store: &dyn Store,
+    mut builder: TrieBuilder,
+    parallel: &impl Parallel,
+) -> Result<Trie, StoreError> {
+    store.scan(&mut |accounts| builder.push(accounts, parallel))?;
+    let trie = builder.build(parallel)?;
     if let Some(tip) = store.tip()
         && let Some(stated) = tip.state_root
         && stated != trie.root()

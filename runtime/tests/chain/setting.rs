@@ -194,7 +194,10 @@ impl Reference {
         };
         let none = Recording::NONE;
         let unsealed = self.engine.execute_serial(bank, prepared, None, none);
-        let frozen = unsealed.unwrap().freeze(&seal, self.engine.threads());
+        let frozen = unsealed
+            .unwrap()
+            .freeze(&seal, self.engine.threads())
+            .unwrap();
         let (bank, receipts) = (frozen.bank, frozen.receipts);
         assert_eq!(*bank.header(), header);
 

@@ -84,7 +84,8 @@ pub(crate) fn freeze<'b>(engine: &Engine, unsealed: UnsealedBlock<'b>) -> Frozen
         order: included.collect(),
         plan_digest: Hash::default(),
     };
-    unsealed.freeze(&seal, engine.threads())
+    let frozen = unsealed.freeze(&seal, engine.threads());
+    frozen.expect("the trie is in memory")
 }
 
 /// Runs a parsed block in a bank.

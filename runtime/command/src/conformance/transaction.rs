@@ -120,6 +120,7 @@ impl TransactionRunner {
             plan_digest: Hash::default(),
         };
         let frozen = ran.freeze(&seal, self.engine.threads());
+        let frozen = frozen.expect("no state root is computed here");
         let result = frozen.receipts.iter().next().expect("one transaction");
         Left {
             result: result.cloned().map_err(Clone::clone),

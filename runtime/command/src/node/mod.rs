@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::ledger::keep_genesis;
+use crate::memory::Memory;
 use crate::source::all_cores;
 use crate::terminal;
 use crate::text;
@@ -77,6 +78,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     cache_mib: u64,
+    #[command(flatten)]
+    bound: Memory,
     /// MiB of blocks and results that are kept, the oldest go first; 0 for no bound
     #[arg(long, value_name = "MIB", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=1_073_741_824))]
@@ -171,14 +174,14 @@ fn ledger_options(arguments: &Arguments) -> Result<LedgerOptions, Failure> {
     let threads = arguments
         .threads
         .and_then(|count| usize::try_from(count).ok());
-    let cache_size = usize::try_from(arguments.cache_mib).unwrap_or_default();
     Ok(LedgerOptions {
         place,
         programs: builtin_programs(),
         genesis: genesis.transpose().map_err(Failure::usage)?,
         faucet: faucet.transpose()?,
         threads: threads.unwrap_or_else(|| all_cores().get()),
-        cache_size: cache_size.saturating_mul(1 << 20),
+        disk: arguments.bound.disk_options(),
+        cache_size: arguments.bound.cache_size(arguments.cache_mib << 20),
     })
 }
 

@@ -43,6 +43,8 @@ struct Report {
     state_root: String,
     /// Accounts read from memory, of those read at all.
     cache_hits: f64,
+    /// Pages of the trie read from its file and written there, with a bound on memory.
+    trie_pages: Option<(u64, u64)>,
     peak_rss_mib: Option<f64>,
 }
 
@@ -63,9 +65,11 @@ pub(super) fn run(
     options: RunOptions<'_>,
 ) -> Result<ExitCode, Failure> {
     let cache_size = arguments.cache_mib.checked_mul(1 << 20);
-    let cache_size = cache_size.and_then(|size| usize::try_from(size).ok());
     let cache_size = cache_size.ok_or_else(|| Failure::usage("--cache-mib is out of range"))?;
-    let mut ledger = Durable::open(workload, path, cache_size, options).map_err(failure)?;
+    let cache_size = arguments.memory.cache_size(cache_size);
+    let disk_options = arguments.memory.disk_options();
+    let opened = Durable::open(workload, path, disk_options, cache_size, options);
+    let mut ledger = opened.map_err(failure)?;
     let bar = text::progress(indexes.len(), arguments.quiet, "blocks");
     let ran = ledger.runner.run(workload, indexes, &|| bar.inc(1));
     ran.map_err(super::failure)?;
@@ -124,6 +128,7 @@ impl Report {
             block: base58(block.to_bytes()),
             state_root: base58(header.state_root.unwrap_or_default().to_bytes()),
             cache_hits: share(hits, misses),
+            trie_pages: ledger.page_counts(),
             peak_rss_mib: peak_rss_mib(),
         }
     }
@@ -163,6 +168,14 @@ impl Report {
             ("newest", format!("slot {}, {}", self.slot, self.block)),
             ("state root", self.state_root.clone()),
         ];
+        if let Some((read, written)) = self.trie_pages {
+            let pages = format!(
+                "{} pages of 2 KiB read and {} written, for lack of memory",
+                thousands(read),
+                thousands(written)
+            );
+            lines.push(("trie", pages));
+        }
         if self.left_out > 0 {
             lines.push(("left out", left_out_note(self.left_out)));
         }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
+use crate::memory::Memory;
 use crate::source::{Source, all_cores, check_max_locks};
 use crate::text;
 
@@ -70,6 +71,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", requires = "store",
         default_value_t = durable::CACHE_MIB_DEFAULT)]
     cache_mib: u64,
+    #[command(flatten)]
+    memory: Memory,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -7,6 +7,7 @@ use lockstep_node::{
     Ledger, LedgerOptions, NodeOptions, Pace, Place, Running, Server, ServerOptions,
 };
 use lockstep_programs::builtin_programs;
+use lockstep_store::DiskOptions;
 
 /// How nodes of tests work.
 pub(crate) const OPTIONS: NodeOptions = NodeOptions {
@@ -51,6 +52,7 @@ impl Served {
             genesis: None,
             faucet: None,
             threads: 2,
+            disk: DiskOptions::default(),
             cache_size: 8 << 20,
         })
         .expect("the node starts and ends");

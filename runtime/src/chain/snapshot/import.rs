@@ -69,11 +69,11 @@ pub fn import(
         let chunk = accounts.read(&frame.payload);
         let chunk = chunk.map_err(|fault| frame.damaged(part, fault))?;
         store.fill(&chunk)?;
-        accounts.builder.push(&chunk, threads);
+        accounts.builder.push(&chunk, threads)?;
         progress(accounts.so_far);
         number = number.saturating_add(1);
     };
-    let trie = std::mem::take(&mut accounts.builder).build(threads);
+    let trie = std::mem::take(&mut accounts.builder).build(threads)?;
     let checked = accounts.check(trie.root(), &end.payload, &tip.header, frames.digest());
     checked.map_err(|fault| end.damaged(Part::End, fault))?;
     if !frames.is_at_end()? {

@@ -11,12 +11,12 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
+    io::{self, BufWriter, ErrorKind, Read, Write},
     path::Path,
 };
 
 use super::anchor::sync_directory;
-use crate::{BlockRecord, Parallel, Trie};
+use crate::{BlockRecord, Parallel, Trie, TrieBound};
 
 /// The file in the store's directory.
 pub(super) const NAME: &str = "TRIE";
@@ -24,7 +24,7 @@ pub(super) const NAME: &str = "TRIE";
 pub(super) const UNFINISHED: &str = "TRIE.unfinished";
 /// What it begins with; the number is the format's.
 const MAGIC: &[u8; 16] = b"lockstep trie 1\n";
-/// Bytes that are read or written at once.
+/// Bytes that are written at once.
 const BUFFER_SIZE: usize = 1 << 20;
 
 /// Writes the trie of a store whose newest block this is.
@@ -42,19 +42,23 @@ pub(super) fn write(directory: &Path, tip: &BlockRecord, trie: &Trie) -> io::Res
 }
 
 /// Reads the trie of a store whose newest block this is, if it was kept and is whole.
-pub(super) fn read(directory: &Path, tip: &BlockRecord, parallel: &impl Parallel) -> Option<Trie> {
+pub(super) fn read(
+    directory: &Path,
+    tip: &BlockRecord,
+    bound: Option<&TrieBound>,
+    parallel: &impl Parallel,
+) -> Option<Trie> {
     // Whatever is wrong with it, the accounts are there.
-    try_read(directory, tip, parallel).ok().flatten()
+    try_read(directory, tip, bound, parallel).ok().flatten()
 }
 
 fn try_read(
     directory: &Path,
     tip: &BlockRecord,
+    bound: Option<&TrieBound>,
     parallel: &impl Parallel,
 ) -> io::Result<Option<Trie>> {
-    let file = File::open(directory.join(NAME))?;
-    let size = file.metadata()?.len();
-    let mut file = BufReader::with_capacity(BUFFER_SIZE, file);
+    let mut file = File::open(directory.join(NAME))?;
     let (mut magic, mut slot, mut block_id) = ([0; 16], [0; 8], [0; 32]);
     file.read_exact(&mut magic)?;
     file.read_exact(&mut slot)?;
@@ -65,7 +69,7 @@ fn try_read(
     if !is_of_tip {
         return Ok(None);
     }
-    let trie = Trie::read_from(&mut file, size, parallel)?;
+    let trie = Trie::read_from(file, bound, parallel)?;
     Ok(Some(trie).filter(|trie| tip.state_root == Some(trie.root())))
 }
 

@@ -62,6 +62,9 @@ pub struct DiskOptions {
     /// store is opened. 32 MiB by default, at most a second's work for a busy chain: more means
     /// fewer files.
     pub buffer_size: u64,
+    /// Bytes of memory for the trie's accounts, 160 each; those that changes and proofs seldom come
+    /// to are read from a file. None by default: all of them are in memory. See [`TrieBound`](crate::TrieBound).
+    pub trie_size: Option<usize>,
     /// Opens the store even if acknowledged blocks were lost, at the newest whole block that is
     /// left. False by default.
     pub accept_rollback: bool,
@@ -76,8 +79,29 @@ impl Default for DiskOptions {
         Self {
             cache_size: 64 << 20,
             buffer_size: 32 << 20,
+            trie_size: None,
             accept_rollback: false,
             check_accounts: false,
+        }
+    }
+}
+
+impl DiskOptions {
+    /// Options of a store that takes no more than `size` bytes of memory, for a state of any size
+    /// that has a tenth of that many accounts at the most: half of it in all, the rest being for
+    /// what a chain keeps of its newest blocks.
+    ///
+    /// ```
+    /// let options = lockstep_store::DiskOptions::within(512 << 20);
+    /// assert_eq!((options.cache_size, options.trie_size), (32 << 20, Some(128 << 20)));
+    /// ```
+    pub fn within(size: u64) -> Self {
+        let default = Self::default();
+        Self {
+            cache_size: (size / 16).min(default.cache_size),
+            buffer_size: (size / 64).clamp(64 << 10, default.buffer_size),
+            trie_size: Some(usize::try_from(size / 4).unwrap_or(usize::MAX)),
+            ..default
         }
     }
 }

@@ -26,7 +26,10 @@ use super::{
     },
     medium::{Fjall, Medium, Space},
 };
-use crate::{BlockRecord, Parallel, Store, StoreError, Trie, load_trie, sync::Shared};
+use crate::{
+    BlockRecord, Parallel, Store, StoreError, Trie, TrieBound, TrieBuilder, build_trie, load_trie,
+    sync::Shared,
+};
 
 /// The engine's directory in the store's.
 pub(super) const ENGINE: &str = "engine";
@@ -138,12 +141,17 @@ pub(crate) fn open_on(
         store.check_changes()?;
     }
     store.head.write().tip = tip;
+    let bound = options.trie_size.map(|size| TrieBound {
+        directory: path.to_owned(),
+        size,
+    });
     let kept = tip
         .filter(|_| !options.check_accounts && !options.accept_rollback)
-        .and_then(|tip| kept::read(path, &tip, parallel));
-    let trie = match kept {
-        Some(trie) => trie,
-        None => load_trie(&store, parallel)?,
+        .and_then(|tip| kept::read(path, &tip, bound.as_ref(), parallel));
+    let trie = match (kept, bound) {
+        (Some(trie), _) => trie,
+        (None, Some(bound)) => build_trie(&store, TrieBuilder::bounded(bound), parallel)?,
+        (None, None) => load_trie(&store, parallel)?,
     };
     if tip.is_none() && trie != Trie::default() {
         return Err(store.damaged("there are accounts, but no block".to_owned()));

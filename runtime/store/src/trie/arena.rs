@@ -10,12 +10,15 @@
 //! A side of a fork is *stale* while the hash for it waits for [`Arena::hash_stale`]: the child, or
 //! something below, has changed or has another depth. Then all forks above are stale on that side.
 
-use super::hash::{Bytes, bit, common_bits, fold, internal, leaf};
+use super::{
+    cold::Cold,
+    hash::{Bytes, bit, common_bits, fold, internal, leaf},
+};
 
 /// Slots that are added at once, at least; otherwise an eighth of those there are.
 const GROWTH_MIN: usize = 64;
 
-/// Names a leaf or a fork of an arena.
+/// Names a leaf, a fork or a cold subtree of an arena.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Link(u32);
 
@@ -24,30 +27,39 @@ pub(crate) struct Link(u32);
 pub(crate) enum Node {
     Leaf(usize),
     Fork(usize),
+    /// Out of memory, see [`Cold`].
+    Cold(usize),
 }
 
+/// Bits of a link that tell what it names.
+const KIND_BITS: u32 = 2;
+
 impl Link {
-    fn leaf(slot: usize) -> Self {
-        Self(number(slot) << 1)
+    pub(super) fn leaf(slot: usize) -> Self {
+        Self(number(slot) << KIND_BITS)
     }
 
-    fn fork(slot: usize) -> Self {
-        Self(number(slot) << 1 | 1)
+    pub(super) fn fork(slot: usize) -> Self {
+        Self(number(slot) << KIND_BITS | 1)
+    }
+
+    pub(super) fn cold(slot: usize) -> Self {
+        Self(number(slot) << KIND_BITS | 2)
     }
 
     pub(crate) fn node(self) -> Node {
-        let slot = (self.0 >> 1) as usize;
-        if self.0 & 1 == 0 {
-            Node::Leaf(slot)
-        } else {
-            Node::Fork(slot)
+        let slot = (self.0 >> KIND_BITS) as usize;
+        match self.0 & 3 {
+            0 => Node::Leaf(slot),
+            1 => Node::Fork(slot),
+            _ => Node::Cold(slot),
         }
     }
 }
 
-fn number(slot: usize) -> u32 {
-    let number = u32::try_from(slot).ok().filter(|slot| *slot < 1 << 31);
-    number.expect("2^31 nodes of a shard fit no memory")
+pub(super) fn number(slot: usize) -> u32 {
+    let number = u32::try_from(slot).ok().filter(|slot| *slot < 1 << 30);
+    number.expect("2^30 nodes of a shard fit no memory")
 }
 
 /// Two hashes that are hashed together; one line of a cache.
@@ -75,6 +87,8 @@ pub(crate) struct Fork {
     /// The depth at which paths part.
     pub(crate) parting: u8,
     pub(crate) stale: [bool; 2],
+    /// Whether a path has led here since cold subtrees were last looked for.
+    pub(super) is_used: bool,
 }
 
 /// A side of a fork.
@@ -94,6 +108,8 @@ pub(crate) struct Arena {
     pairs: Vec<Pair>,
     free_leaves: Vec<u32>,
     free_forks: Vec<u32>,
+    /// What is out of memory, if the arena has a bound.
+    pub(super) cold: Option<Box<Cold>>,
 }
 
 /// Room for one more, without doubling what is there.
@@ -116,30 +132,30 @@ impl Arena {
             pairs: Vec::with_capacity(fork_count),
             ..Self::default()
         };
-        arena.root = (count > 0).then(|| arena.join(0, count));
+        let slots: Vec<usize> = (0..count).collect();
+        arena.root = (count > 0).then(|| arena.join(&slots));
         arena
     }
 
-    /// The subtree of the leaves in some slots, of which there is at least one.
-    fn join(&mut self, start: usize, end: usize) -> Link {
-        let last = end.saturating_sub(1);
-        if start == last {
-            return Link::leaf(start);
-        }
-        let shared = common_bits(self.leaves[start].path(), self.leaves[last].path());
-        let leaves = &self.leaves[start..end];
-        let left = leaves.partition_point(|leaf| !bit(leaf.path(), shared));
-        let middle = start.saturating_add(left);
-        let children = [self.join(start, middle), self.join(middle, end)];
-        Link::fork(self.add_fork(Fork {
-            children,
-            parting: u8::try_from(shared).expect("different paths share at most 255 bits"),
-            stale: [true; 2],
-        }))
+    /// The subtree of the leaves in some slots, at least one, in ascending order of their paths.
+    pub(super) fn join(&mut self, slots: &[usize]) -> Link {
+        let [first, .., last] = slots else {
+            return Link::leaf(slots[0]);
+        };
+        let (first, last) = (self.leaf(*first).path(), self.leaf(*last).path());
+        let parting = common_bits(first, last);
+        let left = slots.partition_point(|slot| !bit(self.leaf(*slot).path(), parting));
+        let (left, right) = slots.split_at(left);
+        let children = [self.join(left), self.join(right)];
+        self.add_fork(children, parting)
     }
 
     pub(crate) fn root(&self) -> Option<Link> {
         self.root
+    }
+
+    pub(super) fn set_root(&mut self, root: Option<Link>) {
+        self.root = root;
     }
 
     pub(crate) fn leaf(&self, slot: usize) -> &Leaf {
@@ -167,8 +183,8 @@ impl Arena {
         &mut self.pairs[slot].0[side]
     }
 
-    /// The number of leaves.
-    pub(crate) fn leaf_count(&self) -> usize {
+    /// The number of leaves in memory.
+    pub(super) fn hot_count(&self) -> usize {
         self.leaves.len().saturating_sub(self.free_leaves.len())
     }
 
@@ -188,33 +204,41 @@ impl Arena {
             Node::Fork(slot) => {
                 let [left, right] = &self.pair(slot).0;
                 let parting = usize::from(self.fork(slot).parting);
-                let path = || self.leaf(self.any_leaf(link)).path();
-                let node = internal(left, right);
-                if depth == parting {
-                    node
-                } else {
-                    fold(node, path(), parting, depth)
-                }
+                self.above(internal(left, right), link, parting, depth)
+            }
+            Node::Cold(slot) => {
+                let subtree = self.subtree(slot);
+                self.above(subtree.hash, link, subtree.parting.into(), depth)
             }
         }
     }
 
-    /// The slot of a leaf of a subtree; all of them share the path above the first fork.
-    pub(crate) fn any_leaf(&self, mut link: Link) -> usize {
+    /// The hash at a depth of a subtree that parts below, from the one where it does.
+    fn above(&self, hash: Bytes, link: Link, parting: usize, depth: usize) -> Bytes {
+        if depth == parting {
+            return hash;
+        }
+        fold(hash, self.any_path(link), parting, depth)
+    }
+
+    /// A path of a subtree; all of them are the same above the first fork.
+    pub(crate) fn any_path(&self, mut link: Link) -> &Bytes {
         loop {
             match link.node() {
-                Node::Leaf(slot) => return slot,
+                Node::Leaf(slot) => return self.leaf(slot).path(),
+                Node::Cold(slot) => return &self.subtree(slot).path,
                 Node::Fork(slot) => link = self.fork(slot).children[0],
             }
         }
     }
 
-    /// The slots of the leaves to which paths lead if they are followed at forks only: the path of
-    /// no other leaf has more bits in common with one. None if there are no leaves.
+    /// The nodes to which paths lead if they are followed at forks only: the path of no leaf has
+    /// more bits in common with one than [`Arena::any_path`] of that node, which is a leaf if what
+    /// the path leads to is in memory. None if there are no leaves.
     pub(crate) fn nearest<'p>(
         &self,
         paths: impl Iterator<Item = &'p Bytes> + Clone,
-    ) -> Option<Vec<usize>> {
+    ) -> Option<Vec<Link>> {
         let root = self.root?;
         let mut ends: Vec<Link> = paths.clone().map(|_| root).collect();
         // Level by level, so that the paths' waits for memory overlap.
@@ -229,13 +253,10 @@ impl Arena {
                 }
             }
         }
-        let slot = |link: Link| match link.node() {
-            Node::Leaf(slot) | Node::Fork(slot) => slot,
-        };
-        Some(ends.into_iter().map(slot).collect())
+        Some(ends)
     }
 
-    /// Follows a path down to a leaf or to the first fork that parts at `end` or below, and makes
+    /// Follows a path down to its end or to the first fork that parts at `end` or below, and makes
     /// stale what it passes. Returns where it ended, and the last side it passed.
     fn pass(&mut self, path: &Bytes, end: usize) -> Option<(Link, Option<Side>)> {
         let mut link = self.root?;
@@ -260,7 +281,7 @@ impl Arena {
     }
 
     /// Puts a link in the place of another, the root's if there is no side.
-    fn set(&mut self, side: Option<Side>, link: Link) {
+    pub(super) fn set(&mut self, side: Option<Side>, link: Link) {
         match side {
             Some(Side { slot, side }) => self.forks[slot].children[side] = link,
             None => self.root = Some(link),
@@ -274,24 +295,20 @@ impl Arena {
             self.root = Some(leaf);
             return;
         };
-        let shared = common_bits(self.leaf(nearest[0]).path(), &path);
+        let shared = common_bits(self.any_path(nearest[0]), &path);
         let (link, above) = self.pass(&path, shared).expect("there is a leaf");
         let mut children = [leaf, link];
         if bit(&path, shared) {
             children.reverse();
         }
-        let fork = self.add_fork(Fork {
-            children,
-            parting: u8::try_from(shared).expect("different paths share at most 255 bits"),
-            stale: [true; 2],
-        });
-        self.set(above, Link::fork(fork));
+        let fork = self.add_fork(children, shared);
+        self.set(above, fork);
     }
 
     /// Removes the leaf of a path, which has one.
     pub(crate) fn remove(&mut self, path: &Bytes) {
         let (link, parent) = self.pass(path, 256).expect("the path has a leaf");
-        let (Node::Leaf(slot) | Node::Fork(slot)) = link.node();
+        let (Node::Leaf(slot) | Node::Fork(slot) | Node::Cold(slot)) = link.node();
         self.free_leaves.push(number(slot));
         let Some(parent) = parent else {
             self.root = None;
@@ -307,7 +324,7 @@ impl Arena {
         self.set(above, children[parent.side ^ 1]);
     }
 
-    fn add_leaf(&mut self, leaf: Leaf) -> usize {
+    pub(super) fn add_leaf(&mut self, leaf: Leaf) -> usize {
         if let Some(slot) = self.free_leaves.pop() {
             self.leaves[slot as usize] = leaf;
             return slot as usize;
@@ -318,15 +335,36 @@ impl Arena {
     }
 
     /// Adds a fork, whose pair is still to be written.
-    fn add_fork(&mut self, fork: Fork) -> usize {
+    pub(super) fn add_fork(&mut self, children: [Link; 2], parting: usize) -> Link {
+        let fork = Fork {
+            children,
+            parting: u8::try_from(parting).expect("different paths share at most 255 bits"),
+            stale: [true; 2],
+            is_used: true,
+        };
         if let Some(slot) = self.free_forks.pop() {
             self.forks[slot as usize] = fork;
-            return slot as usize;
+            return Link::fork(slot as usize);
         }
         grow(&mut self.forks);
         grow(&mut self.pairs);
         self.forks.push(fork);
         self.pairs.push(Pair([[0; 32]; 2]));
-        self.forks.len().saturating_sub(1)
+        Link::fork(self.forks.len().saturating_sub(1))
+    }
+
+    /// Frees the slots of a subtree in memory, which nothing names any more.
+    pub(super) fn release(&mut self, subtree: Link) {
+        let mut open = vec![subtree];
+        while let Some(link) = open.pop() {
+            match link.node() {
+                Node::Leaf(slot) => self.free_leaves.push(number(slot)),
+                Node::Fork(slot) => {
+                    open.extend(self.fork(slot).children);
+                    self.free_forks.push(number(slot));
+                }
+                Node::Cold(_) => {}
+            }
+        }
     }
 }

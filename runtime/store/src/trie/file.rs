@@ -1,87 +1,74 @@
 //! The leaves of a trie as bytes.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use super::{
     Parallel, SHARD_COUNT, Trie,
-    arena::{Arena, Leaf, Node, Pair},
+    arena::Leaf,
+    builder::shards_of,
+    cold::{LEAF_SIZE, TrieBound, leaves_of},
     shard_of,
-    versions::Shard,
 };
 use crate::sync::Shared;
-
-/// Bytes of a leaf.
-const LEAF_SIZE: u64 = 64;
 
 impl Trie {
     /// Writes all leaves, in the order of their paths, shard by shard. O(accounts).
     pub(crate) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         for shard in 0..SHARD_COUNT {
-            self.with_shard(shard, |arena| -> io::Result<()> {
+            self.with_shard(shard, |arena| {
                 out.write_all(&(arena.leaf_count() as u64).to_le_bytes())?;
-                arena.visit(&mut |leaf| out.write_all(leaf.0.as_flattened()))
+                let mut write = |leaf: &Leaf| out.write_all(leaf.0.as_flattened());
+                let root = arena.root();
+                root.map_or(Ok(()), |root| arena.visit(root, &mut write))
             })?;
         }
         Ok(())
     }
 
-    /// Reads what was written, `size` bytes at most. O(accounts).
+    /// Reads what was written, from where the input is on. O(accounts).
     pub(crate) fn read_from(
-        input: &mut impl Read,
-        size: u64,
+        mut input: impl Read + Seek + Send + Sync,
+        bound: Option<&TrieBound>,
         parallel: &impl Parallel,
     ) -> io::Result<Self> {
-        let mut shards = Vec::with_capacity(SHARD_COUNT);
-        for shard in 0..SHARD_COUNT {
-            let leaves = read_shard(input, size)?;
+        let mut places = Vec::with_capacity(SHARD_COUNT);
+        let end = {
+            let start = input.stream_position()?;
+            let end = input.seek(SeekFrom::End(0))?;
+            input.seek(SeekFrom::Start(start))?;
+            end
+        };
+        for _ in 0..SHARD_COUNT {
+            let mut count = [0; 8];
+            input.read_exact(&mut count)?;
+            let (start, count) = (input.stream_position()?, u64::from_le_bytes(count));
+            let size = count.checked_mul(LEAF_SIZE as u64);
+            let size = size.filter(|size| *size <= end.saturating_sub(start));
+            let size = size.ok_or_else(|| wrong("more leaves than bytes"))?;
+            places.push((start, usize::try_from(size).map_err(io::Error::other)?));
+            input.seek(SeekFrom::Start(start.saturating_add(size)))?;
+        }
+        let input = Shared::new(input);
+        shards_of(bound, parallel, |shard| {
+            let (start, size) = places[shard];
+            let mut bytes = vec![0; size];
+            {
+                let mut input = input.write();
+                input.seek(SeekFrom::Start(start))?;
+                input.read_exact(&mut bytes)?;
+            }
+            let leaves = leaves_of(&bytes);
             let is_in_order = leaves.is_sorted_by(|one, other| one.path() < other.path());
             let is_here =
                 |leaf: Option<&Leaf>| leaf.is_none_or(|leaf| shard_of(leaf.path()) == shard);
             if !is_in_order || !is_here(leaves.first()) || !is_here(leaves.last()) {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidData,
-                    "paths are out of order",
-                ));
+                return Err(wrong("paths are out of order"));
             }
-            shards.push(Shared::new(Some(leaves)));
-        }
-        let made = parallel.map(SHARD_COUNT, |shard| {
-            let leaves = shards[shard].write().take();
-            Shard::of(leaves.unwrap_or_default())
-        });
-        Ok(Self::of(made.into_iter()))
+            Ok(leaves)
+        })
     }
 }
 
-fn read_shard(input: &mut impl Read, size: u64) -> io::Result<Vec<Leaf>> {
-    let mut count = [0; 8];
-    input.read_exact(&mut count)?;
-    let count = u64::from_le_bytes(count);
-    if count > size / LEAF_SIZE {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "more leaves than bytes",
-        ));
-    }
-    let mut leaves = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
-    for _ in 0..count {
-        let mut leaf = Pair([[0; 32]; 2]);
-        input.read_exact(leaf.0.as_flattened_mut())?;
-        leaves.push(leaf);
-    }
-    Ok(leaves)
-}
-
-impl Arena {
-    /// Shows all leaves in the order of their paths.
-    fn visit(&self, visit: &mut impl FnMut(&Leaf) -> io::Result<()>) -> io::Result<()> {
-        let mut open: Vec<_> = self.root().into_iter().collect();
-        while let Some(link) = open.pop() {
-            match link.node() {
-                Node::Leaf(slot) => visit(self.leaf(slot))?,
-                Node::Fork(slot) => open.extend(self.fork(slot).children.into_iter().rev()),
-            }
-        }
-        Ok(())
-    }
+fn wrong(what: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
 }

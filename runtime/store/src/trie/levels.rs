@@ -27,7 +27,7 @@ struct DueFork {
     due: Due,
     /// The depth of its highest node.
     depth: usize,
-    /// The index of a leaf below it among those passed.
+    /// The index among those passed of a node below it, or its own.
     passed: usize,
 }
 
@@ -37,8 +37,10 @@ struct Stale {
     leaves: Vec<Due>,
     /// By the depth at which they part.
     forks: Vec<Vec<DueFork>>,
-    /// Slots of leaves in order, at least one below each fork.
-    passed: Vec<usize>,
+    /// Subtrees and their depths that are cold.
+    cold: Vec<(Link, usize, Option<Side>)>,
+    /// Nodes with one path, at least one below each fork.
+    passed: Vec<Link>,
 }
 
 impl Arena {
@@ -52,6 +54,10 @@ impl Arena {
         for (due, leaf) in stale.leaves.iter().zip(&hashes) {
             let place = due.above.map_or(&mut hash, |side| self.hash_mut(side));
             *place = as_leaf(leaf);
+        }
+        for (cold, depth, above) in &stale.cold {
+            let found = self.hash_at(*cold, *depth);
+            *above.map_or(&mut hash, |side| self.hash_mut(side)) = found;
         }
         for (parting, level) in stale.forks.iter().enumerate().rev() {
             if level.is_empty() {
@@ -84,6 +90,7 @@ impl Arena {
         let mut stale = Stale {
             leaves: Vec::new(),
             forks: vec![Vec::new(); 256],
+            cold: Vec::new(),
             passed: Vec::new(),
         };
         let mut open = vec![(root, depth, None)];
@@ -91,7 +98,12 @@ impl Arena {
             let slot = match link.node() {
                 Node::Leaf(slot) => {
                     stale.leaves.push(Due { slot, above });
-                    stale.passed.push(slot);
+                    stale.passed.push(link);
+                    continue;
+                }
+                Node::Cold(_) => {
+                    stale.cold.push((link, depth, above));
+                    stale.passed.push(link);
                     continue;
                 }
                 Node::Fork(slot) => slot,
@@ -101,7 +113,7 @@ impl Arena {
             let parting = usize::from(fork.parting);
             if fork.stale == [false; 2] {
                 // It has another depth, and nothing in it has changed.
-                stale.passed.push(self.any_leaf(link));
+                stale.passed.push(link);
             }
             self.fork_mut(slot).stale = [false; 2];
             stale.forks[parting].push(DueFork {
@@ -120,7 +132,7 @@ impl Arena {
     }
 
     /// Brings hashes of forks from the depth at which they part up to their highest nodes.
-    fn climb(&self, level: &[DueFork], parting: usize, passed: &[usize], hashes: &mut [Bytes]) {
+    fn climb(&self, level: &[DueFork], parting: usize, passed: &[Link], hashes: &mut [Bytes]) {
         let mut pairs: Vec<[Bytes; 2]> = Vec::new();
         let mut above = Vec::new();
         let mut climbing: Vec<usize> = (0..level.len()).collect();
@@ -131,7 +143,7 @@ impl Arena {
             }
             pairs.clear();
             pairs.extend(climbing.iter().map(|index| {
-                let path = self.leaf(passed[level[*index].passed]).path();
+                let path = self.any_path(passed[level[*index].passed]);
                 beside(as_internal(&hashes[*index]), bit(path, depth), TERMINATOR)
             }));
             hash_pairs(pairs.iter(), &mut above);

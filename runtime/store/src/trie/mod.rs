@@ -18,9 +18,12 @@
 //! arena holds the newest version that was asked for; the others are changes against it, which are
 //! kept as long as their tries (`versions.rs`). So a chain that grows changes its nodes in place;
 //! asking for another version (a child of an older bank, a proof against its root) takes the time
-//! of the changes in between, shard by shard.
+//! of the changes in between, shard by shard. With a [`TrieBound`], subtrees that paths seldom lead
+//! to are in files (`cold.rs`).
 
 mod arena;
+mod builder;
+mod cold;
 #[cfg(feature = "disk")]
 mod file;
 mod hash;
@@ -32,20 +35,24 @@ mod update;
 mod versions;
 mod walk;
 
-use std::sync::Arc;
+use std::{io, iter, sync::Arc};
 
+pub use builder::TrieBuilder;
+pub use cold::{PageCounts, TrieBound};
 use lockstep_interface::{Account, Address, Hash};
 pub use proof::{
     PROOF_SIZE_MAX, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, StateProof, key_path, verify_proof,
 };
 
 use self::{
-    arena::{Arena, Leaf, Pair},
+    arena::{Arena, Leaf, Link, Node},
     hash::{Bytes, Kind, TERMINATOR, bit, kind, parent, prefix},
     update::Change,
     versions::{Held, Shard},
 };
-use crate::{HASHED_ALONE_SIZE, Messages, account_hash, encoding::encode_head, sync::Shared};
+use crate::{
+    HASHED_ALONE_SIZE, Messages, StoreError, account_hash, encoding::encode_head, sync::Shared,
+};
 
 /// Depth of the shards.
 const SHARD_DEPTH: usize = 6;
@@ -116,46 +123,6 @@ impl Default for Trie {
     }
 }
 
-/// The accounts of a state that is read piece by piece, on the way to its trie.
-///
-/// ```
-/// use lockstep_interface::{Account, Address};
-/// use lockstep_store::{Serial, Trie, TrieBuilder};
-///
-/// let accounts: Vec<_> = (0..100)
-///     .map(|number| (Address::new_from_array([number; 32]), Account::wallet(7)))
-///     .collect();
-/// let mut builder = TrieBuilder::default();
-/// for piece in accounts.chunks(30) {
-///     builder.push(piece, &Serial);
-/// }
-/// assert_eq!(builder.build(&Serial), Trie::default().update(&accounts, &Serial));
-/// ```
-#[derive(Debug, Default)]
-pub struct TrieBuilder {
-    pieces: Vec<Vec<Change>>,
-}
-
-impl TrieBuilder {
-    /// Adds accounts; the last of an address counts.
-    ///
-    /// O(accounts), three hashes each; keeps 65 bytes of each.
-    pub fn push(&mut self, accounts: &[crate::Change], parallel: &impl Parallel) {
-        self.pieces.extend(hash_all(accounts, parallel));
-    }
-
-    /// The trie of all of them. O(accounts x log accounts), a third of the time of updates.
-    pub fn build(self, parallel: &impl Parallel) -> Trie {
-        let parts = by_shard(&self.pieces);
-        let shards = parallel.map(SHARD_COUNT, |shard| {
-            let leaves = in_order(&parts[shard]).into_iter();
-            let leaf = |change: &Change| Some(Pair([change.path, change.value_hash?]));
-            Shard::of(leaves.filter_map(leaf).collect())
-        });
-        Trie::of(shards.into_iter())
-    }
-}
-
 /// What accounts mean to the trie.
 fn hashed(accounts: &[crate::Change]) -> Vec<Change> {
     let is_alone = |account: &Account| account.data.len() >= HASHED_ALONE_SIZE;
@@ -223,14 +190,24 @@ impl Trie {
 
     /// The number of accounts that exist.
     pub fn account_count(&self) -> usize {
-        let count = |shard| self.with_shard(shard, |arena| arena.leaf_count());
-        (0..SHARD_COUNT).map(count).sum()
+        self.0.shards.iter().map(|shard| shard.leaf_count).sum()
     }
 
-    /// Reads a shard.
-    fn with_shard<R>(&self, shard: usize, read: impl FnOnce(&Arena) -> R) -> R {
+    /// How often pages were read and written by this trie and all that come from the same one;
+    /// none without a [`TrieBound`].
+    pub fn page_counts(&self) -> Option<Arc<PageCounts>> {
+        let counts = self.with_shard(0, |arena| Ok(arena.page_counts()));
+        counts.ok().flatten()
+    }
+
+    /// Does something with a shard.
+    fn with_shard<R>(
+        &self,
+        shard: usize,
+        work: impl FnOnce(&mut Arena) -> io::Result<R>,
+    ) -> io::Result<R> {
         let mut versions = self.0.forest[shard].write();
-        read(versions.at(&self.0.shards[shard]))
+        work(versions.at(&self.0.shards[shard])?)
     }
 
     /// The trie of the state after these changes, in any order; the last of an address counts, and
@@ -240,16 +217,39 @@ impl Trie {
     /// accounts), and as much for the changes between this trie and the newest that was asked for.
     /// The result does not depend on `parallel`. Updates of two tries at once wait for each other
     /// where they meet in a shard.
+    ///
+    /// # Panics
+    /// Where [`Trie::try_update`] fails, which one without a [`TrieBound`] never does.
     #[must_use]
     pub fn update(&self, changes: &[crate::Change], parallel: &impl Parallel) -> Self {
-        if changes.len() <= TASK_SIZE {
-            return self.update_paths(&[hashed(changes)], &Serial);
-        }
-        self.update_paths(&hash_all(changes, parallel), parallel)
+        let updated = self.try_update(changes, parallel);
+        updated.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same of a trie that may have a [`TrieBound`].
+    ///
+    /// # Errors
+    /// If its files cannot be read, or have other bytes than were written there. The trie, and all
+    /// that come from the same one, are as before.
+    pub fn try_update(
+        &self,
+        changes: &[crate::Change],
+        parallel: &impl Parallel,
+    ) -> Result<Self, StoreError> {
+        let updated = if changes.len() <= TASK_SIZE {
+            self.update_paths(&[hashed(changes)], &Serial)
+        } else {
+            self.update_paths(&hash_all(changes, parallel), parallel)
+        };
+        updated.map_err(unreadable)
     }
 
     /// The same with paths, in any number of pieces.
-    fn update_paths(&self, changes: &[impl AsRef<[Change]>], parallel: &impl Parallel) -> Self {
+    fn update_paths(
+        &self,
+        changes: &[impl AsRef<[Change]>],
+        parallel: &impl Parallel,
+    ) -> io::Result<Self> {
         let parts = by_shard(changes);
         let touched: Vec<usize> = (0..SHARD_COUNT)
             .filter(|shard| !parts[*shard].is_empty())
@@ -263,38 +263,50 @@ impl Trie {
         });
         let mut shards = self.0.shards.clone();
         for (shard, held) in touched.into_iter().zip(updated) {
-            shards[shard] = held;
+            shards[shard] = held?;
         }
-        Self(Arc::new(Version {
+        Ok(Self(Arc::new(Version {
             top: top_over(top, &shards),
             shards,
             forest: forest.clone(),
-        }))
+        })))
     }
 
     /// Proves what the account at an address is in this state, or that there is none.
+    ///
+    /// # Panics
+    /// Where [`Trie::try_prove`] fails, which one without a [`TrieBound`] never does.
     pub fn prove(&self, address: &Address) -> StateProof {
-        self.prove_path(&key_path(address))
+        let proof = self.try_prove(address);
+        proof.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn prove_path(&self, path: &Bytes) -> StateProof {
+    /// The same of a trie that may have a [`TrieBound`].
+    ///
+    /// # Errors
+    /// As [`Trie::try_update`].
+    pub fn try_prove(&self, address: &Address) -> Result<StateProof, StoreError> {
+        self.prove_path(&key_path(address)).map_err(unreadable)
+    }
+
+    fn prove_path(&self, path: &Bytes) -> io::Result<StateProof> {
         let mut siblings = Vec::new();
-        let leaf = self.walk(path, &mut siblings);
-        StateProof {
+        let leaf = self.walk(path, &mut siblings)?;
+        Ok(StateProof {
             leaf: leaf.map(|leaf| ProvenLeaf {
                 key_path: *leaf.path(),
                 value_hash: *leaf.value_hash(),
             }),
             siblings,
-        }
+        })
     }
 
     /// Follows a path from the root: adds the siblings it passes, and returns the leaf at its end.
-    fn walk(&self, path: &Bytes, siblings: &mut Vec<Bytes>) -> Option<Leaf> {
+    fn walk(&self, path: &Bytes, siblings: &mut Vec<Bytes>) -> io::Result<Option<Leaf>> {
         let mut place = 1;
         for depth in 0..SHARD_DEPTH {
             match kind(&self.0.top[place]) {
-                Kind::Terminator => return None,
+                Kind::Terminator => return Ok(None),
                 Kind::Leaf => return self.lone_leaf(place, depth),
                 Kind::Internal => {}
             }
@@ -303,19 +315,37 @@ impl Trie {
             place = taken;
         }
         let shard = place.saturating_sub(SHARD_COUNT);
-        self.with_shard(shard, |arena| arena.walk(SHARD_DEPTH, path, siblings))
+        self.with_shard(shard, |arena| {
+            arena.warm(iter::once(path))?;
+            let leaf = arena.walk(SHARD_DEPTH, path, siblings);
+            arena.cool();
+            Ok(leaf)
+        })
     }
 
     /// The only leaf below a place of the top.
-    fn lone_leaf(&self, place: usize, depth: usize) -> Option<Leaf> {
+    fn lone_leaf(&self, place: usize, depth: usize) -> io::Result<Option<Leaf>> {
         let height = SHARD_DEPTH.saturating_sub(depth);
         let first = (place << height).saturating_sub(SHARD_COUNT);
-        let mut shards = (first..SHARD_COUNT).take(1 << height);
-        shards.find_map(|shard| {
-            self.with_shard(shard, |arena| {
-                Some(*arena.leaf(arena.any_leaf(arena.root()?)))
-            })
-        })
+        let shards = (first..SHARD_COUNT).take(1 << height);
+        for shard in shards {
+            let leaf = self.with_shard(shard, |arena| match arena.root().map(Link::node) {
+                Some(Node::Leaf(slot)) => Ok(Some(*arena.leaf(slot))),
+                _ => Ok(None),
+            })?;
+            if leaf.is_some() {
+                return Ok(leaf);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The error for files of a trie that cannot be used.
+fn unreadable(error: io::Error) -> StoreError {
+    StoreError::Medium {
+        operation: "read what of the trie is out of memory",
+        source: Box::new(error),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Changes of a shard, in place, and the changes that undo them.
 
+use std::io;
+
 use super::{
     SHARD_DEPTH,
-    arena::Arena,
+    arena::{Arena, Link, Node},
     hash::{Bytes, TERMINATOR},
 };
 
@@ -19,15 +21,22 @@ impl Arena {
     /// the changes that would undo these, in the same order and without those that change nothing.
     ///
     /// O(changes x depth).
+    ///
+    /// # Errors
+    /// If what the changes lead to cannot be read, before anything is changed.
     pub(crate) fn update<'c>(
         &mut self,
         changes: impl Iterator<Item = &'c Change> + Clone,
-    ) -> (Bytes, Vec<Change>) {
+    ) -> io::Result<(Bytes, Vec<Change>)> {
+        self.warm(changes.clone().map(|change| &change.path))?;
         let nearest = self.nearest(changes.clone().map(|change| &change.path));
         let mut nearest = nearest.map(Vec::into_iter);
         let mut undone = Vec::new();
         for Change { path, value_hash } in changes {
-            let slot = nearest.as_mut().and_then(Iterator::next);
+            let slot = match nearest.as_mut().and_then(Iterator::next).map(Link::node) {
+                Some(Node::Leaf(slot)) => Some(slot),
+                _ => None,
+            };
             // A leaf that another change has removed is not the one of this path.
             let slot = slot.filter(|slot| self.leaf(*slot).path() == path);
             let before = slot.map(|slot| *self.leaf(slot).value_hash());
@@ -45,7 +54,9 @@ impl Arena {
                 value_hash: before,
             });
         }
-        (self.root_hash(), undone)
+        let hash = self.root_hash();
+        self.cool();
+        Ok((hash, undone))
     }
 
     /// The hash of the shard, in which nothing is stale afterwards.

@@ -9,10 +9,11 @@
 //! chain that grows never goes back, so it only ever pays for what changes; a version that is gone
 //! leaves its place on the ways of others.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
     arena::{Arena, Leaf},
+    cold::{PageCounts, TrieBound},
     hash::Bytes,
     update::Change,
 };
@@ -26,6 +27,7 @@ type Dropped = Arc<Shared<Vec<u64>>>;
 pub(crate) struct Held {
     number: u64,
     pub(crate) hash: Bytes,
+    pub(crate) leaf_count: usize,
     dropped: Dropped,
 }
 
@@ -74,7 +76,19 @@ const KNOWN: &str = "a version stays as long as it is held or on a way";
 impl Shard {
     /// A shard of some leaves in strictly ascending order of paths, and its only version.
     pub(crate) fn of(leaves: Vec<Leaf>) -> (Self, Arc<Held>) {
-        let mut arena = Arena::of(leaves);
+        Self::over(Arena::of(leaves))
+    }
+
+    /// The same with a bound.
+    pub(crate) fn bounded(
+        leaves: &[Leaf],
+        bound: &TrieBound,
+        counts: &Arc<PageCounts>,
+    ) -> io::Result<(Self, Arc<Held>)> {
+        Arena::bounded(leaves, bound, counts).map(Self::over)
+    }
+
+    fn over(mut arena: Arena) -> (Self, Arc<Held>) {
         let hash = arena.root_hash();
         let mut shard = Self {
             arena,
@@ -99,6 +113,7 @@ impl Shard {
         Arc::new(Held {
             number,
             hash,
+            leaf_count: self.arena.leaf_count(),
             dropped: Arc::clone(&self.dropped),
         })
     }
@@ -128,7 +143,10 @@ impl Shard {
     /// The arena with a version in it.
     ///
     /// O(1) for the newest one in use, otherwise O(changes between that and this one x depth).
-    pub(crate) fn at(&mut self, held: &Held) -> &mut Arena {
+    ///
+    /// # Errors
+    /// If what is out of memory cannot be read; one of the versions on the way is then there.
+    pub(crate) fn at(&mut self, held: &Held) -> io::Result<&mut Arena> {
         let mut route = vec![held.number];
         while let Some(way) = route
             .last()
@@ -139,21 +157,25 @@ impl Shard {
         // The last is there already.
         route.pop();
         while let Some(number) = route.pop() {
-            let Way { to, changes } = self.take_up(number).expect(KNOWN);
-            let (_, changes) = self.arena.update(changes.iter());
+            let way = self.versions[&number].way.as_ref().expect(KNOWN);
+            let (_, changes) = self.arena.update(way.changes.iter())?;
+            let Way { to, .. } = self.take_up(number).expect(KNOWN);
             self.lay(number, changes);
             self.forget(to);
         }
-        &mut self.arena
+        Ok(&mut self.arena)
     }
 
     /// The version after some changes, in strictly ascending order of paths.
+    ///
+    /// # Errors
+    /// As [`Shard::at`].
     pub(crate) fn child<'c>(
         &mut self,
         parent: &Arc<Held>,
         changes: impl Iterator<Item = &'c Change> + Clone,
-    ) -> Arc<Held> {
-        let (hash, changes) = self.at(parent).update(changes);
+    ) -> io::Result<Arc<Held>> {
+        let (hash, changes) = self.at(parent)?.update(changes)?;
         let held = if changes.is_empty() {
             Arc::clone(parent)
         } else {
@@ -167,7 +189,7 @@ impl Shard {
             self.version(number).is_held = false;
             self.forget(number);
         }
-        held
+        Ok(held)
     }
 
     /// Forgets a version that is not held, unless it is in the arena or several ways lead over it.

@@ -8,8 +8,8 @@ use super::{
 };
 
 impl Arena {
-    /// Follows a path through the shard, whose highest node is at `depth`: adds the siblings it
-    /// passes, and returns the leaf at which it ends, if it ends at one.
+    /// Follows a warm path through the shard, whose highest node is at `depth`: adds the siblings
+    /// it passes, and returns the leaf at which it ends, if it ends at one.
     pub(crate) fn walk(
         &self,
         mut depth: usize,
@@ -17,8 +17,7 @@ impl Arena {
         siblings: &mut Vec<Bytes>,
     ) -> Option<Leaf> {
         let mut link = self.root()?;
-        let nearest = self.leaf(self.nearest(iter::once(path))?[0]);
-        let shared = common_bits(nearest.path(), path);
+        let shared = common_bits(self.any_path(self.nearest(iter::once(path))?[0]), path);
         while let Node::Fork(slot) = link.node() {
             let fork = self.fork(slot);
             let parting = usize::from(fork.parting);
@@ -33,6 +32,9 @@ impl Arena {
             siblings.push(self.pair(slot).0[side ^ 1]);
             link = fork.children[side];
         }
-        Some(*nearest)
+        match link.node() {
+            Node::Leaf(slot) => Some(*self.leaf(slot)),
+            Node::Fork(_) | Node::Cold(_) => None,
+        }
     }
 }

@@ -54,7 +54,7 @@ fn kept_store(path: &Path) -> (BlockRecord, Trie) {
 fn a_kept_trie_is_that_of_the_accounts() {
     let folder = tempfile::tempdir().unwrap();
     let (tip, trie) = kept_store(folder.path());
-    let read = kept::read(folder.path(), &tip, &Serial).unwrap();
+    let read = kept::read(folder.path(), &tip, None, &Serial).unwrap();
     assert_eq!((read.root(), read.account_count()), (trie.root(), 600));
     let (store, opened) = open(folder.path()).unwrap();
     assert_eq!(opened, trie);
@@ -63,6 +63,34 @@ fn a_kept_trie_is_that_of_the_accounts() {
     assert_eq!(one.update(&next, &Serial), other.update(&next, &Serial));
     assert_eq!(one.prove(&next[0].0), other.prove(&next[0].0));
     drop(store);
+}
+
+#[test]
+fn a_trie_with_a_bound_is_the_same_kept_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, trie) = kept_store(folder.path());
+    assert!(trie.page_counts().is_none());
+    for is_kept in [true, false] {
+        let within = DiskOptions::within(0);
+        let (store, mut bounded) = DiskStore::open(folder.path(), within, &Serial).unwrap();
+        assert_eq!(bounded, trie);
+        let (_, written) = bounded.page_counts().unwrap().get();
+        assert!(written > 0, "the accounts do not fit in memory");
+        if is_kept {
+            fs::remove_file(folder.path().join(kept::NAME)).unwrap();
+            continue;
+        }
+        let free = trie.update(&changes(3), &Serial);
+        commit(&store, &mut bounded, 3);
+        assert_eq!(bounded, free);
+        assert_eq!(
+            bounded.prove(&changes(3)[0].0),
+            free.prove(&changes(3)[0].0)
+        );
+        store.keep_trie(&bounded).unwrap();
+        drop(store);
+        assert_eq!(open(folder.path()).unwrap().1, free);
+    }
 }
 
 #[test]
@@ -79,8 +107,8 @@ fn the_next_block_makes_it_useless() {
     drop(store);
     // As after a crash in which the removal was lost.
     fs::write(&file, bytes).unwrap();
-    assert!(kept::read(folder.path(), &tip, &Serial).is_some());
-    assert!(kept::read(folder.path(), &next, &Serial).is_none());
+    assert!(kept::read(folder.path(), &tip, None, &Serial).is_some());
+    assert!(kept::read(folder.path(), &next, None, &Serial).is_none());
     assert_eq!(open(folder.path()).unwrap().1, trie);
 }
 
@@ -95,13 +123,16 @@ fn a_damaged_one_is_left_aside() {
         damaged[place] ^= 1 << (place % 8);
         fs::write(&file, damaged).unwrap();
         assert!(
-            kept::read(folder.path(), &tip, &Serial).is_none(),
+            kept::read(folder.path(), &tip, None, &Serial).is_none(),
             "{place}"
         );
     }
     for size in [0, 10, 56, 63, 64, 1_000, bytes.len() - 1] {
         fs::write(&file, &bytes[..size]).unwrap();
-        assert!(kept::read(folder.path(), &tip, &Serial).is_none(), "{size}");
+        assert!(
+            kept::read(folder.path(), &tip, None, &Serial).is_none(),
+            "{size}"
+        );
     }
     assert_eq!(open(folder.path()).unwrap().1, trie);
     let checked = DiskOptions {

@@ -83,8 +83,7 @@ fn options() -> DiskOptions {
     DiskOptions {
         cache_size: 1 << 20,
         buffer_size: 64 << 10,
-        accept_rollback: false,
-        check_accounts: false,
+        ..DiskOptions::default()
     }
 }
 
