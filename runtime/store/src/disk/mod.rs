@@ -62,8 +62,9 @@ pub struct DiskOptions {
     /// store is opened. 32 MiB by default, at most a second's work for a busy chain: more means
     /// fewer files.
     pub buffer_size: u64,
-    /// Bytes of memory for the trie's accounts, 160 each; those that changes and proofs seldom come
-    /// to are read from a file. None by default: all of them are in memory. See [`TrieBound`](crate::TrieBound).
+    /// Bytes of memory for the trie's accounts, 160 each, as in a [`TrieBound`](crate::TrieBound):
+    /// those that changes and proofs seldom come to are read from a file. None by default: all of
+    /// them are in memory.
     pub trie_size: Option<usize>,
     /// Opens the store even if acknowledged blocks were lost, at the newest whole block that is
     /// left. False by default.
