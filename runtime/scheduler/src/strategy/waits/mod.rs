@@ -149,11 +149,14 @@ const ATTEMPTS: [(Rank, usize, usize); 5] = [
 
 /// What an attempt costs for each access, in cost units, besides one for each time it ranks.
 const ATTEMPT_COST: u64 = 45;
-/// The part of the way down to the lower bound that an attempt is trusted to go.
+/// What it costs for each access that it looks at to find what keeps a transaction waiting.
+const STEP_COST: u64 = 15;
+/// The part of the way down to the lower bound that an attempt is trusted to go, half as much after
+/// each attempt that gained nothing.
 const HOPED_PART: u64 = 4;
 
-/// Whether to look for a plan below `makespan` may gain more time than it takes, at so many cost
-/// units for each access.
+/// Whether to look for a plan below `makespan` may gain more time than it takes, at `units` of cost
+/// for each access.
 pub(super) fn worth(makespan: u64, bound: u64, table: &AccessTable, units: u64) -> bool {
     let cost = units.saturating_mul(u64::from(narrow(table.access_count())));
     makespan.saturating_sub(bound) / HOPED_PART > cost
@@ -169,6 +172,7 @@ fn best_attempt(
 ) -> (Plan, u64) {
     let good = bound.saturating_add(bound / 32);
     let mut best = None;
+    let (mut vain_count, mut step_count) = (0_u32, 0_u64);
     for (rank, round_count, transaction_count_max) in ATTEMPTS {
         if table.transaction_count() > transaction_count_max {
             break;
@@ -176,15 +180,22 @@ fn best_attempt(
         let is_worth = |best: &(Plan, u64)| {
             let rounds = round_count.min(table.transaction_count());
             let units = ATTEMPT_COST.saturating_add(u64::from(narrow(rounds)));
-            worth(makespan(best), bound, table, units)
+            let ranking = units.saturating_mul(u64::from(narrow(table.access_count())));
+            let cost = ranking.saturating_add(step_count.saturating_mul(STEP_COST));
+            let hope = makespan(best).saturating_sub(bound) / HOPED_PART;
+            hope.checked_shr(vain_count).unwrap_or(0) > cost
         };
         if is_thrifty && !best.as_ref().is_none_or(is_worth) {
             continue;
         }
-        let schedule = produce::schedule(table, request, lane_count, rank, round_count);
-        let found = link(table, request, lane_count, &schedule);
+        let played = produce::schedule(table, request, lane_count, rank, round_count);
+        step_count = played.step_count;
+        let found = link(table, request, lane_count, &played.schedule);
         best = match best {
-            Some(best) if makespan(&best) <= makespan(&found) => Some(best),
+            Some(best) if makespan(&best) <= makespan(&found) => {
+                vain_count = vain_count.saturating_add(1);
+                Some(best)
+            }
             _ => Some(found),
         };
         if best.as_ref().is_some_and(|best| makespan(best) <= good) {

@@ -16,6 +16,7 @@ use std::collections::BinaryHeap;
 
 use super::super::rank::sort_by_falling;
 use super::Slot;
+use crate::access::Access;
 use crate::ids::{TransactionIndex, narrow};
 use crate::plan::LANES_WITH_WAITS_MAX;
 use crate::request::PlanRequest;
@@ -67,13 +68,22 @@ struct Play<'a> {
     parked: Vec<BinaryHeap<Reverse<u32>>>,
     /// The lowest rank that was not tried yet.
     untried: usize,
-    /// Ranks of those that may be tried again.
-    woken: BinaryHeap<Reverse<u32>>,
+    /// Ranks of those that may be tried again, and the accounts where they were parked.
+    woken: BinaryHeap<Reverse<(u32, u32)>>,
     /// When each busy lane ends, and what it runs.
     busy: BinaryHeap<Reverse<(u64, u32, TransactionIndex)>>,
     /// One bit a lane.
     idle: u128,
     schedule: Vec<Slot>,
+    /// How often an access was looked at to find what keeps a transaction from starting.
+    step_count: u64,
+}
+
+/// A schedule, and what it took to find it.
+pub(super) struct Found {
+    pub(super) schedule: Vec<Slot>,
+    /// Accesses that were looked at.
+    pub(super) step_count: u64,
 }
 
 /// What a transaction is ranked by, the larger the earlier.
@@ -93,7 +103,7 @@ pub(super) fn schedule(
     lane_count: usize,
     rank: Rank,
     round_count: usize,
-) -> Vec<Slot> {
+) -> Found {
     let count = table.transaction_count();
     let mut play = Play {
         table,
@@ -111,6 +121,7 @@ pub(super) fn schedule(
         busy: BinaryHeap::with_capacity(lane_count),
         idle: u128::MAX >> (LANES_WITH_WAITS_MAX - lane_count),
         schedule: Vec::with_capacity(table.transaction_count()),
+        step_count: 0,
     };
     play.sort(table.transactions().collect());
     let mut now = 0;
@@ -133,7 +144,10 @@ pub(super) fn schedule(
         table.transaction_count(),
         "every transaction starts"
     );
-    play.schedule
+    Found {
+        schedule: play.schedule,
+        step_count: play.step_count,
+    }
 }
 
 /// The work of all writers of each account.
@@ -195,10 +209,11 @@ impl Play<'_> {
         }
         let mut vain_tries = 0;
         while self.idle != 0 && vain_tries < VAIN_TRIES_MAX {
-            let woken = self.woken.peek().map_or(usize::MAX, |rank| rank.0 as usize);
-            let rank = if woken < self.untried {
+            let woken = self.woken.peek().map(|woken| woken.0);
+            let woken = woken.filter(|(rank, _)| (*rank as usize) < self.untried);
+            let rank = if let Some((rank, _)) = woken {
                 self.woken.pop();
-                woken
+                rank as usize
             } else if self.untried < self.by_rank.len() {
                 self.untried += 1;
                 self.untried - 1
@@ -209,15 +224,15 @@ impl Play<'_> {
             match self.blocker(transaction) {
                 Some(account) => {
                     self.parked[account].push(Reverse(narrow(rank)));
-                    if woken == rank {
+                    if let Some((_, freed)) = woken {
                         vain_tries += 1;
-                        self.wake_others(transaction, account);
+                        self.wake_other(freed as usize, account);
                     }
                 }
                 None => {
                     self.is_started[rank] = true;
                     self.start(now, transaction);
-                    if woken == rank {
+                    if woken.is_some() {
                         self.wake_readers(transaction);
                     }
                 }
@@ -226,11 +241,14 @@ impl Play<'_> {
     }
 
     /// The first account that keeps a transaction from starting.
-    fn blocker(&self, transaction: TransactionIndex) -> Option<usize> {
-        let accesses = self.table.accesses(transaction).iter();
-        let mut blockers = accesses
-            .filter(|access| !self.accounts[access.account().index()].admits(access.is_write()));
-        blockers.next().map(|access| access.account().index())
+    fn blocker(&mut self, transaction: TransactionIndex) -> Option<usize> {
+        let accesses = self.table.accesses(transaction);
+        let blocks =
+            |access: &Access| !self.accounts[access.account().index()].admits(access.is_write());
+        let place = accesses.iter().position(blocks);
+        let seen = place.map_or(accesses.len(), |place| place + 1);
+        self.step_count = self.step_count.saturating_add(seen as u64);
+        place.map(|place| accesses[place].account().index())
     }
 
     fn start(&mut self, now: u64, transaction: TransactionIndex) {
@@ -293,18 +311,15 @@ impl Play<'_> {
     }
 
     fn wake(&mut self, account: usize) {
-        if let Some(rank) = self.parked[account].pop() {
-            self.woken.push(rank);
+        if let Some(Reverse(rank)) = self.parked[account].pop() {
+            self.woken.push(Reverse((rank, narrow(account))));
         }
     }
 
-    /// After a woken transaction was parked at `blocker`, wakes others at its free accounts.
-    fn wake_others(&mut self, transaction: TransactionIndex, blocker: usize) {
-        for access in self.table.accesses(transaction) {
-            let account = access.account().index();
-            if account != blocker && self.accounts[account].is_free() {
-                self.wake(account);
-            }
+    /// After one that was woken at `freed` was parked at `blocker`, wakes the next one there.
+    fn wake_other(&mut self, freed: usize, blocker: usize) {
+        if freed != blocker && self.accounts[freed].is_free() {
+            self.wake(freed);
         }
     }
 
