@@ -21,7 +21,7 @@ use crate::{
 const TRANSACTIONS_PER_TASK: usize = 256;
 /// Nanoseconds that parsing a transaction takes on one thread, and verifying it.
 const PARSE_COST: u64 = 200;
-const VERIFY_COST: u64 = 14_000;
+const VERIFY_COST: u64 = 6_000;
 
 /// Why a transaction is not part of the block.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
