@@ -22,7 +22,13 @@ use lockstep_programs::builtin_programs;
 /// assert_eq!(amm.map(|program| program.name()), Some("amm"));
 /// ```
 pub fn market_programs() -> ProgramTable {
-    builtin_programs()
+    with_market(builtin_programs())
+}
+
+/// The programs of a table and those of this crate.
+#[must_use]
+pub fn with_market(programs: ProgramTable) -> ProgramTable {
+    programs
         .with(swap::amm::AmmProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)

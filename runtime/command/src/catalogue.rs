@@ -1,13 +1,17 @@
-//! What stands behind `--strategy` and `--workload`: names into strategies and kinds of load.
+//! What stands behind `--strategy` and `--workload`: names into strategies and kinds of load; and
+//! the programs of new chains.
 
 use std::sync::Arc;
 
 use lockstep_benches::workload::{Families, WorkloadSpec};
+use lockstep_interface::ProgramTable;
+use lockstep_programs::builtin_programs;
 use lockstep_scheduler::{Registry, Strategy};
 
 use crate::failure::Failure;
 
-/// The strategies and the kinds of load that the command knows by name.
+/// The strategies and the kinds of load that the command knows by name, and the programs that its
+/// node serves.
 ///
 /// ```no_run
 /// use lockstep::Catalogue;
@@ -19,12 +23,25 @@ use crate::failure::Failure;
 ///     lockstep::cli(&catalogue)
 /// }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
     /// The strategies; the default holds the built-in ones.
     pub strategies: Registry,
     /// The kinds of load; the default holds the built-in ones.
     pub families: Families,
+    /// The programs of a new ledger of the node, which all commands for ledgers know; the default
+    /// holds the built-in ones.
+    pub programs: ProgramTable,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            strategies: Registry::default(),
+            families: Families::default(),
+            programs: builtin_programs(),
+        }
+    }
 }
 
 impl Catalogue {

@@ -1,7 +1,8 @@
 //! The `lockstep` command: one file a subcommand, and what they share.
 //!
-//! [`cli`] is the whole command. A binary that hands it a [`Catalogue`] with a strategy or a kind
-//! of load of its own has every subcommand for them: `examples/own_command.rs`.
+//! [`cli`] is the whole command. A binary that hands it a [`Catalogue`] with a strategy, a kind of
+//! load or a program of its own has every subcommand for them: `examples/own_command.rs`,
+//! `examples/own_node.rs`.
 //!
 //! Exit codes: 0, it did what was asked; 2, bad usage or bad input, told in one line on stderr;
 //! 1, anything else. A stderr that takes no line changes no code, nor does a reader that closes
@@ -86,9 +87,10 @@ enum Command {
     BenchStore(bench_store::Arguments),
 }
 
-/// Does what the command line of this process asks, with these strategies and kinds of load; an
-/// error is told on stderr in one line.
+/// Does what the command line of this process asks, with these strategies, kinds of load and
+/// programs; an error is told on stderr in one line.
 pub fn cli(catalogue: &Catalogue) -> ExitCode {
+    ledger::link_programs(&catalogue.programs);
     match dispatch(catalogue) {
         Ok(code) => code,
         Err(failure) => failure.report(),
@@ -105,7 +107,7 @@ fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
         Some(Command::Conformance(arguments)) => conformance::command::run(&arguments),
         Some(Command::Workloads(arguments)) => workloads::run(&arguments, catalogue),
         Some(Command::New(arguments)) => new::run(&arguments),
-        Some(Command::Node(arguments)) => node::run(&arguments),
+        Some(Command::Node(arguments)) => node::run(&arguments, catalogue),
         Some(Command::Follow(arguments)) => node::follow::run(&arguments),
         Some(Command::Load(arguments)) => node::load::run(&arguments),
         Some(Command::Trace(arguments)) => trace::run(&arguments),

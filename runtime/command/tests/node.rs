@@ -29,6 +29,32 @@ fn on(ledger: &Path) -> Node {
 }
 
 #[test]
+fn a_ledger_keeps_the_programs_that_it_began_with() {
+    let folder = Folder::new("programs");
+    let amm = json!([lockstep_market::swap::amm::ID.to_string()]);
+    let plain = Node::start(&["--memory"]);
+    assert!(plain.ask("getAccountInfo", &amm)["value"].is_null());
+    assert_eq!(plain.end(), Some(0));
+    let ledger = PathBuf::from(folder.path("ledger"));
+    let path = ledger.to_str().expect("the path is text");
+    let node = Node::start(&["--ledger", path, "--programs", "market"]);
+    assert_eq!(
+        node.ask("getAccountInfo", &amm)["value"]["executable"],
+        true
+    );
+    assert_eq!(node.end(), Some(0));
+    let node = on(&ledger);
+    assert_eq!(
+        node.ask("getAccountInfo", &amm)["value"]["executable"],
+        true
+    );
+    assert_eq!(node.end(), Some(0));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let verified = command.args(["verify", path, "--quiet"]).status().unwrap();
+    assert!(verified.success());
+}
+
+#[test]
 fn a_node_ends_in_order_and_goes_on() {
     let folder = Folder::new("node");
     let ledger = PathBuf::from(folder.path("ledger"));

@@ -115,29 +115,37 @@ impl GenesisFile {
         })
     }
 
-    /// The genesis, with an account for the faucet, and programs out of these.
+    /// The genesis, with an account for the faucet.
     ///
     /// # Errors
-    /// If an address, a program's name or some data stands for nothing.
+    /// If an address or some data stands for nothing.
     pub fn genesis(
         &self,
         faucet: &Address,
-        programs: &ProgramTable,
+        programs: ProgramTable,
     ) -> Result<Genesis, GenesisFileError> {
         let lamports = self.faucet_lamports.unwrap_or(FAUCET_LAMPORTS);
         let mut accounts = vec![(*faucet, Account::wallet(lamports))];
         for (place, account) in self.accounts.iter().enumerate() {
             accounts.push(account.read(place)?);
         }
-        let mut genesis = Genesis::new(accounts, self.program_table(programs)?);
+        let mut genesis = Genesis::new(accounts, programs);
         genesis.slot = self.slot.unwrap_or_default();
         genesis.limits = self.limits.over(genesis.limits);
         Ok(genesis)
     }
 
-    fn program_table(&self, all: &ProgramTable) -> Result<ProgramTable, GenesisFileError> {
+    /// Those of all programs that the file names, or the usual ones if it names none.
+    ///
+    /// # Errors
+    /// If a name is that of none.
+    pub fn program_table(
+        &self,
+        usual: &ProgramTable,
+        all: &ProgramTable,
+    ) -> Result<ProgramTable, GenesisFileError> {
         let Some(names) = &self.programs else {
-            return Ok(all.clone());
+            return Ok(usual.clone());
         };
         for (place, name) in names.iter().enumerate() {
             if all.iter().all(|program| program.name() != name) {
@@ -203,7 +211,8 @@ mod tests {
 
     fn genesis(json: &str) -> Result<Genesis, GenesisFileError> {
         let file: GenesisFile = serde_json::from_str(json).unwrap();
-        file.genesis(&Address::new_from_array([1; 32]), &builtin_programs())
+        let programs = file.program_table(&ProgramTable::new(), &builtin_programs())?;
+        file.genesis(&Address::new_from_array([1; 32]), programs)
     }
 
     #[test]
@@ -211,10 +220,7 @@ mod tests {
         let genesis = genesis("{}").unwrap();
         assert_eq!(genesis.accounts.len(), 1);
         assert_eq!(genesis.accounts[0].1.lamports, FAUCET_LAMPORTS);
-        assert_eq!(
-            genesis.programs.iter().count(),
-            builtin_programs().iter().count()
-        );
+        assert_eq!(genesis.programs.iter().count(), 0, "the usual ones");
         assert_eq!(genesis.limits, BlockLimits::MAINNET);
     }
 

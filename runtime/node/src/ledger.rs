@@ -89,9 +89,10 @@ pub struct LedgerOptions {
     pub place: Place,
     /// The genesis of a new one; the default of one for development if there is none.
     pub genesis: Option<GenesisFile>,
-    /// The programs that are linked in. A new ledger has all of them, or those that its genesis
-    /// file names; an old one has those that it was made with.
+    /// The programs that are linked in. An old ledger has those that it was made with.
     pub programs: ProgramTable,
+    /// The programs of a new ledger, unless its genesis file names others that are linked in.
+    pub new_programs: ProgramTable,
     /// The faucet's key; without one, a new ledger makes one and keeps it.
     pub faucet: Option<SigningKey>,
     /// Threads that execute.
@@ -168,7 +169,8 @@ fn read_ahead(store: &Arc<CachedStore<DiskStore>>) -> Result<(), LedgerError> {
 
 fn new_genesis(options: &LedgerOptions, faucet: &SigningKey) -> Result<Genesis, LedgerError> {
     let file = options.genesis.clone().unwrap_or_default();
-    Ok(file.genesis(&address_of(faucet), &options.programs)?)
+    let programs = file.program_table(&options.new_programs, &options.programs)?;
+    Ok(file.genesis(&address_of(faucet), programs)?)
 }
 
 /// The genesis that a ledger keeps, without its accounts.

@@ -32,9 +32,13 @@ mod intake;
 
 mod leader;
 
+mod subscribers;
+
 mod node;
 
 mod parsed;
+
+mod workers;
 
 mod rpc;
 
@@ -61,3 +65,4 @@ pub use recent::{Head, Recent, Status};
 pub use samples::{Sample, Samples};
 pub use serve::{Ready, raise_file_limit, serve};
 pub use server::{Figures, Server, ServerOptions};
+pub use subscribers::Subscribers;

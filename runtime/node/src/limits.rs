@@ -25,8 +25,19 @@ pub const FLOW_SIZE_MAX: u32 = 256 << 20;
 pub const TAKE_NOTHING_SECONDS: u64 = 20;
 /// Addresses of clients whose rate is known.
 pub const CLIENTS_REMEMBERED_MAX: usize = 1 << 16;
-/// Threads for answers that take long: simulations, blocks, scans.
-pub const BLOCKING_THREADS_MAX: usize = 4;
+/// Threads for answers that compute or read a little: simulations, single transactions.
+pub const READER_COUNT: usize = 4;
+/// Threads, of low priority, for answers that go through much: blocks, accounts of a program.
+pub const SCANNER_COUNT: usize = 4;
+/// Requests of one client that have such a thread or wait for one, of each of the two kinds; the
+/// client's other requests wait behind them.
+pub const WORK_PER_PEER_MAX: usize = 2;
+/// Tokens of a client's rate for a request that is answered from memory.
+pub const QUICK_TOKENS: u64 = 1;
+/// Tokens for a request that computes or reads a little.
+pub const SLOW_TOKENS: u64 = 4;
+/// Tokens for a request that goes through much.
+pub const SCAN_TOKENS: u64 = 16;
 /// Transactions that wait to be verified.
 pub const INTAKE_COUNT_MAX: usize = 32_768;
 /// Transactions that are verified together.

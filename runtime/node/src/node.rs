@@ -31,6 +31,7 @@ use crate::{
     limits::BLOCKS_WAITING_MAX,
     recent::{Head, Recent},
     samples::Samples,
+    subscribers::Subscribers,
 };
 
 /// How a node works.
@@ -91,6 +92,8 @@ pub struct Node {
     pub intake: Intake,
     /// Durable blocks.
     pub published: broadcast::Sender<Arc<Published>>,
+    /// Where these go.
+    pub subscribers: Subscribers,
     /// What the chain did lately.
     pub samples: Samples,
     /// The key that airdrops come from.
@@ -231,6 +234,7 @@ impl Running {
             history,
             intake,
             published,
+            subscribers: Subscribers::default(),
             samples: Samples::new(),
             faucet,
             identity: identity(&genesis_hash),

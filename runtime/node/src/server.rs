@@ -39,11 +39,12 @@ use crate::{
     flow::{Flow, Takers},
     guard::{Clients, Guarded},
     limits::{
-        BATCH_COUNT_MAX, BLOCKING_THREADS_MAX, CONNECTION_COUNT_MAX, NOTIFICATIONS_WAITING_MAX,
-        REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX,
+        BATCH_COUNT_MAX, CONNECTION_COUNT_MAX, NOTIFICATIONS_WAITING_MAX, REQUEST_SIZE_MAX,
+        RESPONSE_SIZE_MAX, SUBSCRIPTIONS_PER_CONNECTION_MAX,
     },
     node::{Node, NodeError},
     rpc,
+    workers::Peer,
 };
 
 /// What a browser shows at `/`.
@@ -67,7 +68,7 @@ pub struct ServerOptions {
     pub cors: Option<String>,
     /// What `/metrics` shows.
     pub figures: Option<Figures>,
-    /// Requests a second of one client's address; no bound if 0.
+    /// Tokens a second of one client, of which requests take some; no bound if 0.
     pub rate: u64,
     /// Time for a request, or for a whole batch.
     pub patience: Duration,
@@ -108,7 +109,6 @@ impl Server {
         let system = |what: String| move |source| NodeError::System { what, source };
         let runtime = Builder::new_multi_thread()
             .worker_threads(node.chain.options().threads.count())
-            .max_blocking_threads(BLOCKING_THREADS_MAX)
             .thread_name("node-server")
             .enable_all()
             .build()
@@ -130,7 +130,8 @@ impl Server {
             (port, _) => listen(port.unwrap_or(http.port().wrapping_add(1)))?,
         };
         let socket = local(&socket_listener)?;
-        let methods = rpc::methods(Arc::clone(node)).expect("each method has a name of its own");
+        let made = rpc::methods(Arc::clone(node));
+        let (methods, prices) = made.map_err(system("cannot start the server".to_owned()))?;
         let methods = Methods::from(methods);
         let (stop_handle, stop) = stop_channel();
         let service = Arc::new(Service {
@@ -144,9 +145,11 @@ impl Server {
             connections: Arc::new(Semaphore::new(CONNECTION_COUNT_MAX as usize)),
             cors: options.cors,
             figures: options.figures,
-            clients: Arc::new(Clients::new(options.rate)),
+            clients: Arc::new(Clients::new(options.rate, prices)),
             patience: options.patience,
         });
+        let (feeder, blocks) = (Arc::clone(node), node.published.subscribe());
+        runtime.spawn(async move { feeder.subscribers.feed(blocks).await });
         for listener in [http_listener, socket_listener] {
             runtime.spawn(accept(Arc::clone(&service), listener));
         }
@@ -239,14 +242,14 @@ async fn accept(service: Arc<Service>, listener: TcpListener) {
         if let Ok(permit) = Arc::clone(&service.connections).try_acquire_owned() {
             let service = Arc::clone(&service);
             tokio::spawn(async move {
-                connection(service, stream, peer.ip()).await;
+                connection(service, stream, Peer::new(peer.ip())).await;
                 drop(permit);
             });
         }
     }
 }
 
-async fn connection(service: Arc<Service>, stream: TcpStream, client: IpAddr) {
+async fn connection(service: Arc<Service>, stream: TcpStream, client: Peer) {
     // Small answers must not wait for more.
     let _ = stream.set_nodelay(true);
     let (clients, patience) = (Arc::clone(&service.clients), service.patience);
@@ -261,7 +264,8 @@ async fn connection(service: Arc<Service>, stream: TcpStream, client: IpAddr) {
     let stopped = service.stop_handle.clone().shutdown();
     let takers = Arc::new(Takers::new());
     let watched = Arc::clone(&takers);
-    let served = service_fn(move |request: HttpRequest<Incoming>| {
+    let served = service_fn(move |mut request: HttpRequest<Incoming>| {
+        request.extensions_mut().insert(client);
         let (service, mut inner) = (Arc::clone(&service), inner.clone());
         let takers = Arc::clone(&takers);
         async move {

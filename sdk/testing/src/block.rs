@@ -356,7 +356,8 @@ impl Block {
 
     /// Checks that every call succeeded and needed all it declared: that it changed each account
     /// named as writable, and looked into every other one that does not sign. What is declared in
-    /// vain makes other calls wait.
+    /// vain makes other calls wait. An `InitIfNeeded` whose account is there already needs neither
+    /// its payer nor the programs that would create it: ask where it is created.
     ///
     /// # Panics
     /// If a declaration was in vain; the message names all that were, each by program, instruction

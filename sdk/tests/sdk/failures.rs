@@ -141,6 +141,26 @@ pub mod breaker {
                 system::transfer(owner, number, 1).invoke(context)
             }
             20 => owner.credit(context, u64::MAX),
+            21 => context.account_mut(1)?.set_owner(&System::ID),
+            22 => context.account_mut(0)?.set_owner(&System::ID),
+            23 => context.account(77).map(drop),
+            24 | 25 => {
+                let metas = if rule == 24 { 256 } else { 0 };
+                let call = lockstep_sdk::interface::Instruction {
+                    program: System::ID,
+                    accounts: vec![AccountMeta::readonly(*owner.address(), false); metas],
+                    data: vec![0; 10_241],
+                };
+                context.invoke(&call)
+            }
+            26 => {
+                let call = lockstep_sdk::interface::Instruction {
+                    program: System::ID,
+                    accounts: vec![],
+                    data: vec![],
+                };
+                context.invoke_signed(&call, &[&[&[0; 33]]])
+            }
             _ => {
                 let empty: &[u8] = &text.read(context)?.text;
                 let _ = empty[usize::from(rule)];
@@ -189,7 +209,7 @@ fn every_failure_has_a_subject() {
         .iter()
         .map(|address| chain.lamports(address))
         .sum();
-    let table: [(u8, Option<InstructionError>, Vec<String>); 21] = [
+    let table: [(u8, Option<InstructionError>, Vec<String>); 27] = [
         (
             0,
             Some(InstructionError::AccountBorrowFailed),
@@ -380,6 +400,59 @@ fn every_failure_has_a_subject() {
             20,
             Some(InstructionError::ArithmeticOverflow),
             vec![of("owner", owner) + "`lamports`: expected a balance of less than 2^64 lamports"],
+        ),
+        (
+            21,
+            Some(InstructionError::ModifiedProgramId),
+            vec![
+                of("number", number)
+                    + "`owner`: expected a writable account of the running program, its data all \
+                       zero, where the owner is changed, got data that is not all zero",
+            ],
+        ),
+        (
+            22,
+            Some(InstructionError::ModifiedProgramId),
+            vec![format!(
+                "{}`owner`: expected a writable account",
+                of("owner", owner)
+            )],
+        ),
+        (
+            23,
+            Some(InstructionError::MissingAccount),
+            vec![
+                "account 77 breaks the rule `present`: expected an account at this position of \
+                  the instruction, got 6 accounts"
+                    .to_owned(),
+            ],
+        ),
+        (
+            24,
+            Some(InstructionError::MaxAccountsExceeded),
+            vec![
+                "which the invoke names, breaks the rule `count`: expected an invoke with at most \
+                  255 accounts, got 256"
+                    .to_owned(),
+            ],
+        ),
+        (
+            25,
+            Some(InstructionError::InvalidArgument),
+            vec![
+                "breaks the rule `size`: expected an invoke with at most 10240 bytes of data, got \
+                  10241"
+                    .to_owned(),
+            ],
+        ),
+        (
+            26,
+            Some(InstructionError::Custom(0)),
+            vec![
+                "breaks the rule `seeds`: expected seeds that give an address of the invoking \
+                  program"
+                    .to_owned(),
+            ],
         ),
     ];
     let before = chain.snapshot();

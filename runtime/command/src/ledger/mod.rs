@@ -6,7 +6,7 @@
 //! directory's log + snapshot -> executed again in memory, root by root     verify
 //! ```
 //!
-//! A ledger's programs are the built-in ones. Rules, rent and whatever else its genesis decided are
+//! A ledger's programs are those that it was made with, out of those linked in. Rules, rent and whatever else its genesis decided are
 //! those that it keeps, which for one that is made here are today's; its accounts came with its
 //! genesis or with a snapshot.
 
@@ -18,9 +18,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Hash, ProgramTable};
+use lockstep_market::{market_programs, with_market};
 use lockstep_node::{FAUCET_FILE, HISTORY_FOLDER};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
@@ -173,12 +174,28 @@ fn todays_genesis() -> Genesis {
     Genesis::new(Vec::new(), builtin_programs()).without_limits()
 }
 
+/// The programs that ledgers may have been made with, once for the process, as they are linked in
+/// once.
+static LINKED: OnceLock<ProgramTable> = OnceLock::new();
+
+/// Lets ledgers have these programs besides those of the market. Only the first call counts.
+pub(crate) fn link_programs(programs: &ProgramTable) {
+    LINKED.get_or_init(|| with_market(programs.clone()));
+}
+
+/// The programs that ledgers may have.
+pub(crate) fn linked_programs() -> ProgramTable {
+    LINKED.get_or_init(market_programs).clone()
+}
+
 /// The genesis of a ledger, without its accounts.
 fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
     let Some(kept) = Parameters::kept(store).map_err(not_opened(path))? else {
         return Ok(todays_genesis());
     };
-    let genesis = kept.genesis(builtin_programs());
+    let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
+    let programs = linked_programs().filtered(|program| named(program.name()));
+    let genesis = kept.genesis(programs);
     let checked = kept.check(&genesis).map_err(OpenError::from);
     checked.map_err(not_opened(path))?;
     Ok(genesis)

@@ -9,18 +9,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use lockstep_market::with_market;
 use lockstep_node::genesis::GenesisFile;
 use lockstep_node::keys::read_key;
 use lockstep_node::{
     Ledger, LedgerError, LedgerOptions, NodeError, NodeOptions, Pace, Place, Ready, ServerOptions,
     install_figures, serve,
 };
-use lockstep_programs::builtin_programs;
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::failure::Failure;
-use crate::ledger::keep_genesis;
+use crate::ledger::{keep_genesis, linked_programs};
 use crate::memory::Memory;
 use crate::source::all_cores;
 use crate::terminal;
@@ -47,6 +48,9 @@ pub(crate) struct Arguments {
     /// JSON file with what a new ledger begins with
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
+    /// Programs of a new ledger whose genesis file names none
+    #[arg(long, value_name = "SET", value_enum, default_value_t = ProgramSet::Usual)]
+    programs: ProgramSet,
     /// File with the secret key of the faucet, as Solana's tools write it; by default a new ledger
     /// makes its own
     #[arg(long, value_name = "FILE")]
@@ -84,7 +88,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MIB", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=1_073_741_824))]
     keep_mib: u64,
-    /// Requests a second that one client's address may make; 0 for no bound
+    /// Tokens a second of one client: a request takes 1, 4 if it computes, 16 if it goes through
+    /// much; 0 for no bound
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     client_rate: u64,
@@ -106,6 +111,15 @@ pub(crate) struct Arguments {
     quiet: bool,
 }
 
+/// Programs that a ledger begins with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProgramSet {
+    /// The built-in ones, and those that this command was built with
+    Usual,
+    /// And those of the market: amm, governance, collection
+    Market,
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Started {
@@ -117,8 +131,8 @@ struct Started {
     ledger: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let options = ledger_options(arguments)?;
+pub(crate) fn run(arguments: &Arguments, catalogue: &Catalogue) -> Result<ExitCode, Failure> {
+    let options = ledger_options(arguments, catalogue)?;
     let ledger = Ledger::open(&options).map_err(opening)?;
     let path = match &options.place {
         Place::Disk(path) => {
@@ -161,7 +175,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ledger_options(arguments: &Arguments) -> Result<LedgerOptions, Failure> {
+fn ledger_options(arguments: &Arguments, catalogue: &Catalogue) -> Result<LedgerOptions, Failure> {
     let place = match (&arguments.ledger, arguments.memory) {
         (_, true) => Place::Memory,
         (Some(path), _) => Place::Disk(path.clone()),
@@ -176,7 +190,11 @@ fn ledger_options(arguments: &Arguments) -> Result<LedgerOptions, Failure> {
         .and_then(|count| usize::try_from(count).ok());
     Ok(LedgerOptions {
         place,
-        programs: builtin_programs(),
+        programs: linked_programs(),
+        new_programs: match arguments.programs {
+            ProgramSet::Usual => catalogue.programs.clone(),
+            ProgramSet::Market => with_market(catalogue.programs.clone()),
+        },
         genesis: genesis.transpose().map_err(Failure::usage)?,
         faucet: faucet.transpose()?,
         threads: threads.unwrap_or_else(|| all_cores().get()),

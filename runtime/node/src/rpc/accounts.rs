@@ -27,9 +27,9 @@ pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError>
     methods.quick("getBalance", balance)?;
     methods.quick("getAccountInfo", account_info)?;
     methods.slow("getMultipleAccounts", multiple_accounts)?;
-    methods.slow("getProgramAccounts", program_accounts)?;
-    methods.slow("getLargestAccounts", largest_accounts)?;
-    methods.slow("getSupply", supply)?;
+    methods.scan("getProgramAccounts", program_accounts)?;
+    methods.scan("getLargestAccounts", largest_accounts)?;
+    methods.scan("getSupply", supply)?;
     Ok(())
 }
 

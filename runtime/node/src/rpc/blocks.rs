@@ -17,9 +17,9 @@ use super::{
 use crate::{content::Content, limits::BLOCKS_RANGE_MAX, node::Node};
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
-    methods.slow("getBlock", block)?;
-    methods.slow("getBlocks", blocks)?;
-    methods.slow("getBlocksWithLimit", blocks_with_limit)?;
+    methods.scan("getBlock", block)?;
+    methods.scan("getBlocks", blocks)?;
+    methods.scan("getBlocksWithLimit", blocks_with_limit)?;
     methods.slow("getBlockTime", block_time)?;
     methods.quick("getBlockCommitment", |node, arguments| {
         let slot: u64 = arguments.required("a slot")?;

@@ -31,7 +31,7 @@ pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError>
     })?;
     methods.quick("getSlotLeaders", slot_leaders)?;
     methods.quick("getLeaderSchedule", leader_schedule)?;
-    methods.slow("getBlockProduction", block_production)?;
+    methods.scan("getBlockProduction", block_production)?;
     methods.quick("getVoteAccounts", |_, _| {
         Ok(json!({ "current": [], "delinquent": [] }))
     })?;

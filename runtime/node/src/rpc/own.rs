@@ -25,10 +25,10 @@ const HOT_COUNT: usize = 20;
 const TRANSACTION_COST: u64 = lockstep_runtime::limits::TRANSACTION_COST;
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
-    methods.slow("getPlan", plan)?;
+    methods.scan("getPlan", plan)?;
     methods.slow("getProof", proof)?;
-    methods.slow("getHotAccounts", hot_accounts)?;
-    methods.slow("getConflicts", conflicts)?;
+    methods.scan("getHotAccounts", hot_accounts)?;
+    methods.scan("getConflicts", conflicts)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use jsonrpsee::{core::RegisterMethodError, types::ErrorObjectOwned};
+use jsonrpsee::core::RegisterMethodError;
 use lockstep_interface::{Account, Address, TransactionError, address::program_ids};
 use lockstep_programs::{
     compute_budget::instruction::set_compute_unit_limit,
@@ -34,6 +34,7 @@ use crate::{
     keys::address_of,
     limits::{AIRDROP_MAX, BLOCKHASH_BLOCKS, MULTIPLE_ACCOUNTS_MAX},
     node::Node,
+    workers::{Peer, Workers},
 };
 
 /// Compute units that airdrops ask for at least; how many more makes them differ.
@@ -42,21 +43,13 @@ const AIRDROP_UNITS: u32 = 10_000;
 const AIRDROP_KINDS: u32 = 1_000_000;
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
-    methods
-        .0
-        .register_async_method("sendTransaction", |params, node, _| async move {
-            let mut arguments = Arguments::new(&params);
-            let sent = read_sent(&mut arguments);
-            send(node, sent).await.map_err(ErrorObjectOwned::from)
-        })?;
+    methods.waiting("sendTransaction", |node, readers, peer, arguments| {
+        send(node, readers, peer, read_sent(arguments))
+    })?;
     methods.slow("simulateTransaction", simulate)?;
-    methods
-        .0
-        .register_async_method("requestAirdrop", |params, node, _| async move {
-            let mut arguments = Arguments::new(&params);
-            let asked = read_airdrop(&mut arguments);
-            airdrop(node, asked).await.map_err(ErrorObjectOwned::from)
-        })?;
+    methods.waiting("requestAirdrop", |node, _, _, arguments| {
+        airdrop(node, read_airdrop(arguments))
+    })?;
     Ok(())
 }
 
@@ -94,7 +87,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<TransactionView<'_>, RpcError> {
 
 /// Sends a transaction. With preflight it is tried out first, and the pool's verdict is waited
 /// for. Without, it is only parsed: what becomes of it is seen in blocks.
-async fn send(node: Arc<Node>, sent: Result<Sent, RpcError>) -> Answer {
+async fn send(
+    node: Arc<Node>,
+    readers: Arc<Workers>,
+    peer: Peer,
+    sent: Result<Sent, RpcError>,
+) -> Answer {
     let Sent { bytes, config } = sent?;
     let context = ContextConfig {
         commitment: None,
@@ -107,17 +105,11 @@ async fn send(node: Arc<Node>, sent: Result<Sent, RpcError>) -> Answer {
         return Ok(signature.into());
     }
     let checked = Arc::clone(&node);
-    let bytes = blocking(move || preflight(&checked, &bytes).map(|()| bytes)).await?;
+    let tried = readers.run(peer, move || preflight(&checked, &bytes).map(|()| bytes));
+    let tried = tried.await;
+    let bytes = tried.map_err(|error| RpcError::Internal(error.to_string()))??;
     submit(&node, bytes).await?;
     Ok(signature.into())
-}
-
-/// Runs work that takes long beside the server.
-async fn blocking<R: Send + 'static>(
-    work: impl FnOnce() -> Result<R, RpcError> + Send + 'static,
-) -> Result<R, RpcError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| RpcError::Internal(error.to_string()))?
 }
 
 /// Puts a transaction into the pool and waits for the verdict.

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     content::{Content, TransactionMeta},
     node::Node,
+    workers::{Peer, Workers},
 };
 
 /// The version of the format.
@@ -37,11 +38,15 @@ const PAGE: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
-    methods.0.register_subscription(
+    let readers = Arc::clone(&methods.readers);
+    methods.module.register_subscription(
         "streamSubscribe",
         "streamNotification",
         "streamUnsubscribe",
-        |params, pending, node, _| serve(params, pending, node),
+        move |params, pending, node, extensions| {
+            let readers = Arc::clone(&readers);
+            serve(params, pending, node, readers, Peer::of(&extensions))
+        },
     )?;
     Ok(())
 }
@@ -65,7 +70,13 @@ struct StreamConfig {
     transaction_details: Details,
 }
 
-async fn serve(params: Params<'static>, pending: PendingSubscriptionSink, node: Arc<Node>) {
+async fn serve(
+    params: Params<'static>,
+    pending: PendingSubscriptionSink,
+    node: Arc<Node>,
+    readers: Arc<Workers>,
+    peer: Peer,
+) {
     let Some(_seat) = Seat::take(&node) else {
         let error = RpcError::Unhealthy("all subscriptions are in use".to_owned());
         return pending.reject(ErrorObjectOwned::from(error)).await;
@@ -81,6 +92,8 @@ async fn serve(params: Params<'static>, pending: PendingSubscriptionSink, node: 
                 .from_slot
                 .unwrap_or(node.head().slot.saturating_add(1)),
             node: Arc::clone(&node),
+            readers,
+            peer,
             details: config.transaction_details,
         };
         reader.run(&sink).await;
@@ -90,6 +103,8 @@ async fn serve(params: Params<'static>, pending: PendingSubscriptionSink, node: 
 /// A reader of the stream.
 struct Reader {
     node: Arc<Node>,
+    readers: Arc<Workers>,
+    peer: Peer,
     /// The slot from which on blocks are to come.
     next: u64,
     details: Details,
@@ -133,7 +148,9 @@ impl Reader {
         if next > node.head().slot {
             return Ok(Vec::new());
         }
-        let read = tokio::task::spawn_blocking(move || read(&node, next, details));
+        let read = self
+            .readers
+            .run(self.peer, move || read(&node, next, details));
         let read = read.await;
         let (next, notes) = read.map_err(|error| RpcError::Internal(error.to_string()))??;
         self.next = next;

@@ -1,10 +1,11 @@
 //! Subscriptions: what clients are told of each durable block.
 //!
-//! Each has a task that gets every block and picks what it is about. A subscriber that is further
+//! Each has a task that gets the blocks with its topic and picks what it is about. A subscriber that is further
 //! behind than blocks wait, or whose connection takes no notifications, is dropped: it holds up
 //! neither the chain nor the others.
 
 use std::{
+    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +21,6 @@ use jsonrpsee::{
 use lockstep_interface::{Account, Address};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::to_raw_value};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
     Methods,
@@ -37,6 +37,7 @@ use crate::{
     leader::{Published, unix_millis},
     limits::SUBSCRIPTION_COUNT_MAX,
     node::Node,
+    subscribers::{Subscription, Topic},
 };
 
 /// How long a notification may wait for a connection that takes none.
@@ -60,8 +61,11 @@ impl Notes {
 /// Picks of a block what a subscription is about.
 type Picker = Box<dyn FnMut(&Node, &Published) -> Result<Notes, RpcError> + Send>;
 
+/// The blocks that a subscription is about, and what it says of them.
+type Wish = (Topic, Picker);
+
 /// Reads the parameters of a subscription.
-type Reader = fn(&Node, &mut Arguments<'_>) -> Result<Picker, RpcError>;
+type Reader = fn(&mut Arguments<'_>) -> Result<Wish, RpcError>;
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
     let kinds: [(&'static str, &'static str, &'static str, Reader); 9] = [
@@ -101,7 +105,7 @@ pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError>
         ),
     ];
     for (subscribe, notification, unsubscribe, read) in kinds {
-        methods.0.register_subscription(
+        methods.module.register_subscription(
             subscribe,
             notification,
             unsubscribe,
@@ -140,15 +144,13 @@ async fn serve(
         let text = format!("all {SUBSCRIPTION_COUNT_MAX} subscriptions are in use");
         return pending.reject(refuse(RpcError::Unhealthy(text))).await;
     };
-    // Before the parameters are looked at: what is done already is found either now or later.
-    let blocks = node.published.subscribe();
-    let picker = read(&node, &mut Arguments::new(&params));
-    let picker = match picker {
-        Ok(picker) => picker,
+    let (topic, picker) = match read(&mut Arguments::new(&params)) {
+        Ok(wanted) => wanted,
         Err(error) => return pending.reject(refuse(error)).await,
     };
+    let subscription = node.subscribers.subscribe(topic);
     if let Ok(sink) = pending.accept().await {
-        feed(&node, &sink, blocks, picker).await;
+        feed(&node, &sink, subscription, picker).await;
     }
 }
 
@@ -156,17 +158,16 @@ async fn serve(
 async fn feed(
     node: &Node,
     sink: &SubscriptionSink,
-    mut blocks: Receiver<Arc<Published>>,
+    mut subscription: Subscription<'_>,
     mut pick: Picker,
 ) {
     loop {
         let block = tokio::select! {
             () = sink.closed() => return,
-            block = blocks.recv() => block,
+            block = subscription.blocks.recv() => block,
         };
-        let block = match block {
-            Ok(block) => block,
-            Err(RecvError::Closed | RecvError::Lagged(_)) => return,
+        let Some(block) = block else {
+            return;
         };
         let notes = match pick(node, &block) {
             Ok(notes) => notes,
@@ -199,10 +200,10 @@ fn of_block(block: &Published, value: Value) -> Value {
     json!({ "context": { "slot": block.content.slot() }, "value": value })
 }
 
-fn account(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
+fn account(arguments: &mut Arguments<'_>) -> Result<Wish, RpcError> {
     let address = arguments.address()?;
     let config: AccountConfig = arguments.or_default()?;
-    Ok(Box::new(move |node, block| {
+    let pick = move |node: &Node, block: &Published| {
         let place = block
             .changes
             .binary_search_by_key(&address, |(known, _)| *known);
@@ -214,7 +215,8 @@ fn account(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> 
         let mut encoder = Encoder::new(&view, config);
         let value = encoder.account(&address, &account)?;
         Ok(Notes::of(vec![of_block(block, value)]))
-    }))
+    };
+    Ok((Topic::Account(address), Box::new(pick)))
 }
 
 /// An account as it is shown: one that is gone has no owner and no data.
@@ -226,11 +228,11 @@ fn shown(account: &Account) -> Account {
     }
 }
 
-fn program(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
+fn program(arguments: &mut Arguments<'_>) -> Result<Wish, RpcError> {
     let program = arguments.address()?;
     let config: ProgramConfig = arguments.or_default()?;
     let conditions = Filter::read_all(config.filters.as_deref())?;
-    Ok(Box::new(move |node, block| {
+    let pick = move |node: &Node, block: &Published| {
         let is_wanted = |account: &Account| {
             account.owner == program && conditions.iter().all(|one: &Condition| one.admits(account))
         };
@@ -246,7 +248,8 @@ fn program(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> 
             Ok(of_block(block, value))
         });
         Ok(Notes::of(values.collect::<Result<_, RpcError>>()?))
-    }))
+    };
+    Ok((Topic::Program(program), Box::new(pick)))
 }
 
 /// Whose logs, or which blocks, are wanted.
@@ -279,10 +282,11 @@ impl Wanted {
     }
 }
 
-fn logs(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
+fn logs(arguments: &mut Arguments<'_>) -> Result<Wish, RpcError> {
     let wanted: Wanted = arguments.required("\"all\" or mentions")?;
     let mention = wanted.mention()?;
-    Ok(Box::new(move |_, block| {
+    let topic = mention.map_or(Topic::Every, Topic::Mention);
+    let pick = move |_: &Node, block: &Published| {
         let mut values = Vec::new();
         for (view, meta) in block.content.iter() {
             let is_meant = mention.is_none_or(|one| account_keys(&view, meta).contains(&one));
@@ -296,26 +300,27 @@ fn logs(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
             }
         }
         Ok(Notes::of(values))
-    }))
+    };
+    Ok((topic, Box::new(pick)))
 }
 
-fn slot(_: &Node, _: &mut Arguments<'_>) -> Result<Picker, RpcError> {
-    Ok(Box::new(|_, block| {
+fn slot(_: &mut Arguments<'_>) -> Result<Wish, RpcError> {
+    let pick = |_: &Node, block: &Published| {
         let slot = block.content.slot();
         Ok(Notes::of(vec![json!({
             "slot": slot, "parent": block.content.parent_slot, "root": slot,
         })]))
-    }))
+    };
+    Ok((Topic::Every, Box::new(pick)))
 }
 
-fn root(_: &Node, _: &mut Arguments<'_>) -> Result<Picker, RpcError> {
-    Ok(Box::new(|_, block| {
-        Ok(Notes::of(vec![block.content.slot().into()]))
-    }))
+fn root(_: &mut Arguments<'_>) -> Result<Wish, RpcError> {
+    let pick = |_: &Node, block: &Published| Ok(Notes::of(vec![block.content.slot().into()]));
+    Ok((Topic::Every, Box::new(pick)))
 }
 
-fn slots_updates(_: &Node, _: &mut Arguments<'_>) -> Result<Picker, RpcError> {
-    Ok(Box::new(|_, block| {
+fn slots_updates(_: &mut Arguments<'_>) -> Result<Wish, RpcError> {
+    let pick = |_: &Node, block: &Published| {
         let content = &block.content;
         let (slot, timestamp) = (content.slot(), unix_millis());
         let failed = content.metas.iter().filter(|meta| meta.error.is_some());
@@ -336,19 +341,21 @@ fn slots_updates(_: &Node, _: &mut Arguments<'_>) -> Result<Picker, RpcError> {
             }),
             json!({ "type": "root", "slot": slot, "timestamp": timestamp }),
         ]))
-    }))
+    };
+    Ok((Topic::Every, Box::new(pick)))
 }
 
 /// There are no votes.
-fn vote(_: &Node, _: &mut Arguments<'_>) -> Result<Picker, RpcError> {
-    Ok(Box::new(|_, _| Ok(Notes::of(Vec::new()))))
+fn vote(_: &mut Arguments<'_>) -> Result<Wish, RpcError> {
+    Ok((Topic::Vote, Box::new(|_, _| Ok(Notes::of(Vec::new())))))
 }
 
-fn block(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
+fn block(arguments: &mut Arguments<'_>) -> Result<Wish, RpcError> {
     let wanted: Wanted = arguments.required("\"all\" or mentionsAccountOrProgram")?;
     let config: BlockConfig = arguments.or_default()?;
     let mention = wanted.mention()?;
-    Ok(Box::new(move |node, block| {
+    let topic = mention.map_or(Topic::Every, Topic::Mention);
+    let pick = move |node: &Node, block: &Published| {
         let content = &block.content;
         let is_meant = mention.is_none_or(|one| {
             let mut transactions = content.iter();
@@ -362,7 +369,8 @@ fn block(_: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
             block,
             json!({ "slot": content.slot(), "block": shown, "err": null }),
         )]))
-    }))
+    };
+    Ok((topic, Box::new(pick)))
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -373,17 +381,16 @@ struct SignatureConfig {
 }
 
 /// Told once: when the transaction is durable, which it may be already.
-fn signature(node: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcError> {
+fn signature(arguments: &mut Arguments<'_>) -> Result<Wish, RpcError> {
     let signature = arguments.signature()?;
     let config: SignatureConfig = arguments.or_default()?;
-    let mut known = status(node, &signature, true)?;
+    // What is done already is found at the first block, in the history too.
+    let mut searches = true;
     let mut is_received = config.enable_received_notification;
-    Ok(Box::new(move |node, block| {
-        if known.is_none() {
-            known = status(node, &signature, false)?;
-        }
+    let pick = move |node: &Node, block: &Published| {
+        let known = status(node, &signature, mem::take(&mut searches))?;
         let mut values = Vec::new();
-        if std::mem::take(&mut is_received) {
+        if mem::take(&mut is_received) {
             values.push(of_block(block, "receivedSignature".into()));
         }
         let is_last = known.is_some();
@@ -393,5 +400,6 @@ fn signature(node: &Node, arguments: &mut Arguments<'_>) -> Result<Picker, RpcEr
             }));
         }
         Ok(Notes { values, is_last })
-    }))
+    };
+    Ok((Topic::Signature(signature), Box::new(pick)))
 }

@@ -23,14 +23,14 @@ const LARGEST_COUNT: usize = 20;
 
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
     methods.quick("getTokenAccountBalance", balance)?;
-    methods.slow("getTokenAccountsByOwner", |node, arguments| {
+    methods.scan("getTokenAccountsByOwner", |node, arguments| {
         accounts_by(node, arguments, Kind::Owner)
     })?;
-    methods.slow("getTokenAccountsByDelegate", |node, arguments| {
+    methods.scan("getTokenAccountsByDelegate", |node, arguments| {
         accounts_by(node, arguments, Kind::Delegate)
     })?;
     methods.quick("getTokenSupply", supply)?;
-    methods.slow("getTokenLargestAccounts", largest)?;
+    methods.scan("getTokenLargestAccounts", largest)?;
     Ok(())
 }
 

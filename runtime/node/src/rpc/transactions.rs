@@ -30,7 +30,7 @@ pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError>
     methods.slow("getTransaction", transaction)?;
     methods.slow("getSignatureStatuses", signature_statuses)?;
     methods.slow("getSignaturesForAddress", signatures_for_address)?;
-    methods.slow("getTransactionsForAddress", transactions_for_address)?;
+    methods.scan("getTransactionsForAddress", transactions_for_address)?;
     Ok(())
 }
 

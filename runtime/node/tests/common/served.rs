@@ -48,6 +48,7 @@ impl Served {
         let place = path.map_or(Place::Memory, |path| Place::Disk(path.to_owned()));
         let ledger = Ledger::open(&LedgerOptions {
             place,
+            new_programs: programs.clone(),
             programs,
             genesis: None,
             faucet: None,

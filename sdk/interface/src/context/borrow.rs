@@ -174,7 +174,7 @@ impl AccountMut<'_, '_> {
             && !self.is_frozen()
             && self.data.iter().all(|byte| *byte == 0);
         if !allowed {
-            return Err(InstructionError::ModifiedProgramId);
+            return Err(self.refuse_handover());
         }
         let account = self
             .slot
@@ -212,7 +212,7 @@ impl AccountMut<'_, '_> {
             return Err(self.refuse_size(size));
         }
         if self.transaction.growth_after(before, size) > TRANSACTION_GROWTH_MAX {
-            return Err(InstructionError::MaxAccountsDataAllocationsExceeded);
+            return Err(self.refuse_growth(size));
         }
         self.check_data_change()?;
         if size != before {

@@ -113,7 +113,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
     #[inline]
     pub fn require_accounts(&self, count: usize) -> Result<(), InstructionError> {
         if self.account_count() < count {
-            return Err(self.rules().missing_account_error());
+            return Err(self.refuse_missing(self.account_count()));
         }
         Ok(())
     }
@@ -406,24 +406,39 @@ impl<'i, 't> InvokeContext<'i, 't> {
         result
     }
 
+    /// Fails if an invoke is larger than one may be.
+    fn check_size(
+        &self,
+        instruction: &InstructionRef<'_>,
+        signer_seeds: &[&[&[u8]]],
+    ) -> Result<(), InstructionError> {
+        let InstructionRef {
+            program,
+            accounts,
+            data,
+        } = instruction;
+        let limits = [
+            ("accounts", accounts.len(), INSTRUCTION_ACCOUNTS_MAX),
+            ("derived signers", signer_seeds.len(), DERIVED_SIGNERS_MAX),
+            ("bytes of data", data.len(), INVOKED_DATA_SIZE_MAX),
+        ];
+        match limits.into_iter().find(|(_, count, most)| count > most) {
+            Some((what, count, most)) => Err(self.refuse_invoke(program, what, count, most)),
+            None => Ok(()),
+        }
+    }
+
     fn call(
         &mut self,
         instruction: InstructionRef<'_>,
         signer_seeds: &[&[&[u8]]],
     ) -> Result<(), InstructionError> {
-        if instruction.accounts.len() > INSTRUCTION_ACCOUNTS_MAX
-            || signer_seeds.len() > DERIVED_SIGNERS_MAX
-        {
-            return Err(InstructionError::MaxAccountsExceeded);
-        }
-        if instruction.data.len() > INVOKED_DATA_SIZE_MAX {
-            return Err(InstructionError::InvalidArgument);
-        }
+        self.check_size(&instruction, signer_seeds)?;
         self.charge(prices::invoke(instruction.data.len(), signer_seeds.len()))?;
         let derive = |seeds: &&[&[u8]]| create_program_address(seeds, self.frame.program);
         let signers: Result<SmallVec<[Address; 2]>, _> = signer_seeds.iter().map(derive).collect();
         // Solana reports derivation errors of invokes under their number.
-        let signers = signers.map_err(|error| InstructionError::Custom(error as u32))?;
+        let signers = signers.map_err(|error| self.refuse_seeds(instruction.program, error))?;
         let metas = self.callee_metas(instruction.accounts, &signers)?;
         let credit_only = self.credit_only_in(&metas)?;
         self.check_counters(&instruction, &metas, credit_only)?;
@@ -604,7 +619,7 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let program =
             program.ok_or_else(|| self.refuse_call(InstructionError::UnsupportedProgramId))?;
         if !self.owner_is_native_loader()? {
-            return Err(InstructionError::UnsupportedProgramId);
+            return Err(self.refuse_call(InstructionError::UnsupportedProgramId));
         }
         self.take_declaration(program);
         let disobeyed = self.frame.credit_only.without(self.credit_only);
@@ -706,6 +721,6 @@ impl<'i, 't> InvokeContext<'i, 't> {
     #[inline]
     pub(super) fn meta(&self, position: usize) -> Result<InstructionAccount, InstructionError> {
         let meta = self.metas().get(position).copied();
-        meta.ok_or_else(|| self.rules().missing_account_error())
+        meta.ok_or_else(|| self.refuse_missing(position))
     }
 }

@@ -7,7 +7,11 @@ use std::ops::Range;
 use super::{AccountMut, Cause, InstructionAccount, InvokeContext, Rule, Subject, diagnostic};
 use crate::{
     Address, Counters, InstructionError,
-    limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, INSTRUCTION_STACK_MAX},
+    address::DeriveError,
+    limits::{
+        ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, INSTRUCTION_STACK_MAX,
+        TRANSACTION_GROWTH_MAX,
+    },
 };
 
 impl InvokeContext<'_, '_> {
@@ -44,6 +48,60 @@ impl InvokeContext<'_, '_> {
             rule: Rule::Named,
             expected: format!("the {what} among those of the invoking instruction"),
             got: format!("{} others", self.account_count()),
+        });
+        error
+    }
+
+    /// An account that the instruction does not name.
+    #[cold]
+    pub(super) fn refuse_missing(&self, position: usize) -> InstructionError {
+        let error = self.rules().missing_account_error();
+        self.diagnose(&error, || Cause::Rule {
+            subject: Subject::Account {
+                field: String::new(),
+                position,
+                address: None,
+            },
+            rule: Rule::Present,
+            expected: "an account at this position of the instruction".to_owned(),
+            got: format!("{} accounts", self.account_count()),
+        });
+        error
+    }
+
+    /// An invoke with more of something than an invoke may have.
+    #[cold]
+    pub(super) fn refuse_invoke(
+        &self,
+        program: &Address,
+        what: &str,
+        count: usize,
+        most: usize,
+    ) -> InstructionError {
+        let is_data = what.starts_with("bytes");
+        let (error, rule) = match is_data {
+            true => (InstructionError::InvalidArgument, Rule::Size),
+            false => (InstructionError::MaxAccountsExceeded, Rule::Count),
+        };
+        self.diagnose(&error, || Cause::Rule {
+            subject: Subject::Invoked(*program),
+            rule,
+            expected: format!("an invoke with at most {most} {what}"),
+            got: count.to_string(),
+        });
+        error
+    }
+
+    /// An invoke signed for by an address that its seeds do not give. Solana reports such errors
+    /// under their number.
+    #[cold]
+    pub(super) fn refuse_seeds(&self, program: &Address, cause: DeriveError) -> InstructionError {
+        let error = InstructionError::Custom(cause as u32);
+        self.diagnose(&error, || Cause::Rule {
+            subject: Subject::Invoked(*program),
+            rule: Rule::Seeds,
+            expected: "seeds that give an address of the invoking program".to_owned(),
+            got: cause.to_string(),
         });
         error
     }
@@ -343,6 +401,35 @@ impl AccountMut<'_, '_> {
         );
         let error = InstructionError::InvalidRealloc;
         self.refuse(error, Rule::Size, expected, size.to_string())
+    }
+
+    /// An owner that the program may not set.
+    #[cold]
+    pub(super) fn refuse_handover(&self) -> InstructionError {
+        let expected = "a writable account of the running program, its data all zero, where the \
+                        owner is changed";
+        let got = match (self.is_owned_by_program(), self.meta.is_writable) {
+            (false, _) => format!("one that {} owns", self.owner),
+            (_, false) => "a read-only one".to_owned(),
+            _ => "data that is not all zero".to_owned(),
+        };
+        let error = InstructionError::ModifiedProgramId;
+        self.refuse(error, Rule::Owner, expected.to_owned(), got)
+    }
+
+    /// A growth that is too much for the transaction.
+    #[cold]
+    pub(super) fn refuse_growth(&self, size: usize) -> InstructionError {
+        let expected = format!(
+            "accounts that grow by at most {TRANSACTION_GROWTH_MAX} bytes in a transaction"
+        );
+        let error = InstructionError::MaxAccountsDataAllocationsExceeded;
+        self.refuse(
+            error,
+            Rule::Size,
+            expected,
+            format!("{size} bytes for this one"),
+        )
     }
 
     fn refuse(
