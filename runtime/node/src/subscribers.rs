@@ -223,8 +223,9 @@ mod tests {
     /// A block in which a key pays an address, which OWNER owns and which alone has changed.
     fn block(key: &SigningKey, target: Address) -> Arc<Published> {
         let source = address_of(key);
-        let message = MessageBuilder::new(source, [1; 32], &[transfer(&source, &target, 1)]);
-        let bytes = message.compile().unwrap().sign(&[key]).unwrap();
+        let pay = [transfer(&source, &target, 1)];
+        let message = MessageBuilder::new(source, [1; 32], &pay).compile();
+        let bytes = message.unwrap().sign(&[key]).unwrap();
         let zero = Hash::default();
         let account = Account {
             owner: OWNER,
