@@ -68,7 +68,7 @@ const BELOW_TOP: [&str; 6] = [
     "programs",
 ];
 /// What the crate on top of all may import.
-const EVERYTHING: [&str; 11] = [
+const EVERYTHING: [&str; 12] = [
     "sdk",
     "sdk/interface",
     "sdk/derive",
@@ -79,6 +79,7 @@ const EVERYTHING: [&str; 11] = [
     "runtime/capi",
     "runtime/node",
     "programs",
+    "programs/market",
     "benches",
 ];
 

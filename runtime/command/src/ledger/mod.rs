@@ -6,9 +6,9 @@
 //! directory's log + snapshot -> executed again in memory, root by root     verify
 //! ```
 //!
-//! A ledger's programs are those that it was made with, out of those linked in. Rules, rent and whatever else its genesis decided are
-//! those that it keeps, which for one that is made here are today's; its accounts came with its
-//! genesis or with a snapshot.
+//! A ledger's programs are those that it was made with, out of those linked in. Rules, rent and
+//! whatever else its genesis decided are those that it keeps, which for one that is made here are
+//! today's; its accounts came with its genesis or with a snapshot.
 
 mod load;
 mod options;

@@ -1,8 +1,8 @@
 //! Subscriptions: what clients are told of each durable block.
 //!
-//! Each has a task that gets the blocks with its topic and picks what it is about. A subscriber that is further
-//! behind than blocks wait, or whose connection takes no notifications, is dropped: it holds up
-//! neither the chain nor the others.
+//! Each has a task that gets the blocks with its topic and picks what it is about. A subscriber
+//! that is further behind than blocks wait, or whose connection takes no notifications, is dropped:
+//! it holds up neither the chain nor the others.
 
 use std::{
     mem,
