@@ -100,6 +100,9 @@ pub struct Server {
     pub socket: SocketAddr,
 }
 
+/// How often two free ports that follow each other are looked for.
+const PORT_TRIES: u32 = 32;
+
 impl Server {
     /// Listens on both ports.
     ///
@@ -122,13 +125,24 @@ impl Server {
             let address = listener.local_addr();
             address.map_err(system("cannot tell the port".to_owned()))
         };
-        let http_listener = listen(options.port)?;
+        let mut http_listener = listen(options.port)?;
+        let behind = |http: &TcpListener| Ok(local(http)?.port().wrapping_add(1));
+        let socket_port = options
+            .socket_port
+            .map_or_else(|| behind(&http_listener), Ok);
+        let mut socket_listener = listen(socket_port?);
+        if (options.port, options.socket_port) == (0, None) {
+            // Any two ports that follow each other, as clients expect them.
+            for _ in 0..PORT_TRIES {
+                if socket_listener.is_ok() {
+                    break;
+                }
+                http_listener = listen(0)?;
+                socket_listener = listen(behind(&http_listener)?);
+            }
+        }
+        let socket_listener = socket_listener?;
         let http = local(&http_listener)?;
-        let socket_port = options.socket_port;
-        let socket_listener = match (socket_port, options.port) {
-            (None, 0) => listen(http.port().wrapping_add(1)).or_else(|_| listen(0))?,
-            (port, _) => listen(port.unwrap_or(http.port().wrapping_add(1)))?,
-        };
         let socket = local(&socket_listener)?;
         let made = rpc::methods(Arc::clone(node));
         let (methods, prices) = made.map_err(system("cannot start the server".to_owned()))?;
