@@ -43,3 +43,8 @@ pub fn market_programs() -> ProgramTable {
         .with(supply::supply::SupplyProgram)
         .with(grid::grid::GridProgram)
 }
+
+/// Compiles and runs the examples of the chapter that these programs are the examples of.
+#[cfg(doctest)]
+#[doc = include_str!("../../../sdk/docs/parallelism.md")]
+struct Parallelism;
