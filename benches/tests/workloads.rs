@@ -12,18 +12,20 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use ed25519_zebra::{Signature, VerificationKey};
 use lockstep_benches::access::AccessList;
-use lockstep_benches::planning::InternedBlock;
+use lockstep_benches::planning::{Figures, InternedBlock, measure};
 use lockstep_benches::trace::{Trace, TraceOptions};
 use lockstep_benches::workload::{Families, StreamShape, Workload};
 use lockstep_interface::address::program_ids;
 use lockstep_interface::{Account, Address};
 use lockstep_runtime::wire::WireBlock;
 use lockstep_runtime::wire::{TransactionView, Version};
-use lockstep_scheduler::{ConflictGraph, colour_count, dsatur, first_fit};
+use lockstep_scheduler::{
+    ConflictGraph, Mode, PlanRequest, Waits, colour_count, dsatur, first_fit,
+};
 
 const BLOCKHASH: [u8; 32] = [9; 32];
 
@@ -70,6 +72,7 @@ fn small_specs() -> Vec<String> {
         "adversarial" => "adversarial:payers=40:twins=6".to_owned(),
         "mint" | "smallbank" | "ycsb" => format!("{name}:payers=40:accounts=70"),
         "crossing" => "crossing:payers=40:accounts=70:hot=5".to_owned(),
+        "city" => "city:accounts=2000".to_owned(),
         name => format!("{name}:accounts=40"),
     };
     let shapes = ["star", "crown", "giant", "hostile-order"];
@@ -128,13 +131,15 @@ fn sorted(addresses: &[Address]) -> Vec<Address> {
     sorted
 }
 
-/// Checks one block's bytes against its access lists; true if the trace program is to be left out
-/// of the comparison, since recorded lists do not know it.
+/// Checks one block's bytes against its access lists. The trace program is left out of the
+/// comparison where the lists are recorded and do not know it; accounts without genesis are written
+/// where transactions create them.
 fn check_block(
     block: &WireBlock,
     lists: &[AccessList],
     genesis: &BTreeMap<Address, Account>,
     is_recorded: bool,
+    creates: bool,
 ) {
     assert_eq!(block.len(), lists.len());
     let mut messages = BTreeSet::new();
@@ -156,7 +161,7 @@ fn check_block(
         let [writes, reads] = declared(&view, genesis);
         for address in &writes {
             assert!(
-                genesis.contains_key(address),
+                creates || genesis.contains_key(address),
                 "a written account has no genesis"
             );
         }
@@ -175,6 +180,12 @@ fn check_block(
             assert_eq!(sorted(&reads), sorted(&list.reads));
         }
     }
+}
+
+/// True if transactions of the workload create accounts.
+fn creates(text: &str) -> bool {
+    let name = text.split(':').next().unwrap_or_default();
+    ["vote-storm", "drop", "supply-chain", "city"].contains(&name)
 }
 
 fn genesis_of(workload: &Workload) -> BTreeMap<Address, Account> {
@@ -196,7 +207,8 @@ fn generated_bytes_declare_what_their_access_lists_say() {
         let genesis = genesis_of(&workload);
         for index in 0..workload.block_count() {
             let lists = workload.access_lists(index);
-            check_block(&workload.block(index, BLOCKHASH), &lists, &genesis, false);
+            let block = workload.block(index, BLOCKHASH);
+            check_block(&block, &lists, &genesis, false, creates(&text));
         }
     }
 }
@@ -223,7 +235,7 @@ fn recorded_blocks_become_transactions_that_fit_the_wire() {
         {
             let block = workload.block(index, BLOCKHASH);
             assert_eq!(block.len(), *size);
-            check_block(&block, &workload.access_lists(index), &genesis, true);
+            check_block(&block, &workload.access_lists(index), &genesis, true, false);
         }
         assert!(workload.block(sizes.len(), BLOCKHASH).is_empty());
     }
@@ -332,6 +344,41 @@ fn applications_lock_what_they_are_said_to_lock() {
                 "{text}: {found:?}"
             );
         }
+    }
+}
+
+/// The figures of a block's plan for 16 workers, in produce mode.
+fn planned(text: &str, size: usize) -> Figures {
+    let block = InternedBlock::new(&block_of(text, size).access_lists(0));
+    let request = PlanRequest::new(Mode::Produce, NonZeroU32::new(16).unwrap());
+    let (figures, _) = measure(&block, &Waits, &request).unwrap();
+    assert!(figures.valid, "{text}: {:?}", figures.fault);
+    figures
+}
+
+/// Users of the market share nothing that any of them writes, whatever they do: a storm on one
+/// object is one batch without waits, and 16 workers share it.
+#[test]
+fn storms_of_the_market_are_one_batch() {
+    for text in [
+        "vote-storm",
+        "drop",
+        "drop:hot-share=0",
+        "payments",
+        "payments:hot-share=0",
+        "channels",
+        "supply-chain",
+        "game",
+        "city:hot-share=0",
+        "city",
+    ] {
+        // As many users as act in one block, of those that act in pairs.
+        let figures = planned(&format!("{text}:accounts=8000"), 4_000);
+        assert_eq!((figures.batches, figures.waits), (1, 0), "{text}");
+        let speedup = figures.bounds.work as f64 / figures.cost_makespan as f64;
+        println!("{text}: {speedup:.1} times on 16 workers");
+        assert!(speedup >= 12.0, "{text}: {speedup}");
+        assert!(figures.efficiency >= 0.9, "{text}: {figures:?}");
     }
 }
 

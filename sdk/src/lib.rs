@@ -34,13 +34,14 @@
 //! In the order in which the data of an instruction meets them: [`program`](mod@program) takes the
 //! instruction apart, [`set`] takes and checks its accounts as the types of [`account`] and
 //! [`access`] say, [`state`] and [`data`] decode their content, [`relation`] checks how they belong
-//! together; [`event`], [`error`] and [`violation`] tell the outside, [`system`], [`token`] and
-//! [`forward`] call other programs, and [`idl`] describes it all.
+//! together; [`event`], [`error`] and [`violation`] tell the outside, [`system`], [`token`],
+//! [`ed25519`] and [`forward`] call other programs, and [`idl`] describes it all.
 #![forbid(unsafe_code)]
 
 pub mod access;
 pub mod account;
 pub mod data;
+pub mod ed25519;
 pub mod error;
 pub mod event;
 pub mod forward;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use lockstep_interface::address::program_ids;
 use lockstep_interface::{Address, Instruction, Positions, ProgramTable};
-use lockstep_programs::builtin_programs;
+use lockstep_market::market_programs;
 use lockstep_programs::compute_budget::instruction::{
     SET_COMPUTE_UNIT_LIMIT, SET_COMPUTE_UNIT_PRICE,
 };
@@ -145,7 +145,7 @@ impl Draft {
 
     /// True if every instruction that names the account declares that it only credits it.
     fn only_credits(&self, address: &Address) -> bool {
-        static PROGRAMS: LazyLock<ProgramTable> = LazyLock::new(builtin_programs);
+        static PROGRAMS: LazyLock<ProgramTable> = LazyLock::new(market_programs);
         self.instructions.iter().all(|instruction| {
             let mut metas = instruction.accounts.iter().enumerate();
             let program = PROGRAMS.get(&instruction.program);

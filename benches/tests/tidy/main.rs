@@ -59,13 +59,14 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("runtime/command", &EVERYTHING),
 ];
 /// What the crates on top of the runtime may import.
-const BELOW_TOP: [&str; 6] = [
+const BELOW_TOP: [&str; 7] = [
     "sdk",
     "sdk/interface",
     "runtime",
     "runtime/scheduler",
     "runtime/store",
     "programs",
+    "programs/market",
 ];
 /// What the crate on top of all may import.
 const EVERYTHING: [&str; 12] = [

@@ -1,13 +1,23 @@
 //! Programs for markets, written with the SDK and designed to run in parallel: [`swap`], pools that
-//! trade two tokens, [`vote`], realms that decide on their treasury, and [`items`], collections of
-//! what is minted and sold by the piece.
+//! trade two tokens, [`vote`], realms that decide on their treasury, [`items`], collections of what
+//! is minted and sold by the piece, [`pay`], escrows and streams, [`channel`], payments and games
+//! that two parties settle off the chain, [`supply`], lots of goods and their custody, and
+//! [`grid`], a game whose map is made of accounts.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
 //! nothing if they use different objects, and one object's own cost if they use the same.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::module_inception,
+    reason = "a program may have the name of its page"
+)]
 
+pub mod channel;
+pub mod grid;
 pub mod items;
+pub mod pay;
+pub mod supply;
 pub mod swap;
 pub mod vote;
 
@@ -32,4 +42,15 @@ pub fn with_market(programs: ProgramTable) -> ProgramTable {
         .with(swap::amm::AmmProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
+        .with(pay::payments::PaymentsProgram)
+        .with(channel::channels::ChannelsProgram)
+        .with(channel::duel::duels::DuelsProgram)
+        .with(channel::nim::nim::NimProgram)
+        .with(supply::supply::SupplyProgram)
+        .with(grid::grid::GridProgram)
 }
+
+/// Compiles and runs the examples of the chapter that these programs are the examples of.
+#[cfg(doctest)]
+#[doc = include_str!("../../../sdk/docs/parallelism.md")]
+struct Parallelism;

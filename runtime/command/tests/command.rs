@@ -246,6 +246,13 @@ fn workloads_are_listed_with_their_options() {
             "smallbank",
             "ycsb",
             "token",
+            "vote-storm",
+            "drop",
+            "payments",
+            "channels",
+            "supply-chain",
+            "game",
+            "city",
         ]
     );
     let text = String::from_utf8(lockstep(&["workloads"]).stdout).unwrap();

@@ -405,7 +405,8 @@ impl<T: StateData> Mut<State<'_, T>> {
     }
 
     /// Deletes the account: all lamports go to `receiver`, the data is dropped, the System program
-    /// becomes the owner. `#[account(close = receiver)]` does this when the instruction ends.
+    /// becomes the owner. `#[account(close = receiver)]` does this when the instruction ends. The
+    /// receiver is a `Mut`, or a `Credit` if nothing else is done to it.
     ///
     /// # Errors
     /// `AccountBorrowFailed` while either account is borrowed.
@@ -416,6 +417,6 @@ impl<T: StateData> Mut<State<'_, T>> {
         account.resize(0)?;
         account.set_owner(&program_ids::SYSTEM)?;
         drop(account);
-        context.account_mut(receiver.position())?.credit(lamports)
+        context.credit(receiver.position(), lamports)
     }
 }

@@ -218,6 +218,26 @@ impl Chain {
         self.moment.keys.add(name)
     }
 
+    /// The signature of a wallet under a message that is no transaction, for programs that check
+    /// what parties have agreed to off the chain.
+    ///
+    /// # Panics
+    /// If the chain has no key of the wallet.
+    ///
+    /// ```
+    /// let mut chain = lockstep_testing::Chain::new();
+    /// let alice = chain.wallet("alice");
+    /// let signature = chain.sign_message(&alice, b"agreed");
+    /// assert_ne!(signature, chain.sign_message(&alice, b"not agreed"));
+    /// ```
+    #[track_caller]
+    pub fn sign_message(&self, signer: &Address, message: &[u8]) -> [u8; 64] {
+        match self.moment.keys.get(signer) {
+            Some(key) => key.sign(message).into(),
+            None => panic!("the chain has no key of {signer}; make it with Chain::wallet"),
+        }
+    }
+
     /// Adds lamports from nowhere.
     ///
     /// # Panics

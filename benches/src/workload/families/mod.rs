@@ -5,6 +5,7 @@ mod chain;
 mod crossing;
 mod hot;
 mod mainnet_mix;
+mod market;
 mod mint;
 mod one_account;
 mod pools;
@@ -133,7 +134,7 @@ impl Default for Families {
     }
 }
 
-const BUILT_IN: [FamilySpec; 14] = [
+const BUILT_IN: [FamilySpec; 21] = [
     transfers::SPEC,
     zipf::SPEC,
     hot::SPEC,
@@ -148,6 +149,13 @@ const BUILT_IN: [FamilySpec; 14] = [
     smallbank::SPEC,
     ycsb::SPEC,
     token::SPEC,
+    market::votes::SPEC,
+    market::drop::SPEC,
+    market::payments::SPEC,
+    market::channels::SPEC,
+    market::supply::SPEC,
+    market::game::SPEC,
+    market::city::SPEC,
 ];
 
 /// The option that all workloads of transfers have: how many wallets there are.

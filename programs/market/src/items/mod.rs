@@ -1,5 +1,5 @@
-//! `collection`: numbered items that are minted, passed on, listed and bought, with a royalty for
-//! the creator on each sale.
+//! `collection`: numbered items that are minted, passed on, listed and bought, and that buyers make
+//! offers for, with a royalty for the creator on each sale.
 //!
 //! An item is one state, at an address that follows from its collection and number. It carries its
 //! listing, and a copy of creator and royalty, so that a sale reads no collection.
@@ -10,6 +10,8 @@
 //! | `mint` | buyer, item (new) | collection, creator |
 //! | `list`, `cancel`, `transfer` | item | |
 //! | `buy` | buyer, item | seller, creator |
+//! | `offer`, `withdraw` | bidder, its offer (new, or ends) | |
+//! | `accept` | item, offer (ends) | seller, creator, bidder |
 //!
 //! # Contention
 //!
@@ -18,12 +20,14 @@
 //! there are is only added to, and so are the lamports of creator and sellers. Any number of items
 //! of one collection are minted at the same time, while others of it are sold. An item itself is
 //! the hot object: of several buyers in a block the first one gets it, and the others, behind it,
-//! are refused.
+//! are refused. An offer is an account of its bidder and holds the lamports: any number of bidders
+//! make offers for one item at the same time, and an owner sells any number of items at once.
 //!
 //! # Royalties
 //!
 //! The royalty is the price times the rate, rounded down, and the seller gets all of the rest: both
-//! come to the price exactly. A listing is bought at the price that the buyer names or not at all.
+//! come to the price exactly. A listing is bought at the price that the buyer names or not at all,
+//! and an offer is accepted at the price that the owner names.
 //!
 //! # A client
 //!
@@ -104,6 +108,17 @@ pub mod collection {
         pub royalty: U16,
     }
 
+    /// What a bidder would pay for an item; the lamports are in the account.
+    #[state(3, pod)]
+    pub struct Offer {
+        /// For this item, in the hands of any owner.
+        pub item: Address,
+        /// May withdraw it, and gets the item.
+        pub bidder: Address,
+        /// Lamports, at least 1.
+        pub price: U64,
+    }
+
     /// Why something is refused.
     #[derive(Clone, Copy, Debug, ErrorCode)]
     pub enum CollectionError {
@@ -115,9 +130,9 @@ pub mod collection {
         NoSuchNumber,
         /// the item is not listed
         NotListed,
-        /// an item is listed for one lamport at least
+        /// an item is listed, or offered for, at one lamport at least
         NoPrice,
-        /// the price is not the one that the buyer agreed to
+        /// the price is not the one that was agreed to
         PriceChanged,
     }
 
@@ -152,6 +167,19 @@ pub mod collection {
         pub proceeds: u64,
         /// Lamports that the creator got.
         pub royalty: u64,
+    }
+
+    /// An offer was made, or has ended.
+    #[event(4)]
+    pub struct Offered {
+        /// For this item.
+        pub item: Address,
+        /// By this bidder.
+        pub bidder: Address,
+        /// Lamports.
+        pub price: u64,
+        /// False if it was withdrawn or accepted.
+        pub is_open: bool,
     }
 
     /// A new collection.
@@ -220,6 +248,50 @@ pub mod collection {
         pub system: Program<'a, System>,
     }
 
+    /// A new offer.
+    #[derive(Accounts, Debug)]
+    pub struct MakeOffer<'a> {
+        /// Pays price and rent.
+        pub bidder: Mut<Signer<'a>>,
+        /// The item.
+        pub item: State<'a, Item>,
+        /// One for each item and bidder.
+        #[account(payer = bidder, seeds = [b"offer", item, bidder])]
+        pub offer: Init<'a, Offer>,
+        /// Moves lamports and creates accounts.
+        pub system: Program<'a, System>,
+    }
+
+    /// An offer that is taken back.
+    #[derive(Accounts, Debug)]
+    pub struct Withdraw<'a> {
+        /// Gets price and rent.
+        pub bidder: Mut<Signer<'a>>,
+        /// The offer.
+        #[account(has_one = bidder, close = bidder)]
+        pub offer: Mut<State<'a, Offer>>,
+    }
+
+    /// A sale to a bidder.
+    #[derive(Accounts, Debug)]
+    pub struct Accept<'a> {
+        /// Is paid for the item. It may be the creator, or the bidder.
+        #[account(may_repeat)]
+        pub owner: Signed<Credit<'a>>,
+        /// The item.
+        #[account(has_one = owner, has_one = creator)]
+        pub item: Mut<State<'a, Item>>,
+        /// The offer: pays.
+        #[account(has_one = item, has_one = bidder, close = bidder)]
+        pub offer: Mut<State<'a, Offer>>,
+        /// Gets the royalty.
+        #[account(may_repeat)]
+        pub creator: Credit<'a>,
+        /// Gets the item, and the rent of the offer.
+        #[account(may_repeat)]
+        pub bidder: Credit<'a>,
+    }
+
     /// Launches a collection of `supply` items, which cost `price` lamports each when they are new.
     #[instruction(0)]
     pub fn launch(
@@ -276,7 +348,7 @@ pub mod collection {
     #[instruction(2)]
     pub fn list(accounts: &Own<'_>, context: &mut Context<'_, '_>, price: u64) -> Result {
         require!(price > 0, CollectionError::NoPrice);
-        offer(&accounts.item, context, price)
+        show(&accounts.item, context, price)
     }
 
     /// Ends a listing.
@@ -284,7 +356,7 @@ pub mod collection {
     pub fn cancel(accounts: &Own<'_>, context: &mut Context<'_, '_>) -> Result {
         let is_listed = accounts.item.read(context)?.price.get() > 0;
         require!(is_listed, CollectionError::NotListed);
-        offer(&accounts.item, context, 0)
+        show(&accounts.item, context, 0)
     }
 
     /// Gives an item to another owner. It is no longer listed.
@@ -315,7 +387,60 @@ pub mod collection {
         pass(item, context, *buyer.address(), proceeds, royalty)
     }
 
-    fn offer(item: &Mut<State<'_, Item>>, context: &mut Context<'_, '_>, price: u64) -> Result {
+    /// Offers `price` lamports for an item, and puts them aside.
+    #[instruction(6)]
+    pub fn offer(accounts: &MakeOffer<'_>, context: &mut Context<'_, '_>, price: u64) -> Result {
+        require!(price > 0, CollectionError::NoPrice);
+        let MakeOffer { bidder, offer, .. } = accounts;
+        let state = Offer {
+            item: *accounts.item.address(),
+            bidder: *bidder.address(),
+            price: price.into(),
+        };
+        offer.set(context, &state)?;
+        system::transfer(bidder, offer, price).invoke(context)?;
+        tell(&state, context, true)
+    }
+
+    /// Takes an offer back.
+    #[instruction(7)]
+    pub fn withdraw(accounts: &Withdraw<'_>, context: &mut Context<'_, '_>) -> Result {
+        let state = *accounts.offer.read(context)?;
+        tell(&state, context, false)
+    }
+
+    /// Sells an item to a bidder that has offered `price`.
+    #[instruction(8)]
+    pub fn accept(accounts: &Accept<'_>, context: &mut Context<'_, '_>, price: u64) -> Result {
+        let Accept {
+            owner,
+            item,
+            offer,
+            creator,
+            ..
+        } = accounts;
+        let state = *offer.read(context)?;
+        require!(price == state.price.get(), CollectionError::PriceChanged);
+        let shared = shares(price, item.read(context)?.royalty.get());
+        let (royalty, proceeds) = shared.ok_or(InstructionError::ArithmeticOverflow)?;
+        offer.debit(context, price)?;
+        owner.credit(context, proceeds)?;
+        creator.credit(context, royalty)?;
+        tell(&state, context, false)?;
+        pass(item, context, state.bidder, proceeds, royalty)
+    }
+
+    fn tell(offer: &Offer, context: &mut Context<'_, '_>, is_open: bool) -> Result {
+        Offered {
+            item: offer.item,
+            bidder: offer.bidder,
+            price: offer.price.get(),
+            is_open,
+        }
+        .emit(context)
+    }
+
+    fn show(item: &Mut<State<'_, Item>>, context: &mut Context<'_, '_>, price: u64) -> Result {
         item.write(context)?.price.set(price);
         let item = *item.address();
         Listed { item, price }.emit(context)

@@ -13,6 +13,8 @@ use crate::{sequences, speedup_tenths};
 const SUPPLY: u64 = 500;
 const PRICE: u64 = SOL;
 const ROYALTY: u16 = 333;
+/// Lamports of an offer besides its price.
+const OFFER_RENT: u64 = 1_405_920;
 
 /// A chain with a collection.
 struct Gallery {
@@ -97,6 +99,164 @@ fn cancel(owner: Address, item: Address) -> Call {
 
 fn transfer(owner: Address, item: Address, to: Address) -> Call {
     call::transfer(&OwnAddresses { owner, item }, to).into()
+}
+
+fn offer(bidder: Address, item: Address, price: u64) -> Call {
+    call::offer(&MakeOfferAddresses { bidder, item }, price).into()
+}
+
+fn offer_of(bidder: Address, item: Address) -> Address {
+    MakeOffer::offer_address(&item, &bidder).0
+}
+
+fn withdraw(bidder: Address, item: Address) -> Call {
+    let offer = offer_of(bidder, item);
+    call::withdraw(&WithdrawAddresses { bidder, offer }).into()
+}
+
+fn acceptance(owner: Address, item: Address, bidder: Address, creator: Address) -> AcceptAddresses {
+    AcceptAddresses {
+        owner,
+        item,
+        offer: offer_of(bidder, item),
+        creator,
+        bidder,
+    }
+}
+
+#[test]
+fn an_offer_goes_its_way() {
+    let mut gallery = Gallery::new();
+    let (ann, item) = gallery.listed("ann", 1, 5 * SOL);
+    let creator = gallery.creator;
+    let [ben, cat] = ["ben", "cat"].map(|name| gallery.chain.wallet(name));
+    let wallets = [ann, ben, cat, creator];
+    let before = wallets.map(|wallet| gallery.chain.lamports(&wallet));
+    // Offers for one item are made at the same time, and each holds its price.
+    let offers = [offer(ben, item, 100_001), offer(cat, item, 3 * SOL)];
+    let block = gallery.chain.run_block(offers);
+    block.access_is_minimal();
+    assert_eq!(block.batches().len(), 1);
+    let rent = gallery.chain.lamports(&offer_of(ben, item)) - 100_001;
+    assert_eq!(rent, OFFER_RENT);
+    let held = gallery.chain.lamports(&ben);
+    assert_eq!(held, before[1] - 100_001 - rent);
+    let block = gallery.chain.run(offer(ben, item, 7));
+    let taken = InstructionError::AccountAlreadyInitialized;
+    block.fails(0, taken).at("offer");
+    gallery
+        .chain
+        .run(offer(ann, item, 0))
+        .fails(0, CollectionError::NoPrice);
+    let accept = call::accept(&acceptance(ann, item, ben, creator), 100_001);
+    let block = gallery.chain.run(accept);
+    let passed = &block.access_is_minimal().events::<Passed>()[0];
+    assert_eq!((passed.proceeds, passed.royalty), (96_671, 3_330));
+    assert_eq!(gallery.owner(&item), ben);
+    // It holds for the new owner too, until it is withdrawn, and the listing has ended.
+    let block = gallery.chain.run(gallery.buy(cat, ben, item, 5 * SOL));
+    block.fails(0, CollectionError::NotListed);
+    gallery.chain.run(withdraw(cat, item)).access_is_minimal();
+    let accept = call::accept(&acceptance(ben, item, cat, creator), 3 * SOL);
+    let block = gallery.chain.run(accept);
+    block
+        .fails(0, InstructionError::UninitializedAccount)
+        .at("offer");
+    let after = wallets.map(|wallet| gallery.chain.lamports(&wallet));
+    let expected = [
+        before[0] + 96_671,
+        before[1] - 100_001,
+        before[2],
+        before[3] + 3_330,
+    ];
+    assert_eq!(after, expected);
+}
+
+/// One owner sells to many bidders at once, and is only added to.
+#[test]
+fn acceptances_are_one_batch() {
+    let mut gallery = Gallery::new();
+    let (creator, ann) = (gallery.creator, gallery.chain.wallet("ann"));
+    let mut calls: Vec<Call> = Vec::new();
+    for number in 0..30 {
+        let bidder = gallery.chain.wallet(&format!("{number}"));
+        let item = gallery.item(number);
+        let minted = [gallery.mint(ann, number), offer(bidder, item, SOL)];
+        gallery.chain.run_block(minted).all_ok();
+        calls.push(call::accept(&acceptance(ann, item, bidder, creator), SOL).into());
+    }
+    gallery.chain.parallel_equals_serial(calls.clone());
+    let before = gallery.chain.lamports(&ann);
+    let block = gallery.chain.run_block(calls);
+    block.access_is_minimal();
+    let [lanes] = block.batches() else {
+        panic!("{} batches", block.batches().len())
+    };
+    assert_eq!(lanes.len(), 30, "each call has a lane of its own");
+    let (_, proceeds) = shares(SOL, ROYALTY).expect("it is small");
+    assert_eq!(gallery.chain.lamports(&ann), before + 30 * proceeds);
+}
+
+#[test]
+fn offers_are_not_stolen() {
+    let mut gallery = Gallery::new();
+    let (ann, item) = gallery.listed("ann", 1, SOL);
+    let (thief, own) = gallery.listed("thief", 2, SOL);
+    let (creator, ben) = (gallery.creator, gallery.chain.wallet("ben"));
+    gallery.chain.run(offer(ben, item, SOL)).all_ok();
+    let authority = InstructionError::IncorrectAuthority;
+    let mut theft = WithdrawAddresses {
+        bidder: thief,
+        offer: offer_of(ben, item),
+    };
+    let block = gallery.chain.run(call::withdraw(&theft));
+    block
+        .fails(0, authority.clone())
+        .at("offer")
+        .rule(Rule::HasOne);
+    theft.bidder = ben;
+    let mut unsigned = Call::from(call::withdraw(&theft));
+    unsigned.instructions[0].accounts[0].is_signer = false;
+    let block = gallery.chain.run(unsigned);
+    block
+        .fails(0, InstructionError::MissingRequiredSignature)
+        .at("bidder");
+    // Another owner's item, another item for the offer, the royalty or the rent in other hands.
+    let good = acceptance(ann, item, ben, creator);
+    let mut thefts = [good.clone(), good.clone(), good.clone(), good.clone()];
+    thefts[0].owner = thief;
+    (thefts[1].owner, thefts[1].item) = (thief, own);
+    thefts[2].creator = thief;
+    thefts[3].bidder = thief;
+    for (theft, account) in thefts.iter().zip(["item", "offer", "item", "offer"]) {
+        let block = gallery.chain.run(call::accept(theft, SOL));
+        block
+            .fails(0, authority.clone())
+            .at(account)
+            .rule(Rule::HasOne);
+    }
+    let mut unsigned = Call::from(call::accept(&good, SOL));
+    unsigned.instructions[0].accounts[0].is_signer = false;
+    let block = gallery.chain.run(unsigned);
+    block
+        .fails(0, InstructionError::MissingRequiredSignature)
+        .at("owner");
+    // The bidder lowers its price in front of the sale.
+    let calls = [
+        withdraw(ben, item),
+        offer(ben, item, 1),
+        call::accept(&good, SOL).into(),
+    ];
+    let block = gallery.chain.run_block(calls);
+    block.fails(2, CollectionError::PriceChanged);
+    // Something else as an offer.
+    let mut theft = good;
+    theft.offer = own;
+    let block = gallery.chain.run(call::accept(&theft, SOL));
+    block
+        .fails(0, InstructionError::InvalidAccountData)
+        .at("offer");
+    assert_eq!(gallery.owner(&item), ann);
 }
 
 #[test]
@@ -397,6 +557,10 @@ enum Action {
     Transfer(usize),
     /// A sale paid to the buyer.
     Cheat,
+    Offer(u64),
+    Withdraw,
+    /// Of the offer of a wallet, by the owner or the acting wallet.
+    Accept(usize, bool),
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -407,6 +571,9 @@ fn action() -> impl Strategy<Value = Action> {
         5 => (0..5_u8).prop_map(|choice| Action::Buy(choice > 0)),
         1 => (0..4_usize).prop_map(Action::Transfer),
         1 => Just(Action::Cheat),
+        3 => (1..50_000_u64).prop_map(Action::Offer),
+        1 => Just(Action::Withdraw),
+        4 => (0..4_usize, 0..4_u8).prop_map(|(from, choice)| Action::Accept(from, choice > 0)),
     ]
 }
 
@@ -439,6 +606,18 @@ fn taken(
             sale.creator = own;
             call::buy(&sale, price).into()
         }
+        Action::Offer(price) => offer(own, item, price),
+        Action::Withdraw => withdraw(own, item),
+        Action::Accept(from, is_owner) => {
+            let seller = if is_owner { owner } else { own };
+            let offer = offer_of(wallets[from], item);
+            let price = match gallery.chain.account(&offer) {
+                Some(_) => gallery.chain.state::<Offer>(&offer).price.get(),
+                None => 1,
+            };
+            let acceptance = acceptance(seller, item, wallets[from], gallery.creator);
+            call::accept(&acceptance, price).into()
+        }
     }
 }
 
@@ -466,6 +645,12 @@ fn check_payments(gallery: &Gallery, block: &Block, before: &BTreeMap<Address, u
             shares(price, ROYALTY),
             Some((passed.royalty, passed.proceeds))
         );
+    }
+    for offered in block.events::<Offered>() {
+        let held = i128::from(offered.price) + i128::from(OFFER_RENT);
+        // What an accepted offer gives back is what the sale above has taken from its bidder.
+        let sign = if offered.is_open { -1 } else { 1 };
+        *expected.entry(offered.bidder).or_default() += sign * held;
     }
     for (wallet, lamports) in expected {
         assert_eq!(

@@ -6,12 +6,19 @@
     reason = "small numbers of test cases, and counts of what random sequences did"
 )]
 
+use std::cell::Cell;
+
 use lockstep_testing::{Block, Sequences};
 
 mod amm;
+mod channels;
 mod collection;
 mod curve;
+mod duels;
 mod governance;
+mod grid;
+mod payments;
+mod supply;
 
 /// The sequences of a property test: 400 times as many where the variable `LOCKSTEP_FULL`
 /// is set, more than a million actions each.
@@ -41,4 +48,32 @@ fn speedup_tenths(block: &Block, worker_count: usize) -> u64 {
         parallel += workers.iter().max().expect("there are workers");
     }
     serial * 10 / parallel
+}
+
+/// What became of the actions of random sequences.
+#[derive(Default)]
+struct Outcomes {
+    done: Cell<u32>,
+    refused: Cell<u32>,
+}
+
+impl Outcomes {
+    /// Counts the calls of a block.
+    fn add(&self, block: &Block) {
+        for call in block.executed() {
+            let count = if call.is_ok() {
+                &self.done
+            } else {
+                &self.refused
+            };
+            count.set(count.get() + 1);
+        }
+    }
+
+    /// Prints the counts, and fails if the sequences tried next to nothing.
+    fn tell(&self, program: &str) {
+        let (done, refused) = (self.done.get(), self.refused.get());
+        println!("{program}: {done} actions succeeded, {refused} were refused");
+        assert!(done > 200 && refused > 50, "{done} {refused}");
+    }
 }

@@ -13,6 +13,8 @@ use proptest::prelude::*;
 
 use crate::{sequences, speedup_tenths};
 
+mod calls;
+
 const TOKENS: u64 = 1_000;
 const TREASURY: u64 = 50_000;
 const RULES: Rules = Rules {
@@ -20,6 +22,7 @@ const RULES: Rules = Rules {
     proposal_power: 100,
     voting_slots: 10,
     delay_slots: 5,
+    open_slots: 60,
 };
 
 /// A chain with a realm and its treasury.
@@ -111,7 +114,7 @@ impl Hall {
         let addresses = ProposeAddresses {
             member: author.wallet,
             realm: self.realm,
-            target: self.target,
+            target: Some(self.target),
         };
         let (proposal, _) = Propose::proposal_address(&self.realm, &author.wallet, number);
         (call::propose(&addresses, number, amount).into(), proposal)
@@ -125,8 +128,9 @@ impl Hall {
 
     fn vote(&self, member: &Member, proposal: Address, is_for: bool) -> Call {
         let addresses = VoteAddresses {
-            member: member.wallet,
+            voter: member.wallet,
             realm: self.realm,
+            record: member.record,
             proposal,
         };
         call::vote(&addresses, is_for).into()
@@ -179,8 +183,18 @@ fn withdraw(member: &Member, amount: u64) -> Call {
 }
 
 fn reclaim(member: &Member, proposal: Address) -> Call {
-    let member = member.wallet;
-    call::reclaim(&ReclaimAddresses { member, proposal }).into()
+    let (ballot, _) = Vote::ballot_address(&proposal, &member.record);
+    let addresses = ReclaimAddresses {
+        voter: member.wallet,
+        proposal,
+        ballot,
+    };
+    call::reclaim(&addresses).into()
+}
+
+fn delegate(member: &Member, to: Address) -> Call {
+    let (member, record) = (member.wallet, member.record);
+    call::delegate(&OwnAddresses { member, record }, to).into()
 }
 
 #[test]
@@ -364,6 +378,10 @@ fn rules_and_accounts_are_made_once() {
             voting_slots: 0,
             ..RULES
         },
+        Rules {
+            open_slots: 0,
+            ..RULES
+        },
     ] {
         let block = hall.chain.run(call::found(&found, 2, rules));
         block.fails(0, GovernanceError::BadRules);
@@ -398,7 +416,7 @@ fn thieves_get_nothing() {
     let mut stolen = hold(&thief);
     (stolen.record, stolen.vault) = (ann.record, ann.vault);
     let block = hall.chain.run(call::withdraw(&stolen, 10));
-    block.fails(0, seeds.clone()).at("record");
+    block.fails(0, seeds).at("record");
     let mut stolen = hold(&thief);
     stolen.vault = ann.vault;
     let block = hall.chain.run(call::withdraw(&stolen, 10));
@@ -429,13 +447,16 @@ fn thieves_get_nothing() {
     let proposal = hall.proposed(&ann, 0, 9);
     let mut vote = hall.vote(&thief, proposal, true);
     vote.instructions[0].accounts[2].address = ann.record;
-    hall.chain.run(vote).fails(0, seeds.clone()).at("record");
+    hall.chain
+        .run(vote)
+        .fails(0, GovernanceError::MayNotVote)
+        .at("record");
     let mut vote = hall.vote(&ann, proposal, true);
     vote.instructions[0].accounts[0].is_signer = false;
     let block = hall.chain.run(vote);
     block
         .fails(0, InstructionError::MissingRequiredSignature)
-        .at("member");
+        .at("voter");
     // A vote without power, and a proposal with too little.
     hall.chain.run(withdraw(&thief, 101)).all_ok();
     let (poor, _) = hall.propose(&thief, 0, 1);
@@ -489,14 +510,14 @@ fn realms_do_not_vote_for_each_other() {
     let mut addresses = ProposeAddresses {
         member: thief.wallet,
         realm: hall.realm,
-        target: thief.purse,
+        target: Some(thief.purse),
     };
     let block = hall.chain.run(call::propose(&addresses, 1, 5));
     block
         .fails(0, InstructionError::IncorrectAuthority)
         .at("target")
         .saying("as `mint`");
-    addresses.target = thief.record;
+    addresses.target = Some(thief.record);
     let block = hall.chain.run(call::propose(&addresses, 1, 5));
     block
         .fails(0, InstructionError::InvalidAccountOwner)
@@ -537,8 +558,9 @@ enum Action {
     Propose(u64),
     /// On one of the proposals that there can be.
     Vote(usize, bool),
-    /// With the record of the next member.
+    /// With the record of the next member, which may have delegated it to the last one.
     VoteAs(usize),
+    Delegate(bool),
     Execute(usize),
     Reclaim(usize),
     /// Hands tokens to the next member.
@@ -552,8 +574,9 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (1..700_u64).prop_map(Action::Withdraw),
         2 => (0..2_u64).prop_map(Action::Propose),
         8 => (proposal(), any::<bool>()).prop_map(|(place, is_for)| Action::Vote(place, is_for)),
-        1 => proposal().prop_map(Action::VoteAs),
-        4 => proposal().prop_map(Action::Execute),
+        2 => proposal().prop_map(Action::VoteAs),
+        1 => any::<bool>().prop_map(Action::Delegate),
+        6 => proposal().prop_map(Action::Execute),
         1 => proposal().prop_map(Action::Reclaim),
         2 => (1..700_u64).prop_map(Action::Pass),
     ]
@@ -579,6 +602,10 @@ fn taken(hall: &Hall, members: &[Member], index: usize, action: Action) -> Call 
             let mut vote = hall.vote(&own, proposals[place], true);
             vote.instructions[0].accounts[2].address = next.record;
             vote
+        }
+        Action::Delegate(is_on) => {
+            let last = members[members.len() - 1];
+            delegate(&own, if is_on { last.wallet } else { own.wallet })
         }
         Action::Execute(place) => hall.execute(proposals[place]),
         Action::Reclaim(place) => reclaim(&own, proposals[place]),
@@ -609,7 +636,7 @@ fn check_invariants(hall: &Hall, members: &[Member], supply: u64) {
         let [yes, no] = hall.votes(&proposal);
         assert!(yes + no <= supply, "each token counts once");
         if hall.chain.slot() <= state.end.get() {
-            let of = |member: &Member| Vote::ballot_address(&proposal, &member.wallet).0;
+            let of = |member: &Member| Vote::ballot_address(&proposal, &member.record).0;
             let ballots = members.iter().map(of);
             let cast = ballots.filter(|ballot| hall.chain.account(ballot).is_some());
             let cast: u64 = cast
@@ -640,7 +667,7 @@ fn random_members_change_no_invariant() {
         &mut hall,
         sequences(Sequences {
             seed: 16,
-            count: 60,
+            count: 90,
             length_max: 24,
         }),
         (
@@ -654,10 +681,11 @@ fn random_members_change_no_invariant() {
                 .map(|(index, action)| taken(hall, &members, *index, *action))
                 .collect();
             let block = hall.chain.run_block(calls);
-            for ((_, action), call) in actions.iter().zip(block.executed()) {
+            for ((index, action), call) in actions.iter().zip(block.executed()) {
                 let count = if call.is_ok() { &done } else { &refused };
                 count.set(count.get() + 1);
-                assert!(!(matches!(action, Action::VoteAs(_)) && call.is_ok()));
+                let is_theft = matches!(action, Action::VoteAs(_)) && *index != 2;
+                assert!(!(is_theft && call.is_ok()));
             }
             executed.set(executed.get() + block.events::<Executed>().len());
         },
