@@ -126,11 +126,12 @@ impl Server {
             address.map_err(system("cannot tell the port".to_owned()))
         };
         let mut http_listener = listen(options.port)?;
-        let behind = |http: &TcpListener| Ok(local(http)?.port().wrapping_add(1));
-        let socket_port = options
-            .socket_port
-            .map_or_else(|| behind(&http_listener), Ok);
-        let mut socket_listener = listen(socket_port?);
+        let behind = |http: &TcpListener| local(http).map(|http| http.port().wrapping_add(1));
+        let socket_port = match options.socket_port {
+            Some(port) => port,
+            None => behind(&http_listener)?,
+        };
+        let mut socket_listener = listen(socket_port);
         if (options.port, options.socket_port) == (0, None) {
             // Any two ports that follow each other, as clients expect them.
             for _ in 0..PORT_TRIES {
