@@ -1,6 +1,9 @@
-//! Programs for markets, written with the SDK and designed to run in parallel: [`swap`], pools that
-//! trade two tokens, [`vote`], realms that decide on their treasury, and [`items`], collections of
-//! what is minted and sold by the piece.
+//! Programs for markets, written with the SDK and designed to run in parallel:
+//!
+//! - [`swap`], pools that trade two tokens;
+//! - [`vote`], realms that decide on their treasury;
+//! - [`items`], collections of what is minted and sold by the piece;
+//! - [`oracle`], prices that many publishers quote.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -8,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod items;
+pub mod oracle;
 pub mod swap;
 pub mod vote;
 
@@ -26,4 +30,5 @@ pub fn market_programs() -> ProgramTable {
         .with(swap::amm::AmmProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
+        .with(oracle::price_oracle::PriceOracleProgram)
 }

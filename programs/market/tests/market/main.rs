@@ -12,6 +12,7 @@ mod amm;
 mod collection;
 mod curve;
 mod governance;
+mod oracle;
 
 /// The sequences of a property test: 400 times as many where the variable `LOCKSTEP_FULL`
 /// is set, more than a million actions each.
