@@ -1,6 +1,6 @@
 //! Programs for markets, written with the SDK and designed to run in parallel:
 //!
-//! - [`swap`], pools that trade two tokens;
+//! - [`swap`], pools that trade two tokens, and routes through two of them;
 //! - [`vote`], realms that decide on their treasury;
 //! - [`items`], collections of what is minted and sold by the piece;
 //! - [`oracle`], prices that many publishers quote.
@@ -28,6 +28,7 @@ use lockstep_programs::builtin_programs;
 pub fn market_programs() -> ProgramTable {
     builtin_programs()
         .with(swap::amm::AmmProgram)
+        .with(swap::route::router::RouterProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
         .with(oracle::price_oracle::PriceOracleProgram)

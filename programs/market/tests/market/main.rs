@@ -13,6 +13,7 @@ mod collection;
 mod curve;
 mod governance;
 mod oracle;
+mod stable;
 
 /// The sequences of a property test: 400 times as many where the variable `LOCKSTEP_FULL`
 /// is set, more than a million actions each.
