@@ -3,7 +3,8 @@
 //! - [`swap`], pools that trade two tokens, and routes through two of them;
 //! - [`vote`], realms that decide on their treasury;
 //! - [`items`], collections of what is minted and sold by the piece;
-//! - [`oracle`], prices that many publishers quote.
+//! - [`oracle`], prices that many publishers quote;
+//! - [`lend`], reserves that lend against each other.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -14,6 +15,8 @@ pub mod items;
 pub mod oracle;
 pub mod swap;
 pub mod vote;
+
+pub mod lend;
 
 use lockstep_interface::ProgramTable;
 use lockstep_programs::builtin_programs;
@@ -31,5 +34,6 @@ pub fn market_programs() -> ProgramTable {
         .with(swap::route::router::RouterProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
+        .with(lend::lending::LendingProgram)
         .with(oracle::price_oracle::PriceOracleProgram)
 }

@@ -9,9 +9,11 @@
 use lockstep_testing::{Block, Sequences};
 
 mod amm;
+mod books;
 mod collection;
 mod curve;
 mod governance;
+mod lending;
 mod oracle;
 mod stable;
 
