@@ -4,7 +4,8 @@
 //! - [`vote`], realms that decide on their treasury;
 //! - [`items`], collections of what is minted and sold by the piece;
 //! - [`oracle`], prices that many publishers quote;
-//! - [`lend`], reserves that lend against each other.
+//! - [`lend`], reserves that lend against each other;
+//! - [`book`], markets where orders rest until others meet them.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -16,6 +17,7 @@ pub mod oracle;
 pub mod swap;
 pub mod vote;
 
+pub mod book;
 pub mod lend;
 
 use lockstep_interface::ProgramTable;
@@ -34,6 +36,7 @@ pub fn market_programs() -> ProgramTable {
         .with(swap::route::router::RouterProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
+        .with(book::order_book::OrderBookProgram)
         .with(lend::lending::LendingProgram)
         .with(oracle::price_oracle::PriceOracleProgram)
 }

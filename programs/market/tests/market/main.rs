@@ -9,11 +9,13 @@
 use lockstep_testing::{Block, Sequences};
 
 mod amm;
+mod book;
 mod books;
 mod collection;
 mod curve;
 mod governance;
 mod lending;
+mod matching;
 mod oracle;
 mod stable;
 
