@@ -109,9 +109,9 @@ pub mod lending {
     #[bytemuck(crate = "lockstep_sdk::bytemuck")]
     #[repr(C)]
     pub struct Rules {
-        /// See [`Slope::rates`].
+        /// See [`Slope::rates`](super::books::Slope::rates).
         pub rates: [U64; 3],
-        /// See [`Slope::kink`].
+        /// See [`Slope::kink`](super::books::Slope::kink).
         pub kink: U16,
         /// The part of interest that covers losses.
         pub cushion: U16,
