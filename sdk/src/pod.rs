@@ -15,11 +15,18 @@ macro_rules! unaligned {
         pub struct $name([u8; size_of::<$integer>()]);
 
         impl $name {
+            /// A number, also as a constant.
+            #[inline]
+            pub const fn new(number: $integer) -> Self {
+                Self(number.to_le_bytes())
+            }
+
             /// The number.
             ///
             /// ```
             #[doc = concat!("use lockstep_sdk::prelude::", stringify!($name), ";")]
-            #[doc = concat!("let mut number = ", stringify!($name), "::from(7);")]
+            #[doc = concat!("const SEVEN: ", stringify!($name), " = ", stringify!($name), "::new(7);")]
+            /// let mut number = SEVEN;
             /// number.increase(5)?;
             /// number.decrease(2)?;
             /// assert_eq!(number.get(), 10);
@@ -63,7 +70,7 @@ macro_rules! unaligned {
 
         impl From<$integer> for $name {
             fn from(number: $integer) -> Self {
-                Self(number.to_le_bytes())
+                Self::new(number)
             }
         }
 

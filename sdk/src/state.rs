@@ -23,7 +23,7 @@ use crate::{
     data::Data,
     idl::TypeDescription,
     interface::{
-        Account, Address, InstructionError, InvokeContext,
+        Account, Address, InstructionError, InvokeContext, Rent,
         context::{Cause, Rule, Subject},
     },
 };
@@ -135,6 +135,49 @@ pub fn from_account<T: StateData>(account: &Account) -> Result<T> {
         return Err(InstructionError::UninitializedAccount);
     }
     Ok(state)
+}
+
+/// A rent-exempt account that holds a state, as [`from_account`] reads it: for genesis accounts and
+/// tests. `bump` is the bump seed of its address, 0 if the address is not derived.
+///
+/// # Errors
+/// `AccountDataTooSmall` if a list or text is longer than declared.
+///
+/// ```
+/// use lockstep_sdk::{prelude::*, state::{from_account, to_account}};
+///
+/// # const ID: Address = Address::new_from_array([9; 32]);
+/// #[state(1, pod)]
+/// pub struct Counter {
+///     pub count: U64,
+/// }
+///
+/// # fn main() -> Result {
+/// let account = to_account(&Counter { count: U64::new(7) }, 255)?;
+/// assert_eq!(account.data[..2], [1, 255]);
+/// assert_eq!(from_account::<Counter>(&account)?.count.get(), 7);
+/// # Ok(())
+/// # }
+/// ```
+pub fn to_account<T: StateData>(state: &T, bump: u8) -> Result<Account> {
+    let header = header_size::<T>();
+    let size = match T::GROWS {
+        true => header.saturating_add(T::Codec::size(state)).max(T::SIZE),
+        false => T::SIZE,
+    };
+    let mut data = vec![0; size];
+    if let (Some(tag), [first, second, ..]) = (T::DISCRIMINATOR, data.as_mut_slice()) {
+        (*first, *second) = (tag, bump);
+    }
+    let body = data.get_mut(header..);
+    let stored = body.and_then(|body| T::Codec::store(state, body));
+    stored.ok_or(InstructionError::AccountDataTooSmall)?;
+    Ok(Account {
+        lamports: Rent::MAINNET.minimum_balance(size),
+        data: data.into(),
+        owner: T::OWNER,
+        executable: false,
+    })
 }
 
 /// A way to keep `T` in bytes.

@@ -1,8 +1,15 @@
-//! Programs for markets, written with the SDK and designed to run in parallel: [`swap`], pools that
-//! trade two tokens, [`vote`], realms that decide on their treasury, [`items`], collections of what
-//! is minted and sold by the piece, [`pay`], escrows and streams, [`channel`], payments and games
-//! that two parties settle off the chain, [`supply`], lots of goods and their custody, and
-//! [`grid`], a game whose map is made of accounts.
+//! Programs for markets, written with the SDK and designed to run in parallel:
+//!
+//! - [`swap`], pools that trade two tokens, and routes through two of them;
+//! - [`book`], markets where orders rest until others meet them;
+//! - [`lend`], reserves that lend against each other;
+//! - [`oracle`], prices that many publishers quote;
+//! - [`vote`], realms that decide on their treasury;
+//! - [`items`], collections of what is minted and sold by the piece;
+//! - [`pay`], escrows and streams;
+//! - [`channel`], payments and games that two parties settle off the chain;
+//! - [`supply`], lots of goods and their custody;
+//! - [`grid`], a game whose map is made of accounts.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -13,9 +20,12 @@
     reason = "a program may have the name of its page"
 )]
 
+pub mod book;
 pub mod channel;
 pub mod grid;
 pub mod items;
+pub mod lend;
+pub mod oracle;
 pub mod pay;
 pub mod supply;
 pub mod swap;
@@ -40,6 +50,7 @@ pub fn market_programs() -> ProgramTable {
 pub fn with_market(programs: ProgramTable) -> ProgramTable {
     programs
         .with(swap::amm::AmmProgram)
+        .with(swap::route::router::RouterProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
         .with(pay::payments::PaymentsProgram)
@@ -48,6 +59,9 @@ pub fn with_market(programs: ProgramTable) -> ProgramTable {
         .with(channel::nim::nim::NimProgram)
         .with(supply::supply::SupplyProgram)
         .with(grid::grid::GridProgram)
+        .with(book::order_book::OrderBookProgram)
+        .with(lend::lending::LendingProgram)
+        .with(oracle::price_oracle::PriceOracleProgram)
 }
 
 /// Compiles and runs the examples of the chapter that these programs are the examples of.

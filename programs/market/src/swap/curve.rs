@@ -117,8 +117,7 @@ impl Holdings {
     /// ```
     pub fn sale(&self, sold: Side, paid: u64, fee: u16) -> Option<u64> {
         let (reserve_in, reserve_out) = self.sides(sold);
-        let kept = FEE_PARTS.checked_sub(fee)?;
-        let net = u64::try_from(scaled(paid, kept.into(), FEE_PARTS.into())?).ok()?;
+        let net = net(paid, fee)?;
         let got = scaled(net, reserve_out, reserve_in.checked_add(net)?)?;
         u64::try_from(got).ok()
     }
@@ -133,9 +132,8 @@ impl Holdings {
     /// ```
     pub fn purchase(&self, sold: Side, wanted: u64, fee: u16) -> Option<u64> {
         let (reserve_in, reserve_out) = self.sides(sold);
-        let kept = FEE_PARTS.checked_sub(fee)?;
         let net = scaled_up(wanted, reserve_in, reserve_out.checked_sub(wanted)?)?;
-        scaled_up(net, FEE_PARTS.into(), kept.into())
+        gross(net, fee)
     }
 
     /// The pool after a trade.
@@ -156,7 +154,7 @@ impl Holdings {
     }
 
     /// The reserve that a trade adds to, and the one that it takes from.
-    fn sides(&self, sold: Side) -> (u64, u64) {
+    pub(super) fn sides(&self, sold: Side) -> (u64, u64) {
         let [a, b] = self.reserves;
         match sold {
             Side::A => (a, b),
@@ -172,6 +170,18 @@ pub enum Side {
     A,
     /// The other one.
     B,
+}
+
+/// What is left of a payment when the fee is taken off, rounded down.
+pub(super) fn net(paid: u64, fee: u16) -> Option<u64> {
+    let kept = FEE_PARTS.checked_sub(fee)?;
+    u64::try_from(scaled(paid, kept.into(), FEE_PARTS.into())?).ok()
+}
+
+/// The payment of which that is left, rounded up.
+pub(super) fn gross(net: u64, fee: u16) -> Option<u64> {
+    let kept = FEE_PARTS.checked_sub(fee)?;
+    scaled_up(net, FEE_PARTS.into(), kept.into())
 }
 
 /// Exact: two numbers of 64 bits have a product of 128.

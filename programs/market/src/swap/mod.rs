@@ -1,8 +1,9 @@
-//! `amm`: pools that trade two tokens at the price which the product of their reserves sets.
+//! `amm`: pools that trade two tokens at the price that their reserves set: by their product, or,
+//! for tokens of one worth, by the curve of [`stable`] pools. [`route`] trades through two of them.
 //!
 //! A pool is one state. It mirrors what both vaults hold, so that a trade is computed from one
 //! account, and tokens that are sent to a vault past the program change no price. The pool's
-//! address follows from both mints, in the order of their addresses, and the fee.
+//! address follows from both mints, in the order of their addresses, the fee and the amplification.
 //!
 //! | Instruction | Writes | Adds to | Reads |
 //! |---|---|---|---|
@@ -22,11 +23,12 @@
 //!
 //! # Rounding
 //!
-//! Every division leaves its rest in the pool, so the product of the reserves never falls with a
-//! trade, and the product for one share never falls at all. The first deposit locks
-//! [`SHARES_LOCKED`](curve::SHARES_LOCKED) shares, so a pool in use is never empty again, and the
-//! price of a share cannot be driven up to where deposits round to nothing without giving most of
-//! the difference away. A freeze authority of a mint can stop a vault, as any token account.
+//! Every division leaves its rest in the pool, so the product of the reserves, or what a stable
+//! pool is worth, never falls with a trade, and that of one share never falls at all. The first
+//! deposit locks [`SHARES_LOCKED`](curve::SHARES_LOCKED) shares, so a pool in use is never empty
+//! again, and the price of a share cannot be driven up to where deposits round to nothing without
+//! giving most of the difference away. A freeze authority of a mint can stop a vault, as any token
+//! account.
 //!
 //! # A client
 //!
@@ -42,8 +44,8 @@
 //! let [purse_a, purse_b] = mints.map(|mint| chain.tokens(&wallet, &mint, 90_000));
 //!
 //! let create = CreateAddresses { creator: wallet, mint_a, mint_b };
-//! chain.run(amm::call::create(&create, 30)).all_ok();
-//! let vaults = VaultsAddresses::of(&mint_a, &mint_b, 30);
+//! chain.run(amm::call::create(&create, 30, 0)).all_ok();
+//! let vaults = VaultsAddresses::of(&mint_a, &mint_b, 30, 0);
 //! let (share_mint, _) = Create::share_mint_address(&vaults.pool);
 //! let purse_shares = chain.tokens(&wallet, &share_mint, 0);
 //! let provider = wallet;
@@ -58,11 +60,15 @@
 //! ```
 
 pub mod curve;
+pub mod stable;
 
 /// Trades two tokens at the price that their reserves set.
 #[lockstep_sdk::program(id = "AMM1111111111111111111111111111111111111111")]
 pub mod amm {
-    use super::curve::{Contribution, FEE_MAX, Holdings, Side};
+    use super::{
+        curve::{Contribution, FEE_MAX, Holdings, Side, gross, net},
+        stable::{self, AMPLIFICATION_MAX},
+    };
     use lockstep_sdk::{prelude::*, token};
 
     /// A pool, at an address that follows from mints and fee. It is the authority of its vaults
@@ -87,9 +93,34 @@ pub mod amm {
         pub shares: U64,
         /// The providers' part of what a trade pays, in ten-thousandths.
         pub fee: U16,
+        /// How near to 1 the price stays; 0 for a constant product.
+        pub amplification: U16,
     }
 
     impl Pool {
+        /// What a sale of `paid` tokens of a side gives; `None` if it exceeds 64 bits.
+        pub fn sale(&self, sold: Side, paid: u64) -> Option<u64> {
+            let (pool, fee) = (self.holdings(), self.fee.get());
+            let (reserve_in, reserve_out) = pool.sides(sold);
+            match self.amplification.get() {
+                0 => pool.sale(sold, paid, fee),
+                curve => stable::sale([reserve_in, reserve_out], net(paid, fee)?, curve),
+            }
+        }
+
+        /// What has to be paid of a side to get `wanted` of the other; `None` if the pool has less.
+        pub fn purchase(&self, sold: Side, wanted: u64) -> Option<u64> {
+            let (pool, fee) = (self.holdings(), self.fee.get());
+            let (reserve_in, reserve_out) = pool.sides(sold);
+            match self.amplification.get() {
+                0 => pool.purchase(sold, wanted, fee),
+                curve => {
+                    let paid = stable::purchase([reserve_in, reserve_out], wanted, curve)?;
+                    gross(paid, fee)
+                }
+            }
+        }
+
         /// What the pool holds.
         pub fn holdings(&self) -> Holdings {
             Holdings {
@@ -127,6 +158,10 @@ pub mod amm {
         NotEnough,
         /// a reserve or the shares would exceed 64 bits
         Overflow,
+        /// the amplification is above 10,000
+        AmplificationTooHigh,
+        /// the mints of a stable pool have different decimals
+        Decimals,
     }
 
     /// A pool was created.
@@ -166,7 +201,7 @@ pub mod amm {
 
     /// A new pool without liquidity.
     #[derive(Accounts, Debug)]
-    #[args(fee: u16)]
+    #[args(fee: u16, amplification: u16)]
     pub struct Create<'a> {
         /// Pays for the accounts, and has no rights in the pool.
         pub creator: Mut<Signer<'a>>,
@@ -174,8 +209,8 @@ pub mod amm {
         pub mint_a: State<'a, Mint>,
         /// The other one.
         pub mint_b: State<'a, Mint>,
-        /// The new pool; one for each pair and fee.
-        #[account(payer = creator, seeds = [b"pool", mint_a, mint_b, fee])]
+        /// The new pool; one for each pair, fee and amplification.
+        #[account(payer = creator, seeds = [b"pool", mint_a, mint_b, fee, amplification])]
         pub pool: Init<'a, Pool>,
         /// Keeps tokens of the first mint.
         #[account(payer = creator, seeds = [b"vault a", pool], mint = mint_a, authority = pool)]
@@ -196,7 +231,7 @@ pub mod amm {
     #[derive(Accounts, Debug)]
     pub struct Vaults<'a> {
         /// Changed by every call, in its turn.
-        #[account(seeds = [b"pool", pool.mint_a, pool.mint_b, pool.fee])]
+        #[account(seeds = [b"pool", pool.mint_a, pool.mint_b, pool.fee, pool.amplification])]
         pub pool: Mut<State<'a, Pool>>,
         /// Keeps tokens of the first mint.
         #[account(address = pool.vault_a)]
@@ -244,10 +279,10 @@ pub mod amm {
     }
 
     impl VaultsAddresses {
-        /// The accounts of the pool of two mints and a fee. The first mint's address is the
-        /// smaller one.
-        pub fn of(mint_a: &Address, mint_b: &Address, fee: u16) -> Self {
-            let (pool, _) = Create::pool_address(mint_a, mint_b, fee);
+        /// The accounts of the pool of two mints, a fee and an amplification. The first mint's
+        /// address is the smaller one.
+        pub fn of(mint_a: &Address, mint_b: &Address, fee: u16, amplification: u16) -> Self {
+            let (pool, _) = Create::pool_address(mint_a, mint_b, fee, amplification);
             Self {
                 pool,
                 vault_a: Create::vault_a_address(&pool).0,
@@ -256,12 +291,23 @@ pub mod amm {
         }
     }
 
-    /// Creates a pool. `fee` is in ten-thousandths, at most 1,000.
+    /// Creates a pool. `fee` is in ten-thousandths, at most 1,000; `amplification` is 0 for a
+    /// constant product, and at most 10,000 for tokens of one worth and the same decimals.
     #[instruction(0)]
-    pub fn create(accounts: &Create<'_>, context: &mut Context<'_, '_>, fee: u16) -> Result {
+    pub fn create(
+        accounts: &Create<'_>,
+        context: &mut Context<'_, '_>,
+        fee: u16,
+        amplification: u16,
+    ) -> Result {
         let [mint_a, mint_b] = [accounts.mint_a.address(), accounts.mint_b.address()];
         require!(mint_a < mint_b, AmmError::MintOrder);
         require!(fee <= FEE_MAX, AmmError::FeeTooHigh);
+        let is_high = amplification > AMPLIFICATION_MAX;
+        require!(!is_high, AmmError::AmplificationTooHigh);
+        let digits_a = accounts.mint_a.read(context)?.decimals;
+        let is_one = digits_a == accounts.mint_b.read(context)?.decimals;
+        require!(amplification == 0 || is_one, AmmError::Decimals);
         let state = Pool {
             mint_a: *mint_a,
             mint_b: *mint_b,
@@ -272,6 +318,7 @@ pub mod amm {
             reserve_b: 0.into(),
             shares: 0.into(),
             fee: fee.into(),
+            amplification: amplification.into(),
         };
         accounts.pool.set(context, &state)?;
         let pool = *accounts.pool.address();
@@ -375,12 +422,12 @@ pub mod amm {
         paid: u64,
         got_min: u64,
     ) -> Result<u64> {
-        let (before, fee) = accounts.open(context, side(sells_a))?;
-        let got = before.sale(side(sells_a), paid, fee);
+        let pool = accounts.open(context, side(sells_a))?;
+        let got = pool.sale(side(sells_a), paid);
         let got = got.ok_or(AmmError::Overflow)?;
         require!(got > 0, AmmError::Dust);
         require!(got >= got_min, AmmError::Slippage);
-        accounts.trade(context, before, side(sells_a), paid, got)?;
+        accounts.trade(context, pool.holdings(), side(sells_a), paid, got)?;
         Ok(got)
     }
 
@@ -394,18 +441,18 @@ pub mod amm {
         got: u64,
         paid_max: u64,
     ) -> Result<u64> {
-        let (before, fee) = accounts.open(context, side(sells_a))?;
+        let pool = accounts.open(context, side(sells_a))?;
         require!(got > 0, AmmError::Dust);
-        let paid = before.purchase(side(sells_a), got, fee);
+        let paid = pool.purchase(side(sells_a), got);
         let paid = paid.ok_or(AmmError::NotEnough)?;
         require!(paid <= paid_max, AmmError::Slippage);
-        accounts.trade(context, before, side(sells_a), paid, got)?;
+        accounts.trade(context, pool.holdings(), side(sells_a), paid, got)?;
         Ok(paid)
     }
 
     impl Trade<'_> {
-        /// What the pool holds, and its fee, once the accounts are those of its sides.
-        fn open(&self, context: &Context<'_, '_>, sold: Side) -> Result<(Holdings, u16)> {
+        /// The pool, once the accounts are those of its sides.
+        fn open(&self, context: &Context<'_, '_>, sold: Side) -> Result<Pool> {
             let pool = *self.vaults.pool.read(context)?;
             let [paid, got] = match sold {
                 Side::A => [pool.mint_a, pool.mint_b],
@@ -414,7 +461,7 @@ pub mod amm {
             require!(self.source.read(context)?.mint == paid, AmmError::WrongMint);
             require!(self.target.read(context)?.mint == got, AmmError::WrongMint);
             require!(pool.shares.get() > 0, AmmError::NoLiquidity);
-            Ok((pool.holdings(), pool.fee.get()))
+            Ok(pool)
         }
 
         /// Moves the tokens of a trade, and the reserves with them.
@@ -456,3 +503,5 @@ pub mod amm {
         if sells_a { Side::A } else { Side::B }
     }
 }
+
+pub mod route;

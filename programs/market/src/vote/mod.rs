@@ -57,7 +57,7 @@
 //! let hold = HoldAddresses { member, record, vault, purse };
 //! chain.run(governance::call::deposit(&hold, 400)).all_ok();
 //!
-//! let propose = ProposeAddresses { member, realm, target: purse };
+//! let propose = ProposeAddresses { member, realm, target: Some(purse) };
 //! chain.run(governance::call::propose(&propose, 0, 0)).all_ok();
 //! let (proposal, _) = Propose::proposal_address(&realm, &member, 0);
 //! let vote = VoteAddresses { voter: member, realm, record, proposal };

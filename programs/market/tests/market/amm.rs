@@ -3,7 +3,12 @@
 
 use std::cell::Cell;
 
-use lockstep_market::swap::{amm::*, curve::SHARES_LOCKED};
+use lockstep_market::swap::{
+    amm::*,
+    curve::SHARES_LOCKED,
+    route::router::{self, HopAddresses, RouterProgram, SellAddresses},
+    stable::worth,
+};
 use lockstep_sdk::{
     interface::{Address, InstructionError, context::Rule},
     prelude::Mint,
@@ -19,6 +24,7 @@ const TOKENS: u64 = 1_000_000;
 /// A chain with a pool.
 struct Floor {
     chain: Chain,
+    amplification: u16,
     /// By address.
     mints: [Address; 2],
     vaults: VaultsAddresses,
@@ -34,7 +40,11 @@ struct Party {
 }
 
 /// A pool of two mints in a chain, with nothing in it.
-fn open(chain: &mut Chain, names: [&str; 2]) -> ([Address; 2], VaultsAddresses, Address) {
+fn open(
+    chain: &mut Chain,
+    names: [&str; 2],
+    amplification: u16,
+) -> ([Address; 2], VaultsAddresses, Address) {
     let mut mints = names.map(|name| chain.mint(name, 6));
     mints.sort_unstable();
     let [mint_a, mint_b] = mints;
@@ -46,9 +56,10 @@ fn open(chain: &mut Chain, names: [&str; 2]) -> ([Address; 2], VaultsAddresses, 
             mint_b,
         },
         FEE,
+        amplification,
     );
     chain.run(create).access_is_minimal();
-    let vaults = VaultsAddresses::of(&mint_a, &mint_b, FEE);
+    let vaults = VaultsAddresses::of(&mint_a, &mint_b, FEE, amplification);
     let (share_mint, _) = Create::share_mint_address(&vaults.pool);
     (mints, vaults, share_mint)
 }
@@ -56,10 +67,19 @@ fn open(chain: &mut Chain, names: [&str; 2]) -> ([Address; 2], VaultsAddresses, 
 impl Floor {
     /// An empty pool.
     fn new() -> Self {
-        let mut chain = Chain::builder().program(AmmProgram).build();
-        let (mints, vaults, share_mint) = open(&mut chain, ["gold", "iron"]);
+        Self::curved(0)
+    }
+
+    /// An empty pool of an amplification.
+    fn curved(amplification: u16) -> Self {
+        let mut chain = Chain::builder()
+            .program(AmmProgram)
+            .program(RouterProgram)
+            .build();
+        let (mints, vaults, share_mint) = open(&mut chain, ["gold", "iron"], amplification);
         Self {
             chain,
+            amplification,
             mints,
             vaults,
             share_mint,
@@ -68,7 +88,11 @@ impl Floor {
 
     /// A pool to which a provider has given these amounts.
     fn stocked(amounts: [u64; 2]) -> (Self, Party) {
-        let mut floor = Self::new();
+        Self::new().stock(amounts)
+    }
+
+    fn stock(self, amounts: [u64; 2]) -> (Self, Party) {
+        let mut floor = self;
         let provider = floor.party("provider");
         let deposit = floor.deposit(&provider, amounts, 0);
         floor.chain.run(deposit).access_is_minimal();
@@ -192,9 +216,10 @@ fn unrelated_pools_share_nothing() {
     let [mut trades, mut payments] = [Vec::new(), Vec::new()];
     // All pools have gold on one side: a mint joins nothing.
     for name in ["iron", "salt", "silk", "rice"] {
-        let (mints, vaults, share_mint) = open(&mut chain, ["gold", name]);
+        let (mints, vaults, share_mint) = open(&mut chain, ["gold", name], 0);
         let mut floor = Floor {
             chain,
+            amplification: 0,
             mints,
             vaults,
             share_mint,
@@ -320,6 +345,7 @@ fn a_pool_is_created_once_and_in_order() {
                 mint_b,
             },
             fee,
+            0,
         )
     };
     let block = floor.chain.run(create(mint_a, mint_b, FEE));
@@ -427,8 +453,8 @@ fn pools_do_not_pay_for_each_other() {
         mint_a,
         mint_b,
     };
-    floor.chain.run(call::create(&mints, 0)).all_ok();
-    let other = VaultsAddresses::of(&mint_a, &mint_b, 0);
+    floor.chain.run(call::create(&mints, 0, 0)).all_ok();
+    let other = VaultsAddresses::of(&mint_a, &mint_b, 0, 0);
     let block = trade_with(&mut floor, |trade| trade.vaults.pool = other.pool);
     block
         .fails(0, InstructionError::InvalidArgument)
@@ -523,9 +549,8 @@ fn taken(floor: &Floor, parties: &[Party], index: usize, action: Action) -> Call
 
 /// Tokens are conserved, vaults cover the reserves, a share is never worth less than before, and
 /// no theft succeeds, in blocks of actions that run in parallel and serially.
-#[test]
-fn random_traders_change_no_invariant() {
-    let (mut floor, provider) = Floor::stocked([50_000, 70_000]);
+fn explore_pool(amplification: u16, count: u32) {
+    let (mut floor, provider) = Floor::curved(amplification).stock([50_000, 70_000]);
     let mut parties = vec![provider];
     parties.extend(["x", "y", "z"].map(|name| floor.party(name)));
     let [supply_a, supply_b] = floor.mints.map(|mint| {
@@ -537,7 +562,7 @@ fn random_traders_change_no_invariant() {
         &mut floor,
         sequences(Sequences {
             seed: 16,
-            count: 120,
+            count,
             length_max: 12,
         }),
         prop::collection::vec((0..4_usize, action()), 1..8),
@@ -557,10 +582,18 @@ fn random_traders_change_no_invariant() {
             let after = floor.pool().holdings();
             let [old, new] = [before, after].map(|pool| u128::from(pool.shares).pow(2));
             // Reserves stay below 2^24, shares below 2^25.
-            assert!(
-                after.product() * old >= before.product() * new,
-                "{before:?} {after:?}"
-            );
+            if floor.amplification == 0 {
+                assert!(
+                    after.product() * old >= before.product() * new,
+                    "{before:?} {after:?}"
+                );
+            } else {
+                // What is rounded up to a whole number may have been less by one.
+                let worth = [before, after]
+                    .map(|pool| worth(pool.reserves, floor.amplification).expect("it is sound"));
+                let shares = [before, after].map(|pool| u128::from(pool.shares));
+                assert!(worth[1] * shares[0] >= (worth[0] - 1) * shares[1]);
+            }
         },
         |floor| {
             let pool = floor.pool().holdings();
@@ -576,9 +609,152 @@ fn random_traders_change_no_invariant() {
         },
     );
     println!(
-        "amm: {} actions succeeded, {} were refused",
+        "amm, amplification {amplification}: {} actions succeeded, {} were refused",
         done.get(),
         refused.get()
     );
     assert!(done.get() > 100 && refused.get() > 20);
+}
+
+#[test]
+fn random_traders_change_no_invariant() {
+    explore_pool(0, 90);
+}
+
+#[test]
+fn random_traders_of_stable_pools_change_no_invariant() {
+    explore_pool(100, 90);
+}
+
+#[test]
+fn a_stable_pool_trades_near_one_for_one() {
+    let (mut floor, provider) = Floor::curved(100).stock([500_000, 500_000]);
+    let trader = floor.party("trader");
+    let sell = floor.sell(&trader, true, 10_000, 9_900);
+    let got = floor.chain.run(sell).access_is_minimal().returned::<u64>(0);
+    assert!((9_965..=9_970).contains(&got), "the fee is 30: {got}");
+    let buy = floor.buy(&trader, false, 10_000, 10_100);
+    let block = floor.chain.run(buy);
+    let paid = block.access_is_minimal().returned::<u64>(0);
+    assert!((10_020..=10_035).contains(&paid), "{paid}");
+    let refused = [
+        (
+            floor.buy(&trader, true, 600_000, u64::MAX),
+            AmmError::NotEnough,
+        ),
+        (floor.sell(&trader, false, 1, 0), AmmError::Dust),
+        (floor.sell(&trader, true, u64::MAX, 0), AmmError::Overflow),
+    ];
+    for (call, error) in refused {
+        floor.chain.run(call).fails(0, error);
+    }
+    let all = floor.chain.balance(&provider.shares);
+    let withdraw = floor.withdraw(&provider, all, [498_000, 498_000]);
+    floor.chain.run(withdraw).access_is_minimal();
+    // Pools of other curves have other addresses, and their limits.
+    let [mint_a, mint_b] = floor.mints;
+    let creator = floor.chain.wallet("creator");
+    let mut mints = CreateAddresses {
+        creator,
+        mint_a,
+        mint_b,
+    };
+    let block = floor.chain.run(call::create(&mints, FEE, 10_001));
+    block.fails(0, AmmError::AmplificationTooHigh);
+    floor.chain.run(call::create(&mints, FEE, 10_000)).all_ok();
+    let other = floor.chain.mint("of other decimals", 9);
+    let mut pair = [mint_a, other];
+    pair.sort_unstable();
+    [mints.mint_a, mints.mint_b] = pair;
+    let block = floor.chain.run(call::create(&mints, FEE, 100));
+    block.fails(0, AmmError::Decimals);
+    floor.chain.run(call::create(&mints, FEE, 0)).all_ok();
+}
+
+/// A chain with pools of gold and iron, and of iron and salt, and a trader with all three.
+fn crossroads() -> (Floor, SellAddresses, [bool; 2]) {
+    let (mut floor, _) = Floor::stocked([100_000, 100_000]);
+    let first = floor.vaults.clone();
+    let (gold, iron) = (floor.chain.mint("gold", 6), floor.chain.mint("iron", 6));
+    let sells_gold = floor.mints[0] == gold;
+    let (mints, vaults, share_mint) = open(&mut floor.chain, ["iron", "salt"], 0);
+    let before = std::mem::replace(&mut floor.mints, mints);
+    floor.vaults = vaults.clone();
+    floor.share_mint = share_mint;
+    let provider = floor.party("provider");
+    let deposit = floor.deposit(&provider, [100_000, 100_000], 1);
+    floor.chain.run(deposit).all_ok();
+    let sells_iron = mints[0] == iron;
+    let salt = mints[usize::from(sells_iron)];
+    let trader = floor.chain.wallet("traveller");
+    let [source, middle, target] =
+        [gold, iron, salt].map(|mint| floor.chain.tokens(&trader, &mint, 5_000));
+    floor.mints = before;
+    let sell = SellAddresses {
+        trader,
+        first: HopAddresses::from(first),
+        second: HopAddresses::from(vaults),
+        source,
+        middle,
+        target,
+    };
+    (floor, sell, [sells_gold, sells_iron])
+}
+
+#[test]
+fn a_route_is_two_trades() {
+    let (mut floor, sell, sides) = crossroads();
+    let block = floor
+        .chain
+        .run(router::call::sell(&sell, sides, 1_000, 978));
+    block.fails(0, AmmError::Slippage).in_program(&ID);
+    let route = router::call::sell(&sell, sides, 1_000, 974);
+    floor.chain.parallel_equals_serial([route.clone()]);
+    let block = floor.chain.run(route);
+    let got = block.all_ok().returned::<u64>(0);
+    assert_eq!(block.events::<Traded>().len(), 2);
+    let held = [sell.source, sell.middle, sell.target].map(|purse| floor.chain.balance(&purse));
+    assert_eq!(held, [4_000, 5_000, 5_000 + got]);
+}
+
+#[test]
+fn a_route_lends_no_rights() {
+    let (mut floor, sell, sides) = crossroads();
+    let thief = floor.chain.wallet("thief");
+    let gold = floor.chain.mint("gold", 6);
+    let own = floor.chain.tokens(&thief, &gold, 5_000);
+    let run = |floor: &mut Floor, change: &dyn Fn(&mut SellAddresses)| {
+        let mut stolen = sell.clone();
+        change(&mut stolen);
+        floor
+            .chain
+            .run(router::call::sell(&stolen, sides, 1_000, 0))
+    };
+    let authority = InstructionError::IncorrectAuthority;
+    // Tokens of another owner on the way, and at the start.
+    let block = run(&mut floor, &|stolen| {
+        (stolen.trader, stolen.source) = (thief, own)
+    });
+    block.fails(0, authority.clone()).at("middle");
+    let block = run(&mut floor, &|stolen| stolen.source = own);
+    block.fails(0, authority).at("source").in_program(&ID);
+    // Vaults that are none, one pool twice, and the pools in each other's place.
+    let block = run(&mut floor, &|stolen| stolen.first.vault_a = own);
+    block
+        .fails(0, InstructionError::InvalidArgument)
+        .at("vaults.vault_a");
+    let block = run(&mut floor, &|stolen| stolen.second = stolen.first.clone());
+    block
+        .fails(0, InstructionError::InvalidArgument)
+        .rule(Rule::Distinct);
+    let block = run(&mut floor, &|stolen| {
+        std::mem::swap(&mut stolen.first, &mut stolen.second);
+    });
+    block.fails(0, AmmError::WrongMint).in_program(&ID);
+    let mut unsigned = router::call::sell(&sell, sides, 1_000, 0);
+    unsigned.accounts[0].is_signer = false;
+    let block = floor.chain.run(unsigned);
+    block
+        .fails(0, InstructionError::MissingRequiredSignature)
+        .at("trader");
 }

@@ -11,13 +11,19 @@ use std::cell::Cell;
 use lockstep_testing::{Block, Sequences};
 
 mod amm;
+mod book;
+mod books;
 mod channels;
 mod collection;
 mod curve;
 mod duels;
 mod governance;
 mod grid;
+mod lending;
+mod matching;
+mod oracle;
 mod payments;
+mod stable;
 mod supply;
 
 /// The sequences of a property test: 400 times as many where the variable `LOCKSTEP_FULL`
