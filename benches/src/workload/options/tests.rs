@@ -31,7 +31,8 @@ fn bad_texts_say_what_is_expected() {
             "zip",
             "unknown workload \"zip\", expected one of transfers, zipf, hot, chain, \
              one-account, mainnet-mix, pools, pools-mixed, mint, crossing, adversarial, \
-             smallbank, ycsb, token",
+             smallbank, ycsb, token, vote-storm, drop, payments, channels, supply-chain, game, \
+             city",
         ),
         (
             "zipf:exp=1",
