@@ -78,7 +78,10 @@ impl Strategy for Auto {
         }
         best.offer(Some(waits::plan(table, request, bound, is_thrifty)));
         if !within(best.1, 32) {
-            let is_worth = !is_thrifty || waits::worth(best.1, bound, table, LANES_COST);
+            let is_worth = !is_thrifty || {
+                let cost = waits::cost_of_accesses(table, LANES_COST);
+                waits::worth(best.1, bound, cost, 0)
+            };
             if request.mode == Mode::Produce && is_worth {
                 best.offer(Some(lanes::plan(table, request)));
             }

@@ -155,11 +155,16 @@ const STEP_COST: u64 = 15;
 /// each attempt that gained nothing.
 const HOPED_PART: u64 = 4;
 
-/// Whether to look for a plan below `makespan` may gain more time than it takes, at `units` of cost
-/// for each access.
-pub(super) fn worth(makespan: u64, bound: u64, table: &AccessTable, units: u64) -> bool {
-    let cost = units.saturating_mul(u64::from(narrow(table.access_count())));
-    makespan.saturating_sub(bound) / HOPED_PART > cost
+/// Whether to look for a plan below `makespan` may gain more time than the `cost` of looking, after
+/// this number of attempts that gained nothing.
+pub(super) fn worth(makespan: u64, bound: u64, cost: u64, vain_count: u32) -> bool {
+    let hope = makespan.saturating_sub(bound) / HOPED_PART;
+    hope.checked_shr(vain_count).unwrap_or(0) > cost
+}
+
+/// What it costs to do something that takes `units` for each access.
+pub(super) fn cost_of_accesses(table: &AccessTable, units: u64) -> u64 {
+    units.saturating_mul(u64::from(narrow(table.access_count())))
 }
 
 /// The best plan of some attempts, which end when one is within 3 % of the lower bound.
@@ -180,10 +185,9 @@ fn best_attempt(
         let is_worth = |best: &(Plan, u64)| {
             let rounds = round_count.min(table.transaction_count());
             let units = ATTEMPT_COST.saturating_add(u64::from(narrow(rounds)));
-            let ranking = units.saturating_mul(u64::from(narrow(table.access_count())));
-            let cost = ranking.saturating_add(step_count.saturating_mul(STEP_COST));
-            let hope = makespan(best).saturating_sub(bound) / HOPED_PART;
-            hope.checked_shr(vain_count).unwrap_or(0) > cost
+            let steps = step_count.saturating_mul(STEP_COST);
+            let cost = cost_of_accesses(table, units).saturating_add(steps);
+            worth(makespan(best), bound, cost, vain_count)
         };
         if is_thrifty && !best.as_ref().is_none_or(is_worth) {
             continue;
