@@ -2,7 +2,7 @@
 //! these transactions run.
 
 use lockstep_interface::Address;
-use lockstep_programs::builtin_programs;
+use lockstep_market::market_programs;
 use lockstep_scheduler::{
     AccountIndex, HotGroup, PlanRequest, Strategy, StrategyError, blocking_accounts, hot_groups,
     what_if_without,
@@ -81,7 +81,7 @@ fn same_accounts(one: &HotGroup, other: &HotGroup) -> bool {
 
 /// The name of a built-in program, or the address.
 fn program_name(program: &Address) -> String {
-    let known = builtin_programs();
+    let known = market_programs();
     let known = known.get(program);
     known.map_or_else(|| program.to_string(), |program| program.name().to_owned())
 }

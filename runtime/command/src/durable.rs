@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use lockstep_benches::runner::{RunOptions, Runner};
 use lockstep_benches::workload::Workload;
-use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
-use lockstep_runtime::chain::{Chain, OpenError};
+use lockstep_runtime::chain::{Chain, OpenError, Parameters};
 use lockstep_runtime::threads::ThreadsError;
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, PageCounts, StoreError};
 
-use crate::ledger::{LedgerError, LoadError, check_load, keep_genesis};
+use crate::ledger::{
+    LedgerError, LoadError, check_load, keep_genesis, linked_programs, programs_of,
+};
 
 /// Why a ledger cannot be run on.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +60,9 @@ impl<'a> Durable<'a> {
         let (disk, trie) = DiskStore::open(path, disk_options, &chain_options.threads)?;
         let pages = trie.page_counts();
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
-        let genesis =
-            Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
+        let kept = Parameters::kept(&*store)?;
+        let programs = kept.as_ref().map_or_else(linked_programs, programs_of);
+        let genesis = Genesis::new(workload.genesis().collect(), programs).without_limits();
         let root = genesis.delta_root(&chain_options.threads);
         let root = root.map_err(OpenError::from)?;
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);

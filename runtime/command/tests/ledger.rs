@@ -343,6 +343,30 @@ fn a_bound_on_memory_changes_no_root() {
     );
 }
 
+#[test]
+fn loads_of_the_market_find_their_programs_on_a_ledger() {
+    let folder = Folder::new("market");
+    let path = folder.path("ledger");
+    let load = [
+        "run",
+        "--workload",
+        "city",
+        "--accounts",
+        "1000",
+        "--txs",
+        "600",
+        "--json",
+    ];
+    let outcome = |more: &[&str]| {
+        let report = json(&[&load[..], &["--quiet"], more].concat());
+        ["succeeded", "failed", "refused"].map(|kind| report[kind].as_u64())
+    };
+    let expected = outcome(&[]);
+    assert!(expected[0] > Some(300), "{expected:?}");
+    assert_eq!(outcome(&["--store", &path]), expected);
+    assert_eq!(json(&["verify", &path, "--json"])["transactions"], 600);
+}
+
 /// A program that no transaction calls.
 #[derive(Debug)]
 struct Other;

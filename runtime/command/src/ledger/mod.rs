@@ -188,14 +188,18 @@ pub(crate) fn linked_programs() -> ProgramTable {
     LINKED.get_or_init(market_programs).clone()
 }
 
+/// Of these, the ones that a ledger was made with.
+pub(crate) fn programs_of(kept: &Parameters) -> ProgramTable {
+    let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
+    linked_programs().filtered(|program| named(program.name()))
+}
+
 /// The genesis of a ledger, without its accounts.
 fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
     let Some(kept) = Parameters::kept(store).map_err(not_opened(path))? else {
         return Ok(todays_genesis());
     };
-    let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
-    let programs = linked_programs().filtered(|program| named(program.name()));
-    let genesis = kept.genesis(programs);
+    let genesis = kept.genesis(programs_of(&kept));
     let checked = kept.check(&genesis).map_err(OpenError::from);
     checked.map_err(not_opened(path))?;
     Ok(genesis)
@@ -254,8 +258,16 @@ pub fn import_snapshot(
     threads: &Threads,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BlockRecord, LedgerError> {
+    let failed = |source| LedgerError::Import {
+        path: file.to_owned(),
+        source,
+    };
+    let parameters = snapshot::parameters(&mut open_file(file)?).map_err(failed)?;
+    let genesis = Genesis {
+        programs: programs_of(&parameters),
+        ..todays_genesis()
+    };
     let mut source = open_file(file)?;
-    let genesis = todays_genesis();
     let build = |store: &DiskStore| {
         snapshot::import(&mut source, store, &genesis, expected, threads, progress)?;
         Ok(store.tip().expect("an import ends with a block"))
@@ -263,10 +275,7 @@ pub fn import_snapshot(
     DiskStore::build(path, DiskOptions::default(), threads, build).map_err(|error| match error {
         // Of the ledger's directory, which the error names.
         ImportError::Store(error) => LedgerError::Store(error),
-        source => LedgerError::Import {
-            path: file.to_owned(),
-            source,
-        },
+        source => failed(source),
     })
 }
 

@@ -11,7 +11,6 @@ use lockstep_interface::nonce::NONCE_ACCOUNT_SIZE;
 use lockstep_interface::{Account, Address, address::program_ids};
 use lockstep_node::account_of_json;
 use lockstep_node::client::call;
-use lockstep_programs::builtin_programs;
 use lockstep_programs::token::TokenAccount;
 use lockstep_runtime::bank::{Genesis, is_written_sysvar};
 use lockstep_runtime::chain::{Chain, ChainOptions};
@@ -22,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::stage::{Recorded, Stage};
 use crate::failure::Failure;
+use crate::ledger::linked_programs;
 
 /// Accounts of one request.
 const ACCOUNTS_MAX: usize = 100;
@@ -57,7 +57,7 @@ pub(super) fn stage(url: &str, signature: &str) -> Result<Stage, Failure> {
         put_back_nonce(account, &nonce);
     }
     let options = ChainOptions::new(Threads::new(1).map_err(Failure::other)?);
-    let genesis = Genesis::new(Vec::new(), builtin_programs()).without_limits();
+    let genesis = Genesis::new(Vec::new(), linked_programs()).without_limits();
     let store = Arc::new(MemoryStore::new());
     let chain = Chain::open(store, Trie::default(), genesis, options).map_err(Failure::other)?;
     let (parent, _) = chain.head();

@@ -19,6 +19,19 @@ use crate::{
     threads::Threads,
 };
 
+/// What the genesis of a snapshot's chain decided, so that an importer finds its programs. O(head).
+///
+/// # Errors
+/// If the snapshot's beginning is wrong, with byte and cause.
+pub fn parameters(source: &mut dyn Read) -> Result<Parameters, ImportError> {
+    Ok(read_head(&mut FrameReader::start(source)?)?.parameters)
+}
+
+fn read_head(frames: &mut FrameReader<'_>) -> Result<Head, ImportError> {
+    let frame = frames.next(Part::Head, &[Kind::Head])?;
+    Head::decode(&frame.payload).map_err(|fault| frame.damaged(Part::Head, fault))
+}
+
 /// Puts the state of a snapshot into an empty store, and gives the trie of its accounts, with which
 /// [`Chain::open`](crate::chain::Chain::open) opens the chain. A snapshot of another block than the
 /// `expected` one is refused.
@@ -41,8 +54,7 @@ pub fn import(
         return Err(ImportError::NotEmpty);
     }
     let mut frames = FrameReader::start(source)?;
-    let frame = frames.next(Part::Head, &[Kind::Head])?;
-    let head = Head::decode(&frame.payload).map_err(|fault| frame.damaged(Part::Head, fault))?;
+    let head = read_head(&mut frames)?;
     if let Some(expected) = expected.filter(|expected| **expected != head.tip) {
         return Err(ImportError::OtherBlock {
             expected: *expected,

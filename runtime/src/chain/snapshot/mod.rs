@@ -30,7 +30,7 @@ mod import;
 pub use error::{ExportError, Fault, ImportError, Part};
 pub use export::Exported;
 pub(super) use export::export;
-pub use import::import;
+pub use import::{import, parameters};
 
 use crate::limits::BLOCKHASHES_MAX;
 
