@@ -153,12 +153,8 @@ fn claims_of<'a>(views: &[TransactionView<'a>]) -> Vec<Claim<'a>> {
 /// The parts of a batch of which it is not known that they hold.
 fn suspects<'c, 'a>(claims: &'c [Claim<'a>]) -> Vec<&'c [Claim<'a>]> {
     #[cfg(feature = "wide")]
-    if wide::all_hold(claims) {
-        return Vec::new();
-    } else if claims.len() > PROBE_SIZES[0] {
-        let mut parts: Vec<_> = claims.chunks(PROBE_SIZES[0]).collect();
-        parts.retain(|part| !wide::all_hold(part));
-        return parts;
+    if let Some(suspects) = wide::suspects(claims) {
+        return suspects;
     }
     vec![claims]
 }

@@ -21,9 +21,9 @@ use commonware_parallel::Sequential;
 use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256};
 
-use super::Claim;
+use super::{Claim, PROBE_SIZES};
 
-/// Whether the processor has what the lanes need.
+/// Whether the processor has AVX-512 with what the lanes need of it.
 static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
     #[cfg(target_arch = "x86_64")]
     let is_there = is_x86_feature_detected!("avx512f")
@@ -34,11 +34,23 @@ static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
     is_there
 });
 
-/// Whether all of these claims are known to hold. Where that is false, some may not.
-pub(super) fn all_hold(claims: &[Claim<'_>]) -> bool {
+/// The parts of a batch that are left to one lane. None where the processor lacks what eight lanes
+/// need, since they are slower than one there.
+pub(super) fn suspects<'c, 'a>(claims: &'c [Claim<'a>]) -> Option<Vec<&'c [Claim<'a>]>> {
     if !*IS_THERE {
-        return false;
+        return None;
     }
+    let mut suspects = vec![claims];
+    suspects.retain(|part| !all_hold(part));
+    if claims.len() > PROBE_SIZES[0] {
+        let parts = suspects.iter().flat_map(|part| part.chunks(PROBE_SIZES[0]));
+        suspects = parts.filter(|part| !all_hold(part)).collect();
+    }
+    Some(suspects)
+}
+
+/// Whether all of these claims are known to hold. Where that is false, some may not.
+fn all_hold(claims: &[Claim<'_>]) -> bool {
     let items = claims.iter().map(Item::of).collect::<Option<Vec<_>>>();
     items.is_some_and(|items| {
         let mut weights = Weights::of(claims);
@@ -147,7 +159,7 @@ mod tests {
     use ed25519_zebra::{SigningKey, VerificationKeyBytes};
     use lockstep_interface::Address;
 
-    use super::{super::*, IS_THERE, all_hold, frame};
+    use super::{super::*, all_hold, frame};
     use crate::wire::MessageBuilder;
 
     #[test]
@@ -194,7 +206,7 @@ mod tests {
             batch.decode(&claims, &KeyCache::new(0), &mut verdicts);
             let wrong = batch.find_wrong();
             assert_eq!(wrong, if is_right { vec![] } else { vec![57] });
-            assert_eq!(all_hold(&claims), is_right && *IS_THERE);
+            assert_eq!(all_hold(&claims), is_right);
             transactions[57] = views[57].with_blockhash(&[0; 32]);
         }
     }
