@@ -16,7 +16,7 @@ use lockstep_market::market_programs;
 use lockstep_runtime::audit::{AuditError, Costs, FindingKind, Report, audit, costs, used_costs};
 use lockstep_runtime::bank::{Genesis, GenesisError};
 use lockstep_runtime::block::Recording;
-use lockstep_runtime::engine::Engine;
+use lockstep_runtime::engine::{Engine, EngineError};
 use lockstep_runtime::seal::Seal;
 use lockstep_runtime::threads::ThreadsError;
 use lockstep_runtime::verify::{ParsedBlock, Signatures};
@@ -36,6 +36,9 @@ pub enum WorkloadAuditError {
     /// The workload's genesis gave no bank.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
+    /// A block was not prepared.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

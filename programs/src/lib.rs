@@ -1,11 +1,12 @@
 //! The native programs that a Lockstep runtime starts with, and the calls that clients make to
 //! them: [`system`], [`compute_budget`], [`token`], [`associated_token`], [`memo`],
-//! [`lookup_table`], [`ed25519`] and [`trace`].
+//! [`lookup_table`], [`ed25519`], [`activations`] and [`trace`].
 //!
 //! Each program turns an [`InvokeContext`](lockstep_interface::InvokeContext) into changed
 //! accounts or an error. It knows nothing of transactions, blocks or threads.
 #![forbid(unsafe_code)]
 
+pub mod activations;
 pub mod associated_token;
 pub mod compute_budget;
 pub mod demanded;
@@ -25,6 +26,7 @@ mod testing;
 use lockstep_interface::ProgramTable;
 use lockstep_sdk::idl::ProgramDescription;
 
+pub use activations::ActivationProgram;
 pub use associated_token::AssociatedTokenProgram;
 pub use compute_budget::ComputeBudgetProgram;
 pub use ed25519::Ed25519Program;
@@ -68,5 +70,6 @@ builtin! {
     memo: MemoProgram,
     lookup_table: LookupTableProgram,
     ed25519: Ed25519Program,
+    activations: ActivationProgram,
     trace: TraceProgram,
 }

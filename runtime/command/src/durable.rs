@@ -10,9 +10,7 @@ use lockstep_runtime::chain::{Chain, OpenError, Parameters};
 use lockstep_runtime::threads::ThreadsError;
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, PageCounts, StoreError};
 
-use crate::ledger::{
-    LedgerError, LoadError, check_load, keep_genesis, linked_programs, programs_of,
-};
+use crate::ledger::{LedgerError, LoadError, check_load, keep_genesis, linked_programs};
 
 /// Why a ledger cannot be run on.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +59,13 @@ impl<'a> Durable<'a> {
         let pages = trie.page_counts();
         let store = Arc::new(CachedStore::warm(disk, cache_size)?);
         let kept = Parameters::kept(&*store)?;
-        let programs = kept.as_ref().map_or_else(linked_programs, programs_of);
-        let genesis = Genesis::new(workload.genesis().collect(), programs).without_limits();
+        let linked = linked_programs();
+        let programs = kept.map_or_else(
+            || linked.clone(),
+            |kept| kept.genesis(linked.clone()).programs,
+        );
+        let genesis = Genesis::new(workload.genesis().collect(), programs);
+        let genesis = genesis.with_linked(linked).without_limits();
         let root = genesis.delta_root(&chain_options.threads);
         let root = root.map_err(OpenError::from)?;
         let dynamic = Arc::<CachedStore<DiskStore>>::clone(&store);

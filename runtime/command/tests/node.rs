@@ -55,6 +55,59 @@ fn a_ledger_keeps_the_programs_that_it_began_with() {
 }
 
 #[test]
+fn a_program_is_activated_on_a_running_node() {
+    let folder = Folder::new("activation");
+    let ledger = PathBuf::from(folder.path("ledger"));
+    let path = ledger.to_str().expect("the path is text");
+    let node = on(&ledger);
+    let amm = json!([lockstep_market::swap::amm::ID.to_string()]);
+    let lockstep = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+        command.args(arguments).output().unwrap()
+    };
+    let faucet = folder.path("ledger/faucet.json");
+    let activate = |feature: &str, slot: u64| {
+        let slot = slot.to_string();
+        let url = node.http.clone();
+        let key = ["--authority", &faucet, "--url", &url, "--json"];
+        lockstep(&[&["activate", feature, "--slot", &slot], &key[..]].concat())
+    };
+    let slot = node.ask("getSlot", &json!([])).as_u64().unwrap() + 20;
+    let done = activate("amm", slot);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(report["slot"], slot);
+    // What was in time once is not now.
+    let late = activate("order_book", 1);
+    let stderr = String::from_utf8_lossy(&late.stderr);
+    assert_eq!(late.status.code(), Some(1), "{stderr}");
+    let unknown = activate("nothing", slot);
+    assert_eq!(unknown.status.code(), Some(2));
+
+    let start = Instant::now();
+    while node.ask("getSlot", &json!([])).as_u64().unwrap() <= slot {
+        assert!(start.elapsed() < Duration::from_secs(20), "no slot came");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let program = node.ask("getAccountInfo", &amm);
+    assert_eq!(program["value"]["executable"], true);
+    assert_eq!(node.end(), Some(0));
+    let verified = lockstep(&["verify", path, "--quiet"]);
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    let node = on(&ledger);
+    assert_eq!(node.ask("getAccountInfo", &amm)["value"], program["value"]);
+    assert_eq!(node.end(), Some(0));
+}
+
+#[test]
 fn a_node_ends_in_order_and_goes_on() {
     let folder = Folder::new("node");
     let ledger = PathBuf::from(folder.path("ledger"));

@@ -13,18 +13,28 @@
 //!       "executable": false
 //!     }
 //!   ],
-//!   "programs": ["system", "token"],
+//!   "programs": ["system", "token", "activation"],
+//!   "activationAuthority": "4Nd1mYVnMUYyzhTsGrnqCYGxZzT9WzVgYwxq8zX8PzGg",
+//!   "activations": [{ "feature": "amm", "slot": 9000 }],
 //!   "limits": { "computeUnits": 60000000, "accountComputeUnits": 24000000 }
 //! }
 //! ```
 //! Every field may be left out. Data is in base64; `programs` names some of those that are linked
-//! in, all of them if it is left out.
+//! in, all of them if it is left out. `activations` names programs that come later, and rule sets,
+//! `rules-current` or `rules-2024-12`; more are scheduled by the authority, which is the faucet if
+//! it is left out.
 
 use std::{io, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lockstep_interface::{Account, Address, ProgramTable};
-use lockstep_runtime::{bank::Genesis, block::BlockLimits};
+use lockstep_interface::{
+    Account, Address, ProgramTable, RuleSet,
+    activation::{Activation, Schedule},
+};
+use lockstep_runtime::{
+    bank::{Genesis, GenesisError},
+    block::BlockLimits,
+};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -61,6 +71,17 @@ pub enum GenesisFileError {
         /// What was found.
         found: String,
     },
+    /// The schedule of activations does not fit its account.
+    #[error(transparent)]
+    Schedule(#[from] GenesisError),
+}
+
+/// The address of a feature: of a rule set, or of one of these programs.
+pub fn feature_named(name: &str, linked: &ProgramTable) -> Option<Address> {
+    let rules = RuleSet::ALL.into_iter().find(|rules| rules.name() == name);
+    let program = || linked.iter().find(|program| program.name() == name);
+    let program = || program().map(lockstep_interface::Program::address);
+    rules.map(RuleSet::feature).or_else(program)
 }
 
 /// A genesis file.
@@ -72,6 +93,9 @@ pub struct GenesisFile {
     #[serde(default)]
     accounts: Vec<GenesisAccount>,
     programs: Option<Vec<String>>,
+    activation_authority: Option<String>,
+    #[serde(default)]
+    activations: Vec<GenesisActivation>,
     #[serde(default)]
     limits: GenesisLimits,
 }
@@ -86,6 +110,13 @@ struct GenesisAccount {
     data: String,
     #[serde(default)]
     executable: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GenesisActivation {
+    feature: String,
+    slot: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -115,31 +146,67 @@ impl GenesisFile {
         })
     }
 
-    /// The genesis, with an account for the faucet.
+    /// The genesis, with an account for the faucet, of the programs that the file names out of
+    /// `linked`, or the `usual` ones if it names none.
     ///
     /// # Errors
-    /// If an address or some data stands for nothing.
+    /// If an address, a name or some data stands for nothing, or the activations are too many.
     pub fn genesis(
         &self,
         faucet: &Address,
-        programs: ProgramTable,
+        usual: &ProgramTable,
+        linked: &ProgramTable,
     ) -> Result<Genesis, GenesisFileError> {
+        let programs = self.program_table(usual, linked)?;
         let lamports = self.faucet_lamports.unwrap_or(FAUCET_LAMPORTS);
         let mut accounts = vec![(*faucet, Account::wallet(lamports))];
         for (place, account) in self.accounts.iter().enumerate() {
             accounts.push(account.read(place)?);
         }
-        let mut genesis = Genesis::new(accounts, programs);
+        let mut genesis = Genesis::new(accounts, programs).with_linked(linked.clone());
         genesis.slot = self.slot.unwrap_or_default();
         genesis.limits = self.limits.over(genesis.limits);
-        Ok(genesis)
+        Ok(genesis.with_schedule(&self.schedule(faucet, linked)?)?)
+    }
+
+    fn schedule(
+        &self,
+        faucet: &Address,
+        linked: &ProgramTable,
+    ) -> Result<Schedule, GenesisFileError> {
+        let authority = self.activation_authority.as_deref();
+        let authority = authority.map(|text| {
+            let parsed: Result<Address, _> = text.parse();
+            parsed.map_err(|_| GenesisFileError::Value {
+                field: "activationAuthority".to_owned(),
+                expected: "32 bytes in base58",
+                found: text.to_owned(),
+            })
+        });
+        let activations = self.activations.iter().enumerate();
+        let activations = activations.map(|(place, activation)| {
+            let name = activation.feature.clone();
+            let feature = feature_named(&name, linked);
+            let feature = feature.ok_or_else(|| GenesisFileError::Value {
+                field: format!("activations[{place}].feature"),
+                expected: "the name of a program that is linked in, or of a rule set",
+                found: name.clone(),
+            })?;
+            let slot = activation.slot;
+            Ok(Activation {
+                feature,
+                slot,
+                name,
+            })
+        });
+        Ok(Schedule {
+            authority: Some(authority.transpose()?.unwrap_or(*faucet)),
+            activations: activations.collect::<Result<_, GenesisFileError>>()?,
+        })
     }
 
     /// Those of all programs that the file names, or the usual ones if it names none.
-    ///
-    /// # Errors
-    /// If a name is that of none.
-    pub fn program_table(
+    fn program_table(
         &self,
         usual: &ProgramTable,
         all: &ProgramTable,
@@ -211,17 +278,39 @@ mod tests {
 
     fn genesis(json: &str) -> Result<Genesis, GenesisFileError> {
         let file: GenesisFile = serde_json::from_str(json).unwrap();
-        let programs = file.program_table(&ProgramTable::new(), &builtin_programs())?;
-        file.genesis(&Address::new_from_array([1; 32]), programs)
+        let faucet = Address::new_from_array([1; 32]);
+        file.genesis(&faucet, &ProgramTable::new(), &builtin_programs())
     }
 
     #[test]
     fn an_empty_file_is_the_default() {
         let genesis = genesis("{}").unwrap();
-        assert_eq!(genesis.accounts.len(), 1);
+        assert_eq!(genesis.accounts.len(), 2, "faucet and schedule");
         assert_eq!(genesis.accounts[0].1.lamports, FAUCET_LAMPORTS);
         assert_eq!(genesis.programs.iter().count(), 0, "the usual ones");
         assert_eq!(genesis.limits, BlockLimits::MAINNET);
+        let schedule = Schedule::from_account(&genesis.accounts[1].1).unwrap();
+        assert_eq!(schedule.authority, Some(Address::new_from_array([1; 32])));
+        assert_eq!(schedule.activations, []);
+    }
+
+    #[test]
+    fn activations_are_found_by_name() {
+        let json = r#"{"activationAuthority": "So11111111111111111111111111111111111111112",
+            "activations": [{"feature": "memo", "slot": 5}, {"feature": "rules-current", "slot": 9}]}"#;
+        let genesis = genesis(json).unwrap();
+        let schedule = Schedule::from_account(&genesis.accounts[1].1).unwrap();
+        assert_ne!(schedule.authority, Some(Address::new_from_array([1; 32])));
+        let found = schedule.activations.iter();
+        let found: Vec<_> = found.map(|one| (one.feature, one.slot)).collect();
+        let rules = RuleSet::Current.feature();
+        assert_eq!(
+            found,
+            [
+                (lockstep_interface::address::program_ids::MEMO, 5),
+                (rules, 9)
+            ]
+        );
     }
 
     #[test]
@@ -236,6 +325,11 @@ mod tests {
         assert_eq!(found.limits.transaction_count_max, 9);
         for (json, field) in [
             (r#"{"programs": ["sistem"]}"#, "programs[0]"),
+            (
+                r#"{"activations": [{"feature": "rules", "slot": 1}]}"#,
+                "activations[0].feature",
+            ),
+            (r#"{"activationAuthority": "me"}"#, "activationAuthority"),
             (
                 r#"{"accounts": [{"address": "x", "lamports": 1}]}"#,
                 "accounts[0].address",

@@ -89,7 +89,8 @@ pub struct LedgerOptions {
     pub place: Place,
     /// The genesis of a new one; the default of one for development if there is none.
     pub genesis: Option<GenesisFile>,
-    /// The programs that are linked in. An old ledger has those that it was made with.
+    /// The programs that are linked in. An old ledger has those that it was made with, and those
+    /// that it has activated.
     pub programs: ProgramTable,
     /// The programs of a new ledger, unless its genesis file names others that are linked in.
     pub new_programs: ProgramTable,
@@ -169,8 +170,11 @@ fn read_ahead(store: &Arc<CachedStore<DiskStore>>) -> Result<(), LedgerError> {
 
 fn new_genesis(options: &LedgerOptions, faucet: &SigningKey) -> Result<Genesis, LedgerError> {
     let file = options.genesis.clone().unwrap_or_default();
-    let programs = file.program_table(&options.new_programs, &options.programs)?;
-    Ok(file.genesis(&address_of(faucet), programs)?)
+    Ok(file.genesis(
+        &address_of(faucet),
+        &options.new_programs,
+        &options.programs,
+    )?)
 }
 
 /// The genesis that a ledger keeps, without its accounts.
@@ -178,11 +182,7 @@ fn kept_genesis(store: &dyn Store, programs: &ProgramTable) -> Result<Genesis, O
     let kept = Parameters::kept(store)?;
     Ok(kept.map_or_else(
         || Genesis::new(Vec::new(), programs.clone()),
-        |kept| {
-            let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
-            let programs = programs.clone().filtered(|program| named(program.name()));
-            kept.genesis(programs)
-        },
+        |kept| kept.genesis(programs.clone()),
     ))
 }
 

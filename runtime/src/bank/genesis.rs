@@ -1,16 +1,23 @@
 //! The first bank of a ledger.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    mem,
+    sync::{Arc, OnceLock},
+};
 
 use lockstep_interface::{
-    Account, Environment, Hash, ProgramTable, Rent, RuleSet, Sysvars, address::program_ids,
+    Account, Environment, Hash, ProgramTable, Rent, RuleSet, Sysvars,
+    activation::{ACTIVATIONS_MAX, FEATURE_NAME_SIZE_MAX, SCHEDULE, Schedule},
+    address::program_ids,
     sysvar::RecentBlockhash,
 };
 use lockstep_store::{BlockBatch, Change, Store, StoreError, Trie, sync::Shared};
 use thiserror::Error;
 
 use super::{
-    BlockhashQueue, CostTable, FrozenBank, Ledger, ProcessedHistory, SysvarGiven, given_accounts,
+    BlockhashQueue, CostTable, FrozenBank, Ledger, MissingFeature, ProcessedHistory, SysvarGiven,
+    activated::{activate, schedule_in},
+    given_accounts,
     root::delta_root,
 };
 use crate::{
@@ -26,6 +33,8 @@ pub struct Genesis {
     pub accounts: Vec<Change>,
     /// The native programs; each gets an account owned by the native loader.
     pub programs: ProgramTable,
+    /// The programs that the chain can activate: all that are linked in.
+    pub linked: ProgramTable,
     /// The rules.
     pub rules: RuleSet,
     /// Rent parameters.
@@ -46,6 +55,15 @@ pub enum GenesisError {
     /// One of its accounts is a sysvar.
     #[error("genesis: {0}")]
     Sysvar(#[from] SysvarGiven),
+    /// A feature begins with it, or before, that is not linked in.
+    #[error("genesis: {0}")]
+    Missing(#[from] MissingFeature),
+    /// The schedule has more activations, or longer names, than its account has room for.
+    #[error(
+        "genesis: expected at most {ACTIVATIONS_MAX} activations with names of at most \
+         {FEATURE_NAME_SIZE_MAX} bytes, found more"
+    )]
+    Schedule,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +84,7 @@ impl Genesis {
     pub fn new(accounts: Vec<Change>, programs: ProgramTable) -> Self {
         Self {
             accounts,
+            linked: programs.clone(),
             programs,
             rules: RuleSet::Current,
             rent: Rent::MAINNET,
@@ -84,13 +103,31 @@ impl Genesis {
         }
     }
 
+    /// The same with these programs for the chain to activate, besides those that it begins with.
+    #[must_use]
+    pub fn with_linked(self, linked: ProgramTable) -> Self {
+        Self { linked, ..self }
+    }
+
+    /// The same with a schedule of activations, and the authority that may change it.
+    ///
+    /// # Errors
+    /// If there are too many of them, or a name is too long.
+    pub fn with_schedule(mut self, schedule: &Schedule) -> Result<Self, GenesisError> {
+        let account = schedule.to_account(&self.rent);
+        let account = account.ok_or(GenesisError::Schedule)?;
+        self.accounts.push((SCHEDULE, account));
+        Ok(self)
+    }
+
     /// Root over the accounts, those of programs included, as the header of the genesis block
     /// states it. O(n log n) for n accounts.
     ///
     /// # Errors
-    /// If an account is a sysvar.
-    pub fn delta_root(&self, threads: &Threads) -> Result<Hash, SysvarGiven> {
-        let accounts = first_accounts(self.accounts.clone(), &self.programs)?;
+    /// If an account is a sysvar, or a feature that begins here is not linked in.
+    pub fn delta_root(&self, threads: &Threads) -> Result<Hash, GenesisError> {
+        let mut environment = self.environment();
+        let accounts = self.first_accounts(self.accounts.clone(), &mut environment)?;
         Ok(delta_root(&accounts, threads))
     }
 
@@ -98,7 +135,7 @@ impl Genesis {
     /// no state root.
     ///
     /// # Errors
-    /// If an account is a sysvar, or the store fails.
+    /// If an account is a sysvar, a feature that begins here is not linked in, or the store fails.
     pub fn open(self, store: Arc<dyn Store>) -> Result<Arc<FrozenBank>, GenesisError> {
         let one_thread = Threads::new(1).expect("one thread needs no pool");
         self.open_with(store, None, &one_thread)
@@ -107,7 +144,7 @@ impl Genesis {
     /// The same for a chain that does: `trie` is that of the accounts that the store has already.
     ///
     /// # Errors
-    /// If an account is a sysvar, or the store fails.
+    /// If an account is a sysvar, a feature that begins here is not linked in, or the store fails.
     pub fn open_rooted(
         self,
         store: Arc<dyn Store>,
@@ -118,13 +155,14 @@ impl Genesis {
     }
 
     pub(crate) fn open_with(
-        self,
+        mut self,
         store: Arc<dyn Store>,
         trie: Option<&Trie>,
         threads: &Threads,
     ) -> Result<Arc<FrozenBank>, GenesisError> {
-        let environment = self.environment();
-        let accounts = first_accounts(self.accounts, &self.programs)?;
+        let mut environment = self.environment();
+        let accounts = mem::take(&mut self.accounts);
+        let accounts = self.first_accounts(accounts, &mut environment)?;
         let trie = trie.map(|trie| trie.try_update(&accounts, threads));
         let trie = trie.transpose()?;
         let header = BlockHeader {
@@ -145,7 +183,8 @@ impl Genesis {
         let bank = FrozenBank {
             block_hash: header.id(),
             header,
-            ledger: Ledger::new(store, ProcessedHistory::default(), self.slot),
+            ledger: Ledger::new(store, self.linked, ProcessedHistory::default(), self.slot),
+            schedule: Arc::new(schedule_in(&accounts).unwrap_or_default()),
             environment,
             blockhashes: BlockhashQueue::new(blockhashes),
             costs: CostTable::default(),
@@ -161,7 +200,27 @@ impl Genesis {
         Ok(Arc::new(bank))
     }
 
-    /// What transactions see before there is any block.
+    /// What the chain begins with, in ascending order of addresses. Adds to the environment what
+    /// begins with it.
+    fn first_accounts(
+        &self,
+        mut accounts: Vec<Change>,
+        environment: &mut Environment,
+    ) -> Result<Vec<Change>, GenesisError> {
+        for program in self.programs.iter() {
+            accounts.push((program.address(), program_account(program.name())));
+        }
+        let mut accounts = given_accounts(accounts)?;
+        if let Some(schedule) = schedule_in(&accounts) {
+            let begun = schedule.begun(None, self.slot);
+            accounts.extend(activate(begun, environment, &self.linked)?);
+            accounts = given_accounts(accounts)?;
+        }
+        accounts.retain(|(_, account)| account.exists());
+        Ok(accounts)
+    }
+
+    /// What transactions see before there is any block and any activation.
     pub(super) fn environment(&self) -> Environment {
         Environment {
             sysvars: Sysvars {
@@ -172,19 +231,6 @@ impl Genesis {
             programs: self.programs.clone(),
         }
     }
-}
-
-/// What a genesis of these accounts and programs begins with, in ascending order of addresses.
-fn first_accounts(
-    mut accounts: Vec<Change>,
-    programs: &ProgramTable,
-) -> Result<Vec<Change>, SysvarGiven> {
-    for program in programs.iter() {
-        accounts.push((program.address(), program_account(program.name())));
-    }
-    let mut accounts = given_accounts(accounts)?;
-    accounts.retain(|(_, account)| account.exists());
-    Ok(accounts)
 }
 
 /// A block's id as transactions refer to it.

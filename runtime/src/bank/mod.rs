@@ -5,6 +5,7 @@
 //! [`FrozenBank`], whose reads fall through to its ancestors and then to the store. Several
 //! children of one parent may live side by side; finalising one moves its changes to the store.
 
+mod activated;
 mod blockhash;
 mod costs;
 mod genesis;
@@ -23,6 +24,8 @@ use std::{
     },
 };
 
+pub use activated::MissingFeature;
+use activated::{activate, schedule_in};
 pub use blockhash::BlockhashQueue;
 pub use costs::{CostKind, CostTable};
 use genesis::blockhash;
@@ -31,10 +34,12 @@ pub(crate) use given::forget_dead;
 pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
 use inherited::Inherited;
 use layers::Layers;
-use lockstep_interface::{Account, Address, Environment, Hash, Sysvars, sysvar::Clock};
+use lockstep_interface::{
+    Account, Address, Environment, Hash, ProgramTable, Sysvars, activation::Schedule, sysvar::Clock,
+};
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
-pub use resume::Resumed;
+pub use resume::{ResumeError, Resumed};
 
 use crate::{
     block::BlockHeader,
@@ -49,15 +54,23 @@ const LISTED_MIN: usize = 64;
 #[derive(Debug)]
 struct Ledger {
     store: Arc<dyn Store>,
+    /// The programs that can be activated.
+    linked: ProgramTable,
     history: ProcessedHistory,
     /// The slot of the newest bank whose changes are in the store.
     final_slot: AtomicU64,
 }
 
 impl Ledger {
-    fn new(store: Arc<dyn Store>, history: ProcessedHistory, final_slot: u64) -> Arc<Self> {
+    fn new(
+        store: Arc<dyn Store>,
+        linked: ProgramTable,
+        history: ProcessedHistory,
+        final_slot: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
+            linked,
             history,
             final_slot: AtomicU64::new(final_slot),
         })
@@ -70,6 +83,8 @@ pub struct FrozenBank {
     ledger: Arc<Ledger>,
     header: BlockHeader,
     block_hash: Hash,
+    /// What this bank's state says of activations, those to come included.
+    schedule: Arc<Schedule>,
     environment: Environment,
     blockhashes: BlockhashQueue,
     costs: CostTable,
@@ -124,8 +139,13 @@ pub struct Bank {
     parent: Arc<FrozenBank>,
     slot: u64,
     environment: Environment,
-    /// Sysvar accounts as this block shows them, in ascending order of addresses.
-    sysvar_accounts: Vec<Change>,
+    /// Accounts that this block writes itself, as its first transaction sees them: sysvars, and the
+    /// programs that begin with it. In ascending order of addresses.
+    own_accounts: Vec<Change>,
+    /// The programs that begin with it.
+    begun_programs: Vec<Address>,
+    /// A feature without which this block cannot be executed.
+    missing: Option<MissingFeature>,
 }
 
 /// The results of executing a block; the input of [`Bank::freeze`].
@@ -185,6 +205,11 @@ impl FrozenBank {
         self.trie.as_ref()
     }
 
+    /// The activations that this bank's state keeps, those to come included.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
     /// Rules, programs, rent, and sysvars as the block's transactions saw them.
     pub fn environment(&self) -> &Environment {
         &self.environment
@@ -200,7 +225,9 @@ impl FrozenBank {
         &self.costs
     }
 
-    /// Opens a child for `slot` at the given time in seconds since 1970.
+    /// Opens a child for `slot` at the given time in seconds since 1970. What the state activates
+    /// up to that slot is there; if something of it is not linked in, the child knows
+    /// ([`Bank::missing`]), and no engine executes it.
     ///
     /// # Panics
     /// If the slot is not above this bank's.
@@ -221,12 +248,25 @@ impl FrozenBank {
             let older = older.map_or(&[][..], Vec::as_slice);
             Inherited::new(&self.blockhashes, self.slot(), older)
         });
-        let sysvar_accounts = inherited.complete(&mut environment.sysvars);
+        let mut own_accounts = inherited.complete(&mut environment.sysvars);
+        let begun = self.schedule.begun(Some(newest), slot);
+        let begun = activate(begun, &mut environment, &self.ledger.linked);
+        let (begun, missing) = match begun {
+            Ok(begun) => (begun, None),
+            Err(missing) => (Vec::new(), Some(missing)),
+        };
+        let begun_programs = begun.iter().map(|(address, _)| *address).collect();
+        if !begun.is_empty() {
+            own_accounts.extend(begun);
+            own_accounts.sort_unstable_by_key(|(address, _)| *address);
+        }
         Bank {
             parent: Arc::clone(self),
             slot,
             environment,
-            sysvar_accounts,
+            own_accounts,
+            begun_programs,
+            missing,
         }
     }
 
@@ -384,6 +424,7 @@ impl FrozenBank {
             ledger: Arc::clone(&self.ledger),
             header: self.header,
             block_hash: self.block_hash,
+            schedule: Arc::clone(&self.schedule),
             environment: self.environment.clone(),
             blockhashes: self.blockhashes.clone(),
             costs: self.costs.clone(),
@@ -432,16 +473,28 @@ impl Bank {
     /// Opens the bank again with other sysvars, for replaying recorded cases.
     #[must_use]
     pub fn with_sysvars(mut self, sysvars: Sysvars) -> Self {
-        self.sysvar_accounts = sysvars.accounts();
-        self.sysvar_accounts
+        self.own_accounts = sysvars.accounts();
+        self.own_accounts
             .sort_unstable_by_key(|(address, _)| *address);
         self.environment.sysvars = sysvars;
         self
     }
 
-    /// The accounts of the sysvars as this block shows them, in ascending order of addresses.
-    pub fn sysvar_accounts(&self) -> &[Change] {
-        &self.sysvar_accounts
+    /// The accounts that this block writes itself, as its first transaction sees them, in ascending
+    /// order of addresses: sysvars, and the programs that begin with it.
+    pub fn own_accounts(&self) -> &[Change] {
+        &self.own_accounts
+    }
+
+    /// The programs that begin with this block. Its transactions cannot write their accounts.
+    pub(crate) fn begun_programs(&self) -> &[Address] {
+        &self.begun_programs
+    }
+
+    /// What the chain has activated up to this slot and is not linked in; without it the block
+    /// cannot be executed.
+    pub fn missing(&self) -> Option<&MissingFeature> {
+        self.missing.as_ref()
     }
 
     /// True if a lookup table that was deactivated in this slot can still be used.
@@ -457,8 +510,8 @@ impl Bank {
     pub fn load(&self, addresses: &[Address], accounts: &mut [Account]) -> Result<(), StoreError> {
         self.parent.load(addresses, accounts)?;
         for (address, account) in addresses.iter().zip(accounts) {
-            if let Some(sysvar) = self.sysvar_account(address) {
-                *account = sysvar.clone();
+            if let Some(own) = self.own_account(address) {
+                *account = own.clone();
             }
         }
         Ok(())
@@ -469,20 +522,20 @@ impl Bank {
     /// # Errors
     /// If the store fails.
     pub fn get(&self, address: &Address) -> Result<Option<Account>, StoreError> {
-        match self.sysvar_account(address) {
+        match self.own_account(address) {
             Some(account) => Ok(Some(account.clone())),
             None => self.parent.get(address),
         }
     }
 
-    /// The sysvar accounts that this block shows differently from its parent, in ascending order of
-    /// addresses. No transaction can have written them.
+    /// The accounts that this block writes itself and that its parent has otherwise, in ascending
+    /// order of addresses. No transaction can have written them.
     ///
     /// # Errors
     /// If the store fails.
-    pub(crate) fn changed_sysvars(&self) -> Result<Vec<Change>, StoreError> {
+    pub(crate) fn own_changes(&self) -> Result<Vec<Change>, StoreError> {
         let mut changed = Vec::new();
-        for (address, account) in &self.sysvar_accounts {
+        for (address, account) in &self.own_accounts {
             if self.parent.get(address)?.as_ref() != Some(account) {
                 changed.push((*address, account.clone()));
             }
@@ -490,11 +543,11 @@ impl Bank {
         Ok(changed)
     }
 
-    fn sysvar_account(&self, address: &Address) -> Option<&Account> {
+    fn own_account(&self, address: &Address) -> Option<&Account> {
         // Sysvars share their first two bytes; almost every other address differs in them.
         let is_candidate = |key: &Address| key.as_array()[..2] == address.as_array()[..2];
         let mut candidates = self
-            .sysvar_accounts
+            .own_accounts
             .iter()
             .filter(|(key, _)| is_candidate(key));
         candidates
@@ -517,10 +570,13 @@ impl Bank {
             plan_digest: result.roots.plan_digest,
         };
         let block_hash = header.id();
+        let changed = schedule_in(&result.changes);
+        let schedule = changed.map_or_else(|| Arc::clone(&self.parent.schedule), Arc::new);
         Arc::new(FrozenBank {
             ledger: Arc::clone(&self.parent.ledger),
             header,
             block_hash,
+            schedule,
             environment: self.environment,
             blockhashes: self.parent.blockhashes.with(blockhash(block_hash)),
             costs: result.costs,

@@ -2,19 +2,25 @@
 
 use std::sync::{Arc, OnceLock};
 
-use lockstep_interface::sysvar::{RECENT_SLOTS_MAX, RecentBlockhash};
-use lockstep_store::{BlockRecord, Store, Trie, sync::Shared};
+use lockstep_interface::{
+    Account,
+    activation::{SCHEDULE, Schedule},
+    sysvar::{RECENT_SLOTS_MAX, RecentBlockhash},
+};
+use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
+use thiserror::Error;
 
 use super::{
-    BlockhashQueue, CostTable, FrozenBank, Genesis, ImportedSet, Ledger, ProcessedHistory,
-    ProcessedSet, genesis::blockhash,
+    BlockhashQueue, CostTable, FrozenBank, Genesis, ImportedSet, Ledger, MissingFeature,
+    ProcessedHistory, ProcessedSet, activated::activate, genesis::blockhash,
 };
 use crate::block::BlockHeader;
 
 /// What a bank knows besides its accounts, as the log of its ledger tells it.
 #[derive(Debug)]
 pub struct Resumed<'g> {
-    /// Programs, rules, rent and first blockhashes of the ledger; its accounts do not matter.
+    /// Programs, rules, rent and first blockhashes of the ledger, and what is linked in; its
+    /// accounts do not matter.
     pub genesis: &'g Genesis,
     /// The accounts.
     pub store: Arc<dyn Store>,
@@ -33,12 +39,27 @@ pub struct Resumed<'g> {
     pub processed: Vec<ProcessedSet>,
 }
 
+/// Why a ledger does not go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResumeError {
+    /// It has activated what is not linked in.
+    #[error(transparent)]
+    Missing(#[from] MissingFeature),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Resumed<'_> {
-    /// The newest bank, final.
+    /// The newest bank, final, with all that was activated up to its slot.
+    ///
+    /// # Errors
+    /// If something of it is not linked in, or the store fails.
     ///
     /// # Panics
     /// If there is no record.
-    pub fn open(self) -> Arc<FrozenBank> {
+    pub fn open(self) -> Result<Arc<FrozenBank>, ResumeError> {
         let newest = self.records.last().expect("a ledger has a block");
         let mut blockhashes: Vec<RecentBlockhash> = Vec::new();
         let mut records = &self.records[..];
@@ -57,16 +78,22 @@ impl Resumed<'_> {
         let older = self.records.iter().rev().skip(1);
         let slots = older.map(|record| record.slot).take(RECENT_SLOTS_MAX);
         environment.sysvars.recent_slots = Some(Arc::new(slots.collect()));
-        Arc::new(FrozenBank {
+        let mut account = [Account::default()];
+        self.store.load(&[SCHEDULE], &mut account)?;
+        let schedule = Schedule::from_account(&account[0]).unwrap_or_default();
+        let linked = self.genesis.linked.clone();
+        activate(schedule.begun(None, newest.slot), &mut environment, &linked)?;
+        Ok(Arc::new(FrozenBank {
             block_hash: newest.block_id,
-            ledger: Ledger::new(self.store, history, newest.slot),
+            ledger: Ledger::new(self.store, linked, history, newest.slot),
             header: self.header,
+            schedule: Arc::new(schedule),
             environment,
             blockhashes,
             costs: self.costs,
             trie: self.trie,
             inherited: OnceLock::new(),
             overlay: Shared::new(None),
-        })
+        }))
     }
 }

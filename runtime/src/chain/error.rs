@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::parameters::{ParameterMismatch, ParametersError};
 use crate::{
-    bank::{GenesisError, SysvarGiven},
+    bank::{GenesisError, MissingFeature, ResumeError, SysvarGiven},
     block::BlockDecodeError,
     engine::EngineError,
     prepare::LimitExceeded,
@@ -32,9 +32,9 @@ pub enum OpenError {
     /// The store failed, or holds something else than a ledger.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An account of the genesis is a sysvar.
-    #[error("genesis: {0}")]
-    Sysvar(#[from] SysvarGiven),
+    /// The genesis gives no bank.
+    #[error(transparent)]
+    Genesis(GenesisError),
     /// The log lacks a block that the chain cannot go on without, or has another in its place.
     #[error("the log's block of slot {slot} {what}")]
     Log {
@@ -61,6 +61,9 @@ pub enum OpenError {
     /// The parameters of the ledger's genesis cannot be read, or are too many to be kept.
     #[error("the parameters of the ledger's genesis cannot be read: {0}")]
     Parameters(#[source] ParametersError),
+    /// The chain has activated a program or rules that are not linked in.
+    #[error("the ledger cannot go on: {0}")]
+    Missing(#[from] MissingFeature),
     /// The system refused a thread.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
@@ -69,8 +72,17 @@ pub enum OpenError {
 impl From<GenesisError> for OpenError {
     fn from(error: GenesisError) -> Self {
         match error {
-            GenesisError::Sysvar(error) => Self::Sysvar(error),
             GenesisError::Store(error) => Self::Store(error),
+            error => Self::Genesis(error),
+        }
+    }
+}
+
+impl From<ResumeError> for OpenError {
+    fn from(error: ResumeError) -> Self {
+        match error {
+            ResumeError::Missing(error) => Self::Missing(error),
+            ResumeError::Store(error) => Self::Store(error),
         }
     }
 }

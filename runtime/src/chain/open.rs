@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use lockstep_interface::sysvar::RECENT_SLOTS_MAX;
+use lockstep_interface::{ProgramTable, RuleSet, sysvar::RECENT_SLOTS_MAX};
 use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    bank::{FrozenBank, Genesis, ImportedSet, MessageKey, ProcessedSet, Resumed},
+    bank::{FrozenBank, Genesis, ImportedSet, MessageKey, MissingFeature, ProcessedSet, Resumed},
     limits::BLOCKHASHES_MAX,
     threads::Threads,
 };
@@ -26,7 +26,8 @@ impl Chain {
     /// `DiskStore::open` or [`load_trie`](lockstep_store::load_trie) gives; `None` for a chain that
     /// computes no state root. An empty store gets the genesis. For a store with blocks,
     /// programs, rules, rent, first blockhashes and slot of the genesis must be those that it was
-    /// made with. The store keeps them as [`Parameters`]; one without them gets them now.
+    /// made with. The store keeps them as [`Parameters`]; one without them gets them now. What the
+    /// chain has activated since is taken from what is linked in.
     ///
     /// A store with blocks is checked against the part of its log that the chain needs to go on.
     /// O(genesis accounts), or O(transactions of the newest 151 blocks).
@@ -43,6 +44,7 @@ impl Chain {
         let trie = trie.into();
         observe::describe();
         let parameters = Parameters::of(&genesis);
+        let linked = genesis.linked.clone();
         let head = match store.tip() {
             None => genesis.open_with(Arc::clone(&store), trie.as_ref(), &options.threads)?,
             Some(tip) => {
@@ -59,6 +61,7 @@ impl Chain {
             }
         };
         parameters.keep(&*store)?;
+        foretell_missing(&head, &linked);
         let engine = options.engine(options.threads.clone());
         Ok(Self {
             options,
@@ -72,6 +75,18 @@ impl Chain {
             latest_time: AtomicI64::new(i64::MAX),
             exports: Shared::new(()),
         })
+    }
+}
+
+/// Says while there is time what the chain will need and is not linked in.
+fn foretell_missing(head: &FrozenBank, linked: &ProgramTable) {
+    let to_come = head.schedule().activations.iter();
+    for activation in to_come.filter(|one| one.slot > head.slot()) {
+        let feature = &activation.feature;
+        if RuleSet::of_feature(feature).is_none() && linked.get(feature).is_none() {
+            let missing = MissingFeature::from(activation);
+            tracing::warn!(head = head.slot(), "{missing}");
+        }
     }
 }
 
@@ -124,7 +139,7 @@ fn resume(
         imported,
         processed,
     };
-    Ok(resumed.open())
+    Ok(resumed.open()?)
 }
 
 /// A block's transactions, for refusing them in later blocks.

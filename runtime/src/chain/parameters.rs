@@ -19,7 +19,9 @@
 
 use std::fmt;
 
-use lockstep_interface::{Address, Hash, ProgramTable, Rent, RuleSet, sysvar::RecentBlockhash};
+use lockstep_interface::{
+    Address, Hash, Program, ProgramTable, Rent, RuleSet, sysvar::RecentBlockhash,
+};
 use lockstep_store::Store;
 use thiserror::Error;
 
@@ -159,13 +161,23 @@ impl Parameters {
         kept.map_err(OpenError::Parameters)
     }
 
-    /// A genesis with these parameters, these programs, and no account.
+    /// A genesis with these parameters and no account. Of the programs that are linked in, it has
+    /// those that are named here; the others can be activated.
     ///
-    /// Programs are code, of which only names are kept: [`Parameters::check`] compares them.
-    pub fn genesis(&self, programs: ProgramTable) -> Genesis {
+    /// Programs are code, of which only names are kept: [`Parameters::check`] finds one that is not
+    /// linked in.
+    pub fn genesis(&self, linked: ProgramTable) -> Genesis {
+        let is_named = |program: &dyn Program| {
+            let address = program.address();
+            let place = self
+                .programs
+                .binary_search_by_key(&address, |(known, _)| *known);
+            place.is_ok_and(|place| self.programs[place].1 == program.name())
+        };
         Genesis {
             accounts: Vec::new(),
-            programs,
+            programs: linked.clone().filtered(is_named),
+            linked,
             rules: self.rules,
             rent: self.rent,
             limits: self.limits,

@@ -136,7 +136,7 @@ impl Chain {
         let parsed = ParsedBlock::new(transactions, signatures, engine.threads());
         let bank = block.overridden(given_accounts(simulation.overrides.clone())?);
         let bank = bank.child(slot, time);
-        let prepared = engine.prepare(&bank, &parsed).map_err(EngineError::from)?;
+        let prepared = engine.prepare(&bank, &parsed)?;
         let how = How::Planned {
             strategy: &Serial,
             mode: Mode::Replay,

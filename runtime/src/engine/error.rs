@@ -4,7 +4,7 @@ use lockstep_scheduler::{PlanError, StrategyError};
 use lockstep_store::StoreError;
 use thiserror::Error;
 
-use crate::{block::BodyError, prepare::ShareError, verify::Refusal};
+use crate::{bank::MissingFeature, block::BodyError, prepare::ShareError, verify::Refusal};
 
 /// Why a block was not executed or sealed.
 #[derive(Debug, Error)]
@@ -54,6 +54,9 @@ pub enum EngineError {
     /// The block cannot be written.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The chain has activated a program or rules that are not linked in.
+    #[error(transparent)]
+    Missing(#[from] MissingFeature),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -172,16 +172,20 @@ impl Engine {
     /// Applies the rules that need no execution, and numbers the block's accounts.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If the chain has activated what is not linked in, or the store fails.
     pub fn prepare<'b>(
         &self,
         bank: &Bank,
         block: &'b ParsedBlock,
-    ) -> Result<PreparedBlock<'b>, StoreError> {
+    ) -> Result<PreparedBlock<'b>, EngineError> {
         let _stage = stage!("prepare");
+        if let Some(missing) = bank.missing() {
+            return Err(missing.clone().into());
+        }
         let count = block.transactions().len();
         let threads = self.threads.fit(PREPARE_COST, count);
-        threads.enter(|| PreparedBlock::new(block, bank, &threads, &self.hasher))
+        let prepared = threads.enter(|| PreparedBlock::new(block, bank, &threads, &self.hasher));
+        Ok(prepared?)
     }
 
     /// Plans if need be, and executes a prepared block, without closing its bank. Called from a job

@@ -32,8 +32,8 @@ const ACCOUNTS_PER_TASK: usize = 1_024;
 pub struct LoadedAccounts {
     /// By account index, as the block's first transaction sees them.
     accounts: Vec<BlockAccount>,
-    /// The sysvars that the block itself changes.
-    sysvars: Vec<Change>,
+    /// The accounts that the block itself changes.
+    own: Vec<Change>,
 }
 
 /// Reads every account of the block once.
@@ -62,8 +62,8 @@ pub fn load(
     if let Some(error) = failure {
         return Err(error);
     }
-    let sysvars = bank.changed_sysvars()?;
-    Ok(LoadedAccounts { accounts, sysvars })
+    let own = bank.own_changes()?;
+    Ok(LoadedAccounts { accounts, own })
 }
 
 /// Runs all transactions of a plan.
@@ -78,7 +78,7 @@ pub fn execute(
     threads: &Threads,
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
-    let LoadedAccounts { accounts, sysvars } = accounts;
+    let LoadedAccounts { accounts, own } = accounts;
     let credits = Credits::new(block, threads.count(), bank.environment().rent());
     let alone = |surroundings: Surroundings<'_>,
                  index: TransactionIndex,
@@ -109,7 +109,7 @@ pub fn execute(
         (accounts, outcomes)
     };
     credits.settle(&mut accounts)?;
-    let changes = collect(accounts, block.addresses(), sysvars, threads);
+    let changes = collect(accounts, block.addresses(), own, threads);
     Ok(ExecutedBlock { changes, outcomes })
 }
 

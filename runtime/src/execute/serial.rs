@@ -50,7 +50,7 @@ pub fn execute_serial(
             Turn::Void => {}
         }
     }
-    let mut changes = bank.changed_sysvars()?;
+    let mut changes = bank.own_changes()?;
     for (address, account) in state {
         if bank.get(&address)?.unwrap_or_default() != account {
             changes.push((address, account));

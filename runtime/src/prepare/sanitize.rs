@@ -218,7 +218,7 @@ impl<'b> SanitizedChunk<'b> {
             kind = kind.and(program, tag(known, instruction.data));
             uses.add(keys, &instruction, known);
         }
-        let writable = uses.settle(keys);
+        let writable = uses.settle(keys, bank.begun_programs());
         let budget = requests.budget(&view, sums.signatures());
         if let (RuleSet::Current, Err(error)) = (rules, &budget) {
             return Err(error.clone().into());

@@ -101,15 +101,16 @@ impl Uses {
         }
     }
 
-    /// Takes write locks from built-in programs and sysvars, and marks the accounts that all
-    /// instructions together only credit. Returns the accounts that may be written.
+    /// Takes write locks from built-in programs and sysvars, and from the programs that begin with
+    /// the block, and marks the accounts that all instructions together only credit. Returns the
+    /// accounts that may be written.
     ///
     /// Source of the demotions: Agave's `LoadedMessage::is_writable`.
-    pub(crate) fn settle(self, keys: &mut [AccountKey]) -> Positions {
+    pub(crate) fn settle(self, keys: &mut [AccountKey], begun: &[Address]) -> Positions {
         let only_credited = self.credited.without(self.used);
         let mut writable = Positions::NONE;
         for (position, key) in keys.iter_mut().enumerate() {
-            key.is_writable = key.is_writable && !is_reserved(&key.address);
+            key.is_writable &= !is_reserved(&key.address) && !begun.contains(&key.address);
             if key.is_writable {
                 writable = writable.union(Positions::only(position));
                 key.is_only_credited = only_credited.contains(position);

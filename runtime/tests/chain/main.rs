@@ -20,6 +20,7 @@ mod market;
 mod own_store;
 mod setting;
 
+mod activation;
 mod blocks;
 mod byzantine;
 mod crash;

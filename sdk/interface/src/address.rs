@@ -20,6 +20,8 @@ macro_rules! well_known {
 pub mod program_ids {
     use super::Address;
     well_known! {
+        /// The Activation program: says from which slot on programs and rules hold.
+        ACTIVATION = "Activation111111111111111111111111111111111";
         /// The System program: creates accounts and moves lamports.
         SYSTEM = "11111111111111111111111111111111";
         /// The Compute Budget program: sets limits and the priority price of a transaction.

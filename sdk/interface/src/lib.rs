@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod activation;
 pub mod address;
 pub mod context;
 pub mod counters;

@@ -246,13 +246,18 @@ impl ProgramTable {
     /// Adds a program; one with the same address is replaced.
     #[must_use]
     pub fn with(mut self, program: impl Program + 'static) -> Self {
-        let address = program.address();
-        let program: Arc<dyn Program> = Arc::new(program);
-        let programs = Arc::make_mut(&mut self.0);
-        match programs.binary_search_by_key(&address, |(known, _)| *known) {
-            Ok(index) => programs[index].1 = program,
-            Err(index) => programs.insert(index, (address, program)),
-        }
+        self.insert(program.address(), Arc::new(program));
+        self
+    }
+
+    /// Adds the program that another table has at an address, if it has one there.
+    #[must_use]
+    pub fn with_of(mut self, other: &Self, address: &Address) -> Self {
+        let found = other.place(address).map(|place| &other.0[place]);
+        let Some((_, program)) = found else {
+            return self;
+        };
+        self.insert(*address, Arc::clone(program));
         self
     }
 
@@ -265,15 +270,26 @@ impl ProgramTable {
 
     /// The program at `address`. O(log programs), without hashing.
     pub fn get(&self, address: &Address) -> Option<&dyn Program> {
+        let place = self.place(address)?;
+        self.0.get(place).map(|(_, program)| &**program)
+    }
+
+    fn place(&self, address: &Address) -> Option<usize> {
         // Among few, comparing for equality is faster than for order.
-        let index = if self.0.len() <= SCANNED_MAX {
-            self.0.iter().position(|(known, _)| known == address)?
+        if self.0.len() <= SCANNED_MAX {
+            self.0.iter().position(|(known, _)| known == address)
         } else {
-            self.0
-                .binary_search_by(|(known, _)| known.cmp(address))
-                .ok()?
-        };
-        self.0.get(index).map(|(_, program)| &**program)
+            let found = self.0.binary_search_by(|(known, _)| known.cmp(address));
+            found.ok()
+        }
+    }
+
+    fn insert(&mut self, address: Address, program: Arc<dyn Program>) {
+        let programs = Arc::make_mut(&mut self.0);
+        match programs.binary_search_by_key(&address, |(known, _)| *known) {
+            Ok(index) => programs[index].1 = program,
+            Err(index) => programs.insert(index, (address, program)),
+        }
     }
 
     /// All programs in the order of their addresses.

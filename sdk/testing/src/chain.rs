@@ -22,7 +22,10 @@ use lockstep_runtime::{
 };
 use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
 use lockstep_sdk::{
-    interface::{Account, Address, Hash, Program, ProgramTable},
+    interface::{
+        Account, Address, Hash, Program, ProgramTable,
+        activation::{Activation, Schedule},
+    },
     state::{StateData, from_account},
 };
 use lockstep_store::MemoryStore;
@@ -72,6 +75,9 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(Verifier::default);
 #[derive(Debug)]
 pub struct Builder {
     programs: ProgramTable,
+    /// Programs that begin later, and when.
+    later: ProgramTable,
+    activations: Vec<Activation>,
     threads: usize,
     strategy: Arc<dyn Strategy>,
     has_signatures: bool,
@@ -83,6 +89,52 @@ impl Builder {
     pub fn program(self, program: impl Program + 'static) -> Self {
         Self {
             programs: self.programs.with(program),
+            ..self
+        }
+    }
+
+    /// Adds a program that begins in a slot, as the chain's activations have it. Calls in earlier
+    /// slots find no program.
+    ///
+    /// # Panics
+    /// If more than 64 programs begin later, or a name is longer than 32 bytes.
+    ///
+    /// ```
+    /// # fn main() {
+    /// #[lockstep_sdk::program(id = "Be111111111111111111111111111111111111111111")]
+    /// pub mod bell {
+    ///     use lockstep_sdk::prelude::*;
+    ///
+    ///     #[derive(Accounts)]
+    ///     pub struct Ring<'a> {
+    ///         pub guest: Signer<'a>,
+    ///     }
+    ///
+    ///     #[instruction(0)]
+    ///     pub fn ring(_: &Ring<'_>, _: &mut Context<'_, '_>) -> Result {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// use lockstep_testing::Chain;
+    ///
+    /// let mut chain = Chain::builder().program_at(5, bell::BellProgram).build();
+    /// let guest = chain.wallet("guest");
+    /// let ring = bell::call::ring(&bell::RingAddresses { guest });
+    /// assert!(!chain.run(&ring).call(0).is_ok());
+    /// chain.warp_to_slot(5);
+    /// chain.run(&ring).all_ok();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn program_at(mut self, slot: u64, program: impl Program + 'static) -> Self {
+        self.activations.push(Activation {
+            feature: program.address(),
+            slot,
+            name: program.name().to_owned(),
+        });
+        Self {
+            later: self.later.with(program),
             ..self
         }
     }
@@ -120,7 +172,18 @@ impl Builder {
         let payers: Vec<Address> = (0..PAYERS).map(|number| payer(&mut keys, number)).collect();
         let funded = payers.iter();
         let funded = funded.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
-        let genesis = Genesis::new(funded.collect(), observed(self.programs));
+        let mut genesis = Genesis::new(funded.collect(), observed(self.programs));
+        if !self.activations.is_empty() {
+            let schedule = Schedule {
+                authority: None,
+                activations: self.activations,
+            };
+            genesis = genesis.with_linked(observed(self.later));
+            genesis = match genesis.with_schedule(&schedule) {
+                Ok(genesis) => genesis,
+                Err(error) => panic!("{error}"),
+            };
+        }
         let tip = genesis.open(Arc::new(MemoryStore::new()));
         Chain {
             engines: Engines::new(self.threads),
@@ -196,6 +259,8 @@ impl Chain {
     pub fn builder() -> Builder {
         Builder {
             programs: builtin_programs(),
+            later: ProgramTable::new(),
+            activations: Vec::new(),
             threads: 2,
             strategy: Arc::new(Layered),
             has_signatures: true,
@@ -269,7 +334,7 @@ impl Chain {
             Ok(given) => given,
             Err(error) => panic!("{error}"),
         };
-        changes.extend_from_slice(bank.sysvar_accounts());
+        changes.extend_from_slice(bank.own_accounts());
         changes.sort_unstable_by_key(|(address, _)| *address);
         let threads = Threads::new(1).expect("one thread needs no pool");
         let result = BlockResult {

@@ -43,14 +43,24 @@ struct Report {
     blocks: usize,
     first_slot: u64,
     last_slot: u64,
-    /// Rules that the ledger was made with.
+    /// Rules of the newest block.
     rules: String,
-    /// Programs that it was made with.
+    /// Programs that it could call.
     programs: usize,
+    /// Features that begin later.
+    to_come: Vec<ToCome>,
     /// Whether the first state is kept, at which `verify` begins.
     has_genesis: bool,
     /// Bytes of all files.
     bytes: u64,
+}
+
+/// A feature that begins later.
+#[derive(Serialize)]
+struct ToCome {
+    name: String,
+    feature: String,
+    slot: u64,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -84,6 +94,13 @@ fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
     let slot = |record: Option<&lockstep_store::BlockRecord>| {
         record.map_or(header.slot, |record| record.slot)
     };
+    let to_come = bank.schedule().activations.iter();
+    let to_come = to_come.filter(|one| one.slot > header.slot);
+    let to_come = to_come.map(|one| ToCome {
+        name: shown(Path::new(&one.name)),
+        feature: one.feature.to_string(),
+        slot: one.slot,
+    });
     Ok(Report {
         ledger: shown(dir),
         slot: header.slot,
@@ -97,8 +114,9 @@ fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
         blocks: records.len(),
         first_slot: slot(records.first()),
         last_slot: slot(records.last()),
-        rules: format!("{:?}", chain.parameters().rules),
-        programs: chain.parameters().programs.len(),
+        rules: format!("{:?}", bank.environment().rules),
+        programs: bank.environment().programs.iter().count(),
+        to_come: to_come.collect(),
         has_genesis: dir.join(GENESIS_FILE).is_file(),
         bytes: size(dir).map_err(|error| Failure::usage(format!("{}: {error}", shown(dir))))?,
     })
@@ -126,7 +144,10 @@ fn size(dir: &Path) -> io::Result<u64> {
 impl Report {
     fn summary(&self) -> String {
         let genesis = if self.has_genesis { "kept" } else { "not kept" };
-        let lines = [
+        let to_come = self.to_come.iter();
+        let to_come = to_come.map(|one| format!("{} in slot {}", one.name, one.slot));
+        let to_come = to_come.collect::<Vec<_>>().join(", ");
+        let mut lines = vec![
             (
                 "newest",
                 format!("slot {}, block {}", self.slot, self.block),
@@ -153,11 +174,14 @@ impl Report {
                 ),
             ),
             (
-                "genesis",
+                "features",
                 format!("rules {}, {} programs", self.rules, self.programs),
             ),
             ("size", format!("{} bytes", thousands(self.bytes))),
         ];
+        if !to_come.is_empty() {
+            lines.push(("to come", to_come));
+        }
         table(&self.ledger, &lines)
     }
 }

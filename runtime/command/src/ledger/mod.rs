@@ -188,18 +188,12 @@ pub(crate) fn linked_programs() -> ProgramTable {
     LINKED.get_or_init(market_programs).clone()
 }
 
-/// Of these, the ones that a ledger was made with.
-pub(crate) fn programs_of(kept: &Parameters) -> ProgramTable {
-    let named = |name: &str| kept.programs.iter().any(|(_, known)| known == name);
-    linked_programs().filtered(|program| named(program.name()))
-}
-
 /// The genesis of a ledger, without its accounts.
 fn genesis(path: &Path, store: &dyn Store) -> Result<Genesis, LedgerError> {
     let Some(kept) = Parameters::kept(store).map_err(not_opened(path))? else {
         return Ok(todays_genesis());
     };
-    let genesis = kept.genesis(programs_of(&kept));
+    let genesis = kept.genesis(linked_programs());
     let checked = kept.check(&genesis).map_err(OpenError::from);
     checked.map_err(not_opened(path))?;
     Ok(genesis)
@@ -263,10 +257,7 @@ pub fn import_snapshot(
         source,
     };
     let parameters = snapshot::parameters(&mut open_file(file)?).map_err(failed)?;
-    let genesis = Genesis {
-        programs: programs_of(&parameters),
-        ..todays_genesis()
-    };
+    let genesis = parameters.genesis(linked_programs());
     let mut source = open_file(file)?;
     let build = |store: &DiskStore| {
         snapshot::import(&mut source, store, &genesis, expected, threads, progress)?;

@@ -1,5 +1,6 @@
 //! `lockstep node`: a single-node chain over Solana's JSON-RPC; and its clients.
 
+pub(crate) mod activate;
 pub(crate) mod follow;
 pub(crate) mod load;
 

@@ -75,6 +75,12 @@ fn behind<'d>(layout: &TypeDescription, data: &'d [u8]) -> Option<&'d [u8]> {
         TypeDescription::Named("u32") => 4,
         TypeDescription::Named("u64") => 8,
         TypeDescription::Named("pubkey") => 32,
+        TypeDescription::Named("string") => {
+            let (count, _) = data.split_first_chunk::<4>()?;
+            usize::try_from(u32::from_le_bytes(*count))
+                .ok()?
+                .checked_add(4)?
+        }
         TypeDescription::Enum(_, variants) => {
             usize::from(usize::from(*data.first()?) < variants.len())
         }

@@ -22,7 +22,7 @@ use scene::Scene;
 type Play = fn(&mut Scene);
 
 /// What plays each program.
-const SCENES: [(&str, Play); 8] = [
+const SCENES: [(&str, Play); 9] = [
     ("system", system::play),
     ("compute-budget", others::play_compute_budget),
     ("token", token::play),
@@ -30,6 +30,7 @@ const SCENES: [(&str, Play); 8] = [
     ("memo", others::play_memo),
     ("address-lookup-table", lookup_table::play),
     ("ed25519", others::play_ed25519),
+    ("activation", others::play_activation),
     ("trace", others::play_trace),
 ];
 

@@ -1,7 +1,16 @@
 //! Memos, limits, signatures, recorded transactions.
 
-use lockstep_programs::{compute_budget::instruction as limits, memo::memo, trace};
-use lockstep_sdk::interface::{AccountMeta, Instruction, address::program_ids};
+use lockstep_programs::{
+    activations::{self, ChangeAddresses},
+    compute_budget::instruction as limits,
+    memo::memo,
+    trace,
+};
+use lockstep_sdk::interface::{
+    AccountMeta, Instruction, Rent,
+    activation::{SCHEDULE, Schedule},
+    address::program_ids,
+};
 use lockstep_testing::keys::{address_of, key};
 
 use crate::scene::Scene;
@@ -31,6 +40,22 @@ pub(crate) fn play_ed25519(scene: &mut Scene) {
         data: [&[1, 0], fields.as_flattened(), &signed].concat(),
     };
     scene.play_beside(&verify, &[memo(message, &[])]);
+}
+
+pub(crate) fn play_activation(scene: &mut Scene) {
+    let [authority, feature] = scene.wallets(["authority", "feature"]);
+    let schedule = Schedule {
+        authority: Some(authority),
+        activations: Vec::new(),
+    };
+    let account = schedule.to_account(&Rent::MAINNET);
+    let account = account.expect("there is room for none");
+    scene.chain.set_account(&SCHEDULE, account);
+    let change = ChangeAddresses { authority };
+    let schedule = activations::call::schedule(&change, feature, 1_000, "feature".to_owned());
+    scene.play(&schedule);
+    scene.play(&activations::call::cancel(&change, feature));
+    scene.play(&activations::call::hand_over(&change, None));
 }
 
 pub(crate) fn play_trace(scene: &mut Scene) {
