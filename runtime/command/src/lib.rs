@@ -40,6 +40,7 @@ mod terminal;
 mod text;
 mod trace;
 mod verify;
+mod witness;
 mod workloads;
 
 use std::process::ExitCode;
@@ -85,6 +86,7 @@ enum Command {
     Snapshot(snapshot::Arguments),
     Prove(prove::Arguments),
     Verify(verify::Arguments),
+    Witness(witness::Arguments),
     BenchStore(bench_store::Arguments),
 }
 
@@ -119,6 +121,7 @@ fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
         Some(Command::Snapshot(arguments)) => snapshot::run(&arguments),
         Some(Command::Prove(arguments)) => prove::run(&arguments),
         Some(Command::Verify(arguments)) => verify::run(&arguments),
+        Some(Command::Witness(arguments)) => witness::run(&arguments),
         Some(Command::BenchStore(arguments)) => bench_store::run(&arguments),
     }
 }

@@ -314,6 +314,49 @@ fn a_ledger_goes_by_the_genesis_it_was_made_with() {
 }
 
 #[test]
+fn a_witness_needs_no_ledger_and_notices_any_change() {
+    let folder = Folder::new("witness");
+    let path = &folder.path("ledger");
+    let load = ["--workload", "transfers", "--accounts", "60", "--txs", "90"];
+    let more = ["--block-size", "30", "--quiet", "--verify", "--store", path];
+    text(&[&["run"], &load[..], &more].concat());
+    let written = lockstep(&["witness", path, "2", "--quiet"]);
+    assert!(written.status.success());
+    let file = &folder.path("witness");
+    fs::write(file, &written.stdout).unwrap();
+    let checked = json(&["witness", "--check", file, "--json"]);
+    assert_eq!(
+        (&checked["slot"], &checked["transactions"]),
+        (&2.into(), &30.into())
+    );
+    let by_id = lockstep(&[
+        "witness",
+        path,
+        checked["block"].as_str().unwrap(),
+        "--quiet",
+    ]);
+    assert_eq!(by_id.stdout, written.stdout);
+
+    let mut wrong = written.stdout.clone();
+    wrong[5_000] ^= 1;
+    fs::write(file, &wrong).unwrap();
+    fails(&["witness", "--check", file], 2, "its digest is another");
+    fs::write(file, &wrong[..9]).unwrap();
+    fails(&["witness", "--check", file], 2, "malformed");
+    fails(
+        &["witness", path, "99"],
+        2,
+        "no bytes of a block of slot 99",
+    );
+    fails(&["witness", path, "0"], 2, "no bytes of a block of slot 0");
+    fails(
+        &["witness", path, "x"],
+        2,
+        "neither a slot, nor a block's id",
+    );
+}
+
+#[test]
 fn a_bound_on_memory_changes_no_root() {
     let folder = Folder::new("bound");
     let load = [

@@ -28,9 +28,10 @@ use crate::{
     block::{Block, BlockHeader, BlockLimits, Receipt, Recording, plan_digest, transaction_root},
     engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
     prepare::BlockUsage,
-    seal::Seal,
+    seal::{BlockReceipts, Seal},
     stage::stage,
-    verify::{ParsedBlock, Refusal},
+    threads::Threads,
+    verify::{ParsedBlock, Refusal, Signatures},
     wire::WireBlock,
 };
 
@@ -55,9 +56,12 @@ pub struct AcceptedBlock {
 }
 
 impl ReadBlock {
-    pub(super) fn read(bytes: Arc<[u8]>, chain: &Chain) -> Result<Self, ReadError> {
-        let (options, limits) = (&chain.options, chain.limits());
-        let threads = &options.reader_threads;
+    pub(super) fn read(
+        bytes: Arc<[u8]>,
+        limits: &BlockLimits,
+        signatures: Signatures<'_>,
+        threads: &Threads,
+    ) -> Result<Self, ReadError> {
         let block = Block::decode(&bytes, limits).map_err(WrongBytes::from)?;
         let header = block.header;
         let (transactions, plan, shared_accounts) = block.body.into_parts();
@@ -80,7 +84,7 @@ impl ReadBlock {
             id,
             reason: Box::new(error.into()),
         })?;
-        parsed.verify(options.signatures(), threads);
+        parsed.verify(signatures, threads);
         check_refused(&parsed)?;
         Ok(Self {
             id,
@@ -90,6 +94,11 @@ impl ReadBlock {
             shared_accounts,
             bytes,
         })
+    }
+
+    /// Its transactions.
+    pub(super) fn parsed(&self) -> &ParsedBlock {
+        &self.parsed
     }
 
     /// The block's id.
@@ -133,7 +142,9 @@ impl Chain {
     /// follows for that block; [`ReadError::Invalid`] if the block itself is invalid.
     pub fn read(&self, bytes: Arc<[u8]>) -> Result<ReadBlock, ReadError> {
         let _stage = stage!("read", size = bytes.len());
-        let read = ReadBlock::read(bytes, self);
+        let options = &self.options;
+        let (signatures, threads) = (options.signatures(), &options.reader_threads);
+        let read = ReadBlock::read(bytes, self.limits(), signatures, threads);
         if read.is_err() {
             count_blocks("invalid", 1);
         }
@@ -192,7 +203,7 @@ impl Chain {
             forks.parent(&block.header.parent_id).map_err(missing)?
         };
         self.check_clock(block)?;
-        let executed = self.with_engine(|engine| run(self, engine, block, &parent, cancel));
+        let executed = self.with_engine(|engine| execute(self, engine, block, &parent, cancel));
         // A parent that lost meanwhile no longer shows its state, so the outcome is no evidence
         // against the block.
         {
@@ -224,7 +235,7 @@ impl Chain {
 }
 
 /// Why executing gave no block.
-enum Failure {
+pub(super) enum Failure {
     Invalid(Box<InvalidBlock>),
     Engine(EngineError),
 }
@@ -243,23 +254,25 @@ impl<E: Into<EngineError>> From<E> for Failure {
 
 type Outcome = (Arc<FrozenBank>, Vec<Receipt>);
 
-fn run(
-    chain: &Chain,
+/// Runs a block by its own plan, without a look at the roots of its header.
+pub(super) fn run<'b>(
     engine: &mut Engine,
-    block: &ReadBlock,
+    block: &'b ReadBlock,
     parent: &Arc<FrozenBank>,
+    limits: &BlockLimits,
+    executor: Executor,
     cancel: &Cancel,
-) -> Result<Outcome, Failure> {
+) -> Result<UnsealedBlock<'b>, Failure> {
     let header = &block.header;
     let (slot, time) = (header.slot, header.unix_timestamp);
-    check_place(slot, time, parent.header(), chain.limits())?;
+    check_place(slot, time, parent.header(), limits)?;
     let bank = parent.child(header.slot, header.unix_timestamp);
     let prepared = engine.prepare(&bank, &block.parsed)?;
     // The engine names a refused transaction.
     if prepared.refused().is_empty() {
-        BlockUsage::of(&prepared, *chain.limits()).map_err(InvalidBlock::from)?;
+        BlockUsage::of(&prepared, *limits).map_err(InvalidBlock::from)?;
     }
-    let unsealed = match chain.options.executor {
+    let unsealed = match executor {
         Executor::Lockstep => {
             let how = How::Given {
                 plan: &block.plan,
@@ -272,19 +285,42 @@ fn run(
             unsealed.map_err(EngineError::from).and_then(included)
         }
     };
-    let unsealed = match unsealed {
-        Err(error) if error.is_fault_of_given_block() => {
-            return Err(InvalidBlock::Content(error).into());
-        }
-        unsealed => unsealed?,
-    };
+    match unsealed {
+        Err(error) if error.is_fault_of_given_block() => Err(InvalidBlock::Content(error).into()),
+        unsealed => Ok(unsealed?),
+    }
+}
+
+/// What the header says of the body, which is in canonical order.
+pub(super) fn seal(unsealed: &UnsealedBlock<'_>, header: &BlockHeader) -> Seal {
+    Seal {
+        order: unsealed.prepared.table().transactions().collect(),
+        plan_digest: header.plan_digest,
+    }
+}
+
+/// The receipts of a block's transactions, in its order.
+pub(super) fn in_order(receipts: BlockReceipts, block: &ReadBlock) -> Vec<Receipt> {
+    let positions = 0..block.parsed.wire_count();
+    let (receipts, _) = receipts.in_order(positions);
+    receipts
+}
+
+/// Runs a block and holds every root of its header against the outcome.
+fn execute(
+    chain: &Chain,
+    engine: &mut Engine,
+    block: &ReadBlock,
+    parent: &Arc<FrozenBank>,
+    cancel: &Cancel,
+) -> Result<Outcome, Failure> {
+    let header = &block.header;
+    let executor = chain.options.executor;
+    let unsealed = run(engine, block, parent, chain.limits(), executor, cancel)?;
     if chain.options.predicts_efficiency {
         show_efficiency(&unsealed, Mode::Replay, engine.threads());
     }
-    let seal = Seal {
-        order: unsealed.prepared.table().transactions().collect(),
-        plan_digest: header.plan_digest,
-    };
+    let seal = seal(&unsealed, header);
     let frozen = unsealed.freeze(&seal, engine.threads());
     let frozen = frozen.map_err(EngineError::from)?;
     let found = frozen.bank.header();
@@ -295,8 +331,7 @@ fn run(
         .map_err(InvalidBlock::from)?;
     // All other fields of the header went into the bank, so equal ids compare every field.
     assert_eq!(found.id(), block.id, "every field was compared");
-    let positions = 0..block.parsed.wire_count();
-    let (receipts, _) = frozen.receipts.in_order(positions);
+    let receipts = in_order(frozen.receipts, block);
     Ok((frozen.bank, receipts))
 }
 
@@ -351,7 +386,7 @@ pub(super) fn check_place(
     }
 }
 
-fn expect(root: Root, stated: Hash, found: Hash) -> Result<(), OtherRoot> {
+pub(super) fn expect(root: Root, stated: Hash, found: Hash) -> Result<(), OtherRoot> {
     if stated == found {
         return Ok(());
     }

@@ -68,6 +68,7 @@ mod simulate;
 pub mod snapshot;
 mod source;
 mod view;
+pub mod witness;
 
 use std::{
     io::{Read, Write},

@@ -35,8 +35,8 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
-    PROOF_SIZE_MAX, PageCounts, Parallel, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial,
-    StateProof, Trie, TrieBound, TrieBuilder, key_path, verify_proof,
+    PROOF_SIZE_MAX, PageCounts, Parallel, PartialTrie, PartialTrieError, ProofError, ProvenLeaf,
+    SIBLING_COUNT_MAX, Serial, StateProof, Trie, TrieBound, TrieBuilder, key_path, verify_proof,
 };
 
 /// One account after a block. An account without lamports is one that ceased to exist.

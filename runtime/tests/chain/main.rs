@@ -36,3 +36,4 @@ mod steps;
 mod stretch;
 mod threads;
 mod views;
+mod witness;

@@ -28,6 +28,7 @@ mod cold;
 mod file;
 mod hash;
 mod levels;
+mod partial;
 mod proof;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use std::{io, iter, sync::Arc};
 pub use builder::TrieBuilder;
 pub use cold::{PageCounts, TrieBound};
 use lockstep_interface::{Account, Address, Hash};
+pub use partial::{PartialTrie, PartialTrieError};
 pub use proof::{
     PROOF_SIZE_MAX, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, StateProof, key_path, verify_proof,
 };
