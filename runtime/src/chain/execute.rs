@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Address, Hash};
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
 
 use super::{
@@ -24,10 +24,10 @@ use super::{
     observe::{count_blocks, count_run, show_efficiency},
 };
 use crate::{
-    bank::FrozenBank,
+    bank::{Bank, FrozenBank},
     block::{Block, BlockHeader, BlockLimits, Receipt, Recording, plan_digest, transaction_root},
     engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
-    prepare::BlockUsage,
+    prepare::{BlockUsage, PreparedBlock},
     seal::{BlockReceipts, Seal},
     stage::stage,
     threads::Threads,
@@ -218,6 +218,7 @@ impl Chain {
         let (bank, receipts) = executed.map_err(|failure| match failure {
             Failure::Invalid(reason) => BlockError::Invalid { id, reason },
             Failure::Engine(error) => error.into(),
+            Failure::Unknown(address) => unreachable!("a chain knows all accounts, {address} too"),
         })?;
         let entry = log::encode(block.bytes.to_vec(), bank.costs());
         let receipts = Arc::new(receipts);
@@ -238,6 +239,8 @@ impl Chain {
 pub(super) enum Failure {
     Invalid(Box<InvalidBlock>),
     Engine(EngineError),
+    /// Of an account that the state at hand does not show.
+    Unknown(Address),
 }
 
 impl From<InvalidBlock> for Failure {
@@ -254,7 +257,8 @@ impl<E: Into<EngineError>> From<E> for Failure {
 
 type Outcome = (Arc<FrozenBank>, Vec<Receipt>);
 
-/// Runs a block by its own plan, without a look at the roots of its header.
+/// Runs a block by its own plan, without a look at the roots of its header. `look` sees what is
+/// about to run.
 pub(super) fn run<'b>(
     engine: &mut Engine,
     block: &'b ReadBlock,
@@ -262,12 +266,14 @@ pub(super) fn run<'b>(
     limits: &BlockLimits,
     executor: Executor,
     cancel: &Cancel,
+    look: impl FnOnce(&Bank, &PreparedBlock<'b>) -> Result<(), Failure>,
 ) -> Result<UnsealedBlock<'b>, Failure> {
     let header = &block.header;
     let (slot, time) = (header.slot, header.unix_timestamp);
     check_place(slot, time, parent.header(), limits)?;
     let bank = parent.child(header.slot, header.unix_timestamp);
     let prepared = engine.prepare(&bank, &block.parsed)?;
+    look(&bank, &prepared)?;
     // The engine names a refused transaction.
     if prepared.refused().is_empty() {
         BlockUsage::of(&prepared, *limits).map_err(InvalidBlock::from)?;
@@ -316,7 +322,8 @@ fn execute(
 ) -> Result<Outcome, Failure> {
     let header = &block.header;
     let executor = chain.options.executor;
-    let unsealed = run(engine, block, parent, chain.limits(), executor, cancel)?;
+    let (limits, all) = (chain.limits(), |_: &Bank, _: &PreparedBlock<'_>| Ok(()));
+    let unsealed = run(engine, block, parent, limits, executor, cancel, all)?;
     if chain.options.predicts_efficiency {
         show_efficiency(&unsealed, Mode::Replay, engine.threads());
     }

@@ -7,14 +7,15 @@ use lockstep_store::{BlockRecord, MemoryStore, PartialTrie, Store as _};
 
 use super::{HEADERS_MAX, Witness, WitnessError, needed, tables};
 use crate::{
-    bank::{CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
+    bank::{Bank, CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
     block::{BlockHeader, Receipt},
     chain::{
         Executor,
         error::{InvalidBlock, Root},
-        execute::{Failure, ReadBlock, check_place, expect, in_order, run, seal},
+        execute::{Failure, ReadBlock, expect, in_order, run, seal},
     },
     engine::{Cancel, Engine},
+    prepare::PreparedBlock,
     threads::Threads,
     verify::Signatures,
 };
@@ -50,9 +51,10 @@ impl Witness {
         let read = ReadBlock::read(block, &genesis.limits, signatures, threads)?;
         self.check_headers(read.header(), genesis)?;
         self.check_order()?;
-        let part = PartialTrie::from_bytes(&self.part, &self.accounts)?;
-        for table in tables(read.parsed()) {
-            self.check_known(&table)?;
+        let part = PartialTrie::read(&self.part, &self.accounts, threads)?;
+        let mut tables = tables(read.parsed()).into_iter();
+        if let Some(table) = tables.find(|table| !self.knows(table)) {
+            return Err(WitnessError::AccountMissing(table));
         }
         let parent = self.parent(genesis)?;
         let stated = parent.header().state_root;
@@ -70,30 +72,21 @@ impl Witness {
         &self,
         read: &ReadBlock,
         parent: &Arc<FrozenBank>,
-        part: &PartialTrie,
+        part: &PartialTrie<'_>,
         genesis: &Genesis,
         threads: &Threads,
     ) -> Result<Checked, WitnessError> {
         let header = *read.header();
-        let (slot, time) = (header.slot, header.unix_timestamp);
-        check_place(slot, time, parent.header(), &genesis.limits).map_err(invalid)?;
+
         let mut engine = Engine::with_threads(threads.clone());
-        {
-            let bank = parent.child(slot, time);
-            let prepared = engine.prepare(&bank, read.parsed())?;
-            for address in needed(&bank, &prepared) {
-                self.check_known(&address)?;
-            }
-        }
-        let none = Cancel::default();
-        let unsealed = run(
-            &mut engine,
-            read,
-            parent,
-            &genesis.limits,
-            Executor::Lockstep,
-            &none,
-        );
+        let (limits, none) = (&genesis.limits, Cancel::default());
+        let look = |bank: &Bank, prepared: &PreparedBlock<'_>| {
+            let mut needed = needed(bank, prepared);
+            let unknown = needed.find(|address| !self.knows(address));
+            unknown.map_or(Ok(()), |address| Err(Failure::Unknown(address)))
+        };
+        let lockstep = Executor::Lockstep;
+        let unsealed = run(&mut engine, read, parent, limits, lockstep, &none, look);
         let unsealed = unsealed.map_err(failed)?;
         let [before, after] = part.roots(unsealed.executed.changes(), threads)?;
         if parent.header().state_root != Some(before) {
@@ -139,12 +132,11 @@ impl Witness {
         }
     }
 
-    fn check_known(&self, address: &Address) -> Result<(), WitnessError> {
-        let found = self
-            .accounts
-            .binary_search_by_key(address, |(known, _)| *known);
-        found.map_err(|_| WitnessError::AccountMissing(*address))?;
-        Ok(())
+    fn knows(&self, address: &Address) -> bool {
+        let accounts = &self.accounts;
+        accounts
+            .binary_search_by_key(address, |(known, _)| *known)
+            .is_ok()
     }
 
     /// The parent's bank, of what the witness has of it.
@@ -181,5 +173,6 @@ fn failed(failure: Failure) -> WitnessError {
     match failure {
         Failure::Invalid(reason) => WitnessError::Invalid(reason),
         Failure::Engine(error) => WitnessError::Engine(error),
+        Failure::Unknown(address) => WitnessError::AccountMissing(address),
     }
 }

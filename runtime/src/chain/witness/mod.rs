@@ -141,7 +141,7 @@ impl Chain {
         let mut accounts = vec![Account::default(); addresses.len()];
         parent.load(&addresses, &mut accounts)?;
         let accounts: Vec<Change> = addresses.into_iter().zip(accounts).collect();
-        let part = trie.part(&accounts)?.to_bytes(&accounts);
+        let part = trie.part(&accounts)?;
         Ok(Witness {
             parameters: self.parameters.clone(),
             headers: self.headers_to(&parent)?,

@@ -2,30 +2,29 @@
 //! accounts at the ends of the paths, and gives the root after changes of them.
 //!
 //! ```text
-//! node   0                     nothing
-//!        1 | hash 32           hidden: any subtree that no path leads to
+//! node   0                       nothing
+//!        1 | hash 32             hidden: any subtree that no path leads to
 //!        2 | path 32 | value 32  the leaf of another account, at which a path ends
-//!        3                     the leaf of the next of the accounts, in the order of paths
-//!        4 | node | node       a fork, both sides shown
-//!        5 | hash 32 | node    a fork, its left side hidden
-//!        6 | hash 32 | node    a fork, its right side hidden
+//!        3                       the leaf of the next of the accounts, in the order of paths
+//!        4 | node | node         a fork, both sides shown
+//!        5 | hash 32 | node      a fork, its left side hidden
+//!        6 | hash 32 | node      a fork, its right side hidden
 //! ```
 //! The root comes first. Nodes shared by several paths are there once: of 20,000 paths among a
-//! million accounts, 235 bytes each, where single proofs take 740.
+//! million accounts, 175 bytes each, where single proofs take 750. The bytes are read as they
+//! lie, once to check them and once for the roots; no tree is built.
 
 use lockstep_interface::{Address, Hash};
 use thiserror::Error;
 
 use super::{
-    Change, Parallel, Trie,
+    Change, Parallel, SHARD_DEPTH, Trie,
     hash::{Bytes, Kind, TERMINATOR, bit, common_bits, internal, kind, leaf, parent},
-    hashed, key_path,
+    hash_all, hashed, in_order,
     proof::{ProvenLeaf, SIBLING_COUNT_MAX, StateProof},
+    shard_of,
 };
 use crate::StoreError;
-
-/// Depth below which subtrees are hashed on several threads.
-const TASK_DEPTH: usize = 6;
 
 /// Why some bytes are no part of a trie, or not enough of one.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -59,157 +58,288 @@ pub enum PartialTrieError {
 /// let trie = Trie::default().update(&accounts, &Serial);
 /// // Two of them, and one that is not there.
 /// let known = [accounts[3].clone(), accounts[9].clone(), (address(250), Account::default())];
-/// let bytes = trie.part(&known)?.to_bytes(&known);
+/// let bytes = trie.part(&known)?;
 ///
-/// let part = PartialTrie::from_bytes(&bytes, &known)?;
+/// let part = PartialTrie::read(&bytes, &known, &Serial)?;
 /// let changes = [(address(4), Account::default()), (address(250), Account::wallet(1))];
 /// let [before, after] = part.roots(&changes, &Serial)?;
 /// assert_eq!(before, trie.root());
 /// assert_eq!(after, trie.update(&changes, &Serial).root());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PartialTrie(Node);
+#[derive(Clone, Debug)]
+pub struct PartialTrie<'b> {
+    bytes: &'b [u8],
+    /// Of the accounts that exist, in the order of paths.
+    leaves: Vec<ProvenLeaf>,
+    /// The nodes at the depth of shards, from left to right.
+    shards: Vec<ShardPart>,
+}
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Where a shard lies among the bytes.
+#[derive(Clone, Copy, Debug)]
+struct ShardPart {
+    shard: usize,
+    start: Place,
+    end: Place,
+}
+
+/// A place among the bytes, and among the leaves.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    offset: usize,
+    leaf: usize,
+}
+
+/// A node without what is below.
 enum Node {
     Empty,
     Hidden(Bytes),
     Leaf(ProvenLeaf),
-    Fork(Box<[Node; 2]>),
-}
-
-impl Node {
-    /// What its hash will be.
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Empty => Kind::Terminator,
-            Self::Hidden(hash) => kind(hash),
-            Self::Leaf(_) => Kind::Leaf,
-            Self::Fork(_) => Kind::Internal,
-        }
-    }
+    Fork,
+    /// A fork of which one side is hidden: the left one, or the right one.
+    Half {
+        hidden: Bytes,
+        is_left: bool,
+    },
 }
 
 impl Trie {
-    /// The part that shows these accounts, those without lamports as missing. Their order does not
-    /// matter. O(accounts x depth).
+    /// The bytes of the part that shows these accounts, those without lamports as missing. Their
+    /// order does not matter. O(accounts x depth).
     ///
     /// # Errors
     /// As [`Trie::try_update`].
-    pub fn part(&self, accounts: &[crate::Change]) -> Result<PartialTrie, StoreError> {
-        let mut paths: Vec<Bytes> = accounts
-            .iter()
-            .map(|(address, _)| key_path(address))
-            .collect();
-        paths.sort_unstable();
-        paths.dedup();
-        let proofs = paths.iter().map(|path| {
-            let proof = self.prove_path(path).map_err(super::unreadable)?;
-            Ok((*path, proof))
+    pub fn part(&self, accounts: &[crate::Change]) -> Result<Vec<u8>, StoreError> {
+        let mut changes = hashed(accounts);
+        changes.sort_unstable_by_key(|change| change.path);
+        changes.dedup_by_key(|change| change.path);
+        let proofs = changes.iter().map(|change| {
+            let proof = self.prove_path(&change.path).map_err(super::unreadable)?;
+            Ok((change, proof))
         });
         let proofs = proofs.collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(PartialTrie(if proofs.is_empty() {
-            Node::Hidden(self.root().to_bytes())
-        } else {
-            merged(&proofs, 0)
-        }))
-    }
-}
-
-/// The node at a depth that these proofs pass; there is at least one, in the order of paths.
-fn merged(proofs: &[(Bytes, StateProof)], depth: usize) -> Node {
-    let (path, first) = &proofs[0];
-    let Some(sibling) = first.siblings.get(depth) else {
-        return first.leaf.map_or(Node::Empty, Node::Leaf);
-    };
-    let right = proofs.partition_point(|(path, _)| !bit(path, depth));
-    let below = depth.saturating_add(1);
-    let (left, right) = proofs.split_at(right);
-    let mut sides = [left, right].map(|side| match side {
-        [] => Node::Hidden(*sibling),
-        side => merged(side, below),
-    });
-    // Nothing has to be hidden where nothing is.
-    let beside = usize::from(!bit(path, depth));
-    if sides[beside] == Node::Hidden(TERMINATOR) {
-        sides[beside] = Node::Empty;
-    }
-    Node::Fork(Box::new(sides))
-}
-
-impl PartialTrie {
-    /// The bytes, of which leaves of these accounts are left out: they are read with the
-    /// accounts at hand.
-    pub fn to_bytes(&self, accounts: &[crate::Change]) -> Vec<u8> {
-        let mut known: Vec<Bytes> = hashed(accounts)
-            .into_iter()
-            .filter_map(|change| change.value_hash.map(|_| change.path))
-            .collect();
-        known.sort_unstable();
         let mut bytes = Vec::new();
-        write(&self.0, &known, &mut bytes);
-        bytes
+        if proofs.is_empty() {
+            write_hidden(&self.root().to_bytes(), &mut bytes);
+        } else {
+            write(&proofs, 0, &mut bytes);
+        }
+        Ok(bytes)
     }
+}
 
+/// Writes the node at a depth that these proofs pass; there is at least one, in the order of paths.
+fn write(proofs: &[(&Change, StateProof)], depth: usize, bytes: &mut Vec<u8>) {
+    let (change, proof) = &proofs[0];
+    let Some(sibling) = proof.siblings.get(depth) else {
+        let is_known = |leaf: &ProvenLeaf| {
+            let mut changes = proofs.iter().map(|(change, _)| change);
+            changes.any(|change| change.path == leaf.key_path && change.value_hash.is_some())
+        };
+        match &proof.leaf {
+            None => bytes.push(0),
+            Some(leaf) if is_known(leaf) => bytes.push(3),
+            Some(leaf) => {
+                bytes.push(2);
+                bytes.extend(leaf.key_path);
+                bytes.extend(leaf.value_hash);
+            }
+        }
+        return;
+    };
+    let below = depth.saturating_add(1);
+    let right = proofs.partition_point(|(change, _)| !bit(&change.path, depth));
+    match proofs.split_at(right) {
+        ([], all) | (all, []) => {
+            // Nothing has to be hidden where nothing is.
+            let is_right = bit(&change.path, depth);
+            match (*sibling == TERMINATOR, is_right) {
+                (true, true) => bytes.extend([4, 0]),
+                (true, false) => bytes.push(4),
+                (false, _) => {
+                    bytes.push(if is_right { 5 } else { 6 });
+                    bytes.extend(sibling);
+                }
+            }
+            write(all, below, bytes);
+            if *sibling == TERMINATOR && !is_right {
+                bytes.push(0);
+            }
+        }
+        (left, right) => {
+            bytes.push(4);
+            write(left, below, bytes);
+            write(right, below, bytes);
+        }
+    }
+}
+
+fn write_hidden(hash: &Bytes, bytes: &mut Vec<u8>) {
+    bytes.push(1);
+    bytes.extend(hash);
+}
+
+impl<'b> PartialTrie<'b> {
     /// The part that these bytes are, of the trie in which the accounts are as given; those without
-    /// lamports are missing. The root that it has is what proves this.
+    /// lamports are missing. The root that it has is what proves this. O(bytes).
     ///
     /// # Errors
     /// If the bytes are no part of a trie with these accounts.
-    pub fn from_bytes(bytes: &[u8], accounts: &[crate::Change]) -> Result<Self, PartialTrieError> {
-        let all = hashed(accounts);
-        let existing = all.iter().filter_map(|change| {
-            Some(ProvenLeaf {
-                key_path: change.path,
-                value_hash: change.value_hash?,
-            })
-        });
-        let mut leaves: Vec<ProvenLeaf> = existing.collect();
-        leaves.sort_unstable_by_key(|leaf| leaf.key_path);
-        let mut reader = Reader {
-            bytes,
-            offset: 0,
-            leaves: leaves.into_iter(),
-        };
-        let root = reader.node([0; 32], 0)?;
-        if reader.offset != bytes.len() {
-            return Err(PartialTrieError::Malformed(reader.offset));
-        }
-        if reader.leaves.next().is_some() {
-            return Err(PartialTrieError::WithoutLeaf);
-        }
-        let part = Self(root);
-        for ((address, _), change) in accounts.iter().zip(&all) {
-            let is_there = part
-                .find(&change.path)
-                .ok_or(PartialTrieError::Hidden(*address))?;
-            if is_there != change.value_hash.is_some() {
-                return Err(PartialTrieError::Exists(*address));
+    pub fn read(
+        bytes: &'b [u8],
+        accounts: &[crate::Change],
+        parallel: &impl Parallel,
+    ) -> Result<Self, PartialTrieError> {
+        let all = hash_all(accounts, parallel);
+        let mut leaves = Vec::with_capacity(accounts.len());
+        let mut missing: Vec<(Bytes, &Address)> = Vec::new();
+        for (change, (address, _)) in all.iter().flatten().zip(accounts) {
+            let key_path = change.path;
+            match change.value_hash {
+                Some(value_hash) => leaves.push(ProvenLeaf {
+                    key_path,
+                    value_hash,
+                }),
+                None => missing.push((key_path, address)),
             }
+        }
+        leaves.sort_unstable_by_key(|leaf| leaf.key_path);
+        missing.sort_unstable();
+        let mut part = Self {
+            bytes,
+            leaves,
+            shards: Vec::new(),
+        };
+        let mut place = Place::default();
+        part.check(&mut place, [0; 32], 0, &missing)?;
+        if place.offset != bytes.len() {
+            return Err(PartialTrieError::Malformed(place.offset));
+        }
+        if place.leaf != part.leaves.len() {
+            return Err(PartialTrieError::WithoutLeaf);
         }
         Ok(part)
     }
 
-    /// Whether a path ends at its leaf; `None` if that is hidden.
-    fn find(&self, path: &Bytes) -> Option<bool> {
-        let mut node = &self.0;
-        let mut depth = 0;
-        loop {
-            match node {
-                Node::Empty => return Some(false),
-                Node::Hidden(_) => return None,
-                Node::Leaf(leaf) => return Some(leaf.key_path == *path),
-                Node::Fork(sides) => {
-                    node = &sides[usize::from(bit(path, depth))];
-                    depth = depth.saturating_add(1);
+    /// The node at a place, which goes on behind it.
+    fn node(&self, place: &mut Place) -> Result<Node, PartialTrieError> {
+        let start = place.offset;
+        let malformed = PartialTrieError::Malformed(start);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let (tag, rest) = rest.split_first().ok_or(malformed)?;
+        let hash = || rest.first_chunk().copied().ok_or(malformed);
+        let (node, size) = match tag {
+            0 => (Node::Empty, 0),
+            1 => (Node::Hidden(hash()?), 32),
+            2 => {
+                let pair = rest.as_chunks::<32>().0;
+                let &[key_path, value_hash, ..] = pair else {
+                    return Err(malformed);
+                };
+                let leaf = ProvenLeaf {
+                    key_path,
+                    value_hash,
+                };
+                (Node::Leaf(leaf), 64)
+            }
+            3 => {
+                let leaf = self.leaves.get(place.leaf);
+                let leaf = leaf.ok_or(PartialTrieError::Misplaced(start))?;
+                place.leaf = place.leaf.saturating_add(1);
+                (Node::Leaf(*leaf), 0)
+            }
+            4 => (Node::Fork, 0),
+            5 | 6 => {
+                let (hidden, is_left) = (hash()?, *tag == 5);
+                (Node::Half { hidden, is_left }, 32)
+            }
+            _ => return Err(malformed),
+        };
+        place.offset = start.saturating_add(1).saturating_add(size);
+        Ok(node)
+    }
+
+    /// Checks the node at a beginning of paths, and what is below: it is as the trie of some
+    /// accounts has it, with forks over two leaves at least, so that what the root proves of a path
+    /// does not depend on how the part is written. The missing paths end there, at no leaf of
+    /// theirs. Gives what the node is.
+    fn check(
+        &mut self,
+        place: &mut Place,
+        path: Bytes,
+        depth: usize,
+        missing: &[(Bytes, &Address)],
+    ) -> Result<Kind, PartialTrieError> {
+        let start = *place;
+        let misplaced = PartialTrieError::Misplaced(start.offset);
+        let hidden = |missing: &[(Bytes, &Address)]| match missing.first() {
+            Some((_, address)) => Err(PartialTrieError::Hidden(**address)),
+            None => Ok(()),
+        };
+        let number = self.shards.len();
+        if depth == SHARD_DEPTH {
+            let shard = shard_of(&path);
+            let (start, end) = (start, start);
+            self.shards.push(ShardPart { shard, start, end });
+        }
+        let kind = match self.node(place)? {
+            Node::Empty => Kind::Terminator,
+            Node::Hidden(hash) => {
+                hidden(missing)?;
+                kind(&hash)
+            }
+            Node::Leaf(leaf) => {
+                if common_bits(&leaf.key_path, &path) < depth {
+                    return Err(misplaced);
+                }
+                let found = missing.binary_search_by_key(&leaf.key_path, |(path, _)| *path);
+                if let Ok(found) = found {
+                    return Err(PartialTrieError::Exists(*missing[found].1));
+                }
+                Kind::Leaf
+            }
+            node @ (Node::Fork | Node::Half { .. }) => {
+                if depth >= SIBLING_COUNT_MAX {
+                    return Err(misplaced);
+                }
+                let below = depth.saturating_add(1);
+                let mut right_path = path;
+                right_path[depth >> 3] |= 0x80 >> (depth & 7);
+                let right = missing.partition_point(|(path, _)| !bit(path, depth));
+                let (left, right) = missing.split_at(right);
+                let sides = match node {
+                    Node::Half {
+                        hidden: hash,
+                        is_left: true,
+                    } => {
+                        hidden(left)?;
+                        [kind(&hash), self.check(place, right_path, below, right)?]
+                    }
+                    Node::Half { hidden: hash, .. } => {
+                        hidden(right)?;
+                        [self.check(place, path, below, left)?, kind(&hash)]
+                    }
+                    _ => [
+                        self.check(place, path, below, left)?,
+                        self.check(place, right_path, below, right)?,
+                    ],
+                };
+                match sides {
+                    [Kind::Terminator, Kind::Terminator | Kind::Leaf]
+                    | [Kind::Leaf, Kind::Terminator] => return Err(misplaced),
+                    _ => Kind::Internal,
                 }
             }
+        };
+        if depth == SHARD_DEPTH {
+            self.shards[number].end = *place;
         }
+        Ok(kind)
     }
 
     /// The roots of the trie before and after changes, of which the last of each address counts.
-    /// O(nodes), spread over the threads.
+    /// O(bytes), spread over the threads.
     ///
     /// # Errors
     /// If a change is of an account that is hidden.
@@ -218,89 +348,127 @@ impl PartialTrie {
         changes: &[crate::Change],
         parallel: &impl Parallel,
     ) -> Result<[Hash; 2], PartialTrieError> {
-        let hashed = super::hash_all(changes, parallel);
-        let hidden = changes.iter().zip(hashed.iter().flatten());
-        for ((address, _), change) in hidden {
-            self.find(&change.path)
-                .ok_or(PartialTrieError::Hidden(*address))?;
-        }
+        let hashed = hash_all(changes, parallel);
         let all: Vec<&Change> = hashed.iter().flatten().collect();
-        let ordered = super::in_order(&all);
-        let mut tasks = Vec::new();
-        collect(&self.0, 0, &ordered, &mut tasks);
-        let done = parallel.map(tasks.len(), |task| {
-            let (node, depth, changes) = tasks[task];
-            changed(node, depth, changes)
+        let ordered = in_order(&all);
+        let roots = parallel.map(self.shards.len(), |number| {
+            let ShardPart { shard, start, .. } = self.shards[number];
+            let first = ordered.partition_point(|change| shard_of(&change.path) < shard);
+            let end = ordered.partition_point(|change| shard_of(&change.path) <= shard);
+            let mut place = start;
+            self.changed(
+                &mut place,
+                SHARD_DEPTH,
+                &ordered[first..end],
+                &mut [].into_iter(),
+            )
         });
-        let mut done = done.into_iter();
-        Ok(folded(&self.0, 0, &mut done).map(Hash::new_from_array))
-    }
-}
-
-type Task<'t> = (&'t Node, usize, &'t [&'t Change]);
-
-/// The subtrees that are hashed one by one, from left to right.
-fn collect<'t>(node: &'t Node, depth: usize, changes: &'t [&'t Change], tasks: &mut Vec<Task<'t>>) {
-    match node {
-        Node::Fork(sides) if depth < TASK_DEPTH => {
-            let below = depth.saturating_add(1);
-            let parts = split(changes, depth);
-            for (side, changes) in sides.iter().zip(parts) {
-                collect(side, below, changes, tasks);
+        let mut roots = self.shards.iter().zip(roots);
+        let roots = self.changed(&mut Place::default(), 0, &ordered, &mut roots);
+        let roots = roots.map_err(|fault| match fault {
+            Fault::Part(error) => error,
+            Fault::Hidden(path) => {
+                let mut pairs = changes.iter().zip(hashed.iter().flatten());
+                let found = pairs.find(|(_, change)| change.path == path);
+                let ((address, _), _) = found.expect("the path is that of a change");
+                PartialTrieError::Hidden(*address)
             }
+        })?;
+        Ok(roots.map(Hash::new_from_array))
+    }
+
+    /// The hashes of a node before and after changes below it. Those of shards are there already,
+    /// from left to right, if there are any.
+    fn changed(
+        &self,
+        place: &mut Place,
+        depth: usize,
+        changes: &[&Change],
+        shards: &mut dyn Iterator<Item = (&ShardPart, Hashes)>,
+    ) -> Hashes {
+        if depth == SHARD_DEPTH
+            && let Some((part, hashes)) = shards.next()
+        {
+            *place = part.end;
+            return hashes;
         }
-        _ => tasks.push((node, depth, changes)),
+        let below = depth.saturating_add(1);
+        // A leaf may be as deep as paths are long, and has no sides.
+        let sides = || {
+            let right = changes.partition_point(|change| !bit(&change.path, depth));
+            changes.split_at(right)
+        };
+        let (before, lone) = match self.node(place).map_err(Fault::Part)? {
+            Node::Empty => (TERMINATOR, None),
+            Node::Hidden(hash) => {
+                refuse(changes)?;
+                (hash, None)
+            }
+            Node::Leaf(one) => (leaf(&one.key_path, &one.value_hash), Some(one)),
+            Node::Fork => {
+                let (left, right) = sides();
+                let left = self.changed(place, below, left, shards)?;
+                let right = self.changed(place, below, right, shards)?;
+                return Ok(joined(left, right, changes));
+            }
+            Node::Half {
+                hidden,
+                is_left: true,
+            } => {
+                let (left, right) = sides();
+                refuse(left)?;
+                let right = self.changed(place, below, right, shards)?;
+                return Ok(joined([hidden; 2], right, changes));
+            }
+            Node::Half { hidden, .. } => {
+                let (left, right) = sides();
+                refuse(right)?;
+                let left = self.changed(place, below, left, shards)?;
+                return Ok(joined(left, [hidden; 2], changes));
+            }
+        };
+        if changes.is_empty() {
+            return Ok([before, before]);
+        }
+        let stays = |one: &ProvenLeaf| changes.iter().all(|change| change.path != one.key_path);
+        let mut leaves: Vec<ProvenLeaf> = lone.filter(stays).into_iter().collect();
+        leaves.extend(changes.iter().filter_map(|change| {
+            Some(ProvenLeaf {
+                key_path: change.path,
+                value_hash: change.value_hash?,
+            })
+        }));
+        leaves.sort_unstable_by_key(|leaf| leaf.key_path);
+        Ok([before, subtree(&leaves, depth)])
     }
 }
 
-/// The hashes before and after of a node whose subtrees are hashed.
-fn folded(node: &Node, depth: usize, done: &mut impl Iterator<Item = [Bytes; 2]>) -> [Bytes; 2] {
-    match node {
-        Node::Fork(sides) if depth < TASK_DEPTH => {
-            let below = depth.saturating_add(1);
-            let [left, right] = [0, 1].map(|side| folded(&sides[side], below, done));
-            [internal(&left[0], &right[0]), parent(&left[1], &right[1])]
-        }
-        _ => done.next().expect("one for each subtree"),
-    }
+/// The hashes of a node before and after changes.
+type Hashes = Result<[Bytes; 2], Fault>;
+
+/// Why there are none.
+enum Fault {
+    /// The path of a change that is hidden.
+    Hidden(Bytes),
+    Part(PartialTrieError),
 }
 
-/// The hashes of a node before and after changes below it.
-fn changed(node: &Node, depth: usize, changes: &[&Change]) -> [Bytes; 2] {
-    let before = match node {
-        Node::Fork(sides) => {
-            let below = depth.saturating_add(1);
-            let parts = split(changes, depth);
-            let [left, right] = [0, 1].map(|side| changed(&sides[side], below, parts[side]));
-            let before = internal(&left[0], &right[0]);
-            let after = if changes.is_empty() {
-                before
-            } else {
-                parent(&left[1], &right[1])
-            };
-            return [before, after];
-        }
-        Node::Empty => TERMINATOR,
-        Node::Hidden(hash) => *hash,
-        Node::Leaf(leaf) => self::leaf(&leaf.key_path, &leaf.value_hash),
+/// Fails if a change is hidden.
+fn refuse(changes: &[&Change]) -> Result<(), Fault> {
+    changes
+        .first()
+        .map_or(Ok(()), |change| Err(Fault::Hidden(change.path)))
+}
+
+/// The hashes of a fork.
+fn joined(left: [Bytes; 2], right: [Bytes; 2], changes: &[&Change]) -> [Bytes; 2] {
+    let before = internal(&left[0], &right[0]);
+    let after = if changes.is_empty() {
+        before
+    } else {
+        parent(&left[1], &right[1])
     };
-    if changes.is_empty() {
-        return [before, before];
-    }
-    let mut leaves: Vec<ProvenLeaf> = Vec::new();
-    if let Node::Leaf(leaf) = node
-        && changes.iter().all(|change| change.path != leaf.key_path)
-    {
-        leaves.push(*leaf);
-    }
-    leaves.extend(changes.iter().filter_map(|change| {
-        Some(ProvenLeaf {
-            key_path: change.path,
-            value_hash: change.value_hash?,
-        })
-    }));
-    leaves.sort_unstable_by_key(|leaf| leaf.key_path);
-    [before, subtree(&leaves, depth)]
+    [before, after]
 }
 
 /// The hash of a subtree of these leaves.
@@ -317,116 +485,6 @@ fn subtree(leaves: &[ProvenLeaf], depth: usize) -> Bytes {
     }
 }
 
-/// The changes on each side of a fork.
-fn split<'c, 'a>(changes: &'c [&'a Change], depth: usize) -> [&'c [&'a Change]; 2] {
-    let right = changes.partition_point(|change| !bit(&change.path, depth));
-    let (left, right) = changes.split_at(right);
-    [left, right]
-}
-
-fn write(node: &Node, known: &[Bytes], bytes: &mut Vec<u8>) {
-    match node {
-        Node::Empty => bytes.push(0),
-        Node::Hidden(hash) => {
-            bytes.push(1);
-            bytes.extend(hash);
-        }
-        Node::Leaf(leaf) if known.binary_search(&leaf.key_path).is_ok() => bytes.push(3),
-        Node::Leaf(leaf) => {
-            bytes.push(2);
-            bytes.extend(leaf.key_path);
-            bytes.extend(leaf.value_hash);
-        }
-        Node::Fork(sides) => match &**sides {
-            [Node::Hidden(hash), shown] => {
-                bytes.push(5);
-                bytes.extend(hash);
-                write(shown, known, bytes);
-            }
-            [shown, Node::Hidden(hash)] => {
-                bytes.push(6);
-                bytes.extend(hash);
-                write(shown, known, bytes);
-            }
-            [left, right] => {
-                bytes.push(4);
-                write(left, known, bytes);
-                write(right, known, bytes);
-            }
-        },
-    }
-}
-
-struct Reader<'b> {
-    bytes: &'b [u8],
-    offset: usize,
-    /// Of the accounts that are known, in the order of paths.
-    leaves: std::vec::IntoIter<ProvenLeaf>,
-}
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], PartialTrieError> {
-        let malformed = PartialTrieError::Malformed(self.offset);
-        let rest = self.bytes.get(self.offset..).ok_or(malformed)?;
-        let taken = rest.first_chunk().ok_or(malformed)?;
-        self.offset = self.offset.saturating_add(N);
-        Ok(*taken)
-    }
-
-    /// The node at a place of the trie: the beginning of a path.
-    fn node(&mut self, place: Bytes, depth: usize) -> Result<Node, PartialTrieError> {
-        let start = self.offset;
-        let misplaced = PartialTrieError::Misplaced(start);
-        let [tag] = self.take()?;
-        let leaf = match tag {
-            0 => return Ok(Node::Empty),
-            1 => return Ok(Node::Hidden(self.take()?)),
-            2 => ProvenLeaf {
-                key_path: self.take()?,
-                value_hash: self.take()?,
-            },
-            3 => self.leaves.next().ok_or(misplaced)?,
-            4..=6 => return self.fork(tag, place, depth, misplaced),
-            _ => return Err(PartialTrieError::Malformed(start)),
-        };
-        if common_bits(&leaf.key_path, &place) < depth {
-            return Err(misplaced);
-        }
-        Ok(Node::Leaf(leaf))
-    }
-
-    /// A fork, as the trie of some accounts has one: over two leaves at least. So what the root
-    /// proves of a path does not depend on how the part is written.
-    fn fork(
-        &mut self,
-        tag: u8,
-        place: Bytes,
-        depth: usize,
-        misplaced: PartialTrieError,
-    ) -> Result<Node, PartialTrieError> {
-        if depth >= SIBLING_COUNT_MAX {
-            return Err(misplaced);
-        }
-        let mut right = place;
-        right[depth >> 3] |= 0x80 >> (depth & 7);
-        let below = depth.saturating_add(1);
-        let sides = match tag {
-            4 => [self.node(place, below)?, self.node(right, below)?],
-            5 => [Node::Hidden(self.take()?), self.node(right, below)?],
-            _ => {
-                let hidden = Node::Hidden(self.take()?);
-                [self.node(place, below)?, hidden]
-            }
-        };
-        match [sides[0].kind(), sides[1].kind()] {
-            [Kind::Terminator, Kind::Terminator | Kind::Leaf] | [Kind::Leaf, Kind::Terminator] => {
-                Err(misplaced)
-            }
-            _ => Ok(Node::Fork(Box::new(sides))),
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(
     clippy::arithmetic_side_effects,
@@ -437,7 +495,7 @@ mod tests {
     use rand::{Rng as _, SeedableRng as _, seq::IndexedRandom as _};
     use rand_chacha::ChaCha8Rng;
 
-    use super::*;
+    use super::{super::key_path, *};
     use crate::Serial;
 
     fn address(number: u64) -> Address {
@@ -471,9 +529,8 @@ mod tests {
             let count = random.random_range(0..[4, 60, 900][round % 3]);
             let known = random.random_range(0..=(2 * count + 2).min(90));
             let (trie, known) = scene(&mut random, count, known);
-            let bytes = trie.part(&known).unwrap().to_bytes(&known);
-            let part = PartialTrie::from_bytes(&bytes, &known).unwrap();
-            assert_eq!(part.to_bytes(&known), bytes);
+            let bytes = trie.part(&known).unwrap();
+            let part = PartialTrie::read(&bytes, &known, &Serial).unwrap();
             for _ in 0..4 {
                 let changes = known.iter().filter(|_| random.random_bool(0.7));
                 let changes: Vec<_> = changes.cloned().collect();
@@ -491,11 +548,11 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let mut random = ChaCha8Rng::seed_from_u64(2);
         let (trie, known) = scene(&mut random, 40, 9);
-        let bytes = trie.part(&known).unwrap().to_bytes(&known);
+        let bytes = trie.part(&known).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut wrong = bytes.clone();
             wrong[bit / 8] ^= 1 << (bit % 8);
-            let roots = PartialTrie::from_bytes(&wrong, &known);
+            let roots = PartialTrie::read(&wrong, &known, &Serial);
             let roots = roots.and_then(|part| part.roots(&[], &Serial));
             assert_ne!(
                 roots.map(|[before, _]| before),
@@ -504,13 +561,13 @@ mod tests {
             );
         }
         for end in 0..bytes.len() {
-            assert!(PartialTrie::from_bytes(&bytes[..end], &known).is_err());
+            assert!(PartialTrie::read(&bytes[..end], &known, &Serial).is_err());
         }
         for place in 0..known.len() {
             let mut wrong = known.clone();
             let account = &mut wrong[place].1;
             account.lamports = if account.exists() { 0 } else { 7 };
-            let roots = PartialTrie::from_bytes(&bytes, &wrong);
+            let roots = PartialTrie::read(&bytes, &wrong, &Serial);
             let roots = roots.and_then(|part| part.roots(&[], &Serial));
             assert_ne!(
                 roots.map(|[before, _]| before),
@@ -541,15 +598,26 @@ mod tests {
             false => [&[4, 0], &leaf[..]].concat(),
         };
         for bytes in [&beside, &misplaced] {
-            let error = PartialTrie::from_bytes(bytes, &missing).unwrap_err();
+            let error = PartialTrie::read(bytes, &missing, &Serial).unwrap_err();
             assert!(matches!(error, PartialTrieError::Misplaced(_)), "{error}");
         }
-        let error = PartialTrie::from_bytes(&hidden, &missing).unwrap_err();
+        let error = PartialTrie::read(&hidden, &missing, &Serial).unwrap_err();
         assert_eq!(error, PartialTrieError::Hidden(one.0));
-        let error = PartialTrie::from_bytes(&leaf, &missing).unwrap_err();
+        let error = PartialTrie::read(&leaf, &missing, &Serial).unwrap_err();
         assert_eq!(error, PartialTrieError::Exists(one.0));
-        // As deep as no path is.
+        // As deep as no path is, and as deep as paths are.
         let deep = vec![4; 300];
-        assert!(PartialTrie::from_bytes(&deep, &[]).is_err());
+        assert!(PartialTrie::read(&deep, &[], &Serial).is_err());
+        let mut deep = Vec::new();
+        for depth in 0..256 {
+            deep.push(if bit(&path, depth) { 5 } else { 6 });
+            deep.extend([7; 32]);
+        }
+        deep.push(3);
+        let known = std::slice::from_ref(&one);
+        let part = PartialTrie::read(&deep, known, &Serial).unwrap();
+        let roots = part.roots(known, &Serial).unwrap();
+        assert_eq!(roots[0], roots[1]);
+        assert_ne!(roots[0], trie.root());
     }
 }
