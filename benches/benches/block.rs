@@ -67,7 +67,8 @@ impl Case {
             block_size: size,
         };
         let threads = NonZeroUsize::new(2).expect(REASON);
-        let workload = Workload::new(&spec.parse().expect(REASON), SEED, shape, threads);
+        let workload =
+            Workload::new(&spec.parse().expect(REASON), SEED, shape, threads).expect(REASON);
         let genesis = Genesis::new(workload.genesis().collect(), builtin_programs());
         let parent = genesis.open(Arc::new(MemoryStore::new())).expect(REASON);
         let wire = workload.block(0, parent.block_hash().to_bytes());

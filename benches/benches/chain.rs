@@ -54,7 +54,7 @@ impl Case {
         };
         let spec = "transfers:accounts=100000".parse().expect(REASON);
         let workers = NonZeroUsize::new(THREADS).expect(REASON);
-        let workload = Workload::new(&spec, SEED, shape, workers);
+        let workload = Workload::new(&spec, SEED, shape, workers).expect(REASON);
         let genesis =
             || Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
         let threads = Threads::new(THREADS).expect(REASON);

@@ -51,7 +51,7 @@ impl Load {
         };
         let threads = NonZeroUsize::new(2).expect(REASON);
         let spec = "transfers:accounts=10000".parse().expect(REASON);
-        let workload = Workload::new(&spec, SEED, shape, threads);
+        let workload = Workload::new(&spec, SEED, shape, threads).expect(REASON);
         Self {
             wire: workload.block(0, [7; 32]),
             interned: InternedBlock::new(&workload.access_lists(0)),

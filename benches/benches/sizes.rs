@@ -91,7 +91,8 @@ fn sizes(criterion: &mut Criterion) {
                 block_size: size.max(1),
             };
             let one = NonZeroUsize::new(1).expect(REASON);
-            let workload = Workload::new(&spec.parse().expect(REASON), SEED, shape, one);
+            let workload =
+                Workload::new(&spec.parse().expect(REASON), SEED, shape, one).expect(REASON);
             let next = |chain: &Chain| match size {
                 0 => WireBlock::default(),
                 _ => workload.block(0, chain.head().0.to_bytes()),

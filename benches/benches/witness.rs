@@ -42,7 +42,7 @@ fn bench(criterion: &mut Criterion) {
     };
     let spec = "transfers:accounts=1000000".parse().expect(REASON);
     let workers = NonZeroUsize::new(2).expect(REASON);
-    let workload = Workload::new(&spec, 1, shape, workers);
+    let workload = Workload::new(&spec, 1, shape, workers).expect(REASON);
     let genesis = Genesis::new(workload.genesis().collect(), builtin_programs()).without_limits();
     let rules = Genesis::new(Vec::new(), builtin_programs()).without_limits();
     let threads = Threads::new(2).expect(REASON);

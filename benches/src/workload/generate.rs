@@ -21,7 +21,7 @@ use super::draft::{Draft, Place};
 use super::families::Family;
 use super::families::recorded::RecordedBlocks;
 use super::lookup::table_account;
-use super::options::WorkloadSpec;
+use super::options::{SpecError, WorkloadSpec};
 use crate::access::AccessList;
 use crate::trace::Trace;
 
@@ -47,7 +47,7 @@ type Places<'a> = &'a mut dyn Iterator<Item = Place>;
 /// use lockstep_benches::workload::{StreamShape, Workload};
 ///
 /// let shape = StreamShape { transaction_count: 25, block_size: 10 };
-/// let workload = Workload::new(&"transfers:accounts=7".parse()?, 1, shape, NonZeroUsize::MIN);
+/// let workload = Workload::new(&"transfers:accounts=7".parse()?, 1, shape, NonZeroUsize::MIN)?;
 /// assert_eq!((workload.genesis().count(), workload.block_count()), (7, 3));
 /// assert_eq!(workload.block(2, [9; 32]).len(), 5);
 /// assert_eq!(workload.access_lists(2)[4].writes.len(), 2);
@@ -99,13 +99,21 @@ impl Blocks {
 impl Workload {
     /// A generated workload. Makes its keys at once, about 0.3 us each.
     ///
+    /// # Errors
+    /// If the workload needs a file that is not there or that it cannot use.
+    ///
     /// # Panics
     /// If the block size is 0.
-    pub fn new(spec: &WorkloadSpec, seed: u64, shape: StreamShape, threads: NonZeroUsize) -> Self {
+    pub fn new(
+        spec: &WorkloadSpec,
+        seed: u64,
+        shape: StreamShape,
+        threads: NonZeroUsize,
+    ) -> Result<Self, SpecError> {
         assert!(shape.block_size > 0, "a block holds a transaction");
         let pool = pool(threads);
-        let family = pool.install(|| (spec.family().build)(spec, seed));
-        Self {
+        let family = pool.install(|| (spec.family().build)(spec, seed))?;
+        Ok(Self {
             name: spec.to_string(),
             seed,
             family,
@@ -113,7 +121,7 @@ impl Workload {
             left_out: 0,
             pool,
             creditable: OnceLock::new(),
-        }
+        })
     }
 
     /// Recorded blocks as a workload; `path` names it. Transactions that lock more accounts than

@@ -17,6 +17,9 @@ use source::{File, code, files, names, read, root, without_literals, words};
 
 /// Lines of a file, its tests at the foot left out.
 const FILE_LINES_MAX: usize = 800;
+/// Lines of code in a folder of the market, one program or what programs compute with: no comments
+/// and no empty lines.
+const PROGRAM_LINES_MAX: usize = 700;
 /// Lines of a function.
 const FUNCTION_LINES_MAX: usize = 90;
 /// Columns of a line, unless a literal makes it longer.
@@ -196,6 +199,23 @@ fn files_and_functions_and_lines_are_short() {
         }
     }
     none("too long", violations);
+}
+
+#[test]
+fn programs_of_the_market_are_small() {
+    const MARKET: &str = "programs/market/src";
+    let files = files(&[".rs"]);
+    let folders = names(MARKET).into_iter().filter(|name| !name.contains('.'));
+    let folders: Vec<String> = folders.collect();
+    assert!(folders.len() >= 13, "the folders are found: {folders:?}");
+    let large = folders.into_iter().filter_map(|folder| {
+        let start = format!("{MARKET}/{folder}/");
+        let files = files.iter().filter(|file| file.path.starts_with(&start));
+        let text: String = files.map(|file| code(&file.text)).collect();
+        let count = text.lines().filter(|line| !line.trim().is_empty()).count();
+        (count > PROGRAM_LINES_MAX).then(|| format!("{start}: {count} lines"))
+    });
+    none("too large for one program", large);
 }
 
 /// Line number and number of lines of each function. Relies on formatted source: a function ends

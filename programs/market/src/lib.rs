@@ -1,15 +1,19 @@
 //! Programs for markets, written with the SDK and designed to run in parallel:
 //!
-//! - [`swap`], pools that trade two tokens, and routes through two of them;
+//! - [`swap`], pools that trade two tokens;
+//! - [`router`], trades through two of these pools;
 //! - [`book`], markets where orders rest until others meet them;
 //! - [`lend`], reserves that lend against each other;
 //! - [`oracle`], prices that many publishers quote;
 //! - [`vote`], realms that decide on their treasury;
 //! - [`items`], collections of what is minted and sold by the piece;
 //! - [`pay`], escrows and streams;
-//! - [`channel`], payments and games that two parties settle off the chain;
+//! - [`channel`], payments that two parties settle off the chain;
+//! - [`duel`], games that they play off the chain, and [`nim`], a judge of one;
 //! - [`supply`], lots of goods and their custody;
 //! - [`grid`], a game whose map is made of accounts.
+//!
+//! What pools and reserves compute is in [`curve`] and [`debt`], which know no accounts.
 //!
 //! They are not among the built-in programs: [`market_programs`] adds them to those. Each page
 //! tells, in a table, what every instruction does to which account, and then what two users share:
@@ -22,11 +26,16 @@
 
 pub mod book;
 pub mod channel;
+pub mod curve;
+pub mod debt;
+pub mod duel;
 pub mod grid;
 pub mod items;
 pub mod lend;
+pub mod nim;
 pub mod oracle;
 pub mod pay;
+pub mod router;
 pub mod supply;
 pub mod swap;
 pub mod vote;
@@ -50,13 +59,13 @@ pub fn market_programs() -> ProgramTable {
 pub fn with_market(programs: ProgramTable) -> ProgramTable {
     programs
         .with(swap::amm::AmmProgram)
-        .with(swap::route::router::RouterProgram)
+        .with(router::router::RouterProgram)
         .with(vote::governance::GovernanceProgram)
         .with(items::collection::CollectionProgram)
         .with(pay::payments::PaymentsProgram)
         .with(channel::channels::ChannelsProgram)
-        .with(channel::duel::duels::DuelsProgram)
-        .with(channel::nim::nim::NimProgram)
+        .with(duel::duels::DuelsProgram)
+        .with(nim::nim::NimProgram)
         .with(supply::supply::SupplyProgram)
         .with(grid::grid::GridProgram)
         .with(book::order_book::OrderBookProgram)

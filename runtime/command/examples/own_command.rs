@@ -31,10 +31,10 @@ const RING: FamilySpec = FamilySpec {
     about: "transfers from each wallet to the next",
     options: &[ACCOUNTS],
     build: |spec, seed| {
-        transfers(spec, seed, |wallets, place, _| {
+        Ok(transfers(spec, seed, |wallets, place, _| {
             let source = place.number % wallets.len();
             (source, (source + 1) % wallets.len())
-        })
+        }))
     },
 };
 

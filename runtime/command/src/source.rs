@@ -247,6 +247,7 @@ impl Source {
             block_size: count(self.block_size)?,
         };
         let workload = Workload::new(&spec, self.seed(), shape, all_cores());
+        let workload = workload.map_err(Failure::usage)?;
         let last = workload.block_count().saturating_sub(1);
         match self.block {
             Some(number) if count(number)? > last => Err(Failure::usage(format!(

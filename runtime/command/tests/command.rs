@@ -246,6 +246,8 @@ fn workloads_are_listed_with_their_options() {
             "smallbank",
             "ycsb",
             "token",
+            "dex",
+            "lending",
             "vote-storm",
             "drop",
             "payments",
@@ -253,6 +255,7 @@ fn workloads_are_listed_with_their_options() {
             "supply-chain",
             "game",
             "city",
+            "swap-trace",
         ]
     );
     let text = String::from_utf8(lockstep(&["workloads"]).stdout).unwrap();
@@ -471,15 +474,33 @@ fn a_trace_without_transactions_is_a_clear_result() {
     );
 }
 
+/// The error of a workload whose recording is not there names the file and what to set.
+#[test]
+fn a_missing_recording_is_named() {
+    let run = ["run", "--quiet", "--txs", "10", "--workload", "swap-trace"];
+    let empty = Folder::new("no-recording");
+    let file = empty.path("traces/amm-whirlpool-2022-04-06-a.jsonl.zst");
+    let data = Path::new(&file).ancestors().nth(2).unwrap();
+    let output = command::command(&run).env("LOCKSTEP_DATA", data).output();
+    let output = output.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1));
+    assert!(errors.contains(&file), "{errors}");
+    assert!(errors.contains("set LOCKSTEP_DATA"), "{errors}");
+}
+
 #[test]
 fn every_workload_and_strategy_matches_the_serial_run() {
     for workload in lockstep_benches::workload::Families::new().iter() {
-        let has_accounts = workload.options.iter().any(|o| o.name == "accounts");
-        let few = if has_accounts {
-            "--accounts"
-        } else {
-            "--payers"
+        let names = workload.options.iter().map(|option| option.name);
+        let few = names
+            .into_iter()
+            .find(|name| ["accounts", "users", "payers"].contains(name));
+        // A recorded day has no such option, and another test.
+        let Some(few) = few else {
+            continue;
         };
+        let few = format!("--{few}");
         for strategy in lockstep_scheduler::strategies() {
             for mode in ["produce", "replay"] {
                 let (workload, strategy) = (workload.name, strategy.name());
@@ -490,7 +511,7 @@ fn every_workload_and_strategy_matches_the_serial_run() {
                     "600",
                     "--block-size",
                     "250",
-                    few,
+                    &few,
                     "150",
                     "--workload",
                     workload,

@@ -55,7 +55,7 @@ fn workload(text: &str, threads: usize) -> Workload {
         block_size: TRANSACTIONS,
     };
     let threads = NonZeroUsize::new(threads).unwrap();
-    Workload::new(&text.parse().unwrap(), SEED, shape, threads)
+    Workload::new(&text.parse().unwrap(), SEED, shape, threads).unwrap()
 }
 
 /// Digests of the plans of each strategy and mode over all workloads and worker counts, each

@@ -46,7 +46,7 @@ fn workload() -> Workload {
         block_size: BLOCK_SIZE,
     };
     let one = NonZeroUsize::MIN;
-    Workload::new(&"transfers:accounts=40".parse().unwrap(), 1, shape, one)
+    Workload::new(&"transfers:accounts=40".parse().unwrap(), 1, shape, one).unwrap()
 }
 
 fn genesis(programs: ProgramTable) -> Genesis {

@@ -53,7 +53,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         },
         COST,
     ],
-    build: |spec, seed| Box::new(Adversarial::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(Adversarial::new(spec, seed))),
 };
 
 #[derive(Clone, Copy, Debug)]

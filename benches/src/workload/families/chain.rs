@@ -9,12 +9,12 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     about: "each transfer is sent by the receiver of the one before",
     options: &[ACCOUNTS],
     build: |spec, seed| {
-        transfers(spec, seed, |wallets, place, _| {
+        Ok(transfers(spec, seed, |wallets, place, _| {
             let wallet = |number: usize| {
                 let wallet = number.checked_rem(wallets.len());
                 wallet.expect("there are wallets")
             };
             (wallet(place.number), wallet(place.number.saturating_add(1)))
-        })
+        }))
     },
 };

@@ -26,7 +26,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         replay::percent("share", 20, "transactions that write two hot accounts"),
         COST,
     ],
-    build: |spec, seed| Box::new(Crossing::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(Crossing::new(spec, seed))),
 };
 
 #[derive(Debug)]

@@ -30,12 +30,12 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     ],
     build: |spec, seed| {
         let (hot, share) = (spec.count("hot"), spec.value("share"));
-        transfers(spec, seed, move |wallets, _, rng| {
+        Ok(transfers(spec, seed, move |wallets, _, rng| {
             if rng.random_range(0..100) < share {
                 let target = rng.random_range(0..hot.min(wallets.len()));
                 return (wallets.other(target, rng), target);
             }
             wallets.pair(rng)
-        })
+        }))
     },
 };

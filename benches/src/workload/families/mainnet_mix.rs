@@ -69,7 +69,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
             "written accounts that are then only read, or a third of them not used at all",
         ),
     ],
-    build: |spec, seed| Box::new(MainnetMix::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(MainnetMix::new(spec, seed))),
 };
 
 const fn count_option(

@@ -25,7 +25,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         ),
         COST,
     ],
-    build: |spec, seed| Box::new(Mint::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(Mint::new(spec, seed))),
 };
 
 /// Accounts of an item: mint, token account, metadata.

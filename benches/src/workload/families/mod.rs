@@ -13,6 +13,7 @@ mod pools_mixed;
 pub(super) mod recorded;
 mod replay;
 mod smallbank;
+mod swap_trace;
 mod token;
 pub(super) mod transfers;
 mod ycsb;
@@ -61,8 +62,9 @@ pub struct FamilySpec {
     pub about: &'static str,
     /// Its options.
     pub options: &'static [OptionSpec],
-    /// Makes it from options and seed, on the current rayon pool.
-    pub build: fn(&WorkloadSpec, u64) -> Box<dyn Family>,
+    /// Makes it from options and seed, on the current rayon pool. Fails if it needs a file that is
+    /// not there.
+    pub build: fn(&WorkloadSpec, u64) -> Result<Box<dyn Family>, SpecError>,
 }
 
 /// The built-in kinds of load and those that a user adds, looked up by name.
@@ -134,7 +136,7 @@ impl Default for Families {
     }
 }
 
-const BUILT_IN: [FamilySpec; 21] = [
+const BUILT_IN: [FamilySpec; 24] = [
     transfers::SPEC,
     zipf::SPEC,
     hot::SPEC,
@@ -149,6 +151,8 @@ const BUILT_IN: [FamilySpec; 21] = [
     smallbank::SPEC,
     ycsb::SPEC,
     token::SPEC,
+    market::dex::SPEC,
+    market::loans::SPEC,
     market::votes::SPEC,
     market::drop::SPEC,
     market::payments::SPEC,
@@ -156,6 +160,7 @@ const BUILT_IN: [FamilySpec; 21] = [
     market::supply::SPEC,
     market::game::SPEC,
     market::city::SPEC,
+    swap_trace::SPEC,
 ];
 
 /// The option that all workloads of transfers have: how many wallets there are.

@@ -12,8 +12,8 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     about: "all transfers go to one wallet: fully serial without shared credits",
     options: &[ACCOUNTS],
     build: |spec, seed| {
-        transfers(spec, seed, |wallets, _, rng| {
+        Ok(transfers(spec, seed, |wallets, _, rng| {
             (wallets.other(TARGET, rng), TARGET)
-        })
+        }))
     },
 };

@@ -23,7 +23,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "pools",
     about: "swaps in pools drawn by popularity: a few pools serialise most of the load",
     options: &[PAYERS, POOLS, super::zipf::EXPONENT, COST],
-    build: |spec, seed| Box::new(Swaps(Exchange::new(spec, seed))),
+    build: |spec, seed| Ok(Box::new(Swaps(Exchange::new(spec, seed)))),
 };
 
 /// Written accounts of a pool: its state and a vault for each of two tokens.

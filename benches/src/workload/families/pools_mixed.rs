@@ -18,7 +18,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "pools-mixed",
     about: "swaps (60%), two-pool arbitrage (10%), transfers (25%), oracle updates (5%)",
     options: &[PAYERS, POOLS, super::zipf::EXPONENT, COST],
-    build: |spec, seed| Box::new(PoolsMixed::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(PoolsMixed::new(spec, seed))),
 };
 
 /// Per cent of transactions below which a draw is of this kind.

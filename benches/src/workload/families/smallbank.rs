@@ -38,7 +38,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         replay::percent("reads", 15, "transactions that only read (Balance)"),
         COST,
     ],
-    build: |spec, seed| Box::new(SmallBank::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(SmallBank::new(spec, seed))),
 };
 
 /// Accounts of a customer: checking and savings.

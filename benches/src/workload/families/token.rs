@@ -27,7 +27,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         ),
         replay::percent("hot-share", 0, "transfers that go to one account"),
     ],
-    build: |spec, seed| Box::new(Token::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(Token::new(spec, seed))),
 };
 
 /// What a token account begins with.

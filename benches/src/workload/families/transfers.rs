@@ -21,7 +21,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "transfers",
     about: "transfers between wallets drawn uniformly: hardly any conflict",
     options: &[ACCOUNTS],
-    build: |spec, seed| transfers(spec, seed, |wallets, _, rng| wallets.pair(rng)),
+    build: |spec, seed| Ok(transfers(spec, seed, |wallets, _, rng| wallets.pair(rng))),
 };
 
 /// Wallets that can all pay and receive.

@@ -39,7 +39,7 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
         },
         COST,
     ],
-    build: |spec, seed| Box::new(Ycsb::new(spec, seed)),
+    build: |spec, seed| Ok(Box::new(Ycsb::new(spec, seed))),
 };
 
 #[derive(Debug)]

@@ -26,12 +26,12 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
     options: &[ACCOUNTS, EXPONENT],
     build: |spec, seed| {
         let popularity = Zipf::new(spec.count("accounts"), spec.value("exponent"));
-        transfers(spec, seed, move |wallets, _, rng| {
+        Ok(transfers(spec, seed, move |wallets, _, rng| {
             let source = popularity.sample(rng);
             let drawn = (0..DRAWS_MAX)
                 .map(|_| popularity.sample(rng))
                 .find(|&target| target != source);
             (source, drawn.unwrap_or_else(|| wallets.other(source, rng)))
-        })
+        }))
     },
 };

@@ -144,6 +144,14 @@ pub enum SpecError {
         /// What was given.
         found: String,
     },
+    /// The file that the workload replays is not there, or not what it should be.
+    #[error("workload {workload} replays {cause}; set LOCKSTEP_DATA to the folder of the traces")]
+    Data {
+        /// The workload.
+        workload: &'static str,
+        /// The file, and what is wrong with it.
+        cause: String,
+    },
 }
 
 /// A workload and a value for each of its options.

@@ -31,8 +31,8 @@ fn bad_texts_say_what_is_expected() {
             "zip",
             "unknown workload \"zip\", expected one of transfers, zipf, hot, chain, \
              one-account, mainnet-mix, pools, pools-mixed, mint, crossing, adversarial, \
-             smallbank, ycsb, token, vote-storm, drop, payments, channels, supply-chain, game, \
-             city",
+             smallbank, ycsb, token, dex, lending, vote-storm, drop, payments, channels, \
+             supply-chain, game, city, swap-trace",
         ),
         (
             "zipf:exp=1",

@@ -29,7 +29,9 @@
 //!   which any caller may send. A full side lets its worst order go for a better one.
 //!
 //! A market seats 64 traders and holds 64 orders a side; a seat is free again when all is
-//! withdrawn. The same pair can have more markets, by number.
+//! withdrawn. That is what fits into the 10 KiB that one call creates, and a larger market would
+//! cost each of its orders more: the block copies and hashes the whole account. The same pair can
+//! have more markets, by number.
 //!
 //! # A client
 //!

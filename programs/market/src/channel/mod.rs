@@ -5,7 +5,7 @@
 //! the other its signature, and submits with its own transaction, so one signature of the other is
 //! enough. A message of the version [`FINAL`](channels::FINAL) closes the channel at once. Without
 //! one, a party begins the closing with the newest message that it has; for as many slots as were
-//! agreed to, the other party can submit a newer one. [`duel`] has channels of the same kind for
+//! agreed to, the other party can submit a newer one. [`duel`](crate::duel) has channels of the same kind for
 //! games, whose disputes are played out on the chain.
 //!
 //! | Instruction | Writes | Adds to |
@@ -64,9 +64,6 @@
 //! chain.run(channels::call::finish(&finish)).all_ok();
 //! assert_eq!(chain.lamports(&ben), before + 4 * SOL);
 //! ```
-
-pub mod duel;
-pub mod nim;
 
 /// What both parties of a channel get, by what they have locked and what was paid to each in all.
 /// `None` if a party would have paid more than it has, or a sum exceeds 64 bits.

@@ -5,9 +5,9 @@ use lockstep_sdk::{
     Result, account::State, interface::InvokeContext as Context, pod::U64, require,
 };
 
-use super::{
-    books::{Books, DEPOSITS_MAX, PARTS, Slope, growth},
-    lending::{LendError, Loan, Reserve, Rules},
+use super::lending::{LendError, Loan, Reserve, Rules};
+use crate::debt::{
+    Books, DEPOSITS_MAX, PARTS, Slope, growth,
     value::{Priced, is_covered, seized},
 };
 use crate::oracle::{aggregate::Quoted, price_oracle::Feed};
@@ -163,7 +163,12 @@ impl Loan {
         let rules = &held.reserve.rules;
         let is_healthy = is_covered(owed, worth, rules.threshold.get());
         require!(!is_healthy.ok_or(LendError::Overflow)?, LendError::Healthy);
-        let amounts = self.amounts(sides, prices, (owed >= worth, repay_max));
+        let close_max = if owed < worth {
+            rules.close_max.get()
+        } else {
+            PARTS
+        };
+        let amounts = self.amounts(sides, prices, close_max, repay_max);
         Ok(amounts.ok_or(LendError::Overflow)?)
     }
 
@@ -171,28 +176,21 @@ impl Loan {
         &self,
         [debt, held]: [&Side; 2],
         [debt_price, held_price]: [u64; 2],
-        (is_under_water, repay_max): (bool, u64),
+        close_max: u16,
+        repay_max: u64,
     ) -> Option<(u64, u64)> {
-        let rules = &held.reserve.rules;
-        let owed = debt.books.owed(self.debt_shares.get());
-        let closable = match is_under_water {
-            true => owed,
-            false => {
-                let part = owed.checked_mul(rules.close_max.get().into())?;
-                part.div_ceil(PARTS.into())
-            }
-        };
+        let closable = debt.books.owed(self.debt_shares.get());
+        let closable = closable.checked_mul(close_max.into())?;
+        let repaid = closable.div_ceil(PARTS.into()).min(repay_max.into());
         let prices = [debt.at(debt_price), held.at(held_price)];
-        let repaid = closable.min(repay_max.into());
-        let (shares, bonus) = (self.shares.get(), rules.bonus.get());
-        let available = held.worth(shares)?;
+        let shares = self.shares.get();
+        let (available, bonus) = (held.worth(shares)?, held.reserve.rules.bonus.get());
         let (repaid, taken) = seized(prices, repaid, available, bonus)?;
-        let taken = if taken == available {
-            shares
-        } else {
-            u64::try_from(held.books.shares_of(taken)?)
+        let taken = match taken == available {
+            true => shares,
+            false => u64::try_from(held.books.shares_of(taken)?)
                 .ok()?
-                .min(shares)
+                .min(shares),
         };
         Some((u64::try_from(repaid).ok()?, taken))
     }

@@ -80,23 +80,14 @@
 //! chain.run(lending::call::borrow(&borrow, 18_750)).all_ok();
 //! ```
 
-pub mod value;
-
-pub mod books;
-
-mod health;
-
 pub mod accounts;
+mod health;
 
 /// Lends tokens against deposits.
 #[lockstep_sdk::program(id = "Lending111111111111111111111111111111111111")]
 pub mod lending {
-    use super::{
-        accounts::*,
-        books::{Books, DEPOSITS_MAX, SHARES_LOCKED},
-        health::Side,
-        value::SCALE_MAX,
-    };
+    use super::{accounts::*, health::Side};
+    use crate::debt::{Books, DEPOSITS_MAX, SHARES_LOCKED, value::SCALE_MAX};
     use lockstep_sdk::{
         bytemuck,
         interface::{AccountMeta, InstructionRef},
@@ -109,9 +100,9 @@ pub mod lending {
     #[bytemuck(crate = "lockstep_sdk::bytemuck")]
     #[repr(C)]
     pub struct Rules {
-        /// See [`Slope::rates`](super::books::Slope::rates).
+        /// See [`Slope::rates`](crate::debt::Slope::rates).
         pub rates: [U64; 3],
-        /// See [`Slope::kink`](super::books::Slope::kink).
+        /// See [`Slope::kink`](crate::debt::Slope::kink).
         pub kink: U16,
         /// The part of interest that covers losses.
         pub cushion: U16,
@@ -304,11 +295,8 @@ pub mod lending {
     /// Opens a reserve.
     #[instruction(0)]
     pub fn open(accounts: &Open<'_>, context: &mut Context<'_, '_>, rules: Rules) -> Result {
-        let digits = [
-            accounts.mint.read(context)?.decimals,
-            accounts.feed.read(context)?.decimals,
-        ];
-        let scale = digits[0].saturating_add(digits[1]);
+        let digits = accounts.mint.read(context)?.decimals;
+        let scale = digits.saturating_add(accounts.feed.read(context)?.decimals);
         require!(rules.is_sound() && scale <= SCALE_MAX, LendError::BadRules);
         let mut reserve = Reserve {
             curator: *accounts.curator.address(),
@@ -326,35 +314,25 @@ pub mod lending {
     /// Makes a depositor known to a reserve.
     #[instruction(1)]
     pub fn join(accounts: &Join<'_>, context: &mut Context<'_, '_>, reserve: Address) -> Result {
-        let supply = Supply {
-            reserve,
-            owner: *accounts.owner.address(),
-            shares: 0.into(),
-        };
-        accounts.supply.set(context, &supply)
+        let mut supply = accounts.supply.write(context)?;
+        supply.reserve = reserve;
+        supply.owner = *accounts.owner.address();
+        Ok(())
     }
 
     /// Deposits tokens. Returns the shares that they give.
     #[instruction(2)]
     pub fn deposit(accounts: &Bank<'_>, context: &mut Context<'_, '_>, amount: u64) -> Result<u64> {
-        let Bank {
-            owner, desk, purse, ..
-        } = accounts;
+        let (desk, purse) = (&accounts.desk, &accounts.purse);
         let (reserve, before) = desk.open(context)?;
-        let Some((books, shares)) = before.deposit(amount) else {
-            let is_first = before.shares == 0 && amount < SHARES_LOCKED;
-            return Err(match is_first {
-                true => LendError::DepositTooSmall.into(),
-                false => LendError::Overflow.into(),
-            });
-        };
+        let is_small = before.shares == 0 && amount < SHARES_LOCKED;
+        require!(!is_small, LendError::DepositTooSmall);
+        let (books, shares) = before.deposit(amount).ok_or(LendError::Overflow)?;
         require!(shares > 0, LendError::Dust);
         let held = books.debt().saturating_add(books.liquidity.into());
-        require!(
-            held <= reserve.rules.deposits_max.get().into(),
-            LendError::Full
-        );
-        token::transfer(purse, &desk.vault, owner, amount).invoke(context)?;
+        let is_full = held > reserve.rules.deposits_max.get().into();
+        require!(!is_full, LendError::Full);
+        token::transfer(purse, &desk.vault, &accounts.owner, amount).invoke(context)?;
         accounts.supply.write(context)?.shares.increase(shares)?;
         desk.close(context, books)?;
         accounts.tell(context, true, amount, shares)?;
@@ -371,18 +349,21 @@ pub mod lending {
         amount_min: u64,
     ) -> Result<u64> {
         let (desk, supply) = (&accounts.desk, &accounts.supply);
-        let has_shares = shares <= supply.read(context)?.shares.get();
-        require!(has_shares, LendError::NotEnoughShares);
+        take(&mut supply.write(context)?.shares, shares)?;
         let (_, before) = desk.open(context)?;
         let left = before.withdraw(shares);
         let (books, amount) = left.ok_or(LendError::NotEnoughLiquidity)?;
         require!(amount > 0, LendError::Dust);
         require!(amount >= amount_min, LendError::Slippage);
         desk.pay(context, &accounts.purse, amount)?;
-        supply.write(context)?.shares.decrease(shares)?;
         desk.close(context, books)?;
         accounts.tell(context, false, amount, shares)?;
         Ok(amount)
+    }
+
+    fn take(shares: &mut U64, count: u64) -> Result {
+        require!(count <= shares.get(), LendError::NotEnoughShares);
+        shares.decrease(count)
     }
 
     impl Bank<'_> {
@@ -435,31 +416,21 @@ pub mod lending {
     /// Begins a loan, without collateral and debt.
     #[instruction(4)]
     pub fn begin(accounts: &Begin<'_>, context: &mut Context<'_, '_>) -> Result {
-        let Begin {
-            owner,
-            collateral,
-            reserve,
-            ..
-        } = accounts;
+        let (collateral, reserve) = (&accounts.collateral, &accounts.reserve);
         let is_one = collateral.address() == reserve.address();
         let is_pair = collateral.read(context)?.curator == reserve.read(context)?.curator;
         require!(is_pair && !is_one, LendError::BadPair);
-        let loan = Loan {
-            owner: *owner.address(),
-            collateral: *collateral.address(),
-            reserve: *reserve.address(),
-            shares: 0.into(),
-            debt_shares: 0.into(),
-        };
-        accounts.loan.set(context, &loan)
+        let mut loan = accounts.loan.write(context)?;
+        loan.owner = *accounts.owner.address();
+        loan.collateral = *collateral.address();
+        loan.reserve = *reserve.address();
+        Ok(())
     }
 
     /// Pledges shares for a loan.
     #[instruction(5)]
     pub fn pledge(accounts: &Pledge<'_>, context: &mut Context<'_, '_>, shares: u64) -> Result {
-        let has_shares = shares <= accounts.supply.read(context)?.shares.get();
-        require!(has_shares, LendError::NotEnoughShares);
-        accounts.supply.write(context)?.shares.decrease(shares)?;
+        take(&mut accounts.supply.write(context)?.shares, shares)?;
         accounts.loan.write(context)?.shares.increase(shares)?;
         tell_pledged(&accounts.loan, context)
     }
@@ -468,9 +439,7 @@ pub mod lending {
     #[instruction(6)]
     pub fn release(accounts: &Release<'_>, context: &mut Context<'_, '_>, shares: u64) -> Result {
         let Release { loan, supply, .. } = accounts;
-        let has_shares = shares <= loan.read(context)?.shares.get();
-        require!(has_shares, LendError::NotEnoughShares);
-        loan.write(context)?.shares.decrease(shares)?;
+        take(&mut loan.write(context)?.shares, shares)?;
         supply.write(context)?.shares.increase(shares)?;
         let debt = Side::read(&accounts.reserve, &accounts.feed, context)?;
         let held = Side::read(&accounts.collateral, &accounts.collateral_feed, context)?;
@@ -487,9 +456,7 @@ pub mod lending {
     /// Borrows tokens against the pledged shares.
     #[instruction(7)]
     pub fn borrow(accounts: &Borrow<'_>, context: &mut Context<'_, '_>, amount: u64) -> Result {
-        let Borrow {
-            loan, desk, purse, ..
-        } = accounts;
+        let (loan, desk) = (&accounts.loan, &accounts.desk);
         require!(amount > 0, LendError::Dust);
         let mut debt = Side::read(&desk.reserve, &accounts.feed, context)?;
         let held = Side::read(&accounts.collateral, &accounts.collateral_feed, context)?;
@@ -499,8 +466,17 @@ pub mod lending {
         loan.write(context)?.debt_shares.increase(debt_shares)?;
         loan.read(context)?.check_cover([&debt, &held])?;
         desk.close(context, books)?;
-        desk.pay(context, purse, amount)?;
-        let (loan, is_borrowed) = (*loan.address(), true);
+        desk.pay(context, &accounts.purse, amount)?;
+        tell_lent(loan, context, true, amount)
+    }
+
+    fn tell_lent(
+        loan: &Mut<State<'_, Loan>>,
+        context: &mut Context<'_, '_>,
+        is_borrowed: bool,
+        amount: u64,
+    ) -> Result {
+        let loan = *loan.address();
         Lent {
             loan,
             is_borrowed,
@@ -516,28 +492,17 @@ pub mod lending {
         context: &mut Context<'_, '_>,
         amount_max: u64,
     ) -> Result<u64> {
-        let Repay {
-            payer,
-            loan,
-            desk,
-            purse,
-        } = accounts;
+        let (loan, desk) = (&accounts.loan, &accounts.desk);
         let (_, before) = desk.open(context)?;
         let debt_shares = loan.read(context)?.debt_shares.get();
         require!(debt_shares > 0, LendError::NoDebt);
         let repaid = before.repay(debt_shares, amount_max);
         let (books, amount, paid) = repaid.ok_or(LendError::Overflow)?;
         require!(paid > 0, LendError::Dust);
-        token::transfer(purse, &desk.vault, payer, amount).invoke(context)?;
+        token::transfer(&accounts.purse, &desk.vault, &accounts.payer, amount).invoke(context)?;
         loan.write(context)?.debt_shares.decrease(paid)?;
         desk.close(context, books)?;
-        let (loan, is_borrowed) = (*loan.address(), false);
-        Lent {
-            loan,
-            is_borrowed,
-            amount,
-        }
-        .emit(context)?;
+        tell_lent(loan, context, false, amount)?;
         Ok(amount)
     }
 
@@ -550,9 +515,7 @@ pub mod lending {
         repay_max: u64,
         shares_min: u64,
     ) -> Result<u64> {
-        let Liquidate {
-            loan, desk, purse, ..
-        } = accounts;
+        let (loan, desk, purse) = (&accounts.loan, &accounts.desk, &accounts.purse);
         let debt = Side::read(&desk.reserve, &accounts.feed, context)?;
         let held = Side::read(&accounts.collateral, &accounts.collateral_feed, context)?;
         let before = *loan.read(context)?;
@@ -594,12 +557,7 @@ pub mod lending {
         amount: u64,
         data: Vec<u8>,
     ) -> Result<u64> {
-        let Flash {
-            desk,
-            purse,
-            receiver,
-            others,
-        } = accounts;
+        let (desk, purse, receiver) = (&accounts.desk, &accounts.purse, &accounts.receiver);
         require!(*receiver.address() != ID, LendError::Reentry);
         require!(amount > 0, LendError::Dust);
         let (reserve, mut books) = desk.open(context)?;
@@ -612,7 +570,7 @@ pub mod lending {
             AccountMeta::writable(*purse.address(), false),
             AccountMeta::readonly(*desk.token.address(), false),
         ];
-        for other in others.iter() {
+        for other in accounts.others.iter() {
             metas.push(AccountMeta {
                 address: *other.address(),
                 is_signer: context.is_signer(other.position())?,
@@ -627,10 +585,8 @@ pub mod lending {
         let due = held.checked_add(fee).ok_or(LendError::Overflow)?;
         let is_back = desk.vault.read(context)?.amount.get() >= due;
         require!(is_back, LendError::Unpaid);
-        books.liquidity = books
-            .liquidity
-            .checked_add(fee)
-            .ok_or(LendError::Overflow)?;
+        let liquidity = books.liquidity.checked_add(fee);
+        books.liquidity = liquidity.ok_or(LendError::Overflow)?;
         desk.close(context, books)?;
         let reserve = *desk.reserve.address();
         Flashed {

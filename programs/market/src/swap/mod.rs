@@ -1,5 +1,6 @@
 //! `amm`: pools that trade two tokens at the price that their reserves set: by their product, or,
-//! for tokens of one worth, by the curve of [`stable`] pools. [`route`] trades through two of them.
+//! for tokens of one worth, by the curve of [`stable`](crate::curve::stable) pools.
+//! [`router`](crate::router) trades through two of them.
 //!
 //! A pool is one state. It mirrors what both vaults hold, so that a trade is computed from one
 //! account, and tokens that are sent to a vault past the program change no price. The pool's
@@ -25,10 +26,10 @@
 //!
 //! Every division leaves its rest in the pool, so the product of the reserves, or what a stable
 //! pool is worth, never falls with a trade, and that of one share never falls at all. The first
-//! deposit locks [`SHARES_LOCKED`](curve::SHARES_LOCKED) shares, so a pool in use is never empty
-//! again, and the price of a share cannot be driven up to where deposits round to nothing without
-//! giving most of the difference away. A freeze authority of a mint can stop a vault, as any token
-//! account.
+//! deposit locks [`SHARES_LOCKED`](crate::curve::SHARES_LOCKED) shares, so a pool in use is never
+//! empty again, and the price of a share cannot be driven up to where deposits round to nothing
+//! without giving most of the difference away. A freeze authority of a mint can stop a vault, as
+//! any token account.
 //!
 //! # A client
 //!
@@ -59,14 +60,11 @@
 //! assert_eq!(block.all_ok().returned::<u64>(0), 2_188);
 //! ```
 
-pub mod curve;
-pub mod stable;
-
 /// Trades two tokens at the price that their reserves set.
 #[lockstep_sdk::program(id = "AMM1111111111111111111111111111111111111111")]
 pub mod amm {
-    use super::{
-        curve::{Contribution, FEE_MAX, Holdings, Side, gross, net},
+    use crate::curve::{
+        Contribution, FEE_MAX, Holdings, Side, gross, net,
         stable::{self, AMPLIFICATION_MAX},
     };
     use lockstep_sdk::{prelude::*, token};
@@ -503,5 +501,3 @@ pub mod amm {
         if sells_a { Side::A } else { Side::B }
     }
 }
-
-pub mod route;

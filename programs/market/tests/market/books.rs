@@ -1,8 +1,8 @@
 //! The arithmetic of reserves against its definition in integers of 1,024 bits: the largest or the
 //! smallest number that leaves the rest to the reserve, on edge values and random ones.
 
-use lockstep_market::lend::{
-    books::{Books, DEPOSITS_MAX, INDEX_MAX, ONE, PARTS, RATE_MAX, SHARES_LOCKED, Slope, growth},
+use lockstep_market::debt::{
+    Books, DEPOSITS_MAX, INDEX_MAX, ONE, PARTS, RATE_MAX, SHARES_LOCKED, Slope, growth,
     value::{Priced, SCALE_MAX, is_covered, seized},
 };
 use proptest::prelude::*;

@@ -1,9 +1,7 @@
 //! The arithmetic of pools against its definition: the largest or smallest number that keeps the
 //! product, found by asking of each result and of its neighbour whether they do, in 128 bits.
 
-use lockstep_market::swap::curve::{
-    Contribution, FEE_MAX, FEE_PARTS, Holdings, SHARES_LOCKED, Side,
-};
+use lockstep_market::curve::{Contribution, FEE_MAX, FEE_PARTS, Holdings, SHARES_LOCKED, Side};
 use proptest::prelude::*;
 
 /// Zero, dust, the limits of 32 and 64 bits, and what lies beside them.

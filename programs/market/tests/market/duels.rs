@@ -1,8 +1,8 @@
 //! State channels on the real runtime: games that end on the chain, judges that cheat, what duels
 //! refuse, and what random parties cannot change.
 
-use lockstep_market::channel::{
-    channels::FINAL,
+use lockstep_market::{
+    channel::channels::FINAL,
     duel::{OVER, Play, SHARE_PARTS, Turn, Verdict, duels::*},
     nim::{
         nim::{self, NimError, NimProgram},
@@ -26,7 +26,7 @@ const WINDOW: u64 = 6;
 #[lockstep_sdk::program(id = "Cheat11111111111111111111111111111111111111")]
 mod cheat {
     use super::{PlayTurnAddresses, Turn, Verdict};
-    use lockstep_market::channel::duel::duels;
+    use lockstep_market::duel::duels;
     use lockstep_sdk::prelude::*;
 
     #[derive(Accounts, Debug)]

@@ -1,7 +1,7 @@
 //! The curve of stable pools against its equation in integers of 512 bits: the largest or the
 //! smallest number that leaves what the pool is worth.
 
-use lockstep_market::swap::stable::{AMPLIFICATION_MAX, purchase, sale, worth};
+use lockstep_market::curve::stable::{AMPLIFICATION_MAX, purchase, sale, worth};
 use proptest::prelude::*;
 use ruint::aliases::U512;
 

@@ -306,7 +306,8 @@ fn open(arguments: &Arguments, catalogue: &Catalogue) -> Result<Vec<Workload>, F
         let spec = catalogue.workload(name)?;
         for &size in &report.block_sizes {
             let shape = shape(size);
-            workloads.push(Workload::new(&spec, report.seed, shape, all_cores()));
+            let workload = Workload::new(&spec, report.seed, shape, all_cores());
+            workloads.push(workload.map_err(Failure::usage)?);
         }
     }
     let options = TraceOptions {

@@ -17,7 +17,7 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "channels",
     about: "payment channels in dispute: each transaction checks a message's signature",
     options: &[ACCOUNTS],
-    build: |spec, seed| Town::of_one(spec, seed, Channels::build),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Channels::build)),
 };
 
 /// Compute units of a dispute.

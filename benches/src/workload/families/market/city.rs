@@ -4,21 +4,28 @@
 //! |---|---|
 //! | 20 | transfers of lamports |
 //! | 15 | transfers of tokens |
-//! | 15 | payments out of escrows |
-//! | 10 | votes, on one proposal a lap |
-//! | 10 | mints |
-//! | 10 | messages of payment channels |
-//! | 10 | steps of supply chains |
-//! | 10 | steps of heroes in a game |
+//! | 10 | payments out of escrows |
+//! | 8 | votes, on one proposal a lap |
+//! | 8 | mints |
+//! | 8 | steps of supply chains |
+//! | 8 | steps of heroes in a game |
+//! | 8 | messages of payment channels |
+//! | 6 | swaps |
+//! | 5 | orders |
+//! | 4 | steps of loans |
 //!
 //! The `hot-share` goes to one object of each kind that can have a hot one: a wallet, a token
-//! account, a shop, a collection.
+//! account, a shop, a collection, a pool, a reserve. All others are used by one user in a block, as
+//! long as no quarter has fewer users than the block has transactions of it.
 
 use super::channels::Channels;
 use super::drop::Launches;
 use super::game::Game;
+use super::loans::Loans;
+use super::orders::Orders;
 use super::payments::Payments;
 use super::supply::Supply;
+use super::swaps::Swaps;
 use super::transfers::Transfers;
 use super::votes::Votes;
 use super::{Build, Town};
@@ -27,17 +34,19 @@ use crate::workload::options::OptionSpec;
 
 pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "city",
-    about: "transfers, payments, votes, mints, channels, supply chains and a game, all at once",
+    about: "transfers, payments, votes, mints, channels, supply chains, a game, swaps and loans",
     options: &[
         OptionSpec {
+            name: "users",
             default: 200_000,
-            min: 40,
+            min: 100,
+            about: "funded wallets, a part of them for each kind of transaction",
             ..ACCOUNTS
         },
         replay::percent(
             "hot-share",
             30,
-            "of transfers, payments and mints: those that one object of each kind gets",
+            "of each kind: those that one object of it gets",
         ),
         replay::percent(
             "failing",
@@ -45,17 +54,23 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
             "transactions that fail once they have done their work",
         ),
     ],
-    build: |spec, seed| Box::new(Town::new(spec, seed, &QUARTERS, spec.value("failing"))),
+    build: |spec, seed| {
+        let (count, failing) = (spec.count("users"), spec.value("failing"));
+        Ok(Box::new(Town::new(count, spec, seed, &QUARTERS, failing)))
+    },
 };
 
 /// The parts and their weights.
-const QUARTERS: [(usize, Build); 8] = [
+const QUARTERS: [(usize, Build); 11] = [
     (20, Transfers::of_lamports),
     (15, Transfers::of_tokens),
-    (15, Payments::build),
-    (10, Votes::build),
-    (10, Launches::build),
-    (10, Channels::build),
-    (10, Supply::build),
-    (10, Game::build),
+    (10, Payments::build),
+    (8, Votes::build),
+    (8, Launches::build),
+    (8, Supply::build),
+    (8, Game::build),
+    (8, Channels::build),
+    (6, Swaps::of_city),
+    (5, Orders::of_city),
+    (4, Loans::of_city),
 ];

@@ -5,6 +5,7 @@ use lockstep_interface::{Account, Address};
 use lockstep_market::items::collection::{self, *};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use super::{Accounts, Derived, Quarter, Town, Users, draft, number, state_account};
 use crate::workload::accounts::PAYER_BALANCE;
@@ -17,24 +18,22 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "drop",
     about: "items of a collection that is launched, bought as fast as they are minted",
     options: &[ACCOUNTS, HOT_SHARE],
-    build: |spec, seed| Town::of_one(spec, seed, Launches::build),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Launches::build)),
 };
 
 /// The option of what goes to the one hot object of its kind; the rest is spread.
 pub(super) const HOT_SHARE: crate::workload::options::OptionSpec = replay::percent(
     "hot-share",
     100,
-    "mints of one collection, payments to one shop; the rest is spread over 64",
+    "mints of one collection, payments to one shop; all others have one for each user",
 );
 
-/// Collections besides the hot one.
-const COLD: usize = 64;
 /// Compute units of a mint.
 const COST: u64 = 14_000;
 /// Lamports of an item.
 const PRICE: u64 = 1_000;
 
-/// Collections and their creators.
+/// Collections and their creators: the hot one, and one for each user.
 #[derive(Debug)]
 pub(super) struct Launches {
     users: Users,
@@ -51,24 +50,33 @@ impl Launches {
         spec: &WorkloadSpec,
         seed: u64,
     ) -> Box<dyn Quarter> {
-        let creators = replay::addresses(b"creator", COLD.saturating_add(1), seed);
-        let collections = creators.iter();
+        let hot_share = spec.value("hot-share");
+        let creators = replay::addresses(b"creator", object_count(hot_share, &users), seed);
+        let collections = creators.par_iter();
         let collections = collections.map(|creator| Launch::collection_address(creator, 0));
         Box::new(Self {
             users,
             collections: collections.collect(),
             creators,
-            hot_share: spec.value("hot-share"),
+            hot_share,
         })
     }
 }
 
-/// Which of `1 + cold` objects a transaction is for: the first one for a share of all.
-pub(super) fn drawn(hot_share: u64, cold: usize, rng: &mut ChaCha8Rng) -> usize {
-    if rng.random_range(0..100) < hot_share {
-        return 0;
+/// Objects of a kind: the hot one, and one for each user if any transaction is for these.
+pub(super) fn object_count(hot_share: u64, users: &Users) -> usize {
+    match hot_share {
+        100 => 1,
+        _ => users.count.saturating_add(1),
     }
-    rng.random_range(1..=cold)
+}
+
+/// Which of them a user's transaction is for: the first one for a share of all.
+pub(super) fn drawn(hot_share: u64, place: usize, rng: &mut ChaCha8Rng) -> usize {
+    match rng.random_range(0..100) < hot_share {
+        true => 0,
+        false => place.saturating_add(1),
+    }
 }
 
 impl Quarter for Launches {
@@ -90,7 +98,8 @@ impl Quarter for Launches {
 
     fn draft(&self, keys: &Keyring, turn: usize, rng: &mut ChaCha8Rng) -> Draft {
         let payer = self.users.at(turn);
-        let place = drawn(self.hot_share, COLD, rng);
+        let place = payer.saturating_sub(self.users.first);
+        let place = drawn(self.hot_share, place, rng);
         let mint = MintAddresses {
             buyer: keys.address(payer),
             collection: self.collections[place].0,

@@ -21,7 +21,7 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
         ACCOUNTS,
         replay::percent("crowd-share", 0, "steps into the one cell that all know"),
     ],
-    build: |spec, seed| Town::of_one(spec, seed, Game::of_crowd),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Game::of_crowd)),
 };
 
 /// Heroes in a row of the map, each with two cells.

@@ -10,10 +10,14 @@
 
 pub(super) mod channels;
 pub(super) mod city;
+pub(super) mod dex;
 pub(super) mod drop;
 pub(super) mod game;
+pub(super) mod loans;
+pub(super) mod orders;
 pub(super) mod payments;
 pub(super) mod supply;
+pub(super) mod swaps;
 pub(super) mod transfers;
 pub(super) mod votes;
 
@@ -106,17 +110,18 @@ pub(super) type Build = fn(&Keyring, Users, &WorkloadSpec, u64) -> Box<dyn Quart
 impl Town {
     /// A town of one quarter, with as many wallets as the `accounts` option says.
     pub(super) fn of_one(spec: &WorkloadSpec, seed: u64, build: Build) -> Box<dyn Family> {
-        Box::new(Self::new(spec, seed, &[(1, build)], 0))
+        let count = spec.count("accounts");
+        Box::new(Self::new(count, spec, seed, &[(1, build)], 0))
     }
 
     /// A town of several quarters, which have wallets and turns in proportion to their weights.
     pub(super) fn new(
+        count: usize,
         spec: &WorkloadSpec,
         seed: u64,
         quarters: &[(usize, Build)],
         failing: u64,
     ) -> Self {
-        let count = spec.count("accounts");
         let keys = Keyring::generate(seed, count);
         let weights: Vec<usize> = quarters.iter().map(|(weight, _)| *weight).collect();
         let sum: usize = weights.iter().sum();
@@ -208,7 +213,7 @@ fn state_account<T: StateData + Pod>(state: &T, bump: u8) -> Account {
 }
 
 /// A rent-exempt account of the Token program.
-fn token_account(state: &impl Pod) -> Account {
+pub(super) fn token_account(state: &impl Pod) -> Account {
     owned(bytemuck::bytes_of(state), program_ids::TOKEN)
 }
 

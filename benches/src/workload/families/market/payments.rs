@@ -7,7 +7,7 @@ use lockstep_programs::token::TokenAccount;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::drop::{HOT_SHARE, drawn};
+use super::drop::{HOT_SHARE, drawn, object_count};
 use super::{Accounts, Derived, Quarter, Town, Users, draft, number, state_account, token_account};
 use crate::workload::draft::Draft;
 use crate::workload::families::{ACCOUNTS, FamilySpec, replay};
@@ -18,11 +18,9 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "payments",
     about: "parts of escrows that are released to a shop",
     options: &[ACCOUNTS, HOT_SHARE],
-    build: |spec, seed| Town::of_one(spec, seed, Payments::build),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Payments::build)),
 };
 
-/// Shops besides the hot one.
-const COLD: usize = 64;
 /// Compute units of a release.
 const COST: u64 = 8_000;
 /// Tokens in each escrow: enough for any run, and what all hold together fits 64 bits.
@@ -52,13 +50,14 @@ impl Payments {
             let escrow = Lock::escrow_address(&keys.address(user), 0);
             (escrow, Lock::vault_address(&escrow.0).0)
         });
+        let hot_share = spec.value("hot-share");
         Box::new(Self {
             users,
             mint: replay::addresses(b"payment mint", 1, seed)[0],
             receiver: replay::addresses(b"shop", 1, seed)[0],
-            tills: replay::addresses(b"till", COLD.saturating_add(1), seed),
+            tills: replay::addresses(b"till", object_count(hot_share, &users), seed),
             escrows: escrows.collect(),
-            hot_share: spec.value("hot-share"),
+            hot_share,
         })
     }
 }
@@ -99,7 +98,7 @@ impl Quarter for Payments {
             actor: keys.address(payer),
             escrow,
             vault,
-            target: self.tills[drawn(self.hot_share, COLD, rng)],
+            target: self.tills[drawn(self.hot_share, place, rng)],
         };
         // Tells it apart from the one of another lap.
         let amount = number(self.users.lap(turn)).saturating_add(1);

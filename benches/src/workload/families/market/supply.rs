@@ -16,7 +16,7 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "supply-chain",
     about: "lots that are made, offered to another site, and accepted there",
     options: &[ACCOUNTS],
-    build: |spec, seed| Town::of_one(spec, seed, Supply::build),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Supply::build)),
 };
 
 /// Compute units of a step.

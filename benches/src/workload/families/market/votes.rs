@@ -17,7 +17,7 @@ pub(in crate::workload::families) const SPEC: FamilySpec = FamilySpec {
     name: "vote-storm",
     about: "votes of all members of a realm on one proposal",
     options: &[ACCOUNTS],
-    build: |spec, seed| Town::of_one(spec, seed, Votes::build),
+    build: |spec, seed| Ok(Town::of_one(spec, seed, Votes::build)),
 };
 
 /// Proposals; in more laps votes are refused, since each member has voted on all.

@@ -2,7 +2,8 @@
 //! random borrowers cannot change.
 
 use lockstep_market::{
-    lend::{accounts::*, books::SHARES_LOCKED, lending::*},
+    debt::SHARES_LOCKED,
+    lend::{accounts::*, lending::*},
     oracle::price_oracle::{self as oracle, Feed, PriceOracleProgram},
 };
 use lockstep_sdk::{

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use lockstep_market::lend::{
-    books::SHARES_LOCKED,
-    lending::{Flashed, Liquidated, Loan, Reserve, call},
+use lockstep_market::{
+    debt::SHARES_LOCKED,
+    lend::lending::{Flashed, Liquidated, Loan, Reserve, call},
 };
 use lockstep_sdk::prelude::Mint;
 use lockstep_testing::{Call, Sequences, explore};

@@ -1,10 +1,12 @@
 //! What reserves refuse: flash loans that are not paid, thefts, foreign reserves, and what is there
 //! already.
 
-use lockstep_market::lend::{
-    accounts::*,
-    books::PARTS,
-    lending::{Flashed, ID, LendError, Rules, call},
+use lockstep_market::{
+    debt::PARTS,
+    lend::{
+        accounts::*,
+        lending::{Flashed, ID, LendError, Rules, call},
+    },
 };
 use lockstep_sdk::{
     interface::{AccountMeta, Address, Instruction, InstructionError, context::Rule},

@@ -6,7 +6,7 @@
 //! turn is allowed and what comes of it. The side that does not move in time loses its stake.
 //!
 //! A judge is a program with the instruction `judge`, of discriminator 0, that takes a [`Turn`]
-//! and returns a [`Verdict`]; [`nim`](super::nim) is one. It gets the duel as its one account, to
+//! and returns a [`Verdict`]; [`nim`](crate::nim) is one. It gets the duel as its one account, to
 //! read, and no rights.
 //!
 //! | Instruction | Writes | Adds to |
@@ -25,7 +25,7 @@
 //!
 //! # Safety
 //!
-//! The rules of [`channels`](super::channels) hold: newer versions win, and a message names the
+//! The rules of [`channels`](crate::channel) hold: newer versions win, and a message names the
 //! duel and the slot in which it was opened. A turn on the chain is no version, so a message that
 //! both have signed is newer than any turn that was played from an older one: a party that shows an
 //! old position, to move otherwise from there, gains nothing. The position that a duel begins with
@@ -36,7 +36,7 @@
 //! # A client
 //!
 //! ```
-//! use lockstep_market::channel::{duel::duels::{self, *}, nim::nim::{self, NimProgram}};
+//! use lockstep_market::{duel::duels::{self, *}, nim::nim::{self, NimProgram}};
 //! use lockstep_testing::{Chain, SOL};
 //!
 //! let chain = Chain::builder().program(DuelsProgram).program(NimProgram);

@@ -4,7 +4,7 @@
 //! digits at a price with p digits have a scale of d + p. `None` means that a number exceeds 128
 //! bits.
 
-use super::books::PARTS;
+use super::PARTS;
 
 /// Digits of a value behind the point.
 const VALUE_DIGITS: u8 = 9;
@@ -14,7 +14,7 @@ pub const SCALE_MAX: u8 = 36;
 /// A price of one token, in its smallest units.
 ///
 /// ```
-/// use lockstep_market::lend::value::Priced;
+/// use lockstep_market::debt::value::Priced;
 /// // Tokens of 6 digits at 2.50, in a price of 2 digits.
 /// let priced = Priced { price: 250, scale: 8 };
 /// assert_eq!(priced.value(3_000_000), Some(7_500_000_000));
@@ -70,7 +70,7 @@ impl Priced {
 /// Whether a debt is at most this part of its collateral's value.
 ///
 /// ```
-/// use lockstep_market::lend::value::is_covered;
+/// use lockstep_market::debt::value::is_covered;
 /// assert_eq!([75, 76].map(|debt| is_covered(debt, 100, 7_500)), [Some(true), Some(false)]);
 /// ```
 pub fn is_covered(debt: u128, collateral: u128, parts: u16) -> Option<bool> {
@@ -83,7 +83,7 @@ pub fn is_covered(debt: u128, collateral: u128, parts: u16) -> Option<bool> {
 /// without the bonus, rounded up. Returns both.
 ///
 /// ```
-/// use lockstep_market::lend::value::{Priced, seized};
+/// use lockstep_market::debt::value::{Priced, seized};
 /// let one = Priced { price: 1, scale: 9 };
 /// assert_eq!(seized([one, one], 100, 1_000, 500), Some((100, 105)));
 /// assert_eq!(seized([one, one], 100, 63, 500), Some((60, 63)));

@@ -1,4 +1,4 @@
-//! `router`: trades through two pools of the [`amm`](super::amm), by invoking it twice.
+//! `router`: trades through two pools of the [`amm`](crate::swap::amm), by invoking it twice.
 //!
 //! | Instruction | Writes | Adds to |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 //! # A client
 //!
 //! ```
-//! use lockstep_market::swap::{amm::{self, *}, route::router::{self, *}};
+//! use lockstep_market::{router::router::{self, *}, swap::amm::{self, *}};
 //! use lockstep_testing::Chain;
 //!
 //! let mut chain = Chain::builder().program(AmmProgram).program(RouterProgram).build();

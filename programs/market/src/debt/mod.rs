@@ -9,6 +9,9 @@
 //! stays in the reserve: deposits give fewer shares, debts are rounded up, repayments down. Hence
 //! neither the worth of a share nor a debt falls by rounding. `None` means that a number exceeds
 //! its bound. Knows no accounts, prices or slots of a chain.
+//! [`value`] is what tokens are worth.
+
+pub mod value;
 
 /// The index of a new reserve, and the unit of rates: 10^-15.
 pub const ONE: u128 = 1_000_000_000_000_000;
@@ -35,7 +38,7 @@ const WHOLE: u128 = PARTS as u128;
 /// holds at the kink, and on to the third, which holds where all is lent.
 ///
 /// ```
-/// use lockstep_market::lend::books::Slope;
+/// use lockstep_market::debt::Slope;
 /// let slope = Slope { rates: [100, 500, 10_500], kink: 8_000 };
 /// let rates = [0, 4_000, 8_000, 9_000, 10_000].map(|lent| slope.rate(lent.into(), 10_000 - lent));
 /// assert_eq!(rates, [100, 300, 500, 5_500, 10_500]);
@@ -78,7 +81,7 @@ impl Slope {
 /// O(log slots): at most 128 multiplications.
 ///
 /// ```
-/// use lockstep_market::lend::books::{ONE, growth};
+/// use lockstep_market::debt::{ONE, growth};
 /// assert_eq!(growth(1_000_000_000, 2), ONE + 2_000_000_000 + 1_000);
 /// ```
 pub fn growth(rate: u64, slots: u64) -> u128 {
@@ -102,7 +105,7 @@ fn compound(a: u128, b: u128) -> u128 {
 /// A reserve's books at some slot.
 ///
 /// ```
-/// use lockstep_market::lend::books::{Books, ONE};
+/// use lockstep_market::debt::{Books, ONE};
 /// let empty = Books::new();
 /// let (books, shares) = empty.deposit(51_000).unwrap();
 /// assert_eq!(shares, 50_000);

@@ -72,7 +72,7 @@ fn largest(guess: u128, bound: u128, holds: impl Fn(u128) -> bool) -> Option<u12
 /// What a pool is worth, rounded up, so that no trade takes what is behind the point.
 ///
 /// ```
-/// use lockstep_market::swap::stable::worth;
+/// use lockstep_market::curve::stable::worth;
 /// assert_eq!(worth([500, 500], 100), Some(1_000));
 /// assert_eq!(worth([100, 900], 100), Some(996));
 /// assert_eq!(worth([0, 900], 100), None);
@@ -90,7 +90,7 @@ pub fn worth(reserves: [u64; 2], amplification: u16) -> Option<u128> {
 /// What `paid` tokens, the fee taken off, give of the other reserve.
 ///
 /// ```
-/// use lockstep_market::swap::stable::sale;
+/// use lockstep_market::curve::stable::sale;
 /// assert_eq!(sale([1_000_000, 1_000_000], 1_000, 100), Some(999));
 /// assert_eq!(sale([1_000_000, 1_000_000], 0, 100), Some(0));
 /// ```
@@ -109,7 +109,7 @@ pub fn sale([x, y]: [u64; 2], paid: u64, amplification: u16) -> Option<u64> {
 /// What has to be paid, without the fee, to get `wanted` tokens of the other reserve.
 ///
 /// ```
-/// use lockstep_market::swap::stable::purchase;
+/// use lockstep_market::curve::stable::purchase;
 /// assert_eq!(purchase([1_000_000, 1_000_000], 999, 100), Some(1_000));
 /// assert_eq!(purchase([1_000_000, 1_000_000], 1_000_000, 100), None);
 /// ```

@@ -7,6 +7,9 @@
 //! Amounts are of the smallest unit of their mint. Every division is rounded so that what is lost
 //! stays in the pool: amounts paid out are rounded down, amounts paid in are rounded up. `None`
 //! means that no such trade exists or that a number exceeds 64 bits. Knows no accounts.
+//! [`stable`] is the curve for tokens of one worth.
+
+pub mod stable;
 
 /// The parts of which a fee is given: a fee of 30 is 0.3 %.
 pub const FEE_PARTS: u16 = 10_000;
@@ -18,7 +21,7 @@ pub const SHARES_LOCKED: u64 = 1_000;
 /// What a pool holds, and in how many shares.
 ///
 /// ```
-/// use lockstep_market::swap::curve::{Holdings, SHARES_LOCKED};
+/// use lockstep_market::curve::{Holdings, SHARES_LOCKED};
 /// let empty = Holdings::default();
 /// let pool = empty.after_deposit(empty.deposit([4_000, 9_000]).unwrap()).unwrap();
 /// assert_eq!((pool.reserves, pool.shares), ([4_000, 9_000], 6_000));
@@ -35,7 +38,7 @@ pub struct Holdings {
 /// What a deposit comes to.
 ///
 /// ```
-/// use lockstep_market::swap::curve::{Contribution, Holdings};
+/// use lockstep_market::curve::{Contribution, Holdings};
 /// let pool = Holdings { reserves: [4_000, 9_000], shares: 6_000 };
 /// let deposit = Contribution { amounts: [7, 15], shares: 10, issued: 10 };
 /// assert_eq!(pool.deposit([7, 90]), Some(deposit));
@@ -111,7 +114,7 @@ impl Holdings {
     /// What a sale of `paid` tokens of side `sold` gives of the other side.
     ///
     /// ```
-    /// use lockstep_market::swap::curve::{Holdings, Side};
+    /// use lockstep_market::curve::{Holdings, Side};
     /// let pool = Holdings { reserves: [1_000, 2_000], shares: 1_414 };
     /// assert_eq!(pool.sale(Side::A, 100, 30), Some(180));
     /// ```
@@ -125,7 +128,7 @@ impl Holdings {
     /// What has to be paid of side `sold` to get `wanted` tokens of the other side.
     ///
     /// ```
-    /// use lockstep_market::swap::curve::{Holdings, Side};
+    /// use lockstep_market::curve::{Holdings, Side};
     /// let pool = Holdings { reserves: [1_000, 2_000], shares: 1_414 };
     /// assert_eq!(pool.purchase(Side::A, 180, 30), Some(100));
     /// assert_eq!(pool.purchase(Side::A, 2_000, 30), None);
@@ -154,7 +157,7 @@ impl Holdings {
     }
 
     /// The reserve that a trade adds to, and the one that it takes from.
-    pub(super) fn sides(&self, sold: Side) -> (u64, u64) {
+    pub(crate) fn sides(&self, sold: Side) -> (u64, u64) {
         let [a, b] = self.reserves;
         match sold {
             Side::A => (a, b),
@@ -173,13 +176,13 @@ pub enum Side {
 }
 
 /// What is left of a payment when the fee is taken off, rounded down.
-pub(super) fn net(paid: u64, fee: u16) -> Option<u64> {
+pub(crate) fn net(paid: u64, fee: u16) -> Option<u64> {
     let kept = FEE_PARTS.checked_sub(fee)?;
     u64::try_from(scaled(paid, kept.into(), FEE_PARTS.into())?).ok()
 }
 
 /// The payment of which that is left, rounded up.
-pub(super) fn gross(net: u64, fee: u16) -> Option<u64> {
+pub(crate) fn gross(net: u64, fee: u16) -> Option<u64> {
     let kept = FEE_PARTS.checked_sub(fee)?;
     scaled_up(net, FEE_PARTS.into(), kept.into())
 }

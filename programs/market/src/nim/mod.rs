@@ -1,4 +1,4 @@
-//! `nim`: a judge for [`duels`](super::duel), as small as one can be. There are heaps of stones,
+//! `nim`: a judge for [`duels`](crate::duel), as small as one can be. There are heaps of stones,
 //! the sides take any number from one heap in turn, and the side that takes the last stone wins.
 //!
 //! | Instruction | Writes | Reads |
@@ -8,7 +8,7 @@
 //! It keeps no state, so duels of nim share nothing. A turn costs what it costs to invoke it.
 //!
 //! ```
-//! use lockstep_market::channel::{duel::{OVER, SHARE_PARTS, Turn}, nim::{nim, outcome}};
+//! use lockstep_market::{duel::{OVER, SHARE_PARTS, Turn}, nim::{nim, outcome}};
 //!
 //! let turn = Turn { position: nim::heaps(&[0, 3]), side: 1, play: nim::take(1, 3) };
 //! let verdict = outcome(&turn).expect("there are three stones");
@@ -17,7 +17,7 @@
 //! assert!(outcome(&turn).is_none());
 //! ```
 
-use super::duel::{OVER, SHARE_PARTS, Turn, Verdict};
+use crate::duel::{OVER, SHARE_PARTS, Turn, Verdict};
 
 /// What comes of a turn. `None` if it is not allowed.
 pub fn outcome(turn: &Turn) -> Option<Verdict> {
@@ -39,7 +39,7 @@ pub fn outcome(turn: &Turn) -> Option<Verdict> {
 /// A judge of nim.
 #[lockstep_sdk::program(id = "Nim1111111111111111111111111111111111111111")]
 pub mod nim {
-    use super::super::duel::{Play, Position, Turn, Verdict};
+    use crate::duel::{Play, Position, Turn, Verdict};
     use lockstep_sdk::prelude::*;
 
     /// Why a turn is not allowed.
