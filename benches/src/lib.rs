@@ -5,6 +5,7 @@
 //! trace file -> Trace ------------+--> access lists -> plans and their figures
 //! workload name, options, seed ---+--> genesis accounts and blocks of signed wire bytes
 //! graph file -> conflict graph -> colourings
+//! trace or synthetic stream -> simulated workers -> fees and compute units of each scheduler
 //! ```
 //!
 //! Nothing here decides what a block's result is; that is the runtime's work.
@@ -27,6 +28,7 @@ pub mod planning;
 pub mod runner;
 pub mod stages;
 pub mod store_load;
+pub mod stream;
 pub mod text_file;
 pub mod trace;
 pub mod workload;

@@ -19,6 +19,9 @@
 //! parallel; a lane is a run of transactions one after the other. [`check`] proves that a plan
 //! never runs two conflicting transactions at once.
 //!
+//! Where transactions come one by one and run at once, a [`StreamScheduler`] takes the planner's
+//! place: it says what each worker is to run next.
+//!
 //! ```
 //! use std::num::NonZeroU32;
 //! use lockstep_scheduler::{
@@ -78,6 +81,8 @@ mod policy;
 
 mod explain;
 
+mod stream;
+
 pub use access::{Access, AccessMode};
 pub use bounds::{Bounds, efficiency_per_mille, replay_bound};
 pub use check::{CheckedPlan, Refused, check};
@@ -103,4 +108,9 @@ pub use predict::{Run, dispatch_runs, predict};
 pub use registry::{Registry, strategies, strategy};
 pub use request::{CostModel, Mode, ParseModeError, PlanRequest};
 pub use strategy::{Auto, Dag, FirstFit, Lanes, Layered, Serial, Strategy, StrategyError, Waits};
+pub use stream::{
+    Addresses, Arrival, ArrivalError, Assignment, Completion, Orders, STREAM_ACCESSES_MAX,
+    STREAM_WORKERS_MAX, StreamBlock, StreamConfig, StreamScheduler, Ticket, TicketError,
+    WorkerIndex,
+};
 pub use table::AccessTable;
