@@ -22,7 +22,7 @@ mod sample;
 pub use draft::{Draft, Place};
 pub use families::recorded::RecordedBlocks;
 pub use families::transfers::{Wallets, transfers};
-pub use families::{ACCOUNTS, Families, Family, FamilySpec};
+pub use families::{ACCOUNTS, Built, Families, Family, FamilySpec};
 pub use generate::{StreamShape, Workload, file_name};
 pub use options::{OptionKind, OptionSpec, SpecError, WorkloadSpec};
 pub use sample::Zipf;

@@ -64,8 +64,11 @@ pub struct FamilySpec {
     pub options: &'static [OptionSpec],
     /// Makes it from options and seed, on the current rayon pool. Fails if it needs a file that is
     /// not there.
-    pub build: fn(&WorkloadSpec, u64) -> Result<Box<dyn Family>, SpecError>,
+    pub build: fn(&WorkloadSpec, u64) -> Built,
 }
+
+/// A family that is ready, or why there is none.
+pub type Built = Result<Box<dyn Family>, SpecError>;
 
 /// The built-in kinds of load and those that a user adds, looked up by name.
 ///

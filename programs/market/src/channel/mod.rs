@@ -5,8 +5,8 @@
 //! the other its signature, and submits with its own transaction, so one signature of the other is
 //! enough. A message of the version [`FINAL`](channels::FINAL) closes the channel at once. Without
 //! one, a party begins the closing with the newest message that it has; for as many slots as were
-//! agreed to, the other party can submit a newer one. [`duel`](crate::duel) has channels of the same kind for
-//! games, whose disputes are played out on the chain.
+//! agreed to, the other party can submit a newer one. [`duel`](crate::duel) has channels of the
+//! same kind for games, whose disputes are played out on the chain.
 //!
 //! | Instruction | Writes | Adds to |
 //! |---|---|---|
