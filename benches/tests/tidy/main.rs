@@ -88,13 +88,15 @@ const EVERYTHING: [&str; 12] = [
 ];
 
 /// The source that may hold unsafe code; folders end in `/`.
-const UNSAFE: [&str; 6] = [
+const UNSAFE: [&str; 8] = [
     "runtime/src/execute/workers.rs",
     "runtime/store/src/sha256/lanes.rs",
     "runtime/capi/src/given/",
     "runtime/capi/src/program/current.rs",
     "runtime/capi/src/entry/",
     "runtime/capi/benches/overhead.rs",
+    "runtime/agave/src/v4_3/session.rs",
+    "runtime/agave/tests/common/",
 ];
 /// The source that may name rayon: the runtime's threads, and where load is signed.
 const RAYON: [&str; 3] = [

@@ -81,7 +81,7 @@ mod policy;
 
 mod explain;
 
-mod stream;
+pub mod stream;
 
 pub use access::{Access, AccessMode};
 pub use bounds::{Bounds, efficiency_per_mille, replay_bound};

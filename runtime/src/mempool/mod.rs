@@ -67,6 +67,7 @@ mod crowds;
 mod evicted;
 mod index;
 mod limits;
+mod outside;
 mod places;
 mod priority;
 mod read;
@@ -155,6 +156,8 @@ impl Slot {
 /// A candidate that is in the pool now.
 #[derive(Debug)]
 pub struct Accepted {
+    /// The candidate, as selections will give it.
+    pub candidate: Arc<Candidate>,
     /// Its priority.
     pub priority: Priority,
     /// Those that had to go for it, best first. They may come back.
@@ -320,8 +323,9 @@ impl Mempool {
             self.drop_evicted(rank);
         }
         self.arrivals = self.arrivals.checked_add(1).expect("64 bits last");
+        let candidate = Arc::new(candidate);
         self.list(Slot {
-            candidate: Arc::new(candidate),
+            candidate: Arc::clone(&candidate),
             rank,
             share,
             is_risky,
@@ -332,7 +336,11 @@ impl Mempool {
         });
         let evicted = self.evict(&gone, rank.arrival);
         self.enter(rank.arrival);
-        Ok(Accepted { priority, evicted })
+        Ok(Accepted {
+            candidate,
+            priority,
+            evicted,
+        })
     }
 
     /// The evicted candidates that have a message of the newcomer's.

@@ -48,3 +48,17 @@ pub fn budget_of(view: &TransactionView<'_>, rules: RuleSet) -> Result<Budget, T
     }
     requests.budget(view, sums.signatures())
 }
+
+/// What a transaction with this budget takes of its block's limits, going by its message alone.
+pub fn cost_of(view: &TransactionView<'_>, budget: &Budget, rules: RuleSet) -> Cost {
+    let keys = 0..view.static_keys().len();
+    let own = keys.filter(|key| view.is_writable_static(*key)).count();
+    let locks = own.saturating_add(view.writable_lookup_count());
+    let mut sums = cost::CostSums::new(rules, locks);
+    for instruction in view.instructions() {
+        let program = view.static_key(usize::from(instruction.program_index));
+        let program = program.expect("the parser has checked that programs are static keys");
+        sums.add(&program, instruction.data);
+    }
+    sums.cost(view.required_signatures(), budget)
+}

@@ -40,8 +40,8 @@ pub struct StreamConfig {
     pub queue_low: u64,
     /// Work in flight at a worker up to which it gets more; at least `queue_low`.
     pub queue_high: u64,
-    /// How much shorter queues are kept while accounts are claimed, as a power of two: a claim lasts
-    /// until what is in flight is done.
+    /// How much shorter queues are kept while accounts are claimed, as a power of two: a claim
+    /// lasts until what is in flight is done.
     pub claimed_shift: u32,
     /// Transactions in flight below which a worker gets more, whatever their work: an estimate
     /// that is far too high must not let a worker run dry.

@@ -42,12 +42,12 @@
 //! | on one worker without room | it is the worker's to take as soon as there is room |
 //! | on several workers | it reserves accounts until all but one of them are done |
 //!
-//! In the last case one worker is kept, the one with the longest line: its chain goes on. When it is
-//! the transaction's turn there, it *claims* its accounts on the others, and those that are not in
-//! flight; nothing that conflicts with a claim is assigned before it. So a transaction over two hot
-//! accounts, which would else never find both free, waits for the queue of one worker only. While
-//! there are claims queues are shorter, and at most [`StreamConfig::claims_max`] are made for the
-//! sake of one worker: a claim keeps accounts from all others for as long as it lasts.
+//! In the last case one worker is kept, the one with the longest line: its chain goes on. When it
+//! is the transaction's turn there, it *claims* its accounts on the others, and those that are not
+//! in flight; nothing that conflicts with a claim is assigned before it. So a transaction over two
+//! hot accounts, which would else never find both free, waits for the queue of one worker only.
+//! While there are claims queues are shorter, and at most [`StreamConfig::claims_max`] are made for
+//! the sake of one worker: a claim keeps accounts from all others for as long as it lasts.
 //!
 //! *No deadlock.* A transaction claims only while no claim of another stands in its way, so at that
 //! moment it waits for none. Suppose that claims wait for each other in a cycle, and look at the

@@ -2,6 +2,7 @@
 
 mod fairness;
 mod model;
+mod outside;
 mod places;
 mod rejections;
 mod selecting;
