@@ -16,7 +16,7 @@ use lockstep_agave::{
 };
 
 const WORKERS: usize = 2;
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn options() -> SessionOptions {
     SessionOptions {

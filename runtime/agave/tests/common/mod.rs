@@ -85,6 +85,8 @@ struct Shared {
     has_bank: AtomicBool,
     /// Transactions that workers execute until one of them dies; `usize::MAX` for ever.
     until_death: AtomicUsize,
+    /// Sessions that the TPU has been told of.
+    sessions: AtomicUsize,
     ends: AtomicBool,
 }
 
@@ -150,7 +152,13 @@ impl Validator {
     }
 
     pub(crate) fn connect(&self, options: &SessionOptions) -> Result<Session, HandshakeError> {
-        Session::connect(&self.path, options, Duration::from_secs(5))
+        let before = self.shared.sessions.load(Ordering::Relaxed);
+        let session = Session::connect(&self.path, options, Duration::from_secs(5))?;
+        // What comes from now on is for this session.
+        while self.shared.sessions.load(Ordering::Relaxed) == before {
+            thread::yield_now();
+        }
+        Ok(session)
     }
 
     fn say(&self, word: Word) {
@@ -216,7 +224,10 @@ fn talk(shared: &Shared, words: &Receiver<Word>) {
     let mut waiting: Vec<Vec<u8>> = Vec::new();
     while !shared.ends.load(Ordering::Relaxed) {
         match words.recv_timeout(Duration::from_millis(1)) {
-            Ok(Word::Session(tpu, tracker)) => session = Some((tpu, tracker)),
+            Ok(Word::Session(tpu, tracker)) => {
+                session = Some((tpu, tracker));
+                shared.sessions.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(Word::Receive(transactions)) => waiting.extend(transactions),
             Ok(Word::Lead(slot)) => progress = message(LEADER_READY, slot),
             Ok(Word::Rest(slot)) => progress = message(NOT_LEADER, slot),
