@@ -261,6 +261,7 @@ pub(super) fn run<'b>(
     parent: &Arc<FrozenBank>,
     limits: &BlockLimits,
     executor: Executor,
+    recording: Recording,
     cancel: &Cancel,
 ) -> Result<UnsealedBlock<'b>, Failure> {
     let header = &block.header;
@@ -278,10 +279,10 @@ pub(super) fn run<'b>(
                 plan: &block.plan,
                 shared_accounts: &block.shared_accounts,
             };
-            engine.execute(bank, prepared, how, Recording::NONE, cancel)
+            engine.execute(bank, prepared, how, recording, cancel)
         }
         Executor::Serial => {
-            let unsealed = engine.execute_serial(bank, prepared, None, Recording::NONE);
+            let unsealed = engine.execute_serial(bank, prepared, None, recording);
             unsealed.map_err(EngineError::from).and_then(included)
         }
     };
@@ -316,7 +317,12 @@ fn execute(
 ) -> Result<Outcome, Failure> {
     let header = &block.header;
     let executor = chain.options.executor;
-    let unsealed = run(engine, block, parent, chain.limits(), executor, cancel)?;
+    let recording = Recording {
+        balances: false,
+        ..chain.options.recording
+    };
+    let limits = chain.limits();
+    let unsealed = run(engine, block, parent, limits, executor, recording, cancel)?;
     if chain.options.predicts_efficiency {
         show_efficiency(&unsealed, Mode::Replay, engine.threads());
     }

@@ -8,7 +8,7 @@ use lockstep_store::{BlockRecord, MemoryStore, PartialTrie, Store as _};
 use super::{HEADERS_MAX, Witness, WitnessError, needed, tables};
 use crate::{
     bank::{CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
-    block::{BlockHeader, Receipt},
+    block::{BlockHeader, Receipt, Recording},
     chain::{
         Executor,
         error::{InvalidBlock, Root},
@@ -92,6 +92,7 @@ impl Witness {
             parent,
             &genesis.limits,
             Executor::Lockstep,
+            Recording::NONE,
             &none,
         );
         let unsealed = unsealed.map_err(failed)?;
