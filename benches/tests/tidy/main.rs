@@ -43,7 +43,7 @@ const TOP_LEVEL: [&str; 10] = [
 ///
 /// The scheduler and the derive macro know nothing of ours; the store knows accounts and no
 /// transaction; the runtime is handed its programs and knows none.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("sdk/interface", &[]),
     ("sdk/derive", &[]),
     ("sdk", &["sdk/interface", "sdk/derive"]),
@@ -58,6 +58,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("sdk/testing", &BELOW_TOP),
     ("runtime/capi", &BELOW_TOP),
     ("runtime/node", &BELOW_TOP),
+    ("runtime/light", &[]),
     ("benches", &BELOW_TOP),
     ("runtime/command", &EVERYTHING),
 ];

@@ -54,6 +54,8 @@ pub enum IntakeError {
 #[derive(Debug)]
 struct Submission {
     bytes: Vec<u8>,
+    /// Whether another node has passed it on.
+    is_relayed: bool,
     answer: Option<oneshot::Sender<Result<(), IntakeError>>>,
 }
 
@@ -80,6 +82,19 @@ impl Intake {
     pub fn send(&self, bytes: Vec<u8>) -> Result<(), IntakeError> {
         self.push(Submission {
             bytes,
+            is_relayed: false,
+            answer: None,
+        })
+    }
+
+    /// The same for a transaction that another node has passed on, which goes no further.
+    ///
+    /// # Errors
+    /// If too many wait, or the node ends.
+    pub fn relay(&self, bytes: Vec<u8>) -> Result<(), IntakeError> {
+        self.push(Submission {
+            bytes,
+            is_relayed: true,
             answer: None,
         })
     }
@@ -95,6 +110,7 @@ impl Intake {
         let (sender, receiver) = oneshot::channel();
         self.push(Submission {
             bytes,
+            is_relayed: false,
             answer: Some(sender),
         })?;
         Ok(receiver)
@@ -119,6 +135,8 @@ pub(crate) struct Work<'w> {
     pub(crate) tip: &'w Shared<Arc<FrozenBank>>,
     /// Told when the pool fills a block.
     pub(crate) full: SyncSender<()>,
+    /// Where the transactions of clients go on to, once they are in the pool.
+    pub(crate) onward: Option<SyncSender<Vec<u8>>>,
     pub(crate) ending: &'w AtomicBool,
 }
 
@@ -153,6 +171,13 @@ impl Work<'_> {
         counter!("lockstep_intake_total", "outcome" => "accepted").increment(accepted);
         counter!("lockstep_intake_total", "outcome" => "rejected").increment(rejected);
         for (submission, verdict) in batch.into_iter().zip(verdicts) {
+            if let Some(onward) = &self.onward
+                && verdict.is_ok()
+                && !submission.is_relayed
+            {
+                // What there is no room for stays in this pool alone.
+                let _ = onward.try_send(submission.bytes);
+            }
             if let Some(answer) = submission.answer {
                 // The client may be gone.
                 let _ = answer.send(verdict);

@@ -16,7 +16,10 @@ pub fn address_of(key: &SigningKey) -> Address {
 }
 
 /// A key that comes from the system's random numbers.
-pub(crate) fn random_key() -> Result<SigningKey, io::Error> {
+///
+/// # Errors
+/// If the system has none.
+pub fn random_key() -> Result<SigningKey, io::Error> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
     Ok(SigningKey::from(secret))

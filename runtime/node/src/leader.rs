@@ -41,14 +41,14 @@ use crate::{
 };
 
 /// What receipts carry: all that clients may ask for.
-const RECORDING: Recording = Recording {
+pub const RECORDING: Recording = Recording {
     logs: true,
     balances: true,
     uses: false,
     data_of: Some(program_ids::TOKEN),
 };
 /// Blocks between two cuts of the log.
-const PRUNE_INTERVAL: u64 = 256;
+pub(crate) const PRUNE_INTERVAL: u64 = 256;
 
 /// Why no further block is made.
 #[derive(Debug, Error)]
@@ -118,16 +118,37 @@ impl Given {
     }
 }
 
+/// Where durable blocks are told of.
+pub(crate) struct Publisher<'p> {
+    pub(crate) recent: &'p Recent,
+    pub(crate) samples: &'p Samples,
+    pub(crate) published: &'p broadcast::Sender<Arc<Published>>,
+    pub(crate) to_history: Sender<Logged>,
+}
+
+impl Publisher<'_> {
+    /// Tells of a block that takes `size` bytes of the log.
+    pub(crate) fn publish(&self, content: Arc<Content>, changes: Vec<Change>, size: usize) {
+        self.recent.push(&content);
+        self.samples.add(&content);
+        // The history may have failed, which the chain does not mind.
+        let _ = self.to_history.send(Logged {
+            slot: content.slot(),
+            size: size as u64,
+        });
+        let published = Published { content, changes };
+        // Without subscribers there is no receiver.
+        let _ = self.published.send(Arc::new(published));
+    }
+}
+
 /// What the leader works with.
 pub(crate) struct Leader<'l> {
     pub(crate) chain: &'l Chain,
     pub(crate) pool: &'l Shared<Mempool>,
     pub(crate) tip: &'l Shared<Arc<FrozenBank>>,
-    pub(crate) recent: &'l Recent,
     pub(crate) history: &'l History,
-    pub(crate) samples: &'l Samples,
-    pub(crate) published: &'l broadcast::Sender<Arc<Published>>,
-    pub(crate) to_history: Sender<Logged>,
+    pub(crate) publisher: Publisher<'l>,
     pub(crate) warp: &'l Warp,
     pub(crate) pace: Pace,
     /// Whether no block ever leaves the log.
@@ -138,7 +159,7 @@ pub(crate) struct Leader<'l> {
 impl Leader<'_> {
     /// Makes blocks until the node ends; the last is durable then.
     pub(crate) fn run(&self, full: Receiver<()>) -> Result<(), LeaderError> {
-        let head = self.recent.head();
+        let head = self.publisher.recent.head();
         let ticks = Ticks {
             leader: self,
             full,
@@ -222,16 +243,7 @@ impl Leader<'_> {
         let size = note.len().saturating_add(block.bytes().len());
         self.chain.attach(&block.id, &note)?;
         self.chain.commit(&block.id)?;
-        self.recent.push(&content);
-        self.samples.add(&content);
-        // The history may have failed, which the chain does not mind.
-        let _ = self.to_history.send(Logged {
-            slot: content.slot(),
-            size: size as u64,
-        });
-        let published = Published { content, changes };
-        // Without subscribers there is no receiver.
-        let _ = self.published.send(Arc::new(published));
+        self.publisher.publish(content, changes, size);
         if !self.keeps_all && height.is_multiple_of(PRUNE_INTERVAL) {
             // The history forgets first.
             self.chain.prune(self.history.oldest())?;

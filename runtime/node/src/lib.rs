@@ -36,6 +36,8 @@ mod subscribers;
 
 mod node;
 
+mod follower;
+
 mod parsed;
 
 mod workers;
@@ -55,14 +57,15 @@ mod serve;
 pub mod client;
 
 pub use figures::install_figures;
+pub use follower::Follower;
 pub use history::{History, HistoryError, Keep, Kind, Logged, Spot};
 pub use intake::{Intake, IntakeError};
-pub use leader::{Given, LeaderError, Pace, Published, Warp};
+pub use leader::{Given, LeaderError, Pace, Published, RECORDING, Warp};
 pub use ledger::{FAUCET_FILE, HISTORY_FOLDER, Ledger, LedgerError, LedgerOptions, Place};
-pub use node::{BlockReadError, Node, NodeError, NodeOptions, Running};
+pub use node::{BlockReadError, Certifier, MakeProof, Node, NodeError, NodeOptions, Running};
 pub use parsed::{AccountJsonError, account_of_json, explain_instruction};
 pub use recent::{Head, Recent, Status};
 pub use samples::{Sample, Samples};
-pub use serve::{Ready, raise_file_limit, serve};
+pub use serve::{Ready, raise_file_limit, serve, serve_running};
 pub use server::{Figures, Server, ServerOptions};
 pub use subscribers::Subscribers;

@@ -40,6 +40,8 @@ pub const SLOW_TOKENS: u64 = 4;
 pub const SCAN_TOKENS: u64 = 16;
 /// Transactions that wait to be verified.
 pub const INTAKE_COUNT_MAX: usize = 32_768;
+/// Transactions of clients that wait to be passed on to other nodes; more stay with this one.
+pub const ONWARD_WAITING_MAX: usize = 8_192;
 /// Transactions that are verified together.
 pub const INTAKE_BATCH_MAX: usize = 1_024;
 /// Keys that the verifier of signatures remembers, up to 250 bytes each.

@@ -1,11 +1,12 @@
 //! A running node: its chain, what is known of the past, and the threads that keep it going.
 
 use std::{
+    fmt,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-        mpsc::{Sender, channel, sync_channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
 };
@@ -26,9 +27,9 @@ use crate::{
     content::{Content, ContentError, logged_height},
     history::{History, HistoryError, Keep, Logged},
     intake::{Intake, Outlet, Work},
-    leader::{Leader, LeaderError, Pace, Published, Warp},
+    leader::{Leader, LeaderError, Pace, Published, Publisher, Warp},
     ledger::{Ledger, LedgerError},
-    limits::BLOCKS_WAITING_MAX,
+    limits::{BLOCKS_WAITING_MAX, ONWARD_WAITING_MAX},
     recent::{Head, Recent},
     samples::Samples,
     subscribers::Subscribers,
@@ -79,6 +80,37 @@ pub enum NodeError {
     Panicked(&'static str),
 }
 
+/// Makes the certified proof of an account, for [`lockstep-light`](../../light); `None` if the
+/// newest block has no certificate yet.
+pub type MakeProof = dyn Fn(&Address) -> Result<Option<Vec<u8>>, String> + Send + Sync;
+
+/// What certifies a node's blocks: the members of a network. A single node has none.
+#[derive(Default)]
+pub struct Certifier(Shared<Option<Arc<MakeProof>>>);
+
+impl Certifier {
+    /// From now on proofs are made by this.
+    pub fn set(&self, make: Arc<MakeProof>) {
+        *self.0.write() = Some(make);
+    }
+
+    /// What makes proofs.
+    pub fn get(&self) -> Option<Arc<MakeProof>> {
+        self.0.read().clone()
+    }
+
+    /// No more proofs are made.
+    pub fn clear(&self) {
+        *self.0.write() = None;
+    }
+}
+
+impl fmt::Debug for Certifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Certifier").finish_non_exhaustive()
+    }
+}
+
 /// What all threads and connections of a node share.
 #[derive(Debug)]
 pub struct Node {
@@ -102,6 +134,8 @@ pub struct Node {
     pub genesis_hash: Hash,
     /// What the node is called by; nothing is signed with it.
     pub identity: Address,
+    /// What certifies its blocks.
+    pub certifier: Certifier,
     /// What tests do to time.
     pub warp: Warp,
     /// How it works.
@@ -163,6 +197,11 @@ impl Node {
         }
     }
 
+    /// Asks the node to end, since what decides on its blocks has.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
     /// True once the node has been asked to end, or its leader has given up.
     pub fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
@@ -186,16 +225,98 @@ pub enum BlockReadError {
 pub struct Running {
     /// The node.
     pub node: Arc<Node>,
-    leader: JoinHandle<Result<(), LeaderError>>,
+    /// What makes blocks; `None` if they are decided on elsewhere.
+    leader: Option<JoinHandle<Result<(), LeaderError>>>,
     others: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 impl Running {
-    /// Starts a node on a ledger.
+    /// Starts a node on a ledger, whose blocks it makes itself.
     ///
     /// # Errors
     /// If the history cannot be opened, or the system refuses a thread.
     pub fn start(ledger: Ledger, options: NodeOptions) -> Result<Self, NodeError> {
+        let Opened {
+            node,
+            missing,
+            outlet,
+        } = Opened::of(ledger, options)?;
+        let (to_history, slots) = channel();
+        let (full, fulls) = sync_channel(1);
+        let others = node.spawn(missing, slots, outlet, full, None)?;
+        let leading = Arc::clone(&node);
+        let leader = thread("leader", move || {
+            let made = leading.leader(to_history).run(fulls);
+            leading.ending.store(true, Ordering::Relaxed);
+            made
+        })?;
+        Ok(Self {
+            node,
+            leader: Some(leader),
+            others,
+        })
+    }
+
+    /// Starts a node on a ledger, whose blocks are told to it. Gives where the history is told of
+    /// them, and the transactions of clients that are in the pool.
+    pub(crate) fn follow(
+        ledger: Ledger,
+        options: NodeOptions,
+    ) -> Result<(Self, Sender<Logged>, Receiver<Vec<u8>>), NodeError> {
+        let Opened {
+            node,
+            missing,
+            outlet,
+        } = Opened::of(ledger, options)?;
+        let (to_history, slots) = channel();
+        let (full, _) = sync_channel(1);
+        let (onward, accepted) = sync_channel(ONWARD_WAITING_MAX);
+        let others = node.spawn(missing, slots, outlet, full, Some(onward))?;
+        let running = Self {
+            node,
+            leader: None,
+            others,
+        };
+        Ok((running, to_history, accepted))
+    }
+
+    /// Asks the node to end, and waits until its last block is durable and indexed.
+    ///
+    /// # Errors
+    /// If the leader had given up, or a thread panicked.
+    pub fn stop(self) -> Result<(), NodeError> {
+        self.node.ending.store(true, Ordering::Relaxed);
+        let made = self.leader.map_or(Ok(Ok(())), JoinHandle::join);
+        for (name, thread) in self.others {
+            thread.join().map_err(|_| NodeError::Panicked(name))?;
+        }
+        made.map_err(|_| NodeError::Panicked("leader"))??;
+        if let Err(error) = self.node.chain.keep_trie() {
+            tracing::warn!(%error, "the next start reads all accounts");
+        }
+        Ok(())
+    }
+
+    /// True once the leader has given up, and [`Running::stop`] tells why; or once what decides on
+    /// blocks has.
+    pub fn has_failed(&self) -> bool {
+        match &self.leader {
+            Some(leader) => leader.is_finished(),
+            None => self.node.is_ending(),
+        }
+    }
+}
+
+/// A node before its threads.
+struct Opened {
+    node: Arc<Node>,
+    /// Slots that the history lacks.
+    missing: Vec<u64>,
+    outlet: Outlet,
+}
+
+impl Opened {
+    fn of(ledger: Ledger, options: NodeOptions) -> Result<Self, NodeError> {
         let Ledger {
             chain,
             faucet,
@@ -239,6 +360,7 @@ impl Running {
             faucet,
             identity: identity(&genesis_hash),
             genesis_hash,
+            certifier: Certifier::default(),
             warp: Warp::default(),
             options,
             history_path,
@@ -249,37 +371,25 @@ impl Running {
             subscriptions: AtomicUsize::new(0),
             chain,
         });
-        node.spawn(missing, outlet)
-    }
-
-    /// Asks the node to end, and waits until its last block is durable and indexed.
-    ///
-    /// # Errors
-    /// If the leader had given up, or a thread panicked.
-    pub fn stop(self) -> Result<(), NodeError> {
-        self.node.ending.store(true, Ordering::Relaxed);
-        let made = self.leader.join();
-        for (name, thread) in self.others {
-            thread.join().map_err(|_| NodeError::Panicked(name))?;
-        }
-        made.map_err(|_| NodeError::Panicked("leader"))??;
-        if let Err(error) = self.node.chain.keep_trie() {
-            tracing::warn!(%error, "the next start reads all accounts");
-        }
-        Ok(())
-    }
-
-    /// True once the leader has given up; [`Running::stop`] tells why.
-    pub fn has_failed(&self) -> bool {
-        self.leader.is_finished()
+        Ok(Self {
+            node,
+            missing,
+            outlet,
+        })
     }
 }
 
 impl Node {
-    fn spawn(self: Arc<Self>, missing: Vec<u64>, outlet: Outlet) -> Result<Running, NodeError> {
-        let (to_history, slots) = channel();
-        let (full, fulls) = sync_channel(1);
-        let node = Arc::clone(&self);
+    /// Starts the threads of history and intake.
+    fn spawn(
+        self: &Arc<Self>,
+        missing: Vec<u64>,
+        slots: Receiver<Logged>,
+        outlet: Outlet,
+        full: SyncSender<()>,
+        onward: Option<SyncSender<Vec<u8>>>,
+    ) -> Result<Vec<(&'static str, JoinHandle<()>)>, NodeError> {
+        let node = Arc::clone(self);
         let history = thread("history", move || {
             let store = node.chain.store();
             let ran = node.history.run(missing, &slots, &node.recent, store);
@@ -287,27 +397,33 @@ impl Node {
                 tracing::error!(%error, "the history has stopped");
             }
         })?;
-        let node = Arc::clone(&self);
+        let node = Arc::clone(self);
         let intake = thread("intake", move || {
             outlet.run(&Work {
                 chain: &node.chain,
                 pool: &node.pool,
                 tip: &node.tip,
                 full,
+                onward,
                 ending: &node.ending,
             });
         })?;
-        let node = Arc::clone(&self);
-        let leader = thread("leader", move || {
-            let made = node.leader(to_history).run(fulls);
-            node.ending.store(true, Ordering::Relaxed);
-            made
-        })?;
-        Ok(Running {
-            node: self,
-            leader,
-            others: vec![("history", history), ("intake", intake)],
-        })
+        Ok(vec![("history", history), ("intake", intake)])
+    }
+
+    /// Whether no block ever leaves the log.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.options.keep_slots == 0 && self.options.keep_bytes == 0
+    }
+
+    /// Where this node's durable blocks are told of.
+    pub(crate) fn publisher(&self, to_history: Sender<Logged>) -> Publisher<'_> {
+        Publisher {
+            recent: &self.recent,
+            samples: &self.samples,
+            published: &self.published,
+            to_history,
+        }
     }
 
     fn leader(&self, to_history: Sender<Logged>) -> Leader<'_> {
@@ -315,14 +431,11 @@ impl Node {
             chain: &self.chain,
             pool: &self.pool,
             tip: &self.tip,
-            recent: &self.recent,
             history: &self.history,
-            samples: &self.samples,
-            published: &self.published,
-            to_history,
+            publisher: self.publisher(to_history),
             warp: &self.warp,
             pace: self.options.pace,
-            keeps_all: self.options.keep_slots == 0 && self.options.keep_bytes == 0,
+            keeps_all: self.keeps_all(),
             ending: &self.ending,
         }
     }

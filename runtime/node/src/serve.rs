@@ -50,12 +50,27 @@ pub fn serve(
     server_options: ServerOptions,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), NodeError> {
-    raise_file_limit();
-    let faucet = ledger.faucet.as_ref().map(address_of);
     let running = Running::start(ledger, node_options)?;
+    serve_running(running, server_options, ready, || ())
+}
+
+/// The same for a node that has been started. `end` is called when no more requests are answered,
+/// and has to drop the node's [`Follower`](crate::Follower), if it has one.
+///
+/// # Errors
+/// If a port cannot be listened on, or the node gives up.
+pub fn serve_running(
+    running: Running,
+    server_options: ServerOptions,
+    ready: impl FnOnce(&Ready),
+    end: impl FnOnce(),
+) -> Result<(), NodeError> {
+    raise_file_limit();
+    let faucet = running.node.faucet.as_ref().map(address_of);
     let server = match Server::start(&running.node, server_options) {
         Ok(server) => server,
         Err(error) => {
+            end();
             running.stop()?;
             return Err(error);
         }
@@ -85,6 +100,7 @@ pub fn serve(
     });
     tracing::info!("ending");
     server.stop();
+    end();
     running.stop()
 }
 

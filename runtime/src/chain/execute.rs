@@ -257,17 +257,29 @@ impl<E: Into<EngineError>> From<E> for Failure {
 
 type Outcome = (Arc<FrozenBank>, Vec<Receipt>);
 
+/// How the block of another node is run.
+pub(super) struct Terms<'t> {
+    pub(super) limits: &'t BlockLimits,
+    pub(super) executor: Executor,
+    pub(super) recording: Recording,
+    pub(super) cancel: &'t Cancel,
+}
+
 /// Runs a block by its own plan, without a look at the roots of its header. `look` sees what is
 /// about to run.
 pub(super) fn run<'b>(
     engine: &mut Engine,
     block: &'b ReadBlock,
     parent: &Arc<FrozenBank>,
-    limits: &BlockLimits,
-    executor: Executor,
-    cancel: &Cancel,
+    terms: &Terms<'_>,
     look: impl FnOnce(&Bank, &PreparedBlock<'b>) -> Result<(), Failure>,
 ) -> Result<UnsealedBlock<'b>, Failure> {
+    let Terms {
+        limits,
+        executor,
+        recording,
+        cancel,
+    } = *terms;
     let header = &block.header;
     let (slot, time) = (header.slot, header.unix_timestamp);
     check_place(slot, time, parent.header(), limits)?;
@@ -284,10 +296,10 @@ pub(super) fn run<'b>(
                 plan: &block.plan,
                 shared_accounts: &block.shared_accounts,
             };
-            engine.execute(bank, prepared, how, Recording::NONE, cancel)
+            engine.execute(bank, prepared, how, recording, cancel)
         }
         Executor::Serial => {
-            let unsealed = engine.execute_serial(bank, prepared, None, Recording::NONE);
+            let unsealed = engine.execute_serial(bank, prepared, None, recording);
             unsealed.map_err(EngineError::from).and_then(included)
         }
     };
@@ -322,8 +334,17 @@ fn execute(
 ) -> Result<Outcome, Failure> {
     let header = &block.header;
     let executor = chain.options.executor;
-    let (limits, all) = (chain.limits(), |_: &Bank, _: &PreparedBlock<'_>| Ok(()));
-    let unsealed = run(engine, block, parent, limits, executor, cancel, all)?;
+    let recording = Recording {
+        balances: false,
+        ..chain.options.recording
+    };
+    let terms = Terms {
+        limits: chain.limits(),
+        executor,
+        recording,
+        cancel,
+    };
+    let unsealed = run(engine, block, parent, &terms, |_, _| Ok(()))?;
     if chain.options.predicts_efficiency {
         show_efficiency(&unsealed, Mode::Replay, engine.threads());
     }

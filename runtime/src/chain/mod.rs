@@ -108,7 +108,7 @@ use self::{
 };
 use crate::{
     bank::{FrozenBank, Genesis},
-    block::{BlockHeader, BlockLimits},
+    block::{BlockHeader, BlockLimits, Recording},
     engine::Engine,
     threads::Threads,
     verify::{Signatures, Verifier},
@@ -159,6 +159,9 @@ pub struct ChainOptions {
     pub executor: Executor,
     /// Whether `lockstep_plan_efficiency` is recorded, which costs about as much as planning does.
     pub predicts_efficiency: bool,
+    /// What receipts of the blocks of others carry. Balances are left out, since recording them
+    /// needs accounts that no two transactions share.
+    pub recording: Recording,
 }
 
 impl ChainOptions {
@@ -172,6 +175,7 @@ impl ChainOptions {
             shares_credits: true,
             executor: Executor::Lockstep,
             predicts_efficiency: false,
+            recording: Recording::NONE,
         }
     }
 

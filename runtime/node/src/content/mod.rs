@@ -14,9 +14,10 @@ mod meta;
 use std::sync::Arc;
 
 use lockstep_interface::{Address, Hash};
+use lockstep_programs::lookup_table::HEADER_SIZE;
 use lockstep_runtime::{
-    block::{Block, BlockHeader, BlockLimits},
-    chain::{BuiltBlock, logged_block, logged_note},
+    block::{Block, BlockHeader, BlockLimits, Receipt},
+    chain::{BuiltBlock, ReadBlock, View, ViewError, logged_block, logged_note},
     wire::{TransactionView, Version, WireBlock},
 };
 use lockstep_scheduler::Plan;
@@ -97,6 +98,38 @@ impl Content {
             metas,
             plan,
         })
+    }
+
+    /// The content of a block of another node that was executed here. `state` is that after its
+    /// parent, where lookup tables are looked up.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn of_executed(
+        block: &ReadBlock,
+        receipts: &[Receipt],
+        height: u64,
+        parent_slot: u64,
+        state: &View,
+    ) -> Result<Arc<Self>, ViewError> {
+        let mut metas = Vec::with_capacity(receipts.len());
+        for (receipt, bytes) in receipts.iter().zip(block.transactions().iter()) {
+            let view = TransactionView::parse(bytes).expect("it was executed");
+            let mut meta = TransactionMeta::of(receipt);
+            let [writable, readonly] = looked_up(state, &view)?;
+            meta.loaded_writable = writable;
+            meta.loaded_readonly = readonly;
+            metas.push(meta);
+        }
+        Ok(Arc::new(Self {
+            id: block.id(),
+            header: *block.header(),
+            height,
+            parent_slot,
+            transactions: block.transactions().clone(),
+            metas,
+            plan: block.plan().clone(),
+        }))
     }
 
     /// The content of a block in the log. O(size).
@@ -198,6 +231,31 @@ impl Content {
     pub fn signatures(&self) -> impl Iterator<Item = [u8; 64]> {
         self.iter().map(|(view, _)| signature_of(&view))
     }
+}
+
+/// The accounts of a transaction out of lookup tables as a state has them, the writable and the
+/// read-only ones.
+pub(crate) fn looked_up(
+    state: &View,
+    view: &TransactionView<'_>,
+) -> Result<[Vec<[u8; 32]>; 2], ViewError> {
+    let [mut writable, mut readonly] = [Vec::new(), Vec::new()];
+    for lookup in view.lookups() {
+        let table = state.get(&Address::new_from_array(*lookup.table))?;
+        let data = table.map(|table| table.data).unwrap_or_default();
+        let addresses = data.get(HEADER_SIZE..).unwrap_or_default();
+        let addresses = addresses.as_chunks::<32>().0;
+        for (places, found) in [
+            (lookup.writable, &mut writable),
+            (lookup.readonly, &mut readonly),
+        ] {
+            let known = places
+                .iter()
+                .map(|place| addresses.get(usize::from(*place)));
+            found.extend(known.map(|address| address.copied().unwrap_or_default()));
+        }
+    }
+    Ok([writable, readonly])
 }
 
 /// What a transaction is known by: its first signature.

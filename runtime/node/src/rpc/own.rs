@@ -12,7 +12,11 @@ use lockstep_scheduler::{efficiency_per_mille, predict};
 use serde_json::{Value, json};
 
 use super::{
-    Methods, blocks, error::Answer, in_context, params::Arguments, transaction::signature_text,
+    Methods, blocks,
+    error::{Answer, RpcError},
+    in_context,
+    params::Arguments,
+    transaction::signature_text,
 };
 use crate::{
     content::{Content, TransactionMeta, account_keys},
@@ -27,6 +31,7 @@ const TRANSACTION_COST: u64 = lockstep_runtime::limits::TRANSACTION_COST;
 pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError> {
     methods.scan("getPlan", plan)?;
     methods.slow("getProof", proof)?;
+    methods.slow("getCertifiedProof", certified_proof)?;
     methods.scan("getHotAccounts", hot_accounts)?;
     methods.scan("getConflicts", conflicts)?;
     Ok(())
@@ -126,6 +131,19 @@ pub(crate) fn plan_json(node: &Node, content: &Content) -> Value {
         "criticalPath": bounds.critical_path,
         "hottestAccount": hottest.map(ToString::to_string),
     })
+}
+
+/// An account with its proof against the newest block, and the signatures of the network's members
+/// under that block, as `lockstep-light` checks them; `null` if the block has none yet.
+fn certified_proof(node: &Node, arguments: &mut Arguments<'_>) -> Answer {
+    let address = arguments.address()?;
+    let Some(make) = node.certifier.get() else {
+        return Err(RpcError::params(
+            "Invalid request: this node is no member of a network",
+        ));
+    };
+    let proof = make(&address).map_err(RpcError::Internal)?;
+    Ok(proof.map_or(Value::Null, |proof| BASE64_STANDARD.encode(proof).into()))
 }
 
 /// An account with its proof against the state root of the newest block, as `lockstep prove`

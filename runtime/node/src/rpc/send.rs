@@ -6,7 +6,6 @@ use jsonrpsee::core::RegisterMethodError;
 use lockstep_interface::{Account, Address, TransactionError, address::program_ids};
 use lockstep_programs::{
     compute_budget::instruction::set_compute_unit_limit,
-    lookup_table::HEADER_SIZE,
     system::{SystemInstruction, instruction::transfer},
 };
 use lockstep_runtime::{
@@ -29,7 +28,7 @@ use super::{
     transaction::{inner_instructions, return_data, signature_text},
 };
 use crate::{
-    content::{TransactionMeta, signature_of},
+    content::{TransactionMeta, looked_up, signature_of},
     intake::IntakeError,
     keys::address_of,
     limits::{AIRDROP_MAX, BLOCKHASH_BLOCKS, MULTIPLE_ACCOUNTS_MAX},
@@ -331,27 +330,10 @@ pub(super) fn resolved_keys(
     state: &View,
     view: &TransactionView<'_>,
 ) -> Result<Vec<Address>, RpcError> {
+    let [writable, readonly] = looked_up(state, view)?;
     let statics = view.static_keys().iter().copied();
-    let mut keys: Vec<Address> = statics.map(Address::new_from_array).collect();
-    let mut readonly = Vec::new();
-    for lookup in view.lookups() {
-        let table = state.get(&Address::new_from_array(*lookup.table))?;
-        let data = table.map(|table| table.data).unwrap_or_default();
-        let addresses = data.get(HEADER_SIZE..).unwrap_or_default();
-        let addresses = addresses.as_chunks::<32>().0;
-        for (places, found) in [
-            (lookup.writable, &mut keys),
-            (lookup.readonly, &mut readonly),
-        ] {
-            let known = places
-                .iter()
-                .map(|place| addresses.get(usize::from(*place)));
-            let known = known.map(|address| address.copied().unwrap_or_default());
-            found.extend(known.map(Address::new_from_array));
-        }
-    }
-    keys.append(&mut readonly);
-    Ok(keys)
+    let keys = statics.chain(writable).chain(readonly);
+    Ok(keys.map(Address::new_from_array).collect())
 }
 
 /// A message behind, or in version 1 in front of, as many empty signatures as it asks for.

@@ -8,11 +8,11 @@ use lockstep_store::{BlockRecord, MemoryStore, PartialTrie, Store as _};
 use super::{HEADERS_MAX, Witness, WitnessError, needed, tables};
 use crate::{
     bank::{Bank, CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
-    block::{BlockHeader, Receipt},
+    block::{BlockHeader, Receipt, Recording},
     chain::{
         Executor,
         error::{InvalidBlock, Root},
-        execute::{Failure, ReadBlock, expect, in_order, run, seal},
+        execute::{Failure, ReadBlock, Terms, expect, in_order, run, seal},
     },
     engine::{Cancel, Engine},
     prepare::PreparedBlock,
@@ -79,14 +79,18 @@ impl Witness {
         let header = *read.header();
 
         let mut engine = Engine::with_threads(threads.clone());
-        let (limits, none) = (&genesis.limits, Cancel::default());
         let look = |bank: &Bank, prepared: &PreparedBlock<'_>| {
             let mut needed = needed(bank, prepared);
             let unknown = needed.find(|address| !self.knows(address));
             unknown.map_or(Ok(()), |address| Err(Failure::Unknown(address)))
         };
-        let lockstep = Executor::Lockstep;
-        let unsealed = run(&mut engine, read, parent, limits, lockstep, &none, look);
+        let terms = Terms {
+            limits: &genesis.limits,
+            executor: Executor::Lockstep,
+            recording: Recording::NONE,
+            cancel: &Cancel::default(),
+        };
+        let unsealed = run(&mut engine, read, parent, &terms, look);
         let unsealed = unsealed.map_err(failed)?;
         let [before, after] = part.roots(unsealed.executed.changes(), threads)?;
         if parent.header().state_root != Some(before) {

@@ -344,7 +344,8 @@ impl<'a> Attempt<'a> {
             let candidate = shorter + u128::from(length) * u128::from(lane_count);
             let candidate_time = u128::from(length.saturating_add(barrier));
             shorter += u128::from(length);
-            let is_better = done == 0 || candidate * time > done * candidate_time;
+            let is_better =
+                done == 0 || candidate.saturating_mul(time) > done.saturating_mul(candidate_time);
             if (length >= shortest || lane_count == 1) && is_better {
                 (time, done, end) = (candidate_time, candidate, length);
             }

@@ -1,0 +1,117 @@
+//! Transactions of clients on their way to the other members.
+//!
+//! ```text
+//! client -> this member's pool -> batch -> all members, the next leaders among them -> pools
+//!
+//! message   (size u16, little-endian | bytes) for each transaction
+//! ```
+//! A transaction goes one hop: the member that a client gave it to tells all others, and they pass
+//! it on no further. What is lost on the way stays in the first member's pool, and gets in when
+//! that member leads. Blocks refuse what was included before, so a transaction in several pools
+//! runs once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver as Queue, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use lockstep_node::Node;
+
+/// Bytes of a message, at most.
+pub const MESSAGE_SIZE_MAX: usize = 256 << 10;
+/// How often it is looked whether the member ends.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Bytes of a size.
+const SIZE_BYTES: usize = 2;
+
+/// Sends what clients have given this member, until it ends. Blocks its thread.
+pub fn send(
+    mut sender: impl Sender<PublicKey = PublicKey>,
+    accepted: &Queue<Vec<u8>>,
+    ending: &AtomicBool,
+) {
+    let mut left = None;
+    while !ending.load(Ordering::Relaxed) {
+        let first = match left
+            .take()
+            .map_or_else(|| accepted.recv_timeout(PATIENCE), Ok)
+        {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let mut message = Vec::new();
+        push(&mut message, &first);
+        for transaction in accepted.try_iter() {
+            if !push(&mut message, &transaction) {
+                left = Some(transaction);
+                break;
+            }
+        }
+        // A member that takes nothing misses the message.
+        let _ = sender.send(Recipients::All, message, false);
+    }
+}
+
+/// Puts what other members send into the pool of this one.
+pub async fn receive(mut receiver: impl Receiver<PublicKey = PublicKey>, node: Arc<Node>) {
+    while let Ok((_, message)) = receiver.recv().await {
+        for transaction in split(message.as_ref()) {
+            // A queue that is full drops them; their first member still has them.
+            if node.intake.relay(transaction.to_vec()).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Appends a transaction, unless the message is full.
+fn push(message: &mut Vec<u8>, transaction: &[u8]) -> bool {
+    let size = message.len().saturating_add(transaction.len());
+    let Ok(prefix) = u16::try_from(transaction.len()) else {
+        // Longer than any transaction is, so that it is dropped.
+        return true;
+    };
+    if size.saturating_add(SIZE_BYTES) > MESSAGE_SIZE_MAX {
+        return false;
+    }
+    message.extend_from_slice(&prefix.to_le_bytes());
+    message.extend_from_slice(transaction);
+    true
+}
+
+/// The transactions of a message, up to the first that is cut off.
+fn split(mut message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (size, rest) = message.split_first_chunk::<SIZE_BYTES>()?;
+        let (transaction, rest) = rest.split_at_checked(u16::from_le_bytes(*size).into())?;
+        message = rest;
+        Some(transaction)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transactions_survive_a_message_and_what_is_cut_off_ends_it() {
+        let mut message = Vec::new();
+        let transactions = [vec![1; 200], Vec::new(), vec![2; 1_232]];
+        for transaction in &transactions {
+            assert!(push(&mut message, transaction));
+        }
+        assert!(split(&message).eq(transactions.iter().map(Vec::as_slice)));
+        for end in 0..message.len() {
+            assert!(split(&message[..end]).count() < 3);
+        }
+        while push(&mut message, &transactions[2]) {}
+        assert!(message.len() <= MESSAGE_SIZE_MAX);
+    }
+}

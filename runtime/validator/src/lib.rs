@@ -1,0 +1,43 @@
+//! A validator of a network: the chain under a Byzantine-fault-tolerant consensus engine.
+//!
+//! ```text
+//! peers <-> simplex: agrees on digests --> marshal: final blocks in order --> finaliser
+//!               |  propose, verify                                               |  commit
+//!               `-> application ------------> BlockEngine (the chain) <----------'
+//! ```
+//! The engine is `commonware`: its simplex consensus, its marshal, its authenticated peers. What
+//! is here puts the chain under it, by the chain's public interface alone, and knows nothing of how
+//! agreement is reached. Of `3f + 1` members any `f` may be down or lie.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+
+pub mod block;
+
+pub mod members;
+
+pub mod elector;
+
+pub mod failure;
+
+pub mod host;
+
+pub mod engine;
+
+pub mod application;
+
+pub mod finaliser;
+
+pub mod member;
+
+pub mod certificate;
+
+pub mod gossip;
+
+pub mod node_host;
+
+pub mod config;
+
+pub mod testnet;
+
+pub mod prove;

@@ -1,0 +1,84 @@
+//! Certified proofs of an account from a node that is not trusted: asked for, and checked against
+//! the members that the network's file names.
+
+use std::path::Path;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use lockstep_interface::Address;
+use lockstep_light::{LightError, Network, verify};
+use lockstep_node::client::{CallError, call};
+use lockstep_programs::builtin_programs;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::config::{ConfigError, NetworkFile};
+
+/// Why nothing is proved.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// The text is no address.
+    #[error("expected an address, 32 bytes in base58, found {0:?}")]
+    Address(String),
+    /// The network's file is of no use.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node does not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The node has no proof.
+    #[error("the node has no proof: its newest block has no certificate yet, try again")]
+    None,
+    /// The proof is wrong.
+    #[error("the node's proof is wrong: {0}")]
+    Wrong(#[from] LightError),
+}
+
+/// What a network's file trusts.
+///
+/// # Errors
+/// If the file is of no use.
+pub fn trusted(network: &Path) -> Result<Network, ProveError> {
+    let file = NetworkFile::read(network)?;
+    let header = file.first_header(&builtin_programs())?;
+    let members = file.members()?;
+    let keys = members.iter().map(|member| {
+        let bytes = member.key.as_ref().first_chunk();
+        bytes.copied().expect("a key has 32 bytes")
+    });
+    Ok(Network {
+        genesis: header.id().to_bytes(),
+        members: keys.collect(),
+    })
+}
+
+/// Asks for the proof of an account, and checks it. Gives what is proved.
+///
+/// # Errors
+/// If the node has no proof, or a wrong one.
+pub fn prove(address: &str, network: &Path, url: &str) -> Result<Value, ProveError> {
+    let network = trusted(network)?;
+    let parsed: Result<Address, _> = address.parse();
+    let parsed = parsed.map_err(|_| ProveError::Address(address.to_owned()))?;
+    let proof = call(url, "getCertifiedProof", &json!([address]))?;
+    let proof = proof.as_str().ok_or(ProveError::None)?;
+    let proof = BASE64_STANDARD
+        .decode(proof)
+        .map_err(|_| ProveError::None)?;
+    let proven = verify(&network, parsed.as_array(), &proof)?;
+    let account = proven.account.map(|account| {
+        json!({
+            "lamports": account.lamports,
+            "owner": Address::new_from_array(account.owner).to_string(),
+            "executable": account.executable,
+            "data": BASE64_STANDARD.encode(account.data),
+        })
+    });
+    Ok(json!({
+        "slot": proven.slot,
+        "blockId": Address::new_from_array(proven.block_id).to_string(),
+        "unixTimestamp": proven.unix_timestamp,
+        "account": account,
+        "members": network.members.len(),
+    }))
+}

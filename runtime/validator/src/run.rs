@@ -1,0 +1,377 @@
+//! One member on sockets and disk: what `lockstep-validator validator` does.
+//!
+//! ```text
+//! this thread: ledger, node, JSON-RPC, signals
+//! one thread:  the engine's runtime: peers, consensus, gossip
+//! ```
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::Receiver,
+    },
+    thread,
+    time::Duration,
+};
+
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_consensus::{
+    marshal::{core::Mailbox, standard::Standard},
+    simplex::scheme::ed25519::Scheme,
+};
+use commonware_cryptography::{
+    ChaCha20Poly1305, Signer as _,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_p2p::{
+    Address as PeerAddress, AddressableManager as _,
+    authenticated::lookup::{Config as PeersConfig, Network},
+};
+use commonware_runtime::{
+    Clock as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
+};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize, ordered::Map};
+use futures::{
+    executor::block_on,
+    future::{Either, select},
+};
+use lockstep_interface::Address;
+use lockstep_node::{
+    Figures, Follower, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace, RECORDING, Ready,
+    ServerOptions, keys::read_key, serve_running,
+};
+use lockstep_programs::builtin_programs;
+use lockstep_runtime::{
+    bank::Genesis,
+    block::BlockHeader,
+    chain::{Chain, ChainOptions, OpenError},
+    threads::{Threads, ThreadsError},
+};
+use lockstep_store::{CachedStore, DiskOptions, DiskStore, Store, StoreError};
+use lockstep_validator::{
+    block::{Block, block_size_max},
+    certificate::certify,
+    config::{ConfigError, MemberFile, NetworkFile},
+    engine::ChainEngine,
+    gossip,
+    host::Host as _,
+    limits::{MAILBOX_SIZE, MEMBER_COUNT_MAX, Timing},
+    member::{self, Networks, Running, Setup, StartError, channels},
+    members::{Members, namespace},
+    node_host::NodeHost,
+};
+use thiserror::Error;
+
+/// The ledger's directory in a member's.
+const LEDGER_FOLDER: &str = "ledger";
+/// The engine's directory in a member's.
+const CONSENSUS_FOLDER: &str = "consensus";
+/// Bytes of accounts that are kept in memory.
+const CACHE_SIZE: usize = 64 << 20;
+/// Slots whose blocks and history are kept.
+const KEEP_SLOTS: u64 = 432_000;
+/// Bytes of a message besides a block: certificates of the largest network, frames.
+const MESSAGE_HEAD_SIZE: usize = 64 << 10;
+/// Messages of one channel that a peer may send in a second.
+const MESSAGES_PER_SECOND: Quota = Quota::per_second(NZU32!(512));
+/// The same for the channels that carry blocks.
+const BLOCKS_PER_SECOND: Quota = Quota::per_second(NZU32!(128));
+/// How often the engine's thread looks whether it is to end.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// Why a member does not run.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    /// A file is of no use.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file or a thread cannot be had.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("the ledger: {0}")]
+    Store(#[from] StoreError),
+    /// The chain cannot be opened.
+    #[error("the ledger: {0}")]
+    Open(#[from] OpenError),
+    /// The system refused a thread.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+    /// The ledger is that of another network.
+    #[error(
+        "{path}: the ledger is of another network: expected the genesis {expected}, found {found}"
+    )]
+    OtherNetwork {
+        /// The ledger.
+        path: PathBuf,
+        /// By the network's file.
+        expected: String,
+        /// In the ledger.
+        found: String,
+    },
+    /// The member has to end.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The node failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Consensus has ended.
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// Runs a member until the process gets SIGINT or SIGTERM, or the member cannot go on.
+///
+/// # Errors
+/// If it does not start, or cannot go on.
+pub(crate) fn run(
+    file: &MemberFile,
+    figures: Option<Figures>,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), RunError> {
+    let network = NetworkFile::read(&file.network)?;
+    let members = network.members()?;
+    let key = secret_key(&file.key)?;
+    let genesis = network.genesis(&builtin_programs())?;
+    let first = network.first_header(&builtin_programs())?;
+    let ledger = open_ledger(file, genesis, &first)?;
+    let limits = *ledger.chain.limits();
+    let options = NodeOptions {
+        pace: Pace {
+            slot_time: Duration::from_millis(file.block_millis),
+            empty_every: 1,
+        },
+        keep_slots: KEEP_SLOTS,
+        keep_bytes: 0,
+        is_dev: false,
+    };
+    let (node, follower, accepted) = Follower::start(ledger, options)?;
+    let part = Part {
+        file: file.clone(),
+        key,
+        members,
+        genesis: first,
+        peers: peers(file)?,
+        message_size: block_size_max(&limits).saturating_add(MESSAGE_HEAD_SIZE),
+        ending: Arc::default(),
+    };
+    let (ending, shown) = (Arc::clone(&part.ending), Arc::clone(&node.node));
+    let consensus = thread::Builder::new().name("consensus".to_owned());
+    let consensus = consensus.spawn(move || {
+        let ended = part.run(follower, accepted);
+        shown.end();
+        ended
+    });
+    let consensus = consensus.map_err(system("cannot start a thread"))?;
+    let server = ServerOptions {
+        bind: file.rpc_address,
+        port: file.rpc_port,
+        socket_port: None,
+        cors: None,
+        figures,
+        rate: 0,
+        patience: Duration::from_secs(30),
+    };
+    let mut ended = Ok(());
+    let served = serve_running(node, server, ready, || {
+        ending.store(true, Ordering::Relaxed);
+        let joined = consensus.join();
+        ended = joined.unwrap_or_else(|_| Err(RunError::Ended("consensus panicked".to_owned())));
+    });
+    ended.and(served.map_err(RunError::from))
+}
+
+/// What the engine's thread works with.
+struct Part {
+    file: MemberFile,
+    key: PrivateKey,
+    members: Members,
+    genesis: BlockHeader,
+    peers: Vec<(PublicKey, SocketAddr)>,
+    message_size: usize,
+    ending: Arc<AtomicBool>,
+}
+
+impl Part {
+    fn run(self, follower: Follower, accepted: Receiver<Vec<u8>>) -> Result<(), RunError> {
+        let host = Arc::new(NodeHost::new(follower));
+        let directory = self.file.directory.join(CONSENSUS_FOLDER);
+        let config = runtime::Config::new()
+            .with_storage_directory(directory)
+            .with_worker_threads(2)
+            .with_tcp_nodelay(Some(true));
+        runtime::Runner::new(config).start(|context| async move {
+            let handshake = Cups::<_, ChaCha20Poly1305>::new(
+                Sake {
+                    signer: self.key.clone(),
+                    synchrony_bound: Duration::from_secs(5),
+                    max_handshake_age: Duration::from_secs(10),
+                    version: sake::Version::V1,
+                },
+                cups::Version::V1,
+            );
+            let mut config = PeersConfig::local(
+                handshake,
+                &namespace(&self.genesis.id()),
+                self.file.listen,
+                NZUsize!(MEMBER_COUNT_MAX),
+                u32::try_from(self.message_size).unwrap_or(u32::MAX),
+                NZUsize!(MAILBOX_SIZE),
+            );
+            config.allow_private_ips = true;
+            let (mut network, mut oracle) = Network::new(context.child("network"), config);
+            let own = (self.key.public_key(), self.file.listen);
+            let all = self.peers.iter().cloned().chain([own]);
+            let all = all.map(|(key, address)| (key, PeerAddress::from(address)));
+            let all: Map<_, _> = Map::from_iter_dedup(all);
+            oracle.track(0, all);
+            let networks = Networks {
+                votes: network.register(channels::VOTES, MESSAGES_PER_SECOND),
+                certificates: network.register(channels::CERTIFICATES, MESSAGES_PER_SECOND),
+                requests: network.register(channels::REQUESTS, MESSAGES_PER_SECOND),
+                blocks: network.register(channels::BLOCKS, BLOCKS_PER_SECOND),
+                backfill: network.register(channels::BACKFILL, BLOCKS_PER_SECOND),
+            };
+            let (sender, receiver) = network.register(channels::TRANSACTIONS, MESSAGES_PER_SECOND);
+            let peers = network.start();
+            let setup = Setup {
+                key: self.key.clone(),
+                members: self.members.clone(),
+                genesis: self.genesis,
+                limits: *host.chain().limits(),
+                engine: Arc::new(ChainEngine::new(Arc::clone(&host), RECORDING)),
+                blocker: oracle.clone(),
+                peers: oracle,
+                partition: "member".to_owned(),
+                timing: timing(self.file.block_millis),
+            };
+            let mut running = member::start(context.child("member"), setup, networks).await?;
+            let node = Arc::clone(host.follower().node());
+            serve_proofs(&host, running.marshal.clone());
+            let receiving = gossip::receive(receiver, node);
+            context.child("gossip").spawn(|_| receiving);
+            let ending = Arc::clone(&self.ending);
+            let sending = context.child("gossip_sender").dedicated();
+            sending.spawn(move |_| async move { gossip::send(sender, &accepted, &ending) });
+            let ended = self.watch(&context, &mut running).await;
+            host.follower().node().certifier.clear();
+            running.stop().await;
+            peers.abort();
+            ended
+        })
+    }
+
+    /// Waits until the member is to end, or does by itself.
+    async fn watch(
+        &self,
+        context: &runtime::Context,
+        running: &mut Running,
+    ) -> Result<(), RunError> {
+        loop {
+            if self.ending.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let has_ended = {
+                let ended = std::pin::pin!(running.ended());
+                let waited = std::pin::pin!(context.sleep(WATCH));
+                matches!(select(ended, waited).await, Either::Left(_))
+            };
+            if has_ended {
+                let why = running.failure.get();
+                let why = why.unwrap_or_else(|| "a part of consensus has ended".to_owned());
+                return Err(RunError::Ended(why));
+            }
+        }
+    }
+}
+
+/// Lets the node answer requests for certified proofs, on threads of its own.
+fn serve_proofs(host: &Arc<NodeHost>, marshal: Mailbox<Scheme, Standard<Block>>) {
+    let chain = Arc::downgrade(host);
+    let make = move |address: &Address| {
+        let host = chain.upgrade().ok_or("the member is ending")?;
+        let proof = block_on(certify(host.chain(), &marshal, address));
+        proof.map_err(|error| error.to_string())
+    };
+    host.follower().node().certifier.set(Arc::new(make));
+}
+
+/// The times of a member that makes blocks at this pace.
+fn timing(block_millis: u64) -> Timing {
+    let block_interval = Duration::from_millis(block_millis);
+    Timing {
+        block_interval,
+        leader: Timing::STANDARD.leader.saturating_add(block_interval),
+        certification: Timing::STANDARD
+            .certification
+            .saturating_add(block_interval),
+        ..Timing::STANDARD
+    }
+}
+
+fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    let what = what.into();
+    move |source| RunError::System { what, source }
+}
+
+/// The key of a file as the engine has it.
+fn secret_key(path: &std::path::Path) -> Result<PrivateKey, RunError> {
+    let key = read_key(path).map_err(system("the member's key"))?;
+    let bytes: [u8; 32] = key.into();
+    let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "the bytes are no secret key");
+    let key = PrivateKey::decode(Copying(&bytes)).map_err(wrong);
+    key.map_err(system("the member's key"))
+}
+
+fn peers(file: &MemberFile) -> Result<Vec<(PublicKey, SocketAddr)>, ConfigError> {
+    let peers = file.peers.iter();
+    peers.map(|peer| Ok((peer.key()?, peer.address))).collect()
+}
+
+/// Opens the ledger of a member, or makes it.
+fn open_ledger(
+    file: &MemberFile,
+    genesis: Genesis,
+    first: &BlockHeader,
+) -> Result<Ledger, RunError> {
+    let path = file.directory.join(LEDGER_FOLDER);
+    std::fs::create_dir_all(&file.directory)
+        .map_err(system(format!("{}", file.directory.display())))?;
+    let threads = Threads::new(file.threads)?;
+    let (disk, trie) = DiskStore::open(&path, DiskOptions::default(), &threads)?;
+    if let Some(stored) = disk.block(0)?
+        && stored.record.block_id != first.id()
+    {
+        return Err(RunError::OtherNetwork {
+            path,
+            expected: first.id().to_string(),
+            found: stored.record.block_id.to_string(),
+        });
+    }
+    let options = ChainOptions {
+        reader_threads: Threads::new(1)?,
+        recording: RECORDING,
+        ..ChainOptions::new(threads)
+    };
+    let store = Arc::new(CachedStore::new(disk, CACHE_SIZE));
+    let chain = Chain::open(store, trie, genesis, options)?;
+    let faucet = file.faucet_key.as_deref().map(read_key).transpose();
+    Ok(Ledger {
+        chain,
+        faucet: faucet.map_err(system("the key of the faucet"))?,
+        history: Some(path.join(HISTORY_FOLDER)),
+    })
+}
