@@ -43,7 +43,7 @@ const TOP_LEVEL: [&str; 10] = [
 ///
 /// The scheduler and the derive macro know nothing of ours; the store knows accounts and no
 /// transaction; the runtime is handed its programs and knows none.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("sdk/interface", &[]),
     ("sdk/derive", &[]),
     ("sdk", &["sdk/interface", "sdk/derive"]),
@@ -55,6 +55,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ),
     ("programs", &["sdk", "sdk/interface"]),
     ("programs/market", &["sdk", "sdk/interface", "programs"]),
+    ("programs/sbf", &["sdk/interface"]),
     ("sdk/testing", &BELOW_TOP),
     ("runtime/capi", &BELOW_TOP),
     ("runtime/node", &BELOW_TOP),
@@ -89,7 +90,8 @@ const EVERYTHING: [&str; 12] = [
 ];
 
 /// The source that may hold unsafe code; folders end in `/`.
-const UNSAFE: [&str; 8] = [
+const UNSAFE: [&str; 9] = [
+    "programs/sbf/src/vm.rs",
     "runtime/src/execute/workers.rs",
     "runtime/store/src/sha256/lanes.rs",
     "runtime/capi/src/given/",

@@ -398,7 +398,7 @@ fn loads_of_the_market_find_their_programs_on_a_ledger() {
         "run",
         "--workload",
         "city",
-        "--accounts",
+        "--users",
         "1000",
         "--txs",
         "600",

@@ -279,6 +279,12 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.records.log(|| LogEntry::Message(text()));
     }
 
+    /// Logs bytes, as values that a program publishes are logged. They are made only if logs are
+    /// recorded, and are no event: observers that keep no logs do not see them.
+    pub fn log_data(&mut self, data: impl FnOnce() -> Vec<u8>) {
+        self.transaction.records.log(|| LogEntry::Data(data()));
+    }
+
     /// As [`InvokeContext::fail`], with a cause that is made only if it is the first failure and
     /// logs are recorded.
     pub fn fail_because(&self, error: &InstructionError, cause: impl FnOnce() -> Cause) {

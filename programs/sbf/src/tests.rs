@@ -1,0 +1,256 @@
+//! Small programs: what each system call costs, and what programs that misbehave cost.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the numbers of instructions and of units are small"
+)]
+
+use lockstep_interface::{
+    Account, Address, Environment, InstructionError, ProgramTable, Rent, RuleSet, Sysvars,
+    address::{find_program_address, program_ids},
+    context::{AccountSlot, TransactionContext},
+    sysvar::Clock,
+};
+
+use crate::SbfProgram;
+
+const PROGRAM: Address = Address::new_from_array([7; 32]);
+const OWNED: Address = Address::new_from_array([1; 32]);
+const FOREIGN: Address = Address::new_from_array([2; 32]);
+const READ_ONLY: Address = Address::new_from_array([3; 32]);
+/// Bytes of each account.
+const SIZE: u64 = 16;
+/// Where the data of the accounts lies: behind the count, and behind what the accounts before
+/// take, each with its head, its room and its tail.
+const DATA: [u64; 3] = [
+    INPUT + 8 + 88,
+    INPUT + 8 + 88 + TAKEN,
+    INPUT + 8 + 88 + 2 * TAKEN,
+];
+const INPUT: u64 = 4 << 32;
+const TAKEN: u64 = 88 + SIZE + 10_240 + 8;
+
+/// Runs a program on an account that it owns, one that it does not own, and one that it owns and
+/// may not write. Returns the result, the units that it took, and the owned account's data.
+fn run(text: &str, is_compiled: bool, units: u64) -> (Result<(), InstructionError>, u64, Vec<u8>) {
+    let program = SbfProgram::assembled(PROGRAM, text, is_compiled);
+    let environment = Environment {
+        sysvars: Sysvars {
+            clock: Some(Clock::default()),
+            rent: Some(Rent::MAINNET),
+            ..Sysvars::default()
+        },
+        rules: RuleSet::Current,
+        programs: ProgramTable::new().with(program),
+    };
+    let account = |owner: Address| Account {
+        lamports: 1_000_000,
+        data: vec![1; SIZE.try_into().unwrap()].into(),
+        owner,
+        executable: false,
+    };
+    let [mut owned, mut foreign] = [PROGRAM, program_ids::SYSTEM].map(account);
+    let (read_only, program) = (account(PROGRAM), account(program_ids::NATIVE_LOADER));
+    let mut context = TransactionContext::new(&environment);
+    context.begin(units, true);
+    context.push(AccountSlot::owned(&OWNED, &mut owned, false));
+    context.push(AccountSlot::owned(&FOREIGN, &mut foreign, false));
+    context.push(AccountSlot::shared(&READ_ONLY, &read_only, false));
+    context.push(AccountSlot::shared(&PROGRAM, &program, false));
+    let result = context.process_instruction(0, 3, &[0, 1, 2], &[]);
+    let spent = units - context.compute_units_left();
+    if result.is_err() {
+        context.undo();
+    }
+    drop(context);
+    assert_eq!(&*foreign.data, [1; 16], "it is not the program's");
+    (result, spent, owned.data.to_vec())
+}
+
+/// Instructions that prepare a call: `r1` to `r5` get places on the stack, or numbers.
+fn call(name: &str, arguments: &[Argument]) -> (String, u64) {
+    let mut text = String::new();
+    let mut count = 3;
+    for (register, argument) in (1..).zip(arguments) {
+        match argument {
+            Argument::Number(number) => {
+                text.push_str(&format!("mov64 r{register}, {number}\n"));
+                count += 1;
+            }
+            Argument::Stack(offset) => {
+                text.push_str(&format!(
+                    "mov64 r{register}, r10\nadd64 r{register}, {offset}\n"
+                ));
+                count += 2;
+            }
+        }
+    }
+    text.push_str(&format!("syscall {name}\nmov64 r0, 0\nexit"));
+    (text, count)
+}
+
+enum Argument {
+    Number(i32),
+    Stack(i32),
+}
+
+#[test]
+fn system_calls_cost_what_they_cost_on_solana_and_nothing_less() {
+    use Argument::{Number as N, Stack as S};
+    let zero = Address::default();
+    let (_, bump) = find_program_address(&[], &zero);
+    let tries = 256 - u64::from(bump);
+    let cases: [(&str, &[Argument], u64); 30] = [
+        ("sol_log_", &[S(-64), N(5)], 100),
+        ("sol_log_", &[S(-64), N(150)], 150),
+        ("sol_log_64_", &[N(1), N(2), N(3), N(4), N(5)], 100),
+        ("sol_log_pubkey", &[S(-64)], 100),
+        ("sol_log_compute_units_", &[], 100),
+        ("sol_log_data", &[S(-64), N(0)], 100),
+        ("sol_log_data", &[S(-64), N(2)], 300),
+        ("sol_memcpy_", &[S(-64), S(-128), N(8)], 10),
+        ("sol_memcpy_", &[S(-64), S(8_192), N(5_000)], 20),
+        ("sol_memmove_", &[S(-64), S(-60), N(8)], 10),
+        ("sol_memset_", &[S(-64), N(1), N(5_000)], 20),
+        ("sol_memcmp_", &[S(-64), S(-128), N(8), S(-200)], 10),
+        ("sol_alloc_free_", &[N(100), N(0)], 0),
+        ("sol_sha256", &[S(-64), N(0), S(-128)], 85),
+        ("sol_sha256", &[S(-64), N(2), S(-128)], 105),
+        ("sol_keccak256", &[S(-64), N(2), S(-128)], 105),
+        (
+            "sol_create_program_address",
+            &[S(-64), N(0), S(-128), S(-200)],
+            1_500,
+        ),
+        (
+            "sol_try_find_program_address",
+            &[S(-64), N(0), S(-128), S(-200), S(-210)],
+            1_500 * tries,
+        ),
+        ("sol_get_clock_sysvar", &[S(-64)], 140),
+        ("sol_get_rent_sysvar", &[S(-64)], 124),
+        ("sol_get_epoch_schedule_sysvar", &[S(-64)], 140),
+        ("sol_get_last_restart_slot", &[S(-64)], 108),
+        ("sol_get_sysvar", &[S(-64), S(-128), N(0), N(8)], 110),
+        ("sol_get_sysvar", &[S(-64), S(-128), N(0), N(5_000)], 120),
+        ("sol_set_return_data", &[S(-64), N(8)], 100),
+        ("sol_set_return_data", &[S(-64), N(1_000)], 104),
+        ("sol_get_return_data", &[S(-64), N(8), S(-128)], 100),
+        ("sol_get_stack_height", &[], 100),
+        ("sol_remaining_compute_units", &[], 100),
+        ("sol_memset_", &[S(-64), N(1), N(0)], 10),
+    ];
+    for (name, arguments, cost) in cases {
+        let (text, count) = call(name, arguments);
+        for is_compiled in [false, true] {
+            let (result, spent, _) = run(&text, is_compiled, 1_000_000);
+            assert_eq!((result, spent), (Ok(()), count + cost), "{name}: {text}");
+            assert_eq!(run(&text, is_compiled, spent).0, Ok(()), "{name}");
+            let (result, less, _) = run(&text, is_compiled, spent - 1);
+            assert_eq!(less, spent - 1, "{name}");
+            assert!(result.is_err(), "{name} with a unit too few");
+            // Without the instructions behind the call, the call itself has too few.
+            let (result, ..) = run(&text, is_compiled, spent - 3);
+            if cost > 0 {
+                let error = InstructionError::ComputationalBudgetExceeded;
+                assert_eq!(result, Err(error), "{name} with too few for the call");
+            }
+        }
+    }
+}
+
+/// Loads an address, and does something there.
+fn at(address: u64, text: &str) -> String {
+    format!("lddw r1, {address:#x}\n{text}\nmov64 r0, 0\nexit")
+}
+
+#[test]
+fn what_a_program_may_not_do_costs_its_instruction_alone() {
+    let failed = InstructionError::ProgramFailedToComplete;
+    let store = "stb [r1+0], 9";
+    let load = "ldxb r2, [r1+0]";
+    let cases = [
+        ("entrypoint:\nja -1\nexit".to_owned(), failed.clone()),
+        (
+            "entrypoint:\ncall entrypoint\nexit".to_owned(),
+            failed.clone(),
+        ),
+        (at(0, store), failed.clone()),
+        (at(u64::MAX, store), failed.clone()),
+        (at(1 << 32, store), failed.clone()),
+        (at((2 << 32) + 64 * 4_096, store), failed.clone()),
+        (at((2 << 32) - 1, store), failed.clone()),
+        (at((3 << 32) + 32 * 1_024, store), failed.clone()),
+        (
+            at(DATA[1], store),
+            InstructionError::ExternalAccountDataModified,
+        ),
+        (at(DATA[2], store), InstructionError::ReadonlyDataModified),
+        (
+            at(DATA[0] + SIZE + 10_240, "stdw [r1-4], 9"),
+            failed.clone(),
+        ),
+        (at(DATA[0] + SIZE, load), InstructionError::InvalidRealloc),
+        (
+            at(DATA[1] + SIZE, load),
+            InstructionError::AccountDataTooSmall,
+        ),
+        (
+            "entrypoint:\nsyscall abort\nexit".to_owned(),
+            failed.clone(),
+        ),
+        ("mov64 r0, 5\nexit".to_owned(), InstructionError::Custom(5)),
+        // The size and the balance that the program claims.
+        (
+            at(DATA[0] - 8, "lddw r2, 10257\nstxdw [r1+0], r2"),
+            InstructionError::InvalidRealloc,
+        ),
+        (
+            at(DATA[0] - 16, "stdw [r1+0], 1000001"),
+            InstructionError::UnbalancedInstruction,
+        ),
+        (
+            at(DATA[1] - 16, "stdw [r1+0], 5"),
+            InstructionError::ExternalAccountLamportSpend,
+        ),
+        (
+            at(DATA[2] - 16, "stdw [r1+0], 5000000"),
+            InstructionError::ReadonlyLamportChange,
+        ),
+        (
+            at(DATA[1] - 48, "stdw [r1+0], 5"),
+            InstructionError::ModifiedProgramId,
+        ),
+    ];
+    for (text, error) in cases {
+        let [interpreted, compiled] = [false, true].map(|compiled| run(&text, compiled, 50_000));
+        assert_eq!(interpreted, compiled, "{text}");
+        assert_eq!(
+            (interpreted.0, interpreted.2),
+            (Err(error), vec![1; 16]),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_a_program_may_do_is_done_and_the_next_finds_memory_clear() {
+    // The data grows with a store behind its end, and keeps the size that the program gives it.
+    let grow = format!(
+        "lddw r1, {:#x}\nstb [r1+20], 9\nlddw r2, 24\nstxdw [r1-8], r2\nmov64 r0, 0\nexit",
+        DATA[0]
+    );
+    let mut grown = vec![1; 16];
+    grown.extend_from_slice(&[0, 0, 0, 0, 9, 0, 0, 0]);
+    // Stack, heap and room, written and read in the next run.
+    let places = [(2 << 32) + 200_000, (3 << 32) + 30_000, DATA[0] + 5_000];
+    for is_compiled in [false, true] {
+        assert_eq!(run(&grow, is_compiled, 1_000), (Ok(()), 6, grown.clone()));
+        for place in places {
+            let write = at(place, "stdw [r1+0], 77");
+            assert_eq!(run(&write, is_compiled, 1_000).0, Ok(()), "{write}");
+            // A store of nothing new makes the room readable.
+            let read = at(place, "stb [r1+9], 0\nldxdw r0, [r1+0]\nexit");
+            assert_eq!(run(&read, is_compiled, 1_000).0, Ok(()), "{read}");
+        }
+    }
+}

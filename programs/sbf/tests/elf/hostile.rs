@@ -1,0 +1,168 @@
+//! Files that are no programs, and programs that were damaged: each is refused, or costs what it
+//! was given.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lockstep_interface::{
+    AccountMeta, Address, Instruction, InstructionError, InvokeContext, Program, ProgramTable,
+    address::{find_program_address, program_ids},
+};
+use lockstep_sbf::SbfProgram;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    elf, loaded,
+    world::{Done, World},
+};
+
+/// Units of an instruction of a damaged program.
+const UNITS: u64 = 20_000;
+
+const ADDRESS: Address = Address::new_from_array([8; 32]);
+
+#[test]
+fn noise_is_no_program() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for size in 0..400 {
+        let noise: Vec<u8> = (0..size).map(|_| random.random()).collect();
+        assert!(SbfProgram::load(ADDRESS, "noise", &noise).is_err());
+        let headed = [&b"\x7fELF\x02\x01\x01"[..], &noise].concat();
+        assert!(SbfProgram::load(ADDRESS, "noise", &headed).is_err());
+    }
+}
+
+/// Runs an instruction on accounts that the program owns, does not own, and may not write.
+fn run(program: SbfProgram, data: &[u8]) -> (Done, World) {
+    let mut world = World::new(ProgramTable::new().with(program));
+    let owned = world.put(1, ADDRESS, 165);
+    let other = world.put(2, ADDRESS, 82);
+    let foreign = world.put(3, program_ids::SYSTEM, 40);
+    let instruction = Instruction {
+        program: ADDRESS,
+        accounts: vec![
+            AccountMeta::writable(owned, false),
+            AccountMeta::writable(foreign, true),
+            AccountMeta::readonly(other, true),
+            AccountMeta::writable(owned, false),
+        ],
+        data: data.to_vec(),
+    };
+    let before = world.accounts.clone();
+    let done = world.run_with(&instruction, UNITS);
+    assert!(done.units <= UNITS);
+    for address in [other, foreign] {
+        assert_eq!(
+            world.data(&address),
+            &*before[&address].data,
+            "it is not the program's"
+        );
+    }
+    if done.result.is_err() {
+        assert_eq!(
+            world.accounts, before,
+            "a failed instruction changes nothing"
+        );
+    }
+    (done, world)
+}
+
+#[test]
+fn damaged_programs_cost_their_instruction_alone_and_the_same_either_way() {
+    let rounds = match std::env::var_os("LOCKSTEP_FULL") {
+        Some(_) => 20_000,
+        None => 150,
+    };
+    for file in ["spl_memo-4.0.0.so", "pinocchio_token_program.so"] {
+        let Some(elf) = elf(file) else { return };
+        let mut random = ChaCha8Rng::seed_from_u64(2);
+        let [mut ran, mut failed] = [0u32; 2];
+        for round in 0..rounds {
+            let mut damaged = elf.clone();
+            // Text lies at the front of these files; elsewhere few bytes matter.
+            let reach = match round % 4 {
+                0 => damaged.len(),
+                _ => damaged.len().min(4_096),
+            };
+            for _ in 0..random.random_range(1..12) {
+                let place = random.random_range(64..reach);
+                damaged[place] = random.random();
+            }
+            let data: Vec<u8> = (0..random.random_range(0..20))
+                .map(|_| random.random())
+                .collect();
+            let compiled = SbfProgram::load(ADDRESS, "damaged", &damaged);
+            let interpreted = SbfProgram::load_interpreted(ADDRESS, "damaged", &damaged);
+            let (Ok(compiled), Ok(interpreted)) = (compiled, interpreted) else {
+                continue;
+            };
+            let [compiled, interpreted] =
+                [compiled, interpreted].map(|program| run(program, &data));
+            assert_eq!(compiled.0, interpreted.0, "{file}, round {round}");
+            assert_eq!(
+                compiled.1.accounts, interpreted.1.accounts,
+                "{file}, round {round}"
+            );
+            ran += 1;
+            failed += u32::from(compiled.0.result.is_err());
+        }
+        eprintln!("{file}: {ran} of {rounds} damaged files run, {failed} fail");
+        assert!(ran > 10, "{file}: {ran} damaged files run");
+        assert!(failed > 5, "{file}: {failed} damaged files fail");
+    }
+}
+
+/// A native program with a bug.
+#[derive(Debug)]
+struct Panics;
+
+impl Program for Panics {
+    fn address(&self) -> Address {
+        program_ids::SYSTEM
+    }
+
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn process(&self, _: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+        panic!("a bug of the invoked program")
+    }
+}
+
+#[test]
+fn a_panic_of_an_invoked_program_passes_compiled_code_by() {
+    let Some(associated) = elf("spl_associated_token_account-1.1.1.so") else {
+        return;
+    };
+    let Some(token) = elf("spl_token-3.5.0.so") else {
+        return;
+    };
+    let programs = loaded(program_ids::ASSOCIATED_TOKEN, "compiled-ata", &associated);
+    for program in programs {
+        let [token, _] = loaded(program_ids::TOKEN, "compiled-token", &token);
+        let programs = ProgramTable::new().with(program).with(token).with(Panics);
+        let mut world = World::new(programs);
+        let [payer, owner] = [1, 2].map(|seed| world.put(seed, program_ids::SYSTEM, 0));
+        let mint = world.put(3, program_ids::TOKEN, 82);
+        let seeds = [owner, program_ids::TOKEN, mint].map(|key| *key.as_array());
+        let seeds = seeds.each_ref().map(|seed| &seed[..]);
+        let (account, _) = find_program_address(&seeds, &program_ids::ASSOCIATED_TOKEN);
+        let named = [owner, mint, program_ids::SYSTEM, program_ids::TOKEN];
+        let named = named.map(|address| AccountMeta::readonly(address, false));
+        let new = AccountMeta::writable(account, false);
+        let create = Instruction {
+            program: program_ids::ASSOCIATED_TOKEN,
+            accounts: [&[AccountMeta::writable(payer, true), new][..], &named].concat(),
+            data: vec![0],
+        };
+        // An initialised mint without supply.
+        let mut data = vec![0; 82];
+        data[45] = 1;
+        world.accounts.get_mut(&mint).unwrap().data = data.into();
+        let panic = catch_unwind(AssertUnwindSafe(|| world.run(&create)));
+        let message = panic.expect_err("the runtime contains the panic, the test sees it");
+        let message = message.downcast_ref::<&str>().copied();
+        assert_eq!(message, Some("a bug of the invoked program"));
+    }
+}

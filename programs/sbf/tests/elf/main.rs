@@ -1,0 +1,63 @@
+//! Compiled programs, run one instruction after the other: the Token program as it is deployed on
+//! Solana's main network, in both versions, the Associated Token Account program that invokes it,
+//! and files that are no programs.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the amounts of tests are small"
+)]
+
+mod chain;
+mod hostile;
+mod token;
+mod world;
+
+use std::{env, fs, path::PathBuf};
+
+use lockstep_interface::Address;
+use lockstep_sbf::{LoadError, SbfProgram};
+
+/// The crate whose sources hold compiled programs.
+const SOURCE: &str = "litesvm-0.16.0";
+
+/// The bytes of a compiled program; `None`, with a line that says so, where cargo's registry does
+/// not hold it. None is part of this workspace.
+fn elf(name: &str) -> Option<Vec<u8>> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let file = PathBuf::from(SOURCE).join("src/programs/elf").join(name);
+    let mut paths = sources
+        .into_iter()
+        .flatten()
+        .filter_map(|source| fs::read(source.ok()?.path().join(&file)).ok());
+    let found = paths.next();
+    if found.is_none() {
+        eprintln!("SKIPPED: {name} is not there; `cargo info litesvm@0.16.0` fetches it");
+    }
+    found
+}
+
+/// Loads a program both ways: as machine code, where that is possible, and for the interpreter.
+fn loaded(address: Address, name: &'static str, elf: &[u8]) -> [SbfProgram; 2] {
+    let compiled = SbfProgram::load(address, name, elf).expect("the file is a program");
+    assert_eq!(
+        compiled.is_compiled(),
+        cfg!(all(feature = "jit", target_arch = "x86_64", not(windows)))
+    );
+    let interpreted = SbfProgram::load_interpreted(address, name, elf);
+    let interpreted = interpreted.expect("the file is a program");
+    assert!(!interpreted.is_compiled());
+    [compiled, interpreted]
+}
+
+#[test]
+fn imports_that_are_not_there_are_refused_by_name() {
+    let Some(elf) = elf("spl_token_2022-11.0.0.so") else {
+        return;
+    };
+    let refused = SbfProgram::load(Address::new_from_array([1; 32]), "token-2022", &elf);
+    match refused {
+        Err(LoadError::Import { name }) => assert!(name.starts_with("sol_"), "{name}"),
+        other => panic!("expected an import to be refused, found {other:?}"),
+    }
+}
