@@ -59,10 +59,20 @@ struct Pool {
     reserves: [u64; 2],
 }
 
+/// The folder of recorded data: `LOCKSTEP_DATA`, or `../shared` beside the workspace that the
+/// process works in.
+fn data_folder() -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    let workspace = here
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").exists());
+    let beside = workspace.unwrap_or(&here).join("../shared");
+    env::var_os("LOCKSTEP_DATA").map_or(beside, PathBuf::from)
+}
+
 impl SwapTrace {
     fn new(seed: u64) -> Result<Self, SpecError> {
-        let folder = env::var_os("LOCKSTEP_DATA").map_or_else(|| "../shared".into(), PathBuf::from);
-        let day = Day::read(&folder.join(FILE)).map_err(|error| SpecError::Data {
+        let day = Day::read(&data_folder().join(FILE)).map_err(|error| SpecError::Data {
             workload: SPEC.name,
             cause: error.to_string(),
         })?;
