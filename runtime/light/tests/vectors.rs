@@ -1,6 +1,12 @@
 //! Proofs that a network has certified, as `runtime/validator` made them: each is right, and wrong
 //! with any bit changed; and the same by the twin in JavaScript.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test fails where something is missing, and shows how long a check takes"
+)]
+
 #[path = "../../node/tests/common/install.rs"]
 mod install;
 

@@ -21,7 +21,7 @@ use crate::{
     history::Logged,
     leader::{LeaderError, PRUNE_INTERVAL},
     ledger::Ledger,
-    node::{Node, NodeError, NodeOptions, Running},
+    node::{Following, Node, NodeError, NodeOptions, Running},
 };
 
 /// What tells a node of its blocks. Calls come one after the other.
@@ -42,7 +42,11 @@ impl Follower {
         ledger: Ledger,
         options: NodeOptions,
     ) -> Result<(Running, Self, Receiver<Vec<u8>>), NodeError> {
-        let (running, to_history, accepted) = Running::follow(ledger, options)?;
+        let Following {
+            running,
+            to_history,
+            accepted,
+        } = Running::follow(ledger, options)?;
         let follower = Self {
             node: Arc::clone(&running.node),
             to_history,

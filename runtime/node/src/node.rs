@@ -257,12 +257,8 @@ impl Running {
         })
     }
 
-    /// Starts a node on a ledger, whose blocks are told to it. Gives where the history is told of
-    /// them, and the transactions of clients that are in the pool.
-    pub(crate) fn follow(
-        ledger: Ledger,
-        options: NodeOptions,
-    ) -> Result<(Self, Sender<Logged>, Receiver<Vec<u8>>), NodeError> {
+    /// Starts a node on a ledger, whose blocks are told to it.
+    pub(crate) fn follow(ledger: Ledger, options: NodeOptions) -> Result<Following, NodeError> {
         let Opened {
             node,
             missing,
@@ -277,7 +273,11 @@ impl Running {
             leader: None,
             others,
         };
-        Ok((running, to_history, accepted))
+        Ok(Following {
+            running,
+            to_history,
+            accepted,
+        })
     }
 
     /// Asks the node to end, and waits until its last block is durable and indexed.
@@ -305,6 +305,15 @@ impl Running {
             None => self.node.is_ending(),
         }
     }
+}
+
+/// A node whose blocks are told to it.
+pub(crate) struct Following {
+    pub(crate) running: Running,
+    /// Where the history is told of blocks.
+    pub(crate) to_history: Sender<Logged>,
+    /// Transactions of clients that are in the pool.
+    pub(crate) accepted: Receiver<Vec<u8>>,
 }
 
 /// A node before its threads.
