@@ -6,7 +6,7 @@
 //! ```
 //! A verifier needs no store and trusts no one: the accounts are proved against the state root of
 //! the parent's header, whose id the block names; older headers are linked by their ids. What it
-//! knows by itself are the chain's rules, as [`Parameters`](super::Parameters) have them, and the
+//! knows by itself are the chain's rules, as [`Parameters`] have them, and the
 //! programs.
 //!
 //! Not shown is that a transaction is in no earlier block: that takes the messages of 151 blocks.
