@@ -515,3 +515,20 @@ fn the_canary_is_caught() {
         .expect("it plans every block");
     assert!(check(plan, &block(shape), Mode::Produce).is_err());
 }
+
+#[test]
+fn costs_of_any_size_are_planned() {
+    let mut table = AccessTable::new();
+    for number in 0..60u32 {
+        let accesses =
+            [number % 7, number % 11 + 20].map(|account| Access::write(AccountIndex(account)));
+        table.push(accesses, u64::MAX >> (number % 3));
+    }
+    for strategy in strategies() {
+        for mode in Mode::ALL {
+            let request = PlanRequest::new(mode, NonZeroU32::new(4).unwrap());
+            let plan = strategy.plan(&table, &request).unwrap();
+            check(plan, &table, mode).unwrap();
+        }
+    }
+}
