@@ -1160,7 +1160,7 @@ lockstep_status lockstep_plan_check(struct lockstep_plan *plan,
                                     uint32_t mode,
                                     struct lockstep_error **error);
 
-// Predicts how long a plan runs on so many workers, and the least that any plan of the mode could
+// Predicts how long a plan runs on some workers, and the least that any plan of the mode could
 // take, both in the unit of the costs; either place may be NULL.
 //
 // Threads: any.

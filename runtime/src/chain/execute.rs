@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use lockstep_interface::{Address, Hash};
+use lockstep_interface::Hash;
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
 
 use super::{
@@ -218,7 +218,6 @@ impl Chain {
         let (bank, receipts) = executed.map_err(|failure| match failure {
             Failure::Invalid(reason) => BlockError::Invalid { id, reason },
             Failure::Engine(error) => error.into(),
-            Failure::Unknown(address) => unreachable!("a chain knows all accounts, {address} too"),
         })?;
         let entry = log::encode(block.bytes.to_vec(), bank.costs());
         let receipts = Arc::new(receipts);
@@ -239,8 +238,6 @@ impl Chain {
 pub(super) enum Failure {
     Invalid(Box<InvalidBlock>),
     Engine(EngineError),
-    /// Of an account that the state at hand does not show.
-    Unknown(Address),
 }
 
 impl From<InvalidBlock> for Failure {
@@ -257,6 +254,21 @@ impl<E: Into<EngineError>> From<E> for Failure {
 
 type Outcome = (Arc<FrozenBank>, Vec<Receipt>);
 
+/// A block on its parent, before it is run: the rules that need no execution are applied.
+pub(super) fn prepare<'b>(
+    engine: &Engine,
+    block: &'b ReadBlock,
+    parent: &Arc<FrozenBank>,
+    limits: &BlockLimits,
+) -> Result<(Bank, PreparedBlock<'b>), Failure> {
+    let header = &block.header;
+    let (slot, time) = (header.slot, header.unix_timestamp);
+    check_place(slot, time, parent.header(), limits)?;
+    let bank = parent.child(slot, time);
+    let prepared = engine.prepare(&bank, &block.parsed)?;
+    Ok((bank, prepared))
+}
+
 /// How the block of another node is run.
 pub(super) struct Terms<'t> {
     pub(super) limits: &'t BlockLimits,
@@ -265,14 +277,12 @@ pub(super) struct Terms<'t> {
     pub(super) cancel: &'t Cancel,
 }
 
-/// Runs a block by its own plan, without a look at the roots of its header. `look` sees what is
-/// about to run.
+/// Runs a block by its own plan, without a look at the roots of its header.
 pub(super) fn run<'b>(
     engine: &mut Engine,
-    block: &'b ReadBlock,
-    parent: &Arc<FrozenBank>,
+    block: &ReadBlock,
+    (bank, prepared): (Bank, PreparedBlock<'b>),
     terms: &Terms<'_>,
-    look: impl FnOnce(&Bank, &PreparedBlock<'b>) -> Result<(), Failure>,
 ) -> Result<UnsealedBlock<'b>, Failure> {
     let Terms {
         limits,
@@ -280,12 +290,6 @@ pub(super) fn run<'b>(
         recording,
         cancel,
     } = *terms;
-    let header = &block.header;
-    let (slot, time) = (header.slot, header.unix_timestamp);
-    check_place(slot, time, parent.header(), limits)?;
-    let bank = parent.child(header.slot, header.unix_timestamp);
-    let prepared = engine.prepare(&bank, &block.parsed)?;
-    look(&bank, &prepared)?;
     // The engine names a refused transaction.
     if prepared.refused().is_empty() {
         BlockUsage::of(&prepared, *limits).map_err(InvalidBlock::from)?;
@@ -344,7 +348,8 @@ fn execute(
         recording,
         cancel,
     };
-    let unsealed = run(engine, block, parent, &terms, |_, _| Ok(()))?;
+    let prepared = prepare(engine, block, parent, terms.limits)?;
+    let unsealed = run(engine, block, prepared, &terms)?;
     if chain.options.predicts_efficiency {
         show_efficiency(&unsealed, Mode::Replay, engine.threads());
     }

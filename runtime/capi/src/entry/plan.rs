@@ -127,7 +127,7 @@ pub unsafe extern "C" fn lockstep_plan_check(
     })
 }
 
-/// Predicts how long a plan runs on so many workers, and the least that any plan of the mode could
+/// Predicts how long a plan runs on some workers, and the least that any plan of the mode could
 /// take, both in the unit of the costs; either place may be NULL.
 ///
 /// Threads: any.

@@ -7,15 +7,14 @@ use lockstep_store::{BlockRecord, MemoryStore, PartialTrie, Store as _};
 
 use super::{HEADERS_MAX, Witness, WitnessError, needed, tables};
 use crate::{
-    bank::{Bank, CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
+    bank::{CostTable, FrozenBank, Genesis, ImportedSet, Resumed},
     block::{BlockHeader, Receipt, Recording},
     chain::{
         Executor,
         error::{InvalidBlock, Root},
-        execute::{Failure, ReadBlock, Terms, expect, in_order, run, seal},
+        execute::{Failure, ReadBlock, Terms, expect, in_order, prepare, run, seal},
     },
     engine::{Cancel, Engine},
-    prepare::PreparedBlock,
     threads::Threads,
     verify::Signatures,
 };
@@ -79,18 +78,19 @@ impl Witness {
         let header = *read.header();
 
         let mut engine = Engine::with_threads(threads.clone());
-        let look = |bank: &Bank, prepared: &PreparedBlock<'_>| {
-            let mut needed = needed(bank, prepared);
-            let unknown = needed.find(|address| !self.knows(address));
-            unknown.map_or(Ok(()), |address| Err(Failure::Unknown(address)))
-        };
+        let prepared = prepare(&engine, read, parent, &genesis.limits).map_err(failed)?;
+        let mut needed = needed(&prepared.0, &prepared.1);
+        if let Some(address) = needed.find(|address| !self.knows(address)) {
+            return Err(WitnessError::AccountMissing(address));
+        }
+        drop(needed);
         let terms = Terms {
             limits: &genesis.limits,
             executor: Executor::Lockstep,
             recording: Recording::NONE,
             cancel: &Cancel::default(),
         };
-        let unsealed = run(&mut engine, read, parent, &terms, look);
+        let unsealed = run(&mut engine, read, prepared, &terms);
         let unsealed = unsealed.map_err(failed)?;
         let [before, after] = part.roots(unsealed.executed.changes(), threads)?;
         if parent.header().state_root != Some(before) {
@@ -177,6 +177,5 @@ fn failed(failure: Failure) -> WitnessError {
     match failure {
         Failure::Invalid(reason) => WitnessError::Invalid(reason),
         Failure::Engine(error) => WitnessError::Engine(error),
-        Failure::Unknown(address) => WitnessError::AccountMissing(address),
     }
 }
