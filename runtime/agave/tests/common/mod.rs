@@ -185,7 +185,7 @@ impl Validator {
         self.shared.has_bank.store(has_bank, Ordering::Relaxed);
     }
 
-    /// The worker that executes the last of this number of further transactions ends before it answers.
+    /// The worker ends before it answers the last of this number of further transactions.
     pub(crate) fn kill_worker_after(&self, count: usize) {
         self.shared.until_death.store(count, Ordering::Relaxed);
     }
