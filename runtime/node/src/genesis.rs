@@ -16,13 +16,19 @@
 //!   "programs": ["system", "token", "activation"],
 //!   "activationAuthority": "4Nd1mYVnMUYyzhTsGrnqCYGxZzT9WzVgYwxq8zX8PzGg",
 //!   "activations": [{ "feature": "amm", "slot": 9000 }],
-//!   "limits": { "computeUnits": 60000000, "accountComputeUnits": 24000000 }
+//!   "limits": { "computeUnits": 60000000, "accountComputeUnits": 24000000 },
+//!   "fees": {
+//!     "leader": 5000,
+//!     "stakers": 3000,
+//!     "stakersAccount": "4Nd1mYVnMUYyzhTsGrnqCYGxZzT9WzVgYwxq8zX8PzGg"
+//!   }
 //! }
 //! ```
 //! Every field may be left out. Data is in base64; `programs` names some of those that are linked
 //! in, all of them if it is left out. `activations` names programs that come later, and rule sets,
 //! `rules-current` or `rules-2024-12`; more are scheduled by the authority, which is the faucet if
-//! it is left out.
+//! it is left out. `fees` splits the fees of each block, in parts of 10,000, between its leader and
+//! stakers; the rest is burned, all of it if `fees` is left out.
 
 use std::{io, path::Path};
 
@@ -34,6 +40,7 @@ use lockstep_interface::{
 use lockstep_runtime::{
     bank::{Genesis, GenesisError},
     block::BlockLimits,
+    rules::{FeePolicy, FeePolicyError},
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -71,6 +78,9 @@ pub enum GenesisFileError {
         /// What was found.
         found: String,
     },
+    /// The shares of fees are no policy.
+    #[error("fees: {0}")]
+    Fees(#[from] FeePolicyError),
     /// The schedule of activations does not fit its account.
     #[error(transparent)]
     Schedule(#[from] GenesisError),
@@ -98,6 +108,8 @@ pub struct GenesisFile {
     activations: Vec<GenesisActivation>,
     #[serde(default)]
     limits: GenesisLimits,
+    #[serde(default)]
+    fees: GenesisFees,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -127,6 +139,16 @@ struct GenesisLimits {
     allocated_bytes: Option<u64>,
     transaction_bytes: Option<u64>,
     transactions: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GenesisFees {
+    #[serde(default)]
+    leader: u16,
+    #[serde(default)]
+    stakers: u16,
+    stakers_account: Option<String>,
 }
 
 impl GenesisFile {
@@ -166,6 +188,7 @@ impl GenesisFile {
         let mut genesis = Genesis::new(accounts, programs).with_linked(linked.clone());
         genesis.slot = self.slot.unwrap_or_default();
         genesis.limits = self.limits.over(genesis.limits);
+        genesis.fee_policy = self.fees.policy()?;
         Ok(genesis.with_schedule(&self.schedule(faucet, linked)?)?)
     }
 
@@ -175,14 +198,7 @@ impl GenesisFile {
         linked: &ProgramTable,
     ) -> Result<Schedule, GenesisFileError> {
         let authority = self.activation_authority.as_deref();
-        let authority = authority.map(|text| {
-            let parsed: Result<Address, _> = text.parse();
-            parsed.map_err(|_| GenesisFileError::Value {
-                field: "activationAuthority".to_owned(),
-                expected: "32 bytes in base58",
-                found: text.to_owned(),
-            })
-        });
+        let authority = authority.map(|text| address_in("activationAuthority", text));
         let activations = self.activations.iter().enumerate();
         let activations = activations.map(|(place, activation)| {
             let name = activation.feature.clone();
@@ -225,6 +241,33 @@ impl GenesisFile {
         }
         let named = |name: &str| names.iter().any(|known| known == name);
         Ok(all.clone().filtered(|program| named(program.name())))
+    }
+}
+
+/// The address that a field's text stands for.
+fn address_in(field: &str, text: &str) -> Result<Address, GenesisFileError> {
+    let parsed: Result<Address, _> = text.parse();
+    parsed.map_err(|_| GenesisFileError::Value {
+        field: field.to_owned(),
+        expected: "32 bytes in base58",
+        found: text.to_owned(),
+    })
+}
+
+impl GenesisFees {
+    fn policy(&self) -> Result<FeePolicy, GenesisFileError> {
+        let account = self.stakers_account.as_deref();
+        let account = account.map(|text| address_in("fees.stakersAccount", text));
+        let account = account.transpose()?;
+        if self.stakers > 0 && account.is_none() {
+            return Err(GenesisFileError::Value {
+                field: "fees.stakersAccount".to_owned(),
+                expected: "32 bytes in base58, since stakers get a share",
+                found: String::new(),
+            });
+        }
+        let account = account.unwrap_or_default();
+        Ok(FeePolicy::new(self.leader, self.stakers, account)?)
     }
 }
 
@@ -314,6 +357,21 @@ mod tests {
     }
 
     #[test]
+    fn fees_are_split_as_the_file_says() {
+        let genesis = genesis(
+            r#"{"fees": {"leader": 5000, "stakers": 3000,
+            "stakersAccount": "So11111111111111111111111111111111111111112"}}"#,
+        );
+        let policy = genesis.unwrap().fee_policy;
+        assert_eq!(
+            (policy.leader_parts(), policy.staker_parts()),
+            (5_000, 3_000)
+        );
+        let account = policy.stakers().unwrap().to_string();
+        assert_eq!(account, "So11111111111111111111111111111111111111112");
+    }
+
+    #[test]
     fn fields_reach_the_genesis_and_wrong_ones_are_named() {
         let json = r#"{"slot": 7, "faucetLamports": 5, "programs": ["system"],
             "limits": {"transactions": 9}, "accounts": [{"lamports": 3, "data": "AQI=",
@@ -323,6 +381,7 @@ mod tests {
         assert_eq!(found.accounts[1].1.data[..], [1, 2]);
         assert_eq!(found.programs.iter().count(), 1);
         assert_eq!(found.limits.transaction_count_max, 9);
+        assert_eq!(found.fee_policy, FeePolicy::BURNED);
         for (json, field) in [
             (r#"{"programs": ["sistem"]}"#, "programs[0]"),
             (
@@ -330,6 +389,11 @@ mod tests {
                 "activations[0].feature",
             ),
             (r#"{"activationAuthority": "me"}"#, "activationAuthority"),
+            (r#"{"fees": {"stakers": 1}}"#, "fees.stakersAccount"),
+            (
+                r#"{"fees": {"leader": 10001}}"#,
+                "fees: the leader gets 10001",
+            ),
             (
                 r#"{"accounts": [{"address": "x", "lamports": 1}]}"#,
                 "accounts[0].address",

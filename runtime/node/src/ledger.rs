@@ -112,7 +112,7 @@ impl Ledger {
     /// use.
     pub fn open(options: &LedgerOptions) -> Result<Self, LedgerError> {
         let threads = Threads::new(options.threads)?;
-        let chain_options = ChainOptions {
+        let mut chain_options = ChainOptions {
             reader_threads: Threads::new(1)?,
             verifier: Some(Verifier::new(VERIFIER_KEY_COUNT)),
             ..ChainOptions::new(threads.clone())
@@ -125,6 +125,7 @@ impl Ledger {
                     None => random_key().map_err(LedgerError::Faucet)?,
                 };
                 let genesis = new_genesis(options, &faucet)?;
+                chain_options.leader = Some(address_of(&faucet));
                 let chain = Chain::open(store, Trie::default(), genesis, chain_options)?;
                 Ok(Self {
                     chain,
@@ -143,6 +144,7 @@ impl Ledger {
                     (Some(key), true) => new_genesis(options, key)?,
                     _ => kept_genesis(&disk, &options.programs)?,
                 };
+                chain_options.leader = faucet.as_ref().map(address_of);
                 let store = Arc::new(CachedStore::new(disk, options.cache_size));
                 read_ahead(&store)?;
                 let chain = Chain::open(store, trie, genesis, chain_options)?;

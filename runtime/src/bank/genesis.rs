@@ -23,6 +23,7 @@ use super::{
 use crate::{
     block::{BlockHeader, BlockLimits},
     limits::LAMPORTS_PER_SIGNATURE,
+    rules::FeePolicy,
     threads::Threads,
 };
 
@@ -46,6 +47,8 @@ pub struct Genesis {
     pub slot: u64,
     /// What blocks may hold.
     pub limits: BlockLimits,
+    /// What becomes of fees.
+    pub fee_policy: FeePolicy,
 }
 
 /// Why a genesis gives no bank.
@@ -80,7 +83,8 @@ pub fn program_account(name: &str) -> Account {
 }
 
 impl Genesis {
-    /// The main network's rules, rent and limits of today, slot 0, these accounts and programs.
+    /// The main network's rules, rent and limits of today, slot 0, fees burned, these accounts and
+    /// programs.
     pub fn new(accounts: Vec<Change>, programs: ProgramTable) -> Self {
         Self {
             accounts,
@@ -91,6 +95,7 @@ impl Genesis {
             blockhashes: Vec::new(),
             slot: 0,
             limits: BlockLimits::MAINNET,
+            fee_policy: FeePolicy::BURNED,
         }
     }
 
@@ -107,6 +112,12 @@ impl Genesis {
     #[must_use]
     pub fn with_linked(self, linked: ProgramTable) -> Self {
         Self { linked, ..self }
+    }
+
+    /// The same with fees that are split.
+    #[must_use]
+    pub fn with_fee_policy(self, fee_policy: FeePolicy) -> Self {
+        Self { fee_policy, ..self }
     }
 
     /// The same with a schedule of activations, and the authority that may change it.
@@ -183,7 +194,12 @@ impl Genesis {
         let bank = FrozenBank {
             block_hash: header.id(),
             header,
-            ledger: Ledger::new(store, self.linked, ProcessedHistory::default(), self.slot),
+            ledger: Ledger::new(
+                store,
+                (self.linked, self.fee_policy),
+                ProcessedHistory::default(),
+                self.slot,
+            ),
             schedule: Arc::new(schedule_in(&accounts).unwrap_or_default()),
             environment,
             blockhashes: BlockhashQueue::new(blockhashes),

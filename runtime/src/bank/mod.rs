@@ -8,6 +8,7 @@
 mod activated;
 mod blockhash;
 mod costs;
+mod fees;
 mod genesis;
 mod given;
 mod inherited;
@@ -44,6 +45,7 @@ pub use resume::{ResumeError, Resumed};
 use crate::{
     block::BlockHeader,
     limits::{BLOCKHASHES_MAX, SLOTS_PER_EPOCH},
+    rules::FeePolicy,
 };
 
 /// The length from which on a store is asked for a list: it locks all of its shards for one, which
@@ -56,6 +58,7 @@ struct Ledger {
     store: Arc<dyn Store>,
     /// The programs that can be activated.
     linked: ProgramTable,
+    fee_policy: FeePolicy,
     history: ProcessedHistory,
     /// The slot of the newest bank whose changes are in the store.
     final_slot: AtomicU64,
@@ -64,13 +67,15 @@ struct Ledger {
 impl Ledger {
     fn new(
         store: Arc<dyn Store>,
-        linked: ProgramTable,
+        genesis: (ProgramTable, FeePolicy),
         history: ProcessedHistory,
         final_slot: u64,
     ) -> Arc<Self> {
+        let (linked, fee_policy) = genesis;
         Arc::new(Self {
             store,
             linked,
+            fee_policy,
             history,
             final_slot: AtomicU64::new(final_slot),
         })
@@ -138,6 +143,8 @@ impl Overlay {
 pub struct Bank {
     parent: Arc<FrozenBank>,
     slot: u64,
+    /// Gets a share of the fees.
+    leader: Option<Address>,
     environment: Environment,
     /// Accounts that this block writes itself, as its first transaction sees them: sysvars, and the
     /// programs that begin with it. In ascending order of addresses.
@@ -263,6 +270,7 @@ impl FrozenBank {
         Bank {
             parent: Arc::clone(self),
             slot,
+            leader: None,
             environment,
             own_accounts,
             begun_programs,

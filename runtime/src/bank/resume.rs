@@ -85,7 +85,12 @@ impl Resumed<'_> {
         activate(schedule.begun(None, newest.slot), &mut environment, &linked)?;
         Ok(Arc::new(FrozenBank {
             block_hash: newest.block_id,
-            ledger: Ledger::new(self.store, linked, history, newest.slot),
+            ledger: Ledger::new(
+                self.store,
+                (linked, self.genesis.fee_policy),
+                history,
+                newest.slot,
+            ),
             header: self.header,
             schedule: Arc::new(schedule),
             environment,

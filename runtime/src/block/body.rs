@@ -1,6 +1,7 @@
-//! A block's body: transactions in canonical order, their plan, and the accounts whose credits the
-//! plan treats as commutative.
+//! A block's body: transactions in canonical order, their plan, the accounts whose credits the plan
+//! treats as commutative, and a leader, where a chain pays leaders.
 
+use lockstep_interface::{Address, Hash};
 use lockstep_scheduler::{AccountIndex, Plan, TransactionIndex};
 
 use super::{
@@ -15,8 +16,10 @@ use crate::{
     wire::{WireBlock, limits::V1_SIZE_MAX},
 };
 
-/// The version of the body's encoding.
+/// The version of the encoding of a body that names no leader.
 const VERSION: u8 = 1;
+/// The version of one that does.
+const LED_VERSION: u8 = 2;
 /// Bytes of the version and of the two numbers that count transactions and their bytes.
 const COUNTS_SIZE: usize = 9;
 
@@ -61,6 +64,7 @@ pub struct BlockBody {
     transactions: WireBlock,
     plan: Plan,
     shared_accounts: Vec<AccountIndex>,
+    leader: Option<Address>,
 }
 
 impl BlockBody {
@@ -78,7 +82,26 @@ impl BlockBody {
             transactions,
             plan,
             shared_accounts,
+            leader: None,
         })
+    }
+
+    /// The same body with this leader, or none.
+    #[must_use]
+    pub fn with_leader(self, leader: Option<Address>) -> Self {
+        Self { leader, ..self }
+    }
+
+    /// The account that gets the leader's share of the block's fees.
+    pub fn leader(&self) -> Option<Address> {
+        self.leader
+    }
+
+    /// What the header states of plan, shared accounts and leader; [`plan_digest`] if none leads.
+    ///
+    /// [`plan_digest`]: super::plan_digest
+    pub fn plan_digest(&self) -> Hash {
+        plan::digest(&self.plan, &self.shared_accounts, self.leader.as_ref())
     }
 
     /// The transactions in canonical order.
@@ -103,6 +126,7 @@ impl BlockBody {
             transactions: &self.transactions,
             plan: &self.plan,
             shared_accounts: &self.shared_accounts,
+            leader: self.leader.as_ref(),
         }
     }
 
@@ -123,7 +147,11 @@ impl BlockBody {
     }
 
     fn read(cursor: &mut Cursor<'_>, limits: &BlockLimits) -> Result<Self, BlockDecodeError> {
-        cursor.expect_byte("body version", VERSION)?;
+        let mut ahead = *cursor;
+        let version = cursor.byte("body version", LED_VERSION)?;
+        if version < LED_VERSION {
+            ahead.expect_byte("body version", VERSION)?;
+        }
         let count_max = limits.transaction_count_max.into();
         let sizes: List<'_, 2> = cursor.list("transaction sizes", count_max)?;
         let transactions = read_transactions(cursor, &sizes, limits)?;
@@ -132,7 +160,12 @@ impl BlockBody {
         let account_count_max = account_count_max(transactions.len()) as u64;
         let shared: List<'_, 4> = cursor.list("shared accounts", account_count_max)?;
         let shared_accounts = shared.numbers().map(AccountIndex).collect();
-        Self::new(transactions, plan, shared_accounts).map_err(|error| {
+        let leader = match version {
+            LED_VERSION => Some(Address::new_from_array(cursor.array("leader")?)),
+            _ => None,
+        };
+        let body = Self::new(transactions, plan, shared_accounts);
+        body.map(|body| body.with_leader(leader)).map_err(|error| {
             let offset = match error {
                 BodyError::TransactionSize { position, .. } => sizes.offset_of(position),
                 BodyError::SharedAccountOrder { position, .. }
@@ -185,6 +218,7 @@ pub struct BodyParts<'a> {
     transactions: &'a WireBlock,
     plan: &'a Plan,
     shared_accounts: &'a [AccountIndex],
+    leader: Option<&'a Address>,
 }
 
 impl<'a> BodyParts<'a> {
@@ -229,7 +263,14 @@ impl<'a> BodyParts<'a> {
             transactions,
             plan,
             shared_accounts,
+            leader: None,
         })
+    }
+
+    /// The same parts with this leader, or none.
+    #[must_use]
+    pub fn with_leader(self, leader: Option<&'a Address>) -> Self {
+        Self { leader, ..self }
     }
 
     /// The bytes of the body.
@@ -251,7 +292,8 @@ impl<'a> BodyParts<'a> {
     /// The most bytes that the body takes.
     fn size_max(&self) -> usize {
         let sizes = self.transactions.len().saturating_mul(size_of::<u16>());
-        [COUNTS_SIZE, sizes, self.transactions.size()]
+        let leader = self.leader.map_or(0, |_| size_of::<Address>());
+        [COUNTS_SIZE, sizes, self.transactions.size(), leader]
             .into_iter()
             .fold(
                 plan::size_max(self.plan, self.shared_accounts),
@@ -260,11 +302,12 @@ impl<'a> BodyParts<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        put(out, &VERSION);
+        let version = self.leader.map_or(VERSION, |_| LED_VERSION);
+        put(out, &version);
         let size = |bytes: &[u8]| u16::try_from(bytes.len()).expect("each fits 16 bits");
         put_list(out, self.transactions.iter().map(size));
         put(out, self.transactions.bytes());
-        plan::write(self.plan, self.shared_accounts, out);
+        plan::write(self.plan, self.shared_accounts, self.leader, out);
     }
 }
 

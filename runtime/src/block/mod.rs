@@ -29,6 +29,7 @@ pub use error::{BlockDecodeError, BodyError};
 pub use error_code::encode_error;
 pub use header::BlockHeader;
 pub use limits::BlockLimits;
+pub(crate) use plan::digest;
 pub use plan::plan_digest;
 pub use receipt::{Details, Outcome, Receipt, Recording, receipts_hash};
 pub use roots::{

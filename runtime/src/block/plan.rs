@@ -10,7 +10,7 @@
 //!
 //! A plan without waits over transactions in canonical order has an empty lane order.
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Address, Hash};
 use lockstep_scheduler::{AccountIndex, Dispatch, Plan, PlanBuilder, TransactionIndex};
 use sha2::{Digest, Sha256};
 
@@ -23,16 +23,31 @@ use super::{
 /// What is hashed before a plan, so that no other hash is a plan's digest.
 const DIGEST_TAG: &[u8] = b"lockstep plan";
 
-/// SHA-256 over a fixed tag and what a block holds of its plan: the plan's encoding and that of
-/// the shared accounts. Two plans with one digest are equal. O(transactions + waits).
+/// SHA-256 over a fixed tag and what a block without a leader holds of its plan: the plan's
+/// encoding and that of the shared accounts. Two plans with one digest are equal.
+/// O(transactions + waits).
 pub fn plan_digest(plan: &Plan, shared_accounts: &[AccountIndex]) -> Hash {
+    digest(plan, shared_accounts, None)
+}
+
+/// The same for a block that may name a leader.
+pub(crate) fn digest(
+    plan: &Plan,
+    shared_accounts: &[AccountIndex],
+    leader: Option<&Address>,
+) -> Hash {
     let mut bytes = DIGEST_TAG.to_vec();
-    write(plan, shared_accounts, &mut bytes);
+    write(plan, shared_accounts, leader, &mut bytes);
     Hash::new_from_array(Sha256::digest(bytes).into())
 }
 
-/// Appends a plan and the shared accounts.
-pub(super) fn write(plan: &Plan, shared_accounts: &[AccountIndex], out: &mut Vec<u8>) {
+/// Appends a plan, the shared accounts and a leader.
+pub(super) fn write(
+    plan: &Plan,
+    shared_accounts: &[AccountIndex],
+    leader: Option<&Address>,
+    out: &mut Vec<u8>,
+) {
     put(out, &number_of(plan.dispatch()));
     let length = |count: usize| u32::try_from(count).expect("a plan has fewer than 2^32 of all");
     put_list(out, plan.batches().map(|batch| length(batch.lane_count())));
@@ -50,6 +65,7 @@ pub(super) fn write(plan: &Plan, shared_accounts: &[AccountIndex], out: &mut Vec
     let waits = plan.waits().iter();
     put_list(out, waits.map(|wait| (wait.transaction.0, wait.after.0)));
     put_list(out, shared_accounts.iter().map(|account| account.0));
+    out.extend(leader.iter().flat_map(|leader| leader.as_array()));
 }
 
 /// The most bytes that [`write`] appends.

@@ -214,6 +214,7 @@ impl Chain {
     ) -> Result<(UnsealedBlock<'b>, Option<Filling>), EngineError> {
         let limits = *self.limits();
         let bank = parent.child(request.slot, request.unix_timestamp);
+        let bank = bank.with_leader(self.leader());
         let prepared = engine.prepare(&bank, parsed)?;
         let unsealed = engine.execute(bank, prepared, request.how(), request.recording, cancel)?;
         if self.options.predicts_efficiency {

@@ -233,6 +233,9 @@ pub enum InvalidBlock {
         /// The parent's.
         parent: i64,
     },
+    /// The block names a leader.
+    #[error("the block names the leader {0}, and the chain pays leaders no share of the fees")]
+    Leader(Address),
     /// A transaction, the plan or a limit breaks a rule.
     #[error("{0}")]
     Content(#[source] EngineError),

@@ -13,7 +13,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Address, Hash};
 use lockstep_scheduler::{AccountIndex, Mode, Plan};
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     bank::{Bank, FrozenBank},
-    block::{Block, BlockHeader, BlockLimits, Receipt, Recording, plan_digest, transaction_root},
+    block::{Block, BlockHeader, BlockLimits, Receipt, Recording, transaction_root},
     engine::{Cancel, Engine, EngineError, How, UnsealedBlock},
     prepare::{BlockUsage, PreparedBlock},
     seal::{BlockReceipts, Seal},
@@ -43,6 +43,7 @@ pub struct ReadBlock {
     parsed: ParsedBlock,
     plan: Plan,
     shared_accounts: Vec<AccountIndex>,
+    leader: Option<Address>,
     bytes: Arc<[u8]>,
 }
 
@@ -64,13 +65,13 @@ impl ReadBlock {
     ) -> Result<Self, ReadError> {
         let block = Block::decode(&bytes, limits).map_err(WrongBytes::from)?;
         let header = block.header;
+        let (digest, leader) = (block.body.plan_digest(), block.body.leader());
         let (transactions, plan, shared_accounts) = block.body.into_parts();
         let found = transactions.len();
         if header.transaction_count as usize != found {
             let stated = header.transaction_count;
             return Err(WrongBytes::TransactionCount { stated, found }.into());
         }
-        let digest = plan_digest(&plan, &shared_accounts);
         expect(Root::Plan, header.plan_digest, digest).map_err(WrongBytes::from)?;
         let mut parsed = ParsedBlock::parse(transactions, threads);
         check_refused(&parsed)?;
@@ -92,6 +93,7 @@ impl ReadBlock {
             parsed,
             plan,
             shared_accounts,
+            leader,
             bytes,
         })
     }
@@ -124,6 +126,11 @@ impl ReadBlock {
     /// The accounts that the plan lets several transactions credit at once, in ascending order.
     pub fn shared_accounts(&self) -> &[AccountIndex] {
         &self.shared_accounts
+    }
+
+    /// The leader that it names: the account that gets the leader's share of its fees.
+    pub fn leader(&self) -> Option<Address> {
+        self.leader
     }
 
     /// Its bytes.
@@ -264,7 +271,10 @@ pub(super) fn prepare<'b>(
     let header = &block.header;
     let (slot, time) = (header.slot, header.unix_timestamp);
     check_place(slot, time, parent.header(), limits)?;
-    let bank = parent.child(slot, time);
+    let bank = parent.child(slot, time).with_leader(block.leader);
+    if let Some(leader) = block.leader.filter(|_| !bank.fee_policy().pays_leader()) {
+        return Err(InvalidBlock::Leader(leader).into());
+    }
     let prepared = engine.prepare(&bank, &block.parsed)?;
     Ok((bank, prepared))
 }

@@ -42,6 +42,7 @@ const LEFT_MIN: u64 = BLOCK_PARTS / 32;
 /// The parts of a block that ran.
 pub(super) struct Filling {
     limits: BlockLimits,
+    leader: Option<Address>,
     usage: BlockUsage<Address>,
     /// The included transactions, in the order in which they ran.
     whole: ParsedBlock,
@@ -65,6 +66,7 @@ impl Filling {
         }
         let mut filling = Self {
             limits,
+            leader: unsealed.bank.leader(),
             usage: BlockUsage::new(limits),
             whole: ParsedBlock::default(),
             messages: HashSet::default(),
@@ -195,6 +197,7 @@ impl Filling {
         request: &BuildRequest<'_>,
     ) -> Result<(BuiltBlock, Arc<FrozenBank>), EngineError> {
         let bank = parent.child(request.slot, request.unix_timestamp);
+        let bank = bank.with_leader(self.leader);
         let prepared = engine.prepare(&bank, &self.whole)?;
         let count = prepared.table().transaction_count();
         assert_eq!(

@@ -159,6 +159,8 @@ pub struct ChainOptions {
     pub executor: Executor,
     /// Whether `lockstep_plan_efficiency` is recorded, which costs about as much as planning does.
     pub predicts_efficiency: bool,
+    /// The account that blocks built here name as their leader, on a chain that pays leaders.
+    pub leader: Option<Address>,
     /// What receipts of the blocks of others carry. Balances are left out, since recording them
     /// needs accounts that no two transactions share.
     pub recording: Recording,
@@ -175,6 +177,7 @@ impl ChainOptions {
             shares_credits: true,
             executor: Executor::Lockstep,
             predicts_efficiency: false,
+            leader: None,
             recording: Recording::NONE,
         }
     }
@@ -231,6 +234,12 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// The leader that blocks built here name.
+    fn leader(&self) -> Option<Address> {
+        let pays_leader = self.parameters.fee_policy.pays_leader();
+        self.options.leader.filter(|_| pays_leader)
+    }
+
     /// The options.
     pub fn options(&self) -> &ChainOptions {
         &self.options

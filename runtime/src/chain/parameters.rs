@@ -6,16 +6,19 @@
 //! genesis that it is opened with.
 //!
 //! ```text
-//! version u16, 2 | slot u64 | rules u8 | rent | limits
+//! version u16 | slot u64 | rules u8 | rent | limits
 //!   | count u32 | first blockhashes, at most 151: hash 32, lamports per signature u64
 //!   | count u32 | programs by address: address 32, name: bytes u32, UTF-8
+//!   | fee policy, in version 3 alone
 //!
 //! rent   lamports per byte u64 | bits of the exemption threshold u64 | per cent burnt u8
 //! limits compute units u64 | those of an account u64 | allocated bytes u64 | bytes u64
 //!        | transactions u32 | waits u32 | slots from a parent u64
 //! rules  0: December 2024, 1: current
+//! fee policy  parts for the leader u16 | for stakers u16 | their account 32, or zeros
 //! ```
-//! This is Borsh, so integers are little-endian; at most 64 KiB.
+//! This is Borsh, so integers are little-endian; at most 64 KiB. A ledger that burns all fees has
+//! version 2, any other version 3.
 
 use std::fmt;
 
@@ -26,10 +29,19 @@ use lockstep_store::Store;
 use thiserror::Error;
 
 use super::error::{OpenError, base58};
-use crate::{bank::Genesis, block::BlockLimits, limits::BLOCKHASHES_MAX};
+use crate::{
+    bank::Genesis,
+    block::BlockLimits,
+    limits::BLOCKHASHES_MAX,
+    rules::{FEE_PARTS, FeePolicy, FeePolicyError},
+};
 
-/// The version of the bytes above.
+/// The version of the bytes above, of a ledger that burns all fees.
 const VERSION: u16 = 2;
+/// The version with a fee policy.
+const POLICY_VERSION: u16 = 3;
+/// Bytes of a fee policy.
+const POLICY_SIZE: usize = 36;
 /// Most bytes; enough for a thousand programs.
 const SIZE_MAX: usize = 1 << 16;
 
@@ -44,6 +56,8 @@ pub struct Parameters {
     pub rent: Rent,
     /// What blocks may hold.
     pub limits: BlockLimits,
+    /// What becomes of fees.
+    pub fee_policy: FeePolicy,
     /// The newest 151 of the blockhashes that are valid in the first block, oldest first.
     pub blockhashes: Vec<RecentBlockhash>,
     /// The native programs' names, in ascending order of addresses.
@@ -62,6 +76,8 @@ pub enum Parameter {
     Rent,
     /// What blocks may hold of something.
     Limit(&'static str),
+    /// What becomes of fees.
+    FeePolicy,
     /// One of the blockhashes that are valid in the first block, counted from 0.
     Blockhash(usize),
     /// The native program at an address.
@@ -75,6 +91,7 @@ impl fmt::Display for Parameter {
             Self::Rules => formatter.write_str("rules"),
             Self::Rent => formatter.write_str("rent"),
             Self::Limit(resource) => write!(formatter, "limit on {resource} of a block"),
+            Self::FeePolicy => formatter.write_str("fee policy"),
             Self::Blockhash(place) => write!(formatter, "first blockhash {place}"),
             Self::Program(address) => write!(formatter, "program {address}"),
         }
@@ -98,7 +115,9 @@ pub struct ParameterMismatch {
 #[non_exhaustive]
 pub enum ParametersError {
     /// Another release wrote them.
-    #[error("version {found}, this release reads version {VERSION}: use the release that wrote it")]
+    #[error(
+        "version {found}, this release reads versions {VERSION} and {POLICY_VERSION}: use the release that wrote it"
+    )]
     Version {
         /// Their version.
         found: u16,
@@ -112,6 +131,9 @@ pub enum ParametersError {
     /// The bytes end too soon, go on behind the end, or hold an invalid length or text.
     #[error("their bytes are malformed: restore the ledger from a snapshot")]
     Malformed,
+    /// The fee policy is none.
+    #[error(transparent)]
+    FeePolicy(#[from] FeePolicyError),
     /// The rules are unknown here.
     #[error("rules {found} are unknown")]
     Rules {
@@ -143,6 +165,7 @@ impl Parameters {
             rules: genesis.rules,
             rent: genesis.rent,
             limits: genesis.limits,
+            fee_policy: genesis.fee_policy,
             blockhashes: genesis.blockhashes[older..].to_vec(),
             programs: programs
                 .map(|program| (program.address(), program.name().to_owned()))
@@ -181,6 +204,7 @@ impl Parameters {
             rules: self.rules,
             rent: self.rent,
             limits: self.limits,
+            fee_policy: self.fee_policy,
             blockhashes: self.blockhashes.clone(),
             slot: self.slot,
         }
@@ -196,6 +220,7 @@ impl Parameters {
         check_rules(self.rules, given.rules)?;
         check_rent(&self.rent, &given.rent)?;
         check_limits(&self.limits, &given.limits)?;
+        check_fee_policy(&self.fee_policy, &given.fee_policy)?;
         check_blockhashes(&self.blockhashes, &given.blockhashes)?;
         let mut programs: Vec<&(Address, String)> =
             self.programs.iter().chain(&given.programs).collect();
@@ -228,7 +253,7 @@ impl Parameters {
         let programs = self.programs.iter();
         let rent = &self.rent;
         let encoded: Encoded = (
-            VERSION,
+            self.version(),
             self.slot,
             rules_number(self.rules),
             (
@@ -244,18 +269,33 @@ impl Parameters {
                 .map(|(address, name)| (address.to_bytes(), name.clone()))
                 .collect(),
         );
-        let bytes = borsh::to_vec(&encoded).map_err(|_| ParametersError::Malformed)?;
+        let mut bytes = borsh::to_vec(&encoded).map_err(|_| ParametersError::Malformed)?;
+        if self.version() == POLICY_VERSION {
+            bytes.extend(encode_policy(&self.fee_policy));
+        }
         check_size(&bytes)?;
         Ok(bytes)
+    }
+
+    fn version(&self) -> u16 {
+        if self.fee_policy == FeePolicy::BURNED {
+            return VERSION;
+        }
+        POLICY_VERSION
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
         check_size(bytes)?;
         let version = bytes.first_chunk().ok_or(ParametersError::Malformed)?;
         let found = u16::from_le_bytes(*version);
-        if found != VERSION {
-            return Err(ParametersError::Version { found });
-        }
+        let (bytes, fee_policy) = match found {
+            VERSION => (bytes, FeePolicy::BURNED),
+            POLICY_VERSION => {
+                let split = bytes.split_last_chunk().ok_or(ParametersError::Malformed)?;
+                (split.0, decode_policy(split.1)?)
+            }
+            _ => return Err(ParametersError::Version { found }),
+        };
         let encoded: Encoded = borsh::from_slice(bytes).map_err(|_| ParametersError::Malformed)?;
         let (_, slot, found, rent, limits, blockhashes, programs) = encoded;
         let (lamports_per_byte, exemption_threshold_bits, burn_percent) = rent;
@@ -270,6 +310,7 @@ impl Parameters {
                 burn_percent,
             },
             limits: decode_limits(limits),
+            fee_policy,
             blockhashes: blockhashes
                 .map(|(hash, lamports_per_signature)| RecentBlockhash {
                     blockhash: Hash::new_from_array(hash),
@@ -313,6 +354,24 @@ fn decode_limits(encoded: EncodedLimits) -> BlockLimits {
         wait_count_max: encoded.5,
         slot_gap_max: encoded.6,
     }
+}
+
+fn encode_policy(policy: &FeePolicy) -> [u8; POLICY_SIZE] {
+    let mut bytes = [0; POLICY_SIZE];
+    let (parts, account) = bytes.split_at_mut(4);
+    parts[..2].copy_from_slice(&policy.leader_parts().to_le_bytes());
+    parts[2..].copy_from_slice(&policy.staker_parts().to_le_bytes());
+    account.copy_from_slice(policy.stakers().unwrap_or_default().as_array());
+    bytes
+}
+
+fn decode_policy(bytes: &[u8; POLICY_SIZE]) -> Result<FeePolicy, ParametersError> {
+    let [a, b, c, d, account @ ..] = *bytes;
+    let parts = [[a, b], [c, d]].map(u16::from_le_bytes);
+    let policy = FeePolicy::new(parts[0], parts[1], Address::new_from_array(account))?;
+    // One that burns all has version 2.
+    let is_kept = policy != FeePolicy::BURNED;
+    is_kept.then_some(policy).ok_or(ParametersError::Malformed)
 }
 
 /// The number of a rule set where it is written.
@@ -372,6 +431,18 @@ fn check_limits(expected: &BlockLimits, found: &BlockLimits) -> Result<(), Param
     })
 }
 
+fn check_fee_policy(expected: &FeePolicy, found: &FeePolicy) -> Result<(), ParameterMismatch> {
+    compare(Parameter::FeePolicy, expected, found, |policy| {
+        let account = policy.stakers().map(|account| format!(" at {account}"));
+        format!(
+            "{} parts of {FEE_PARTS} for the leader, {} for stakers{}",
+            policy.leader_parts(),
+            policy.staker_parts(),
+            account.unwrap_or_default()
+        )
+    })
+}
+
 fn check_blockhashes(
     expected: &[RecentBlockhash],
     found: &[RecentBlockhash],
@@ -424,6 +495,7 @@ mod tests {
                 burn_percent: 9,
             },
             limits: BlockLimits::MAINNET,
+            fee_policy: FeePolicy::BURNED,
             blockhashes: (0..blockhash_count)
                 .map(|number| RecentBlockhash {
                     blockhash: Hash::new_from_array([number; 32]),
@@ -463,12 +535,45 @@ mod tests {
     }
 
     #[test]
+    fn a_fee_policy_makes_version_3() {
+        let older = parameters(2, 2).encode().unwrap();
+        let stakers = Address::new_from_array([8; 32]);
+        let fee_policy = FeePolicy::new(0x0102, 3, stakers).unwrap();
+        let expected = Parameters {
+            fee_policy,
+            ..parameters(2, 2)
+        };
+        let bytes = expected.encode().unwrap();
+        let policy = [&[2, 1, 3, 0][..], &[8; 32]].concat();
+        assert_eq!(bytes, [&[3, 0], &older[2..], &policy].concat());
+        assert_eq!(Parameters::decode(&bytes), Ok(expected));
+        for end in 0..bytes.len() {
+            assert!(Parameters::decode(&bytes[..end]).is_err(), "{end}");
+        }
+        // Shares of more than all, an account without a share, and no share at all.
+        let place = bytes.len() - POLICY_SIZE;
+        for (wrong, size) in [(&[0x11, 0x27][..], 2), (&[0; 4], 4), (&[0; 36], 36)] {
+            let mut bytes = bytes.clone();
+            bytes[place..place + size].copy_from_slice(wrong);
+            bytes[place + 3] |= u8::from(size == 2);
+            assert!(Parameters::decode(&bytes).is_err(), "{wrong:?}");
+        }
+        let mut given = Genesis::new(Vec::new(), ProgramTable::new());
+        let ledger = Parameters::of(&given);
+        given.fee_policy = fee_policy;
+        let error = ledger.check(&given).unwrap_err().to_string();
+        let expected = "fee policy: expected 0 parts of 10000 for the leader, 0 for stakers, found \
+                        258 parts of 10000 for the leader, 3 for stakers at ";
+        assert_eq!(error, format!("{expected}{stakers}"));
+    }
+
+    #[test]
     fn what_is_unknown_or_too_large_is_named() {
         let bytes = parameters(1, 1).encode().unwrap();
         let mut newer = bytes.clone();
-        newer[0] = 3;
+        newer[0] = 4;
         let error = Parameters::decode(&newer).unwrap_err();
-        assert_eq!(error, ParametersError::Version { found: 3 });
+        assert_eq!(error, ParametersError::Version { found: 4 });
         let mut ruled = bytes;
         ruled[10] = 7;
         let error = Parameters::decode(&ruled).unwrap_err();

@@ -11,7 +11,7 @@ use lockstep_store::StoreError;
 use super::{Engine, EngineError, UnsealedBlock};
 use crate::{
     bank::FrozenBank,
-    block::{BlockHeader, BlockLimits, BodyParts, Outcome, plan_digest},
+    block::{BlockHeader, BlockLimits, BodyParts, Outcome, digest},
     prepare::{PreparedBlock, bundles::Turn},
     seal::{BlockReceipts, Seal, freeze},
     stage::stage,
@@ -51,10 +51,10 @@ pub struct SealedBlock<'b> {
 }
 
 impl<'b> UnsealedBlock<'b> {
-    /// Computes the roots and closes the bank under a seal that is known already.
+    /// Splits the fees, computes the roots and closes the bank under a seal that is known already.
     ///
     /// # Errors
-    /// If the state trie cannot be read.
+    /// If the state trie or the store cannot be read.
     pub fn freeze(mut self, seal: &Seal, threads: &Threads) -> Result<FrozenBlock<'b>, StoreError> {
         let _stage = stage!("root");
         let threads = &self.sealing_threads(threads);
@@ -101,12 +101,14 @@ impl<'b> UnsealedBlock<'b> {
             plan,
             shared_accounts,
         } = body;
+        let leader = self.bank.leader();
         let seal = Seal {
-            plan_digest: plan_digest(&plan, &shared_accounts),
+            plan_digest: digest(&plan, &shared_accounts, leader.as_ref()),
             order,
         };
         let transactions = in_order(&self.prepared, &seal.order);
         let parts = BodyParts::new(&transactions, &plan, &shared_accounts)?;
+        let parts = parts.with_leader(leader.as_ref());
         let parent_header = *self.bank.parent().header();
         let threads = self.sealing_threads(engine.threads());
         let (frozen, mut bytes) = threads.join(

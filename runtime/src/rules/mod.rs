@@ -7,6 +7,7 @@
 //! cost     what is taken of a block's limits             instructions and a budget
 //! nonce    durable nonces in place of blockhashes        an account and a blockhash
 //! fee      whether the payer can pay                     an account and an amount
+//! fee_policy  what becomes of a block's fees             numbers and an account
 //! loaded   what is loaded, and whether programs can run  accounts
 //! rent     what balance an account may be left with      numbers
 //! ```
@@ -22,6 +23,7 @@ use crate::wire::TransactionView;
 pub(crate) mod budget;
 pub(crate) mod cost;
 pub(crate) mod fee;
+pub(crate) mod fee_policy;
 pub(crate) mod loaded;
 pub(crate) mod locks;
 pub(crate) mod lookup;
@@ -30,6 +32,8 @@ pub(crate) mod rent;
 
 pub use budget::Budget;
 pub use cost::Cost;
+pub(crate) use fee_policy::receive_share;
+pub use fee_policy::{FEE_PARTS, FeePolicy, FeePolicyError, FeeSplit};
 pub use locks::AccountKey;
 pub use lookup::TABLE_HEADER_SIZE;
 

@@ -1,7 +1,8 @@
 //! From executed transactions to a frozen bank, and to the bytes that others verify.
 //!
 //! ```text
-//! ExecutedBlock + Seal -> (roots) -> FrozenBank { header, hash } + receipts by wire position
+//! ExecutedBlock + Seal -> (fees split) -> (roots) -> FrozenBank { header, hash }
+//!                                                    + receipts by wire position
 //! ```
 //!
 //! Every block has a seal: its header commits to the transactions in the order of the body and to
@@ -33,11 +34,11 @@ pub struct Seal {
     pub plan_digest: Hash,
 }
 
-/// Computes the roots and closes the bank. Accounts, receipts and transactions are hashed on all
-/// threads at once.
+/// Splits the fees, computes the roots and closes the bank. Accounts, receipts and transactions are
+/// hashed on all threads at once.
 ///
 /// # Errors
-/// If the state trie cannot be read; nothing is changed.
+/// If the state trie or the store cannot be read; nothing is changed.
 pub fn freeze(
     bank: Bank,
     block: &mut PreparedBlock<'_>,
@@ -45,7 +46,11 @@ pub fn freeze(
     seal: &Seal,
     threads: &Threads,
 ) -> Result<(Arc<FrozenBank>, BlockReceipts), StoreError> {
-    let ExecutedBlock { changes, outcomes } = executed;
+    let ExecutedBlock {
+        mut changes,
+        outcomes,
+    } = executed;
+    bank.split_fees(fees(&outcomes), &mut changes)?;
     let trie = bank.parent().trie();
     let ((trie, delta_root), (roots, costs)) = threads.join(
         || {
@@ -75,6 +80,13 @@ pub fn freeze(
     };
     let receipts = BlockReceipts::new(block, outcomes);
     Ok((bank.freeze(result), receipts))
+}
+
+/// What all included transactions have paid, in lamports: less than there are in all.
+fn fees(outcomes: &[Outcome]) -> u64 {
+    let receipts = outcomes.iter().filter_map(Outcome::receipt);
+    let fees = receipts.map(|receipt| receipt.signature_fee.saturating_add(receipt.priority_fee));
+    fees.fold(0, u64::saturating_add)
 }
 
 /// Kind and compute units of each included transaction.

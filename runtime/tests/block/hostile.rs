@@ -171,10 +171,17 @@ fn each_rule_names_field_and_place() {
         let error = layout.decode().unwrap_err();
         assert_eq!(error.to_string(), message, "{layout:?}");
     };
-    let is = "expected 1";
+    check(
+        &|body| body.version = 3,
+        "body version at 0 is 3, expected at most 2",
+    );
+    check(
+        &|body| body.version = 0,
+        "body version at 0 is 0, expected 1",
+    );
     check(
         &|body| body.version = 2,
-        &format!("body version at 0 is 2, {is}"),
+        "leader at 76 needs 32 bytes, 0 are left",
     );
     check(
         &|body| body.bytes.push(0),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use lockstep_interface::Address;
 use lockstep_runtime::block::{Block, BlockBody, BlockLimits, plan_digest};
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
@@ -80,6 +81,28 @@ proptest! {
         }
         prop_assert_eq!(digests.len(), encodings.len());
         prop_assert!(count == 0 || !digests.contains(&plan_digest(&Default::default(), &[])));
+    }
+}
+
+#[test]
+fn a_leader_is_32_bytes_behind_a_body_of_version_2() {
+    for (_, plan) in plans(3, 7) {
+        let Block { header, body } = block(3, plan);
+        let leader = Address::new_from_array([9; 32]);
+        let led = body.clone().with_leader(Some(leader));
+        let mut expected = body.as_parts().encode();
+        expected[0] = 2;
+        expected.extend([9; 32]);
+        assert_eq!(led.as_parts().encode(), expected);
+        let plain = plan_digest(body.plan(), body.shared_accounts());
+        assert_eq!(body.plan_digest(), plain);
+        assert_ne!(led.plan_digest(), plain);
+        let block = Block { header, body: led };
+        let bytes = block.encode();
+        assert_eq!(Block::decode(&bytes, &BlockLimits::MAINNET), Ok(block));
+        for size in bytes.len() - 32..bytes.len() {
+            assert!(Block::decode(&bytes[..size], &BlockLimits::MAINNET).is_err());
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod blocks;
 mod byzantine;
 mod crash;
 mod faults;
+mod fees;
 mod fences;
 mod forks;
 mod handed_pool;

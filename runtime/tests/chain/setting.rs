@@ -185,6 +185,7 @@ impl Reference {
         let Block { header, body } = Block::decode(bytes, &BlockLimits::UNLIMITED).unwrap();
         let parent = &self.banks[&header.parent_id];
         let bank = parent.child(header.slot, header.unix_timestamp);
+        let bank = bank.with_leader(body.leader());
         let parsed = trusted(body.transactions().clone());
         let prepared = self.engine.prepare(&bank, &parsed).unwrap();
         assert_eq!(prepared.refused(), []);

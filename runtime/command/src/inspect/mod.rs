@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lockstep_interface::Address;
+use lockstep_runtime::rules::{FEE_PARTS, FeePolicy};
 use lockstep_store::Store;
 use serde::Serialize;
 
@@ -47,12 +48,50 @@ struct Report {
     rules: String,
     /// Programs that it could call.
     programs: usize,
+    /// What becomes of fees.
+    fees: Fees,
     /// Features that begin later.
     to_come: Vec<ToCome>,
     /// Whether the first state is kept, at which `verify` begins.
     has_genesis: bool,
     /// Bytes of all files.
     bytes: u64,
+}
+
+/// How the fees of each block are split, in parts of 10,000.
+#[derive(Serialize)]
+struct Fees {
+    leader: u16,
+    stakers: u16,
+    burned: u16,
+    stakers_account: Option<String>,
+}
+
+impl Fees {
+    fn of(policy: &FeePolicy) -> Self {
+        let (leader, stakers) = (policy.leader_parts(), policy.staker_parts());
+        Self {
+            leader,
+            stakers,
+            burned: FEE_PARTS.saturating_sub(leader).saturating_sub(stakers),
+            stakers_account: policy.stakers().map(|account| account.to_string()),
+        }
+    }
+
+    fn summary(&self) -> String {
+        if self.burned == FEE_PARTS {
+            return "burned".to_owned();
+        }
+        let account = self.stakers_account.iter();
+        let account: String = account.map(|account| format!(" at {account}")).collect();
+        let Self {
+            leader,
+            stakers,
+            burned,
+            ..
+        } = self;
+        format!("of {FEE_PARTS}: leader {leader}, stakers {stakers}{account}, burned {burned}")
+    }
 }
 
 /// A feature that begins later.
@@ -116,6 +155,7 @@ fn report(dir: &Path, common: &Common) -> Result<Report, Failure> {
         last_slot: slot(records.last()),
         rules: format!("{:?}", bank.environment().rules),
         programs: bank.environment().programs.iter().count(),
+        fees: Fees::of(&chain.parameters().fee_policy),
         to_come: to_come.collect(),
         has_genesis: dir.join(GENESIS_FILE).is_file(),
         bytes: size(dir).map_err(|error| Failure::usage(format!("{}: {error}", shown(dir))))?,
@@ -177,6 +217,7 @@ impl Report {
                 "features",
                 format!("rules {}, {} programs", self.rules, self.programs),
             ),
+            ("fees", self.fees.summary()),
             ("size", format!("{} bytes", thousands(self.bytes))),
         ];
         if !to_come.is_empty() {

@@ -92,12 +92,12 @@ impl Witness {
         };
         let unsealed = run(&mut engine, read, prepared, &terms);
         let unsealed = unsealed.map_err(failed)?;
-        let [before, after] = part.roots(unsealed.executed.changes(), threads)?;
+        let seal = seal(&unsealed, &header);
+        let frozen = unsealed.freeze(&seal, threads)?;
+        let [before, after] = part.roots(&frozen.bank.changes(), threads)?;
         if parent.header().state_root != Some(before) {
             return Err(WitnessError::OtherState);
         }
-        let seal = seal(&unsealed, &header);
-        let frozen = unsealed.freeze(&seal, threads)?;
         let found = frozen.bank.header();
         expect(Root::Receipts, header.receipts_root, found.receipts_root)
             .and_then(|()| expect(Root::Delta, header.delta_root, found.delta_root))

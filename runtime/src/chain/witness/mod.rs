@@ -133,6 +133,7 @@ impl Chain {
         let trie = parent.trie().ok_or(WitnessError::NoStateRoot)?;
         let header = read.header();
         let bank = parent.child(header.slot, header.unix_timestamp);
+        let bank = bank.with_leader(read.leader());
         let engine = Engine::new(1).expect("one thread needs no pool");
         let prepared = engine.prepare(&bank, read.parsed())?;
         let mut addresses = tables(read.parsed());
@@ -187,5 +188,6 @@ fn needed<'a>(
 ) -> impl Iterator<Item = Address> + 'a {
     let own = bank.own_accounts().iter().map(|(address, _)| *address);
     let block = prepared.addresses().iter().copied();
+    let own = own.chain(bank.fee_receivers());
     own.chain(block).chain([SCHEDULE])
 }

@@ -4,19 +4,19 @@
 use lockstep_interface::{Address, Hash, TransactionError};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
-    bank::FrozenBank,
+    bank::{FrozenBank, Genesis},
     block::BlockLimits,
-    chain::{BuiltBlock, REFILLS_MAX, TransactionSource},
+    chain::{BuiltBlock, ChainOptions, REFILLS_MAX, TransactionSource},
     engine::Cancel,
     prepare::BlockUsage,
+    rules::FeePolicy,
     verify::{ParsedBlock, Refusal},
     wire::WireBlock,
 };
 
-use super::limited;
 use crate::{
     common::ledger::{FEE, Ledger, RICH, address, transaction},
-    setting::{Reference, adopt, head, request, trusted},
+    setting::{Reference, adopt, head, open, options, request, trusted},
 };
 
 /// Gives one part after the other, and notes what it was told.
@@ -55,10 +55,23 @@ fn build(
     limits: BlockLimits,
     parts: impl FnOnce(Hash) -> Vec<WireBlock>,
 ) -> (BuiltBlock, Vec<(u64, u32)>) {
+    // The leader's share is of the fees of all parts, and paid once.
+    let policy = FeePolicy::new(3_333, 3_333, address(2)).unwrap();
     let ledger = Ledger::with_wallets(0..5);
-    let chain = limited(ledger.clone().genesis(), 2, limits);
-    let follower = limited(ledger.clone().genesis(), 1, limits);
-    let mut reference = Reference::new(ledger.genesis());
+    let genesis = || Genesis {
+        limits,
+        ..ledger.clone().genesis().with_fee_policy(policy)
+    };
+    let leader = Some(address(1));
+    let chain = open(
+        genesis(),
+        ChainOptions {
+            leader,
+            ..options(2)
+        },
+    );
+    let follower = open(genesis(), options(1));
+    let mut reference = Reference::new(genesis());
     let mut source = Parts {
         parts: parts(head(&chain)),
         told: Vec::new(),
