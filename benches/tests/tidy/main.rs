@@ -43,7 +43,7 @@ const TOP_LEVEL: [&str; 10] = [
 ///
 /// The scheduler and the derive macro know nothing of ours; the store knows accounts and no
 /// transaction; the runtime is handed its programs and knows none.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("sdk/interface", &[]),
     ("sdk/derive", &[]),
     ("sdk", &["sdk/interface", "sdk/derive"]),
@@ -55,6 +55,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ),
     ("programs", &["sdk", "sdk/interface"]),
     ("programs/market", &["sdk", "sdk/interface", "programs"]),
+    ("programs/stake", &["sdk", "sdk/interface"]),
     ("programs/sbf", &["sdk/interface"]),
     ("sdk/testing", &BELOW_TOP),
     ("runtime/capi", &BELOW_TOP),
@@ -74,7 +75,7 @@ const BELOW_TOP: [&str; 7] = [
     "programs/market",
 ];
 /// What the crate on top of all may import.
-const EVERYTHING: [&str; 12] = [
+const EVERYTHING: [&str; 13] = [
     "sdk",
     "sdk/interface",
     "sdk/derive",
@@ -86,6 +87,7 @@ const EVERYTHING: [&str; 12] = [
     "runtime/node",
     "programs",
     "programs/market",
+    "programs/stake",
     "benches",
 ];
 
