@@ -20,7 +20,7 @@ const FINALIZE: &[u8] = b"_FINALIZE";
 
 /// Signatures under a block, and where in the network's course it was made final.
 pub(crate) struct Certificate {
-    epoch: u64,
+    pub(crate) epoch: u64,
     view: u64,
     parent_view: u64,
     /// Places among the members, ascending, and signatures.

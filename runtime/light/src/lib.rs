@@ -24,6 +24,7 @@
 extern crate alloc;
 
 mod certificate;
+mod members;
 mod read;
 mod state;
 
@@ -32,6 +33,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+pub use crate::members::{MEMBERS, STAKING_PROGRAM, Succession};
 use crate::{certificate::Certificate, read::Reader};
 
 /// The version of proofs.
@@ -108,6 +110,22 @@ pub enum LightError {
     /// A signature is wrong, or that of another block, network or set of members.
     #[error("the signature of member {0} is wrong")]
     Signature(usize),
+    /// The members of another epoch have signed.
+    #[error("the block is of epoch {found}, expected one of epoch {expected}")]
+    Epoch {
+        /// The epoch whose members are known.
+        expected: u64,
+        /// That of the signatures.
+        found: u64,
+    },
+    /// The block is not the last of its epoch.
+    #[error("the block has slot {found}, expected {expected}, the last one of the epoch")]
+    Slot {
+        /// The last slot.
+        expected: u64,
+        /// That of the block.
+        found: u64,
+    },
     /// The header commits to no state.
     #[error("the block has no state root")]
     NoStateRoot,
@@ -116,7 +134,8 @@ pub enum LightError {
     State,
 }
 
-/// Checks a proof about an address.
+/// Checks a proof about an address, of a network whose members stay the same. One whose members
+/// change with epochs is followed by a [`Succession`].
 ///
 /// O(members + account size + log accounts).
 ///
@@ -127,6 +146,15 @@ pub fn verify(
     address: &[u8; 32],
     proof: &[u8],
 ) -> Result<Certified, LightError> {
+    check(network, address, proof).map(|(_, certified)| certified)
+}
+
+/// The same, with the epoch whose members have signed.
+fn check(
+    network: &Network,
+    address: &[u8; 32],
+    proof: &[u8],
+) -> Result<(u64, Certified), LightError> {
     let mut reader = Reader(proof);
     let [version] = reader.array()?;
     if version != VERSION {
@@ -148,12 +176,13 @@ pub fn verify(
     certificate.verify(network, &block)?;
     let root = state_root(&header)?;
     state::verify(&root, address, account, reader.0)?;
-    Ok(Certified {
+    let certified = Certified {
         block_id: hash(&[HEADER_TAG, &header]),
         slot: number(&header, SLOT_OFFSET),
         unix_timestamp: number(&header, TIME_OFFSET).cast_signed(),
         account: account.map(state::account).transpose()?,
-    })
+    };
+    Ok((certificate.epoch, certified))
 }
 
 /// The state root that a header states.
