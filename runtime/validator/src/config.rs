@@ -4,14 +4,16 @@
 //! network.json, the same for all members:
 //! { "validators": [{ "key": "BASE58", "stake": 1000000000 }],
 //!   "faucet": "BASE58",
-//!   "chain": { "accounts": [], "faucetLamports": 500000000000000000 } }
+//!   "chain": { "accounts": [], "faucetLamports": 500000000000000000 },
+//!   "staking": { "epochSlots": 20000, "cooldownEpochs": 4, "slashParts": 500, "stakeMin": 1 } }
 //!
 //! the file of a member, whose paths are relative to it:
 //! { "key": "validator.json", "network": "../network.json", "directory": "data",
 //!   "listen": "127.0.0.1:9000", "rpcPort": 8899,
 //!   "peers": [{ "key": "BASE58", "address": "127.0.0.1:9010" }] }
 //! ```
-//! `chain` is the genesis file of a node; every field of it may be left out.
+//! `chain` is the genesis file of a node; every field of it may be left out. With `staking`, the
+//! network begins with the staking program, and with the validators' stakes in it.
 
 use std::{
     io,
@@ -22,13 +24,17 @@ use std::{
 
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519::PublicKey;
-use lockstep_interface::{Address, ProgramTable};
+use lockstep_interface::{Account, Address, InstructionError, ProgramTable};
 use lockstep_node::genesis::{GenesisFile, GenesisFileError};
 use lockstep_runtime::{
     bank::Genesis,
     block::{BlockHeader, BlockLimits},
     chain::{Chain, ChainOptions, OpenError},
     threads::Threads,
+};
+use lockstep_stake::{
+    Founder, Terms,
+    staking::{Register, StakingProgram},
 };
 use lockstep_store::{MemoryStore, Trie};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -78,6 +84,12 @@ pub enum ConfigError {
     /// The chain's genesis is of no use.
     #[error("chain: {0}")]
     Genesis(#[from] GenesisFileError),
+    /// The terms of staking go with no stake.
+    #[error(
+        "staking: expected an epoch of at least one slot, parts of at most 10,000, and validators \
+         with at least the least stake: {0}"
+    )]
+    Staking(InstructionError),
     /// The chain cannot begin with it.
     #[error("chain: {0}")]
     Open(#[from] OpenError),
@@ -92,6 +104,16 @@ pub struct NetworkFile {
     faucet: String,
     #[serde(default)]
     chain: GenesisFile,
+    staking: Option<StakingEntry>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StakingEntry {
+    epoch_slots: u64,
+    cooldown_epochs: u64,
+    slash_parts: u16,
+    stake_min: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -187,6 +209,11 @@ impl NetworkFile {
         })?;
         let mut genesis = self.chain.genesis(&faucet, programs, programs)?;
         genesis.accounts.push(self.members()?.account());
+        if let Some(terms) = self.staking {
+            genesis.accounts.extend(self.stakes(terms)?);
+            genesis.programs = genesis.programs.with(StakingProgram);
+            genesis.linked = genesis.linked.with(StakingProgram);
+        }
         // Heights are slots, and begin with 0.
         genesis.slot = 0;
         let limits = &mut genesis.limits;
@@ -205,6 +232,38 @@ impl NetworkFile {
 }
 
 impl NetworkFile {
+    /// The accounts of the staking program, with all validators as founders.
+    fn stakes(&self, terms: StakingEntry) -> Result<Vec<(Address, Account)>, ConfigError> {
+        let terms = Terms {
+            epoch_slots: terms.epoch_slots,
+            cooldown_epochs: terms.cooldown_epochs,
+            slash_parts: terms.slash_parts,
+            stake_min: terms.stake_min,
+        };
+        let members = self.members()?;
+        let founders = members.iter().map(|member| {
+            let key = address_of(&member.key);
+            Founder {
+                identity: key,
+                key,
+                commission: 0,
+                stake: member.stake,
+            }
+        });
+        let founders: Vec<Founder> = founders.collect();
+        lockstep_stake::genesis(&terms, &founders).map_err(ConfigError::Staking)
+    }
+
+    /// The account that a member's blocks name as their leader: its validator, or without staking
+    /// the wallet of its key.
+    pub fn leader(&self, key: &PublicKey) -> Address {
+        let key = address_of(key);
+        match self.staking {
+            Some(_) => Register::validator_address(&key).0,
+            None => key,
+        }
+    }
+
     /// The header of the chain's first block, whose id stands for the network. O(genesis
     /// accounts).
     ///
@@ -257,6 +316,12 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     })
 }
 
+/// A key as an address.
+fn address_of(key: &PublicKey) -> Address {
+    let bytes = key.as_ref().first_chunk().copied();
+    Address::new_from_array(bytes.unwrap_or_default())
+}
+
 fn public_key(field: &'static str, text: &str) -> Result<PublicKey, ConfigError> {
     let wrong = || ConfigError::Key {
         field,
@@ -278,6 +343,27 @@ mod tests {
         let file = file.map_err(|error| error.to_string())?;
         let genesis = file.genesis(&builtin_programs());
         genesis.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_network_with_staking_begins_with_the_stakes_of_its_validators() {
+        let json = r#"{"faucet": "So11111111111111111111111111111111111111112",
+            "validators": [{"key": "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS", "stake": 7}],
+            "staking": {"epochSlots": 9, "cooldownEpochs": 1, "slashParts": 5, "stakeMin": 7}}"#;
+        let file: NetworkFile = serde_json::from_str(json).unwrap();
+        let genesis = file.genesis(&builtin_programs()).unwrap();
+        assert!(genesis.programs.get(&lockstep_stake::staking::ID).is_some());
+        let key = public_key("", "4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS").unwrap();
+        let leader = file.leader(&key);
+        assert!(
+            genesis
+                .accounts
+                .iter()
+                .any(|(address, _)| *address == leader)
+        );
+        assert!(file.first_header(&builtin_programs()).is_ok());
+        let error = network(&json.replace("Min\": 7", "Min\": 8")).unwrap_err();
+        assert!(error.starts_with("staking: expected"), "{error}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub mod member;
 
 pub mod certificate;
 
+pub mod evidence;
+
 pub mod gossip;
 
 pub mod node_host;

@@ -364,6 +364,7 @@ fn open_ledger(
     let options = ChainOptions {
         reader_threads: Threads::new(1)?,
         recording: RECORDING,
+        leader: Some(leader(file)?),
         ..ChainOptions::new(threads)
     };
     let store = Arc::new(CachedStore::new(disk, CACHE_SIZE));
@@ -374,4 +375,10 @@ fn open_ledger(
         faucet: faucet.map_err(system("the key of the faucet"))?,
         history: Some(path.join(HISTORY_FOLDER)),
     })
+}
+
+/// The account that a member's blocks name as their leader.
+fn leader(file: &MemberFile) -> Result<Address, RunError> {
+    let key = secret_key(&file.key)?.public_key();
+    Ok(NetworkFile::read(&file.network)?.leader(&key))
 }
