@@ -455,7 +455,7 @@ fn difference(
     clippy::cast_precision_loss,
     reason = "a time for people needs no 64 bits"
 )]
-fn cpu_seconds() -> f64 {
+pub fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

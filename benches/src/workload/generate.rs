@@ -177,10 +177,13 @@ impl Workload {
         self.blocks.span(index).1
     }
 
-    /// The accounts to begin with, each address once, made one by one.
+    /// The accounts to begin with, each address once, made one by one. Among them is a schedule
+    /// that activates the schemes that transactions are signed with, if there are others than
+    /// ed25519.
     pub fn genesis(&self) -> impl Iterator<Item = (Address, Account)> {
         let tables = self.family.tables().iter().map(table_account);
-        self.family.genesis().chain(tables)
+        let schedule = self.family.keys().schedule();
+        self.family.genesis().chain(tables).chain(schedule)
     }
 
     /// The transactions of block `index`, each with this blockhash and signed; none if there is
@@ -262,6 +265,14 @@ impl Workload {
         blockhash: [u8; 32],
     ) -> Vec<Vec<u8>> {
         let (keys, tables) = (self.family.keys(), self.family.tables());
+        if keys.has_schemes() {
+            let signed = drafts.iter().map(|draft| {
+                let message = draft.message(keys, tables, blockhash);
+                let message = message.and_then(|message| keys.sign_alone(draft.payer, message));
+                message.expect("drafts stay within the format")
+            });
+            return signed.collect();
+        }
         let messages: Vec<(usize, Vec<u8>)> = drafts
             .iter()
             .map(|draft| {

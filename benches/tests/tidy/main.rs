@@ -542,5 +542,11 @@ fn closures_stay_small() {
         let count = crates.len();
         assert!(crates.iter().any(|line| line.starts_with(name)), "{tree}");
         assert!(count <= count_max, "{name} takes {count} crates:\n{tree}");
+        // Schemes of signatures besides ed25519 are features that an embedder asks for.
+        for scheme in ["fn-dsa", "libcrux"] {
+            let crates = crates.iter();
+            let found: Vec<_> = crates.filter(|line| line.starts_with(scheme)).collect();
+            assert!(found.is_empty(), "{name} takes {found:?} by default");
+        }
     }
 }

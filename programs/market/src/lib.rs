@@ -11,7 +11,8 @@
 //! - [`channel`], payments that two parties settle off the chain;
 //! - [`duel`], games that they play off the chain, and [`nim`], a judge of one;
 //! - [`supply`], lots of goods and their custody;
-//! - [`grid`], a game whose map is made of accounts.
+//! - [`grid`], a game whose map is made of accounts;
+//! - [`vault`], lamports that hash-based one-time keys hold.
 //!
 //! What pools and reserves compute is in [`curve`] and [`debt`], which know no accounts.
 //!
@@ -38,6 +39,7 @@ pub mod pay;
 pub mod router;
 pub mod supply;
 pub mod swap;
+pub mod vault;
 pub mod vote;
 
 use lockstep_interface::ProgramTable;
@@ -71,6 +73,7 @@ pub fn with_market(programs: ProgramTable) -> ProgramTable {
         .with(book::order_book::OrderBookProgram)
         .with(lend::lending::LendingProgram)
         .with(oracle::price_oracle::PriceOracleProgram)
+        .with(vault::vaults::VaultsProgram)
 }
 
 /// Compiles and runs the examples of the chapter that these programs are the examples of.

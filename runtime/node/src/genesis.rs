@@ -34,7 +34,7 @@ use std::{io, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::{
-    Account, Address, ProgramTable, RuleSet,
+    Account, Address, ProgramTable, RuleSet, SignatureScheme,
     activation::{Activation, Schedule},
 };
 use lockstep_runtime::{
@@ -86,12 +86,18 @@ pub enum GenesisFileError {
     Schedule(#[from] GenesisError),
 }
 
-/// The address of a feature: of a rule set, or of one of these programs.
+/// The address of a feature: of a rule set, a scheme of signatures, or one of these programs.
 pub fn feature_named(name: &str, linked: &ProgramTable) -> Option<Address> {
     let rules = RuleSet::ALL.into_iter().find(|rules| rules.name() == name);
+    let scheme = || {
+        let mut schemes = SignatureScheme::ALL.into_iter();
+        schemes
+            .find(|scheme| scheme.name() == name)
+            .map(SignatureScheme::feature)
+    };
     let program = || linked.iter().find(|program| program.name() == name);
     let program = || program().map(lockstep_interface::Program::address);
-    rules.map(RuleSet::feature).or_else(program)
+    rules.map(RuleSet::feature).or_else(scheme).or_else(program)
 }
 
 /// A genesis file.
@@ -205,7 +211,7 @@ impl GenesisFile {
             let feature = feature_named(&name, linked);
             let feature = feature.ok_or_else(|| GenesisFileError::Value {
                 field: format!("activations[{place}].feature"),
-                expected: "the name of a program that is linked in, or of a rule set",
+                expected: "the name of a program that is linked in, of a rule set or of a scheme",
                 found: name.clone(),
             })?;
             let slot = activation.slot;

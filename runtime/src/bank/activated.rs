@@ -1,13 +1,14 @@
 //! What a chain's activations add to what its genesis decided, slot by slot.
 
 use lockstep_interface::{
-    Address, Environment, ProgramTable, RuleSet,
+    Address, Environment, ProgramTable, RuleSet, SignatureScheme,
     activation::{Activation, SCHEDULE, Schedule},
 };
 use lockstep_store::Change;
 use thiserror::Error;
 
 use super::program_account;
+use crate::verify::is_linked;
 
 /// A feature that a chain has activated, and that is not linked in here.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -16,7 +17,7 @@ use super::program_account;
      has it"
 )]
 pub struct MissingFeature {
-    /// The program, or the rule set.
+    /// The program, the rule set, or the scheme of signatures.
     pub feature: Address,
     /// What the schedule calls it.
     pub name: String,
@@ -37,7 +38,7 @@ impl From<&Activation> for MissingFeature {
 /// Adds features to an environment; gives the accounts of the programs that they bring.
 ///
 /// # Errors
-/// Names the first that is neither a rule set nor a program that is linked in.
+/// Names the first that is not linked in.
 pub(super) fn activate<'a>(
     features: impl Iterator<Item = &'a Activation>,
     environment: &mut Environment,
@@ -50,11 +51,22 @@ pub(super) fn activate<'a>(
             environment.rules = rules;
             continue;
         }
+        // A bank takes those that hold from the schedule.
+        if SignatureScheme::of_feature(feature).is_some_and(is_linked) {
+            continue;
+        }
         let program = linked.get(feature).ok_or(activation)?;
         accounts.push((*feature, program_account(program.name())));
         environment.programs = environment.programs.clone().with_of(linked, feature);
     }
     Ok(accounts)
+}
+
+/// True if a release has what a feature stands for.
+pub(crate) fn has_feature(feature: &Address, linked: &ProgramTable) -> bool {
+    RuleSet::of_feature(feature).is_some()
+        || SignatureScheme::of_feature(feature).is_some_and(is_linked)
+        || linked.get(feature).is_some()
 }
 
 /// The schedule among accounts in ascending order of addresses; `None` if it is not one of them.

@@ -26,6 +26,7 @@ use std::{
 };
 
 pub use activated::MissingFeature;
+pub(crate) use activated::has_feature;
 use activated::{activate, schedule_in};
 pub use blockhash::BlockhashQueue;
 pub use costs::{CostKind, CostTable};
@@ -36,7 +37,8 @@ pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
 use inherited::Inherited;
 use layers::Layers;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, ProgramTable, Sysvars, activation::Schedule, sysvar::Clock,
+    Account, Address, Environment, Hash, ProgramTable, SchemeSet, Sysvars, activation::Schedule,
+    sysvar::Clock,
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
@@ -146,6 +148,8 @@ pub struct Bank {
     /// Gets a share of the fees.
     leader: Option<Address>,
     environment: Environment,
+    /// The schemes of signatures that hold besides ed25519.
+    schemes: SchemeSet,
     /// Accounts that this block writes itself, as its first transaction sees them: sysvars, and the
     /// programs that begin with it. In ascending order of addresses.
     own_accounts: Vec<Change>,
@@ -272,6 +276,7 @@ impl FrozenBank {
             slot,
             leader: None,
             environment,
+            schemes: SchemeSet::begun(&self.schedule, slot),
             own_accounts,
             begun_programs,
             missing,
@@ -471,6 +476,11 @@ impl Bank {
     /// Sysvars, rules and programs.
     pub fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    /// The schemes of signatures that hold besides ed25519.
+    pub fn schemes(&self) -> SchemeSet {
+        self.schemes
     }
 
     /// The blockhashes transactions may refer to.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use lockstep_interface::{ProgramTable, RuleSet, sysvar::RECENT_SLOTS_MAX};
+use lockstep_interface::{ProgramTable, sysvar::RECENT_SLOTS_MAX};
 use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 
 use super::{
@@ -16,7 +16,10 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    bank::{FrozenBank, Genesis, ImportedSet, MessageKey, MissingFeature, ProcessedSet, Resumed},
+    bank::{
+        FrozenBank, Genesis, ImportedSet, MessageKey, MissingFeature, ProcessedSet, Resumed,
+        has_feature,
+    },
     limits::BLOCKHASHES_MAX,
     threads::Threads,
 };
@@ -83,7 +86,7 @@ fn foretell_missing(head: &FrozenBank, linked: &ProgramTable) {
     let to_come = head.schedule().activations.iter();
     for activation in to_come.filter(|one| one.slot > head.slot()) {
         let feature = &activation.feature;
-        if RuleSet::of_feature(feature).is_none() && linked.get(feature).is_none() {
+        if !has_feature(feature, linked) {
             let missing = MissingFeature::from(activation);
             tracing::warn!(head = head.slot(), "{missing}");
         }

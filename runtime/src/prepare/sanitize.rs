@@ -20,9 +20,11 @@ use crate::{
     rules::{
         AccountKey, Budget, Cost,
         budget::Requests,
+        check_schemes,
         cost::CostSums,
         locks::{Uses, check_locks},
         nonce::{advanced_nonce, nonce_account},
+        signature_count,
     },
     verify::ParsedTransaction,
     wire::TransactionView,
@@ -201,6 +203,7 @@ impl<'b> SanitizedChunk<'b> {
         if *rules == RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
             return Err(TransactionError::SanitizeFailure.into());
         }
+        check_schemes(&view, bank.schemes())?;
         let start = self.keys.len();
         let table_size = access::collect_keys(&mut self.keys, &view, bank, hasher)?;
         let keys = &mut self.keys[start..];
@@ -247,7 +250,7 @@ impl<'b> SanitizedChunk<'b> {
             position: parsed.position,
             message_hash: parsed.message_hash,
             budget,
-            cost: sums.cost(view.required_signatures(), &budget),
+            cost: sums.cost(signature_count(&view), &budget),
             lifetime,
             table_size,
             writable,

@@ -7,7 +7,7 @@ use lockstep_interface::{
     Address, InstructionError, RuleSet, TransactionError, address::program_ids,
 };
 
-use super::cost::PrecompileSignatures;
+use super::{cost::PrecompileSignatures, schemes::signature_count};
 use crate::{
     limits::{
         COMPUTE_UNITS_MAX, HEAP_SIZE_MAX, HEAP_SIZE_MIN, HEAP_SIZE_STEP, INSTRUCTION_COMPUTE_UNITS,
@@ -143,8 +143,7 @@ impl Requests {
             let invalid = InstructionError::InvalidInstructionData;
             return Err(TransactionError::InstructionError(index, invalid));
         }
-        let signatures = u64::from(view.required_signatures());
-        let signatures = signatures.saturating_add(precompiles.count());
+        let signatures = signature_count(view).saturating_add(precompiles.count());
         let signature_fee = LAMPORTS_PER_SIGNATURE.saturating_mul(signatures);
         if self.version == Version::V1 {
             return v1_budget(view, self.default_units, signature_fee);

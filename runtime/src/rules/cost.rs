@@ -86,7 +86,7 @@ impl CostSums {
     }
 
     /// The cost of the transaction with these instructions.
-    pub(crate) fn cost(&self, signature_count: u8, budget: &Budget) -> Cost {
+    pub(crate) fn cost(&self, signature_count: u64, budget: &Budget) -> Cost {
         let pages = u64::from(budget.loaded_data_size_max).div_ceil(LOADED_PAGE_SIZE);
         let PrecompileSignatures {
             ed25519,
@@ -94,7 +94,7 @@ impl CostSums {
             secp256r1,
         } = self.signatures;
         let parts = [
-            (u64::from(signature_count), SIGNATURE_COST),
+            (signature_count, SIGNATURE_COST),
             (ed25519, ED25519_COST),
             (secp256k1, SECP256K1_COST),
             (secp256r1, SECP256R1_COST),

@@ -1,6 +1,7 @@
 //! The rules of a transaction, one file a rule, under the name that Agave has for it.
 //!
 //! ```text
+//! schemes  schemes of signatures besides ed25519          the message, and what is activated
 //! budget   compute-budget requests, limits and price     the message alone
 //! lookup   addresses out of lookup tables                an account and a slot
 //! locks    how many accounts, which of them for writing  addresses
@@ -29,6 +30,7 @@ pub(crate) mod locks;
 pub(crate) mod lookup;
 pub(crate) mod nonce;
 pub(crate) mod rent;
+pub(crate) mod schemes;
 
 pub use budget::Budget;
 pub use cost::Cost;
@@ -36,6 +38,7 @@ pub(crate) use fee_policy::receive_share;
 pub use fee_policy::{FEE_PARTS, FeePolicy, FeePolicyError, FeeSplit};
 pub use locks::AccountKey;
 pub use lookup::TABLE_HEADER_SIZE;
+pub(crate) use schemes::{check_schemes, signature_count};
 
 /// What a transaction asks for and pays, by the rules, going by its message alone.
 ///
@@ -64,5 +67,5 @@ pub fn cost_of(view: &TransactionView<'_>, budget: &Budget, rules: RuleSet) -> C
         let program = program.expect("the parser has checked that programs are static keys");
         sums.add(&program, instruction.data);
     }
-    sums.cost(view.required_signatures(), budget)
+    sums.cost(signature_count(view), budget)
 }

@@ -5,11 +5,14 @@
 //! tests can write messages that must be refused. An error means that the format cannot express
 //! the message.
 
+use lockstep_interface::Hash;
+use sha2::{Digest, Sha256};
 use solana_address::Address;
 
 use super::config::TransactionConfig;
 use super::cursor::push_compact_u16;
 use super::limits::{ADDRESS_SIZE, SIGNATURE_SIZE, V0_PREFIX, V1_PREFIX, VERSION_BIT};
+use super::scheme::Signed;
 use super::view::{TransactionView, Version};
 
 /// Why a message cannot be compiled, encoded or signed.
@@ -163,6 +166,29 @@ impl Message {
         signatures: &[[u8; SIGNATURE_SIZE]],
     ) -> Result<Vec<u8>, MessageError> {
         self.join(signatures, &self.encode()?)
+    }
+
+    /// The whole transaction with what its signers add to it; neither is checked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`with_signatures`](Self::with_signatures), and [`MessageError::Unsupported`] for
+    /// schemes other than ed25519 in a message that is not v1.
+    pub fn with_signed(&self, signed: &[Signed]) -> Result<Vec<u8>, MessageError> {
+        let message = self.encode()?;
+        let others = signed.iter().flat_map(Signed::section).collect::<Vec<_>>();
+        let others = others.concat();
+        if self.version != Version::V1 && !others.is_empty() {
+            return Err(MessageError::Unsupported {
+                what: "signatures of other schemes than ed25519",
+                version: self.version,
+            });
+        }
+        let message_hash = Hash::new_from_array(Sha256::digest(&message).into());
+        let slots = signed.iter().map(|one| one.slot(&message_hash));
+        let mut bytes = self.join(&slots.collect::<Vec<_>>(), &message)?;
+        bytes.extend(others);
+        Ok(bytes)
     }
 
     pub(super) fn join(

@@ -31,6 +31,11 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    #[inline]
     pub(super) fn peek(&self) -> Result<u8, ParseError> {
         match self.rest.first() {
             Some(&byte) => Ok(byte),

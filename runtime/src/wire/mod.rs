@@ -15,13 +15,14 @@
 //! | instructions    |   | payloads             |                 accounts, data
 //! | count (c.) (v0) |   +----------------------+ <- signed bytes end
 //! | lookups    (v0) |   | signatures      64n  |
-//! +-----------------+   +----------------------+
+//! +-----------------+   | of other schemes ... |    [`scheme`]
+//!                       +----------------------+
 //! ```
 //!
 //! [`TransactionView::parse`] accepts what `solana-transaction` deserialises and sanitises, with
 //! two rules of the network on top that stand before that crate in Solana as well: nothing may
-//! follow the transaction, and it must fit its [size limit](limits). Of a view, every index that
-//! an instruction uses is in range.
+//! follow the transaction but what its signers add, and it must fit its [size limit](limits). Of a
+//! view, every index that an instruction uses is in range.
 //!
 //! What a bank decides is not known here: how many accounts may be locked and how many
 //! instructions run, whether keys repeat, what a v1 configuration's values may be.
@@ -35,9 +36,12 @@ mod cursor;
 mod error;
 pub mod limits;
 mod parse;
+pub mod scheme;
 #[cfg(feature = "sign")]
 mod sign;
 mod view;
+#[cfg(any(feature = "falcon-sign", feature = "ml-dsa"))]
+mod wallet;
 
 #[cfg(feature = "sign")]
 pub use ed25519_zebra::{SigningKey, VerificationKeyBytes};
@@ -47,5 +51,8 @@ pub use build::{CompiledInstruction, Header, Message, MessageError, TableLookup}
 pub use compile::{LookupTable, MessageBuilder};
 pub use config::TransactionConfig;
 pub use error::ParseError;
+pub use scheme::{SchemeSignature, Signed};
 pub(crate) use view::Frame;
 pub use view::{InstructionView, Instructions, LookupView, Lookups, TransactionView, Version};
+#[cfg(any(feature = "falcon-sign", feature = "ml-dsa"))]
+pub use wallet::SchemeKey;

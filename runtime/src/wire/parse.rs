@@ -11,6 +11,7 @@ use super::limits::{
     ACCOUNT_COUNT_MAX, ADDRESS_SIZE, PACKET_SIZE_MAX, SIGNATURE_SIZE, V0_PREFIX,
     V1_INSTRUCTION_HEADER_SIZE, V1_PREFIX, V1_SIZE_MAX, VERSION_BIT,
 };
+use super::scheme::section_size;
 use super::view::{Frame, InstructionView, LookupView, TransactionView, Version};
 
 impl<'a> TransactionView<'a> {
@@ -153,7 +154,7 @@ fn read_version(cursor: &mut Cursor<'_>) -> Result<Version, ParseError> {
     }
 }
 
-/// v1: the message, then signatures.
+/// v1: the message, then signatures, then what signers of other schemes than ed25519 add.
 #[inline]
 fn parse_message_first(bytes: &[u8]) -> Result<Frame, ParseError> {
     let cursor = &mut Cursor::new(bytes, 0);
@@ -190,7 +191,10 @@ fn parse_message_first(bytes: &[u8]) -> Result<Frame, ParseError> {
     }
 
     let message_end = cursor.position();
-    cursor.arrays::<SIGNATURE_SIZE>(usize::from(header.required_signatures))?;
+    let signatures = cursor.arrays::<SIGNATURE_SIZE>(usize::from(header.required_signatures))?;
+    if !cursor.is_at_end() {
+        cursor.slice(section_size(signatures))?;
+    }
     cursor.finish()?;
 
     Ok(Frame {

@@ -96,6 +96,16 @@ impl<'a> TransactionView<'a> {
         &self.tail(self.frame.signatures_start).as_chunks().0[..count]
     }
 
+    /// Keys and signatures of other schemes than ed25519, one after the other; v1 only.
+    #[inline]
+    pub(super) fn scheme_section(&self) -> &'a [u8] {
+        if self.frame.version != Version::V1 {
+            return &[];
+        }
+        let marks = usize::from(self.frame.required_signatures).saturating_mul(SIGNATURE_SIZE);
+        &self.tail(self.frame.signatures_start)[marks..]
+    }
+
     /// The bytes that the signatures sign and that the message hash covers.
     #[inline]
     pub fn message_bytes(&self) -> &'a [u8] {

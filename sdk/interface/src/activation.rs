@@ -3,7 +3,8 @@
 //! The account [`SCHEDULE`] keeps them, so they are part of the state: proved, forked and exported
 //! with it. A bank reads it and adds to what its genesis decided; the Activation program writes it.
 //!
-//! A feature is an address: that of a program, or of a rule set ([`RuleSet::feature`]).
+//! A feature is an address: that of a program, of a rule set ([`RuleSet::feature`]), or of a scheme
+//! of signatures ([`SignatureScheme::feature`](crate::SignatureScheme::feature)).
 //!
 //! ```text
 //! 1 | 0 | authority: 0, or 1 and address 32 | count u32, at most 64
@@ -30,7 +31,7 @@ const HEAD: [u8; 2] = [1, 0];
 /// A feature, and when it begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Activation {
-    /// The address of a program or of a rule set.
+    /// The address of a program, of a rule set or of a scheme of signatures.
     pub feature: Address,
     /// The first slot in which it is there.
     pub slot: u64,

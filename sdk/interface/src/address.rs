@@ -254,7 +254,7 @@ pub fn create_with_seed(
     Ok(Address::new_from_array(digest.into()))
 }
 
-fn is_on_curve(bytes: &[u8; 32]) -> bool {
+pub(crate) fn is_on_curve(bytes: &[u8; 32]) -> bool {
     CompressedEdwardsY(*bytes).decompress().is_some()
 }
 

@@ -18,6 +18,7 @@ pub mod prices;
 pub mod program;
 pub mod rent;
 pub mod rules;
+pub mod scheme;
 pub mod sysvar;
 
 pub use account::{Account, AccountData};
@@ -29,6 +30,7 @@ pub use positions::Positions;
 pub use program::{Environment, Names, Program, ProgramTable};
 pub use rent::Rent;
 pub use rules::RuleSet;
+pub use scheme::{SchemeSet, SignatureScheme};
 pub use solana_hash::Hash;
 pub use solana_instruction_error::InstructionError;
 pub use solana_signature::Signature;

@@ -18,7 +18,10 @@ use lockstep_runtime::{
     prepare::PreparedBlock,
     threads::Threads,
     verify::{ParsedBlock, Signatures, Verifier},
-    wire::{MessageBuilder, WireBlock},
+    wire::{
+        Message, MessageBuilder, MessageError, Version, WireBlock,
+        limits::{PACKET_SIZE_MAX, SIGNATURE_SIZE},
+    },
 };
 use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
 use lockstep_sdk::{
@@ -625,7 +628,7 @@ impl Chain {
             let payer = call.payer.unwrap_or(self.moment.payers[index]);
             let blockhash = call.blockhash.unwrap_or(blockhash).to_bytes();
             let message = MessageBuilder::new(payer, blockhash, &call.instructions).compile();
-            let message = match message {
+            let message = match message.and_then(fit) {
                 Ok(message) => message,
                 Err(error) => panic!("call {index}: {error}"),
             };
@@ -687,6 +690,19 @@ impl Chain {
         self.set_accounts(wallets.collect::<Vec<_>>());
         self.moment.payers = [&self.moment.payers[..], &more[..]].concat().into();
     }
+}
+
+/// A message that is too large for a packet with its signatures goes as v1.
+fn fit(message: Message) -> Result<Message, MessageError> {
+    let required = usize::from(message.header.required_signatures);
+    let signatures = required.saturating_mul(SIGNATURE_SIZE).saturating_add(1);
+    let size = message.encode()?.len().saturating_add(signatures);
+    let version = if size > PACKET_SIZE_MAX {
+        Version::V1
+    } else {
+        message.version
+    };
+    Ok(Message { version, ..message })
 }
 
 /// What the serial executor makes of a block.

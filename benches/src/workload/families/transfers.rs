@@ -14,14 +14,24 @@ use super::{ACCOUNTS, Family, FamilySpec};
 use crate::access::COST_DEFAULT;
 use crate::workload::accounts::PAYER_BALANCE;
 use crate::workload::draft::{Draft, Place};
-use crate::workload::keys::Keyring;
-use crate::workload::options::WorkloadSpec;
+use crate::workload::keys::{Keyring, Signing};
+use crate::workload::options::{OptionKind, OptionSpec, WorkloadSpec};
 
 pub(super) const SPEC: FamilySpec = FamilySpec {
     name: "transfers",
     about: "transfers between wallets drawn uniformly: hardly any conflict",
-    options: &[ACCOUNTS],
+    options: &[ACCOUNTS, SIGNATURES],
     build: |spec, seed| Ok(transfers(spec, seed, |wallets, _, rng| wallets.pair(rng))),
+};
+
+/// What wallets sign with; the words stand in the order of [`Signing`].
+const SIGNATURES: OptionSpec = OptionSpec {
+    name: "signatures",
+    kind: OptionKind::Choice(&["ed25519", "falcon", "mldsa", "mixed"]),
+    default: 0,
+    min: 0,
+    max: 3,
+    about: "what wallets sign with; mixed takes all three in turn",
 };
 
 /// Wallets that can all pay and receive.
@@ -29,9 +39,16 @@ pub(super) const SPEC: FamilySpec = FamilySpec {
 pub struct Wallets(Keyring);
 
 impl Wallets {
-    /// As many as the `accounts` option says.
+    /// As many as the `accounts` option says, which sign as `signatures` does, if there is one.
     pub(super) fn new(spec: &WorkloadSpec, seed: u64) -> Self {
-        Self(Keyring::generate(seed, spec.count("accounts")))
+        let signing = match spec.get(SIGNATURES.name) {
+            Some(1) => Signing::Falcon,
+            Some(2) => Signing::MlDsa,
+            Some(3) => Signing::Mixed,
+            _ => Signing::Ed25519,
+        };
+        let count = spec.count("accounts");
+        Self(Keyring::generate(seed, count).signing(signing, seed))
     }
 
     /// The number of wallets, at least 2.

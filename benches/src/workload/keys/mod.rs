@@ -17,8 +17,13 @@
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use lockstep_interface::Address;
+use lockstep_runtime::wire::SchemeKey;
 use rayon::prelude::*;
 use sha2::{Digest, Sha512};
+
+mod schemes;
+
+pub use schemes::Signing;
 
 /// Keys or signatures made from one product with the base point; fixed, so that results do not
 /// depend on the number of threads.
@@ -32,6 +37,8 @@ pub const SIGNATURE_SIZE: usize = 64;
 pub struct Keyring {
     secrets: Secrets,
     addresses: Vec<Address>,
+    /// The key pairs that are of another scheme than ed25519, by number; empty if none is.
+    schemes: Vec<Option<SchemeKey>>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +61,7 @@ impl Keyring {
         Self {
             addresses: chunks.collect(),
             secrets: Secrets::Consecutive(start),
+            schemes: Vec::new(),
         }
     }
 
@@ -71,6 +79,7 @@ impl Keyring {
         Self {
             addresses: addresses.collect(),
             secrets: Secrets::Listed(secrets),
+            schemes: Vec::new(),
         }
     }
 
@@ -97,8 +106,8 @@ impl Keyring {
         &self.addresses
     }
 
-    /// Signs each message with the key pair of this number. `label` must be another one for
-    /// every call of a run; equal arguments give equal signatures.
+    /// Signs each message, all of which are of ed25519, with the key pair of this number. `label`
+    /// must be another one for every call of a run; equal arguments give equal signatures.
     ///
     /// # Panics
     /// If there is no such key pair.

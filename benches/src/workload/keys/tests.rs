@@ -49,3 +49,38 @@ fn keys_depend_on_the_seed_alone() {
     distinct.dedup();
     assert_eq!(distinct.len(), many.len());
 }
+
+#[test]
+fn key_pairs_of_schemes_sign_what_a_verifier_takes() {
+    use lockstep_runtime::verify::verify;
+    use lockstep_runtime::wire::{MessageBuilder, TransactionView};
+
+    for (signing, schemes) in [
+        (Signing::Ed25519, 0),
+        (Signing::Falcon, 1),
+        (Signing::MlDsa, 1),
+        (Signing::Mixed, 2),
+    ] {
+        let ring = Keyring::generate(3, 70).signing(signing, 3);
+        assert_eq!(ring.has_schemes(), schemes > 0);
+        let mut distinct = ring.addresses().to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 70);
+        let signed = [0, 1, 2, 69].map(|number| {
+            let message = MessageBuilder::new(ring.address(number), [5; 32], &[]);
+            ring.sign_alone(number, message.compile().unwrap()).unwrap()
+        });
+        let views = signed
+            .each_ref()
+            .map(|bytes| TransactionView::parse(bytes).unwrap());
+        assert_eq!(verify(&views), [true; 4], "{signing:?}");
+        let schedule = ring.schedule().map(|(_, account)| account);
+        let schedule = schedule
+            .and_then(|account| lockstep_interface::activation::Schedule::from_account(&account));
+        assert_eq!(
+            schedule.map_or(0, |schedule| schedule.activations.len()),
+            schemes
+        );
+    }
+}

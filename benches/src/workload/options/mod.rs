@@ -223,9 +223,15 @@ impl WorkloadSpec {
     /// # Panics
     /// If the workload has no such option.
     pub fn value(&self, name: &str) -> u64 {
+        let value = self.get(name);
+        value.expect("workloads ask for their own options")
+    }
+
+    /// The same; `None` if the workload has no such option.
+    pub fn get(&self, name: &str) -> Option<u64> {
         let mut options = self.family.options.iter().zip(&self.values);
         let found = options.find(|(option, _)| option.name == name);
-        *found.expect("workloads ask for their own options").1
+        found.map(|(_, value)| *value)
     }
 
     /// The value of an option that counts things in memory.

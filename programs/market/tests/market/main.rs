@@ -25,6 +25,7 @@ mod oracle;
 mod payments;
 mod stable;
 mod supply;
+mod vaults;
 
 /// The sequences of a property test: 400 times as many where the variable `LOCKSTEP_FULL`
 /// is set, more than a million actions each.

@@ -28,7 +28,8 @@ const POLL_TIME: Duration = Duration::from_millis(100);
 /// Say from which slot on a program or a set of rules holds, or that it does not begin after all
 ///
 /// The authority that the chain's genesis names signs. A feature is known by its name: one of the
-/// programs that this command is built with, or `rules-current`, `rules-2024-12`.
+/// programs that this command is built with, `rules-current`, `rules-2024-12`, or a scheme of
+/// signatures, `falcon-512`, `ml-dsa-44`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The program's name, or that of the rules
@@ -65,7 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let name = &arguments.feature;
     let feature = feature_named(name, &linked_programs()).ok_or_else(|| {
         Failure::usage(format!(
-            "{name}: expected the name of a program that is linked in, or of a rule set"
+            "{name}: expected the name of a program that is linked in, of a rule set, or of a \
+             scheme of signatures"
         ))
     })?;
     let path = arguments.authority.display();
