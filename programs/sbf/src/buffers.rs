@@ -5,7 +5,9 @@ use std::{cell::RefCell, ops::Range};
 
 use solana_sbpf::vm::CallFrame;
 
-use crate::limits::{CALL_DEPTH_MAX, HEAP_SIZE, STACK_SIZE};
+use lockstep_interface::limits::HEAP_SIZE_MAX;
+
+use crate::limits::{CALL_DEPTH_MAX, STACK_SIZE};
 
 /// Calls whose memory a thread keeps: the deepest stack of calls.
 const KEPT_MAX: usize = 8;
@@ -32,7 +34,7 @@ impl Buffers {
         let mut buffers = kept.unwrap_or_else(|| Self {
             image: Vec::new(),
             stack: vec![0; STACK_SIZE],
-            heap: vec![0; HEAP_SIZE],
+            heap: vec![0; HEAP_SIZE_MAX],
             frames: vec![CallFrame::default(); CALL_DEPTH_MAX],
         });
         if buffers.image.len() < image_size {

@@ -10,15 +10,27 @@
 #![deny(unsafe_code)]
 
 mod buffers;
+mod cache;
+mod code;
 mod fault;
 mod image;
 mod limits;
+pub mod loader;
 mod program;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod recorded_calls;
+mod sync;
 mod syscalls;
 #[cfg(test)]
 mod tests;
 mod vm;
 
-pub use program::{LoadError, SbfProgram};
+pub use code::LoadError;
+pub use loader::{
+    instruction::{LoaderInstruction, file_address},
+    state::{FILE_HEAD_SIZE, LoaderState, program_accounts},
+    with_interpreting_loaders, with_loaders,
+};
+pub use program::SbfProgram;

@@ -7,8 +7,8 @@ pub(crate) const CALL_DEPTH_MAX: usize = 64;
 pub(crate) const FRAME_SIZE: usize = 4_096;
 /// Bytes of a program's stack.
 pub(crate) const STACK_SIZE: usize = CALL_DEPTH_MAX * FRAME_SIZE;
-/// Bytes of a program's heap (`MIN_HEAP_FRAME_BYTES`).
-pub(crate) const HEAP_SIZE: usize = 32 * 1024;
+/// What each further 32 KiB of a program's heap cost (`heap_cost`).
+pub(crate) const HEAP_UNITS: u64 = 8;
 /// Slices that one system call hashes (`sha256_max_slices`).
 pub(crate) const HASHED_SLICES_MAX: u64 = 20_000;
 /// Accounts that a program lists for an invoke (`MAX_CPI_ACCOUNT_INFOS`, SIMD-0339).

@@ -30,8 +30,8 @@ use solana_sbpf::{
 };
 
 use crate::{
+    code::{Terms, config},
     limits::STACK_SIZE,
-    program::config,
     syscalls::register,
     vm::{Guest, Recorded, run_recorded},
 };
@@ -120,7 +120,7 @@ fn loader(gap: u64) -> BuiltinProgram<Guest> {
         aligned_memory_mapping: true,
         ..config()
     });
-    register(&mut loader).unwrap();
+    register(&mut loader, Terms::Deployed).unwrap();
     loader
 }
 
@@ -291,17 +291,17 @@ fn number_of(error: &EbpfError) -> i64 {
     }
 }
 
-fn bytes(text: &Value) -> Vec<u8> {
+pub(crate) fn bytes(text: &Value) -> Vec<u8> {
     hex::decode(text.as_str().unwrap()).unwrap()
 }
 
-fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     let end = bytes.iter().rposition(|byte| *byte != 0);
     bytes.truncate(end.map_or(0, |end| end + 1));
     bytes
 }
 
-fn inputs(regions: &Value) -> impl Iterator<Item = (Vec<u8>, bool)> {
+pub(crate) fn inputs(regions: &Value) -> impl Iterator<Item = (Vec<u8>, bool)> {
     let regions = regions.as_array().unwrap().iter();
     regions.map(|region| {
         let is_writable = region

@@ -99,7 +99,7 @@ fn system_calls_cost_what_they_cost_on_solana_and_nothing_less() {
     let zero = Address::default();
     let (_, bump) = find_program_address(&[], &zero);
     let tries = 256 - u64::from(bump);
-    let cases: [(&str, &[Argument], u64); 30] = [
+    let cases: [(&str, &[Argument], u64); 45] = [
         ("sol_log_", &[S(-64), N(5)], 100),
         ("sol_log_", &[S(-64), N(150)], 150),
         ("sol_log_64_", &[N(1), N(2), N(3), N(4), N(5)], 100),
@@ -138,6 +138,65 @@ fn system_calls_cost_what_they_cost_on_solana_and_nothing_less() {
         ("sol_get_stack_height", &[], 100),
         ("sol_remaining_compute_units", &[], 100),
         ("sol_memset_", &[S(-64), N(1), N(0)], 10),
+        (
+            "sol_get_processed_sibling_instruction",
+            &[N(0), S(-64), S(-128), S(-200), S(-300)],
+            100,
+        ),
+        ("sol_get_epoch_stake", &[N(0)], 100),
+        ("sol_get_epoch_stake", &[S(-64)], 110),
+        ("sol_curve_validate_point", &[N(0), S(-64)], 159),
+        ("sol_curve_validate_point", &[N(1), S(-64)], 169),
+        (
+            "sol_curve_group_op",
+            &[N(0), N(0), S(-64), S(-128), S(-200)],
+            473,
+        ),
+        (
+            "sol_curve_group_op",
+            &[N(0), N(1), S(-64), S(-128), S(-200)],
+            475,
+        ),
+        (
+            "sol_curve_group_op",
+            &[N(0), N(2), S(-64), S(-128), S(-200)],
+            2_177,
+        ),
+        (
+            "sol_curve_group_op",
+            &[N(1), N(0), S(-64), S(-128), S(-200)],
+            521,
+        ),
+        (
+            "sol_curve_group_op",
+            &[N(1), N(1), S(-64), S(-128), S(-200)],
+            519,
+        ),
+        (
+            "sol_curve_group_op",
+            &[N(1), N(2), S(-64), S(-128), S(-200)],
+            2_208,
+        ),
+        (
+            "sol_curve_multiscalar_mul",
+            &[N(0), S(-64), S(-128), N(1), S(-200)],
+            2_273,
+        ),
+        (
+            "sol_curve_multiscalar_mul",
+            &[N(0), S(-64), S(-128), N(2), S(-200)],
+            3_031,
+        ),
+        (
+            "sol_curve_multiscalar_mul",
+            &[N(1), S(-64), S(-128), N(1), S(-200)],
+            2_303,
+        ),
+        (
+            "sol_curve_multiscalar_mul",
+            &[N(1), S(-64), S(-128), N(2), S(-200)],
+            3_091,
+        ),
     ];
     for (name, arguments, cost) in cases {
         let (text, count) = call(name, arguments);

@@ -30,7 +30,12 @@
 
 use std::{any::Any, ops::Range, ptr, ptr::NonNull, sync::Arc};
 
-use lockstep_interface::{InstructionError, InvokeContext, limits::ACCOUNT_DATA_SIZE_MAX};
+use lockstep_interface::{
+    InstructionError, InvokeContext,
+    limits::{ACCOUNT_DATA_SIZE_MAX, HEAP_SIZE_MAX},
+};
+#[cfg(test)]
+use solana_sbpf::vm::Config;
 use solana_sbpf::{
     ebpf::{MM_HEAP_START, MM_INPUT_START, MM_STACK_START},
     elf::Executable,
@@ -44,12 +49,13 @@ use crate::{
     buffers::{Buffers, Used},
     fault::Fault,
     image::{Layout, Piece},
-    limits::{HEAP_SIZE, STACK_SIZE},
+    limits::STACK_SIZE,
 };
 
 /// The regions that grow when they are touched, besides data of accounts.
 const STACK: u16 = u16::MAX;
-const HEAP: u16 = STACK - 1;
+/// The heap's tag is this and its size in KiB.
+const HEAP: u16 = 1 << 15;
 /// Bytes of stack and heap that are mapped at first, and by which they grow.
 const STEP: usize = 8 * 1024;
 
@@ -59,6 +65,8 @@ pub(crate) struct Guest {
     mapping: MemoryMapping,
     image: *mut [u8],
     layout: Layout,
+    /// Bytes of the heap.
+    pub(crate) heap_size: usize,
     /// Bytes of the heap that system calls have given out.
     pub(crate) heap_given: u64,
     /// The panic that ended the program.
@@ -219,7 +227,8 @@ pub(crate) fn run(
     } = buffers;
     assert!(layout.size() <= image.len(), "the image has its room");
     assert!(stack.len() == STACK_SIZE, "the stack is whole");
-    assert!(heap.len() == HEAP_SIZE, "the heap is whole");
+    assert!(heap.len() == HEAP_SIZE_MAX, "the heap is whole");
+    let heap_size = context.heap_size().min(HEAP_SIZE_MAX);
     let image: *mut [u8] = image.as_mut_slice();
     let version = executable.get_sbpf_version();
     // A stack that begins at its end is mapped whole.
@@ -228,7 +237,7 @@ pub(crate) fn run(
         _ => STEP,
     };
     let stack = growing(stack, stack_size, MM_STACK_START, STACK);
-    let heap = growing(heap, STEP, MM_HEAP_START, HEAP);
+    let heap = growing(heap, STEP, MM_HEAP_START, heap_tag(heap_size));
     let mut regions = vec![executable.get_ro_region(), stack, heap];
     for piece in layout.pieces() {
         regions.push(match piece {
@@ -256,6 +265,7 @@ pub(crate) fn run(
         mapping,
         image,
         layout,
+        heap_size,
         heap_given: 0,
         panic: None,
     };
@@ -321,12 +331,17 @@ fn data_region(
 ) -> MemoryRegion {
     let mut region = MemoryRegion::new(part(image, offset, size), address_of(offset));
     if is_writable {
-        // Above the tags of stack and heap no account has an index: there are 255 at most.
+        // Accounts have indexes below the tags of stack and heap: there are 255 at most.
         region.access_violation_handler_payload = u16::try_from(index).ok();
     } else {
         region.make_immutable();
     }
     region
+}
+
+/// The tag of a heap of this many bytes, a multiple of 1,024.
+fn heap_tag(size: usize) -> u16 {
+    HEAP | u16::try_from(size >> 10).unwrap_or(0)
 }
 
 /// Lets a region reach as far as an access that it does not hold, if it has room for it. Called
@@ -338,8 +353,14 @@ fn grow(region: &mut MemoryRegion, room: u64, access: AccessType, address: u64, 
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     let size = match region.access_violation_handler_payload {
         Some(STACK) if end <= STACK_SIZE => end.next_multiple_of(STEP).min(STACK_SIZE),
-        Some(HEAP) if end <= HEAP_SIZE => end.next_multiple_of(STEP).min(HEAP_SIZE),
-        Some(STACK | HEAP) | None => return,
+        Some(STACK) | None => return,
+        Some(tag @ HEAP..) => {
+            let heap_size = usize::from(tag ^ HEAP) << 10;
+            if end > heap_size {
+                return;
+            }
+            end.next_multiple_of(STEP).min(heap_size)
+        }
         Some(_) if access == AccessType::Store && end <= room.min(ACCOUNT_DATA_SIZE_MAX) => {
             room.min(ACCOUNT_DATA_SIZE_MAX)
         }
@@ -373,6 +394,43 @@ pub(crate) fn run_recorded(
     registers: &[(usize, u64)],
     memory: &mut Recorded,
 ) -> Result<u64, EbpfError> {
+    let version = executable.get_sbpf_version();
+    let (code, config) = (executable.get_ro_region(), executable.get_config());
+    let mut nothing = [0; 0];
+    let mut guest = recorded_guest(code, (config, version), context, memory, &mut nothing)?;
+    let mut frames = vec![CallFrame::default(); crate::limits::CALL_DEPTH_MAX];
+    execute(executable, mode, &mut guest, registers, &mut frames)
+}
+
+/// Makes a recorded system call.
+#[cfg(test)]
+pub(crate) fn call_recorded(
+    call: fn(&mut Guest, [u64; 5]) -> Result<u64, Fault>,
+    arguments: [u64; 5],
+    context: &mut InvokeContext<'_, '_>,
+    rodata: &[u8],
+    memory: &mut Recorded,
+) -> Result<u64, Fault> {
+    let config = Config {
+        enable_stack_frame_gaps: memory.gap != 0,
+        aligned_memory_mapping: memory.inputs.len() <= 1,
+        ..crate::code::config()
+    };
+    let code = MemoryRegion::new(&raw const *rodata, solana_sbpf::ebpf::MM_REGION_SIZE);
+    let mut nothing = [0; 0];
+    let settings = (&config, SBPFVersion::V0);
+    let guest = recorded_guest(code, settings, context, memory, &mut nothing);
+    call(&mut guest.map_err(Fault::Memory)?, arguments)
+}
+
+#[cfg(test)]
+fn recorded_guest(
+    code: MemoryRegion,
+    (config, version): (&Config, SBPFVersion),
+    context: &mut InvokeContext<'_, '_>,
+    memory: &mut Recorded,
+    nothing: &mut [u8; 0],
+) -> Result<Guest, EbpfError> {
     let Recorded {
         stack,
         gap,
@@ -380,7 +438,7 @@ pub(crate) fn run_recorded(
         inputs,
     } = memory;
     let mut regions = vec![
-        executable.get_ro_region(),
+        code,
         MemoryRegion::new_gapped(&raw mut **stack, MM_STACK_START, *gap),
         MemoryRegion::new(&raw mut **heap, MM_HEAP_START),
     ];
@@ -394,18 +452,16 @@ pub(crate) fn run_recorded(
         }
         regions.push(region);
     }
-    let version = executable.get_sbpf_version();
-    // SAFETY: *Memory*: each region is a buffer that is borrowed here, or of the executable.
-    let mapping = unsafe { MemoryMapping::new(regions, executable.get_config(), version) };
-    let mut nothing = [0; 0];
-    let mut guest = Guest {
+    // SAFETY: *Memory*: each region is a buffer that the caller lends for as long as it has the
+    // guest, or of the executable.
+    let mapping = unsafe { MemoryMapping::new(regions, config, version) };
+    Ok(Guest {
         context: NonNull::from_mut(context).cast(),
         mapping: mapping?,
-        image: &raw mut nothing,
+        image: &raw mut *nothing,
         layout: Layout::default(),
+        heap_size: heap.len(),
         heap_given: 0,
         panic: None,
-    };
-    let mut frames = vec![CallFrame::default(); crate::limits::CALL_DEPTH_MAX];
-    execute(executable, mode, &mut guest, registers, &mut frames)
+    })
 }

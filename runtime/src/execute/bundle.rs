@@ -7,8 +7,8 @@
 
 use std::{ops::RangeInclusive, sync::OnceLock};
 
-use lockstep_interface::{Account, TransactionError, context::Scratch};
-use lockstep_scheduler::{Access, TransactionIndex};
+use lockstep_interface::{Account, Address, TransactionError, context::Scratch};
+use lockstep_scheduler::{Access, AccessMode, TransactionIndex};
 
 use super::{
     lockstep::Surroundings,
@@ -99,6 +99,7 @@ impl Surroundings<'_> {
                 Some(account.now().clone())
             })
             .collect();
+        let retired = self.retired(union);
         let count = members.clone().count();
         let mut outcomes = Vec::with_capacity(count);
         for index in members.map(TransactionIndex) {
@@ -113,11 +114,31 @@ impl Surroundings<'_> {
                         *account.change() = before;
                     }
                 }
+                for program in self.retired(union) {
+                    if !retired.contains(&program) {
+                        self.programs.executables.restore(&program);
+                    }
+                }
                 return (cancelled(count, outcomes.len(), error), scratch);
             }
             outcomes.push(outcome);
         }
         (outcomes, scratch)
+    }
+
+    /// The programs among written accounts that can no longer be called in this block.
+    fn retired(self, union: &[Access]) -> Vec<Address> {
+        let executables = self.programs.executables;
+        if executables.is_empty() {
+            return Vec::new();
+        }
+        let written = union
+            .iter()
+            .filter(|access| access.mode() == AccessMode::Write);
+        let written = written.map(|access| self.addresses[access.account().0 as usize]);
+        written
+            .filter(|program| executables.is_retired(program))
+            .collect()
     }
 }
 

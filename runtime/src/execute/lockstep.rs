@@ -1,12 +1,16 @@
 //! Executes a checked plan in lockstep, on accounts loaded before.
 
-use std::mem;
+use std::{
+    mem,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use lockstep_interface::{
-    Account, Address, Environment, TransactionContext,
+    Account, Address, Environment, Executables, TransactionContext,
+    address::sysvar_ids,
     context::{AccountSlot, BlockAccount, Scratch},
 };
-use lockstep_scheduler::{Access, AccessMode, CheckedPlan, TransactionIndex};
+use lockstep_scheduler::{Access, AccessMode, AccountIndex, CheckedPlan, TransactionIndex};
 use lockstep_store::{Change, StoreError};
 
 use super::{
@@ -14,6 +18,8 @@ use super::{
     bundle::BundleRuns,
     changes::collect,
     credits::{Credits, Share},
+    executables::{Loaders, executables},
+    instructions,
     transaction::process,
     workers::{Lent, TransactionCells, Worker, WorkerPanicked, prefetch, run},
 };
@@ -34,6 +40,10 @@ pub struct LoadedAccounts {
     accounts: Vec<BlockAccount>,
     /// The accounts that the block itself changes.
     own: Vec<Change>,
+    /// The program accounts among them.
+    executables: Executables,
+    /// The index of the Instructions sysvar, if a transaction names it.
+    instructions: Option<AccountIndex>,
 }
 
 /// Reads every account of the block once.
@@ -46,6 +56,8 @@ pub fn load(
     threads: &Threads,
 ) -> Result<LoadedAccounts, StoreError> {
     let mut accounts = vec![BlockAccount::default(); block.addresses().len()];
+    let loaders = Loaders::of(&bank.environment().programs);
+    let has_programs = AtomicBool::new(false);
     let failure = threads.zip_chunks(
         block.addresses(),
         &mut accounts,
@@ -53,6 +65,9 @@ pub fn load(
         |addresses, accounts| {
             let mut loaded = vec![Account::default(); addresses.len()];
             let failure = bank.load(addresses, &mut loaded).err();
+            if !loaders.is_empty() && loaded.iter().any(|account| loaders.own(account)) {
+                has_programs.store(true, Ordering::Relaxed);
+            }
             for (account, loaded) in accounts.iter_mut().zip(loaded) {
                 *account = BlockAccount::new(loaded);
             }
@@ -63,7 +78,25 @@ pub fn load(
         return Err(error);
     }
     let own = bank.own_changes()?;
-    Ok(LoadedAccounts { accounts, own })
+    let executables = if has_programs.into_inner() {
+        let now = accounts.iter().map(BlockAccount::now);
+        executables(bank, &loaders, block.addresses().iter().zip(now), threads)?
+    } else {
+        Executables::default()
+    };
+    Ok(LoadedAccounts {
+        accounts,
+        own,
+        executables,
+        instructions: instructions_index(block),
+    })
+}
+
+/// The account index of the Instructions sysvar.
+fn instructions_index(block: &PreparedBlock<'_>) -> Option<AccountIndex> {
+    let mut addresses = (0..).zip(block.addresses());
+    let found = addresses.find(|(_, address)| **address == sysvar_ids::INSTRUCTIONS);
+    found.map(|(index, _)| AccountIndex(index))
 }
 
 /// Runs all transactions of a plan.
@@ -78,7 +111,21 @@ pub fn execute(
     threads: &Threads,
     recording: Recording,
 ) -> Result<ExecutedBlock, ExecuteError> {
-    let LoadedAccounts { accounts, own } = accounts;
+    let LoadedAccounts {
+        accounts,
+        own,
+        executables,
+        instructions,
+    } = accounts;
+    let programs = BlockPrograms {
+        executables: &executables,
+        instructions,
+    };
+    let within = Within {
+        bank,
+        block,
+        programs,
+    };
     let credits = Credits::new(block, threads.count(), bank.environment().rent());
     let alone = |surroundings: Surroundings<'_>,
                  index: TransactionIndex,
@@ -90,7 +137,7 @@ pub fn execute(
     };
     // Decided once for the block, so that a block without bundles does not pay for them.
     let (mut accounts, outcomes) = if block.bundles().is_empty() {
-        run_each(bank, block, accounts, plan, threads, &credits, alone)?
+        run_each(within, accounts, plan, threads, &credits, alone)?
     } else {
         let bundles = BundleRuns::new(block, recording);
         let step = |surroundings: Surroundings<'_>,
@@ -103,8 +150,7 @@ pub fn execute(
                 alone(surroundings, index, cells, scratch)
             }
         };
-        let (accounts, mut outcomes) =
-            run_each(bank, block, accounts, plan, threads, &credits, step)?;
+        let (accounts, mut outcomes) = run_each(within, accounts, plan, threads, &credits, step)?;
         bundles.write_to(&mut outcomes);
         (accounts, outcomes)
     };
@@ -115,8 +161,7 @@ pub fn execute(
 
 /// Calls `step` for each transaction of the plan, on the worker that it belongs to.
 fn run_each<S>(
-    bank: &Bank,
-    block: &PreparedBlock<'_>,
+    within: Within<'_>,
     accounts: Vec<BlockAccount>,
     plan: &CheckedPlan<'_>,
     threads: &Threads,
@@ -128,8 +173,7 @@ where
         + Sync,
 {
     let make_worker = || BlockWorker {
-        bank,
-        block,
+        within,
         credits: credits.share(),
         step: &step,
         scratch: Scratch::default(),
@@ -137,10 +181,17 @@ where
     run(plan, accounts, threads, make_worker)
 }
 
-/// Runs the transactions of one thread.
-struct BlockWorker<'b, S> {
+/// What the transactions of all threads run in.
+#[derive(Clone, Copy)]
+struct Within<'b> {
     bank: &'b Bank,
     block: &'b PreparedBlock<'b>,
+    programs: BlockPrograms<'b>,
+}
+
+/// Runs the transactions of one thread.
+struct BlockWorker<'b, S> {
+    within: Within<'b>,
     credits: Share<'b>,
     step: &'b S,
     /// Memory that the next transaction uses again.
@@ -153,8 +204,9 @@ where
 {
     fn run(&mut self, index: TransactionIndex, cells: TransactionCells<'_>) -> Outcome {
         let surroundings = Surroundings {
-            environment: self.bank.environment(),
-            addresses: self.block.addresses(),
+            environment: self.within.bank.environment(),
+            addresses: self.within.block.addresses(),
+            programs: self.within.programs,
             credits: &self.credits,
         };
         let scratch = mem::take(&mut self.scratch);
@@ -164,15 +216,22 @@ where
     }
 
     fn prefetch_record(&self, index: TransactionIndex) {
-        prefetch(self.block.transaction(index));
+        prefetch(self.within.block.transaction(index));
     }
 
     fn prefetch_content(&self, index: TransactionIndex) {
-        prefetch(self.block.transaction(index).view.bytes());
-        for access in self.block.table().accesses(index) {
-            prefetch(&self.block.addresses()[access.account().0 as usize]);
+        prefetch(self.within.block.transaction(index).view.bytes());
+        for access in self.within.block.table().accesses(index) {
+            prefetch(&self.within.block.addresses()[access.account().0 as usize]);
         }
     }
+}
+
+/// What programs out of accounts need of a block.
+#[derive(Clone, Copy)]
+pub(super) struct BlockPrograms<'b> {
+    pub(super) executables: &'b Executables,
+    instructions: Option<AccountIndex>,
 }
 
 /// What all transactions of a block share.
@@ -180,6 +239,7 @@ where
 pub(super) struct Surroundings<'b> {
     pub(super) environment: &'b Environment,
     pub(super) addresses: &'b [Address],
+    pub(super) programs: BlockPrograms<'b>,
     pub(super) credits: &'b Share<'b>,
 }
 
@@ -197,6 +257,10 @@ impl Surroundings<'_> {
         let limit = u64::from(transaction.budget.compute_unit_limit);
         context.begin(limit, recording.logs);
         context.set_instructions(&transaction.view);
+        if !self.programs.executables.is_empty() {
+            let heap_size = transaction.budget.heap_size as usize;
+            context.set_executables(self.programs.executables, heap_size);
+        }
         for (index, (access, lent)) in accesses.iter().zip(lent).enumerate() {
             let account = access.account();
             let address = &self.addresses[account.0 as usize];
@@ -206,6 +270,12 @@ impl Surroundings<'_> {
                     let counters = self.credits.inspect(account, base);
                     let slot = AccountSlot::credit_only(address, base, counters, is_signer);
                     context.push(slot);
+                }
+                Lent::Shared(_) if self.programs.instructions == Some(account) => {
+                    let addresses =
+                        |index: usize| self.addresses[accesses[index].account().0 as usize];
+                    let account = instructions::account(transaction, addresses);
+                    context.push_instructions(address, account);
                 }
                 Lent::Shared(read) => context.push(AccountSlot::shared(address, read, is_signer)),
                 Lent::Exclusive(held) => {

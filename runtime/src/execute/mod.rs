@@ -4,6 +4,8 @@
 //! - `transaction`: one transaction on loaded accounts; shared by both executors.
 //! - `serial`: the oracle, one transaction after the other on an ordered map.
 //! - `lockstep`: the workers, which run a plan's batches in parallel.
+//! - `executables`: the programs out of accounts that the block can call; `instructions`: what they
+//!   read of their transaction.
 //! - `bundle`: transactions that have an effect together or not at all.
 //! - `changes`: what all of them together changed.
 //! - `credits`: lamports added to one account by several workers at once.
@@ -19,6 +21,8 @@ mod bundle;
 mod changes;
 mod credits;
 mod dispatch;
+mod executables;
+mod instructions;
 mod lockstep;
 mod progress;
 mod ready;
@@ -29,6 +33,7 @@ mod wait;
 mod workers;
 
 pub use credits::CreditsDependOnOrder;
+pub(crate) use executables::Loaders;
 pub use lockstep::{LoadedAccounts, execute, load};
 use lockstep_store::Change;
 pub use serial::execute_serial;

@@ -4,14 +4,21 @@
 //! interning, planning, loading, lanes or threads: which accounts a transaction names is read from
 //! its message and from lookup tables once more.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::RangeInclusive,
+};
 
-use lockstep_interface::{Account, Address, TransactionContext, context::AccountSlot};
+use lockstep_interface::{
+    Account, Address, Executables, TransactionContext, address::sysvar_ids, context::AccountSlot,
+};
 use lockstep_scheduler::TransactionIndex;
 use lockstep_store::StoreError;
 
 use super::{
     ExecutedBlock,
+    executables::{Loaders, executables},
+    instructions,
     transaction::{cancelled, failure, process},
 };
 use crate::{
@@ -19,6 +26,7 @@ use crate::{
     block::{Outcome, Recording},
     prepare::{PreparedBlock, SanitizedTransaction, bundles::Turn},
     rules::lookup::lookup,
+    threads::Threads,
 };
 
 /// Runs the block's transactions in the given order, which names each once. A bundle runs where
@@ -32,7 +40,10 @@ pub fn execute_serial(
     order: impl IntoIterator<Item = TransactionIndex>,
     recording: Recording,
 ) -> Result<ExecutedBlock, StoreError> {
-    let mut state: State = BTreeMap::new();
+    let mut state = State {
+        accounts: BTreeMap::new(),
+        executables: programs(bank, block)?,
+    };
     let mut outcomes: Vec<Option<Outcome>> = vec![None; block.table().transaction_count()];
     for index in order {
         match block.bundles().turn(index) {
@@ -51,7 +62,7 @@ pub fn execute_serial(
         }
     }
     let mut changes = bank.own_changes()?;
-    for (address, account) in state {
+    for (address, account) in state.accounts {
         if bank.get(&address)?.unwrap_or_default() != account {
             changes.push((address, account));
         }
@@ -66,8 +77,30 @@ pub fn execute_serial(
     })
 }
 
-/// The accounts that the block has written so far.
-type State = BTreeMap<Address, Account>;
+/// What the block has done so far.
+struct State {
+    /// The accounts that it has written.
+    accounts: BTreeMap<Address, Account>,
+    /// The program accounts that it can call.
+    executables: Executables,
+}
+
+/// The program accounts among those that a block names, as its parent has them.
+fn programs(bank: &Bank, block: &PreparedBlock<'_>) -> Result<Executables, StoreError> {
+    let loaders = Loaders::of(&bank.environment().programs);
+    if loaders.is_empty() {
+        return Ok(Executables::default());
+    }
+    let mut accounts: BTreeMap<Address, Account> = BTreeMap::new();
+    for index in block.table().transactions() {
+        for address in named_accounts(bank, block.transaction(index))? {
+            if let Entry::Vacant(place) = accounts.entry(address) {
+                place.insert(bank.get(&address)?.unwrap_or_default());
+            }
+        }
+    }
+    executables(bank, &loaders, accounts.iter(), &Threads::alone())
+}
 
 fn run_bundle(
     bank: &Bank,
@@ -80,16 +113,32 @@ fn run_bundle(
     let mut before: Vec<(Address, Option<Account>)> = Vec::new();
     for index in members.clone().map(TransactionIndex) {
         let keys = named_accounts(bank, block.transaction(index))?;
-        before.extend(keys.into_iter().map(|key| (key, state.get(&key).cloned())));
+        let accounts = &state.accounts;
+        before.extend(
+            keys.into_iter()
+                .map(|key| (key, accounts.get(&key).cloned())),
+        );
     }
+    let retired = |state: &State| -> Vec<Address> {
+        let named = before.iter().map(|(address, _)| *address);
+        named
+            .filter(|address| state.executables.is_retired(address))
+            .collect()
+    };
+    let retired_before = retired(state);
     let mut outcomes = Vec::new();
     for index in members.map(TransactionIndex) {
         let outcome = run_one(bank, block, index, state, recording)?;
         if let Some(error) = failure(&outcome) {
+            for program in retired(state) {
+                if !retired_before.contains(&program) {
+                    state.executables.restore(&program);
+                }
+            }
             for (address, account) in before {
                 match account {
-                    Some(account) => state.insert(address, account),
-                    None => state.remove(&address),
+                    Some(account) => state.accounts.insert(address, account),
+                    None => state.accounts.remove(&address),
                 };
             }
             return Ok(cancelled(count, outcomes.len(), error));
@@ -110,7 +159,7 @@ fn run_one(
     let keys = named_accounts(bank, transaction)?;
     let mut accounts = Vec::with_capacity(keys.len());
     for address in &keys {
-        let account = match state.get(address) {
+        let account = match state.accounts.get(address) {
             Some(account) => account.clone(),
             None => bank.get(address)?.unwrap_or_default(),
         };
@@ -123,8 +172,17 @@ fn run_one(
         recording.logs,
     );
     context.set_instructions(&transaction.view);
+    if !state.executables.is_empty() {
+        let heap_size = transaction.budget.heap_size as usize;
+        context.set_executables(&state.executables, heap_size);
+    }
     for (position, (address, account)) in keys.iter().zip(&mut accounts).enumerate() {
         let is_signer = transaction.view.is_signer(position);
+        if *address == sysvar_ids::INSTRUCTIONS {
+            let account = instructions::account(transaction, |index| keys[index]);
+            context.push_instructions(address, account);
+            continue;
+        }
         context.push(if transaction.writable.contains(position) {
             AccountSlot::owned(address, account, is_signer)
         } else {
@@ -136,7 +194,7 @@ fn run_one(
     for (position, (address, mut account)) in keys.into_iter().zip(accounts).enumerate() {
         if transaction.writable.contains(position) {
             forget_dead(&mut account);
-            state.insert(address, account);
+            state.accounts.insert(address, account);
         }
     }
     Ok(outcome)

@@ -5,8 +5,8 @@
 //! advanced its nonce, one that succeeded changed what its programs changed.
 
 use lockstep_interface::{
-    AccountData, Address, InstructionError, Rent, TransactionContext, TransactionError,
-    address::INCINERATOR,
+    AccountData, Address, InstructionError, Rent, RuleSet, TransactionContext, TransactionError,
+    address::{INCINERATOR, program_ids},
     context::{AccountSlot, AccountUse},
     nonce::NonceState,
 };
@@ -17,7 +17,7 @@ use crate::{
     prepare::{Lifetime, SanitizedTransaction},
     rules::{
         fee::check_payer,
-        loaded::{check_program, loaded_size},
+        loaded::{check_program, loaded_size, stored_size},
         locks::PAYER,
         nonce::advanced_nonce,
         rent::rent_allows,
@@ -187,19 +187,54 @@ fn check_loaded(
     context: &mut TransactionContext<'_>,
     transaction: &SanitizedTransaction<'_>,
 ) -> Result<(), TransactionError> {
-    let rules = context.environment().rules;
+    let environment = context.environment();
+    let rules = environment.rules;
     let mut size = u64::from(transaction.table_size);
     for index in 0..context.account_count() {
-        size = size.saturating_add(loaded_size(context.slot(index).account(), rules));
+        let slot = context.slot(index);
+        if !slot.is_made() {
+            size = size.saturating_add(loaded_size(slot.account(), rules));
+        }
     }
+    size = size.saturating_add(files_size(context, rules));
     if size > u64::from(transaction.budget.loaded_data_size_max) {
         return Err(TransactionError::MaxLoadedAccountsDataSizeExceeded);
     }
     for instruction in transaction.view.instructions() {
         let program = context.slot(usize::from(instruction.program_index));
-        check_program(program.account(), rules)?;
+        let program = program.account();
+        let is_loaded = program.owner != program_ids::NATIVE_LOADER
+            && environment.programs.loader(&program.owner).is_some();
+        check_program(program, is_loaded, rules)?;
     }
     Ok(())
+}
+
+/// Bytes counted for the files of program accounts that lie in accounts which the transaction does
+/// not name itself.
+fn files_size(context: &mut TransactionContext<'_>, rules: RuleSet) -> u64 {
+    let Some(executables) = context.executables() else {
+        return 0;
+    };
+    let count = context.account_count();
+    let addresses: Vec<Address> = (0..count)
+        .map(|index| *context.slot(index).address())
+        .collect();
+    let mut counted: Vec<Address> = Vec::new();
+    let mut size = 0u64;
+    for entry in addresses
+        .iter()
+        .filter_map(|program| executables.entry(program))
+    {
+        if let Some(bytes) = entry.file_size
+            && !addresses.contains(&entry.file)
+            && !counted.contains(&entry.file)
+        {
+            counted.push(entry.file);
+            size = size.saturating_add(stored_size(bytes, rules));
+        }
+    }
+    size
 }
 
 fn run_instructions(

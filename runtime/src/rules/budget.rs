@@ -23,6 +23,8 @@ pub struct Budget {
     pub compute_unit_limit: u32,
     /// Bytes of account data it may load, in [1, 64 MiB].
     pub loaded_data_size_max: u32,
+    /// Bytes of heap of each program out of an account, in [32 KiB, 256 KiB].
+    pub heap_size: u32,
     /// Lamports for the signatures, those that precompiled programs verify included.
     pub signature_fee: u64,
     /// Lamports for priority.
@@ -158,6 +160,7 @@ impl Requests {
         Ok(Budget {
             compute_unit_limit,
             loaded_data_size_max: loaded_data_size_max(self.loaded_data_size)?,
+            heap_size: self.heap_size.map_or(HEAP_SIZE_MIN, |(_, size)| size),
             signature_fee,
             priority_fee: u64::try_from(priority_fee).unwrap_or(u64::MAX),
         })
@@ -179,6 +182,7 @@ fn v1_budget(
             .unwrap_or(default_units)
             .min(COMPUTE_UNITS_MAX),
         loaded_data_size_max: loaded_data_size_max(config.loaded_accounts_data_size_limit)?,
+        heap_size: config.heap_size.unwrap_or(HEAP_SIZE_MIN),
         signature_fee,
         priority_fee: config.priority_fee.unwrap_or(0),
     })

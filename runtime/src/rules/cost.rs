@@ -162,6 +162,7 @@ mod tests {
     const BUDGET: Budget = Budget {
         compute_unit_limit: 3_000,
         loaded_data_size_max: 64 << 20,
+        heap_size: 32 << 10,
         signature_fee: 0,
         priority_fee: 0,
     };

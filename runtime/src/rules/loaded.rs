@@ -8,25 +8,38 @@ use crate::limits::LOADED_ACCOUNT_SIZE;
 ///
 /// Source: Agave's `load_transaction_accounts`, and SIMD-0186.
 pub(crate) fn loaded_size(account: &Account, rules: RuleSet) -> u64 {
-    let data = u64::try_from(account.data.len()).unwrap_or(u64::MAX);
-    if rules == RuleSet::Current && account.exists() {
-        data.saturating_add(LOADED_ACCOUNT_SIZE)
-    } else {
-        data
+    match account.exists() {
+        true => stored_size(account.data.len(), rules),
+        false => u64::try_from(account.data.len()).unwrap_or(u64::MAX),
     }
 }
 
-/// Whether the account of an instruction's program can run.
+/// Bytes counted for an account that exists, by the size of its data.
+pub(crate) fn stored_size(size: usize, rules: RuleSet) -> u64 {
+    let data = u64::try_from(size).unwrap_or(u64::MAX);
+    match rules {
+        RuleSet::Current => data.saturating_add(LOADED_ACCOUNT_SIZE),
+        RuleSet::December2024 => data,
+    }
+}
+
+/// Whether the account of an instruction's program can run. `is_loaded` tells that a loader of the
+/// chain owns it; what it makes of the account shows when the instruction runs.
 ///
 /// # Errors
 /// `ProgramAccountNotFound` or `InvalidProgramForExecution`; they fail the transaction before its
 /// first instruction.
-pub(crate) fn check_program(program: &Account, rules: RuleSet) -> Result<(), TransactionError> {
+pub(crate) fn check_program(
+    program: &Account,
+    is_loaded: bool,
+    rules: RuleSet,
+) -> Result<(), TransactionError> {
     if !program.exists() {
         return Err(TransactionError::ProgramAccountNotFound);
     }
     let is_frozen_rule_broken = rules.freezes_executable_accounts() && !program.executable;
-    if program.owner != program_ids::NATIVE_LOADER || is_frozen_rule_broken {
+    let is_run = program.owner == program_ids::NATIVE_LOADER || is_loaded;
+    if !is_run || is_frozen_rule_broken {
         return Err(TransactionError::InvalidProgramForExecution);
     }
     Ok(())

@@ -28,6 +28,11 @@ pub const SEED_SIZE_MAX: usize = 32;
 pub const SEEDS_MAX: usize = 16;
 /// Derived signers of one invoke (`MAX_SIGNERS`).
 pub const DERIVED_SIGNERS_MAX: usize = 16;
+/// Bytes of heap of a program that is an account, unless its transaction asks for more
+/// (`MIN_HEAP_FRAME_BYTES`).
+pub const HEAP_SIZE_MIN: usize = 32 * 1024;
+/// The most that it can ask for (`MAX_HEAP_FRAME_BYTES`).
+pub const HEAP_SIZE_MAX: usize = 256 * 1024;
 /// Bytes of events of one transaction. Lockstep's own; Solana carries events in logs.
 pub const EVENT_SIZE_MAX: usize = 10_000;
 

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use solana_instruction_error::InstructionError;
 
-use crate::{Address, Counters, InvokeContext, Positions, Rent, RuleSet, Sysvars};
+use crate::{Address, Counters, InvokeContext, Loader, Positions, Rent, RuleSet, Sysvars};
 
 /// A native program: plain Rust that the runtime calls for every instruction addressed to it.
 ///
@@ -45,6 +45,12 @@ pub trait Program: fmt::Debug + Send + Sync {
     /// Names for people of its instructions and their accounts, for reports. By default there are
     /// none; a description of the program's interface has them.
     fn names(&self) -> Option<&'static dyn Names> {
+        None
+    }
+
+    /// What makes programs of the accounts that this program owns, if it is a loader. By default it
+    /// is none.
+    fn loader(&self) -> Option<&dyn Loader> {
         None
     }
 
@@ -290,6 +296,11 @@ impl ProgramTable {
             Ok(index) => programs[index].1 = program,
             Err(index) => programs.insert(index, (address, program)),
         }
+    }
+
+    /// The loader at `address`, if the program there is one.
+    pub fn loader(&self, address: &Address) -> Option<&dyn Loader> {
+        self.get(address)?.loader()
     }
 
     /// All programs in the order of their addresses.

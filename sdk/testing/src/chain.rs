@@ -78,6 +78,7 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(Verifier::default);
 #[derive(Debug)]
 pub struct Builder {
     programs: ProgramTable,
+    accounts: Vec<(Address, Account)>,
     /// Programs that begin later, and when.
     later: ProgramTable,
     activations: Vec<Activation>,
@@ -94,6 +95,41 @@ impl Builder {
             programs: self.programs.with(program),
             ..self
         }
+    }
+
+    /// Adds programs, such as those of a table.
+    #[must_use]
+    pub fn programs(mut self, programs: &ProgramTable) -> Self {
+        for program in programs.iter() {
+            self.programs = self.programs.with_of(programs, &program.address());
+        }
+        self
+    }
+
+    /// Leaves the program at an address out, for an account to take its place.
+    #[must_use]
+    pub fn without(self, address: &Address) -> Self {
+        let programs = self.programs;
+        Self {
+            programs: programs.filtered(|program| program.address() != *address),
+            ..self
+        }
+    }
+
+    /// Adds accounts, such as those of a program that a loader of the chain runs.
+    ///
+    /// ```
+    /// use lockstep_sdk::interface::{Account, Address};
+    /// use lockstep_testing::Chain;
+    ///
+    /// let address = Address::new_from_array([7; 32]);
+    /// let chain = Chain::builder().accounts([(address, Account::wallet(5))]).build();
+    /// assert_eq!(chain.lamports(&address), 5);
+    /// ```
+    #[must_use]
+    pub fn accounts(mut self, accounts: impl IntoIterator<Item = (Address, Account)>) -> Self {
+        self.accounts.extend(accounts);
+        self
     }
 
     /// Adds a program that begins in a slot, as the chain's activations have it. Calls in earlier
@@ -175,7 +211,8 @@ impl Builder {
         let payers: Vec<Address> = (0..PAYERS).map(|number| payer(&mut keys, number)).collect();
         let funded = payers.iter();
         let funded = funded.map(|payer| (*payer, Account::wallet(PAYER_LAMPORTS)));
-        let mut genesis = Genesis::new(funded.collect(), observed(self.programs));
+        let accounts = funded.chain(self.accounts).collect();
+        let mut genesis = Genesis::new(accounts, observed(self.programs));
         if !self.activations.is_empty() {
             let schedule = Schedule {
                 authority: None,
@@ -262,6 +299,7 @@ impl Chain {
     pub fn builder() -> Builder {
         Builder {
             programs: builtin_programs(),
+            accounts: Vec::new(),
             later: ProgramTable::new(),
             activations: Vec::new(),
             threads: 2,

@@ -48,12 +48,16 @@ impl fmt::Display for LogTree<'_> {
                 LogEntry::Failure { error, .. } => writeln!(formatter, "failed: {error}")?,
                 LogEntry::Message(text) => writeln!(formatter, "| {text}")?,
                 LogEntry::Data(data) => writeln!(formatter, "| {} bytes published", data.len())?,
+                LogEntry::Line(text) => writeln!(formatter, "| {text}")?,
                 LogEntry::Truncated => formatter.write_str("| (the rest is left out)\n")?,
             }
             depth = match entry {
                 LogEntry::Invoke { .. } => depth.saturating_add(1),
                 LogEntry::Success { .. } | LogEntry::Failure { .. } => depth.saturating_sub(1),
-                LogEntry::Message(_) | LogEntry::Data(_) | LogEntry::Truncated => depth,
+                LogEntry::Message(_)
+                | LogEntry::Data(_)
+                | LogEntry::Line(_)
+                | LogEntry::Truncated => depth,
             };
         }
         Ok(())

@@ -7,7 +7,8 @@ use std::{
 };
 
 use lockstep_sdk::interface::{
-    Address, Counters, InstructionError, InvokeContext, Names, Positions, Program, ProgramTable,
+    Address, Counters, InstructionError, InvokeContext, Loader, Names, Positions, Program,
+    ProgramTable,
 };
 
 thread_local! {
@@ -91,6 +92,10 @@ impl Program for Observed {
 
     fn names(&self) -> Option<&'static dyn Names> {
         self.program().names()
+    }
+
+    fn loader(&self) -> Option<&dyn Loader> {
+        self.program().loader()
     }
 
     #[expect(

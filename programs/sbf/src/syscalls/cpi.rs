@@ -29,15 +29,29 @@ const INVOKE: u64 = 946;
 const META_SIZE: u64 = 34;
 const INFO_SIZE: u64 = 80;
 /// The programs that no program may invoke, whatever accounts it names.
-const FORBIDDEN: [Address; 7] = [
+const FORBIDDEN: [Address; 6] = [
     program_ids::NATIVE_LOADER,
     program_ids::LOADER_1,
     program_ids::LOADER_2,
-    program_ids::UPGRADEABLE_LOADER,
     program_ids::ED25519,
     program_ids::SECP256K1,
     program_ids::SECP256R1,
 ];
+
+/// What programs may invoke of the upgradeable loader, by the first byte: Upgrade, SetAuthority,
+/// Close and SetAuthorityChecked.
+const LOADER_INVOKED: [u8; 4] = [3, 4, 5, 7];
+
+/// True if no program may invoke this.
+fn is_forbidden(instruction: &Instruction) -> bool {
+    match instruction.program {
+        program_ids::UPGRADEABLE_LOADER => {
+            let tag = instruction.data.first();
+            !tag.is_some_and(|tag| LOADER_INVOKED.contains(tag))
+        }
+        program => FORBIDDEN.contains(&program),
+    }
+}
 
 /// Whose structures the arguments are.
 #[derive(Clone, Copy)]
@@ -85,7 +99,7 @@ fn invoke(
     guest.spend(INVOKE)?;
     let instruction = read_instruction(guest, shape, instruction)?;
     let signers = read_signers(guest, signers, signer_count)?;
-    if FORBIDDEN.contains(&instruction.program) {
+    if is_forbidden(&instruction) {
         return Fault::refused(format!(
             "an invoke of {}, which programs may not invoke",
             instruction.program

@@ -49,7 +49,7 @@ pub(super) fn units(guest: &mut Guest, _: Arguments) -> Result<u64, Fault> {
     guest.spend(BASE)?;
     guest.with(|context, _, _| {
         let left = context.compute_units_left();
-        context.log(|| format!("consumption: {left} units remaining"));
+        context.log_line(|| format!("Program consumption: {left} units remaining"));
     });
     Ok(0)
 }
@@ -61,10 +61,11 @@ pub(super) fn data(guest: &mut Guest, [list, count, ..]: Arguments) -> Result<u6
     guest.spend(BASE.saturating_mul(count))?;
     let sizes = list.iter().map(|(_, size)| *size);
     guest.spend(sizes.fold(0, u64::saturating_add))?;
+    let mut fields = Vec::with_capacity(list.len());
     for (address, size) in list {
-        let field = guest.bytes(address, size)?.to_vec();
-        guest.with(|context, _, _| context.log_data(|| field));
+        fields.push(guest.bytes(address, size)?.to_vec());
     }
+    guest.with(|context, _, _| context.log_fields(|| fields));
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 use solana_sbpf::ebpf::MM_HEAP_START;
 
 use super::{Arguments, MOVE, MOVED_PER_UNIT, aligned_mut, overlap};
-use crate::{fault::Fault, limits::HEAP_SIZE, vm::Guest};
+use crate::{fault::Fault, vm::Guest};
 
 /// `sol_memcpy_(target, source, size)`
 pub(super) fn copy(guest: &mut Guest, [target, source, size, ..]: Arguments) -> Result<u64, Fault> {
@@ -55,7 +55,7 @@ pub(super) fn alloc_free(guest: &mut Guest, [size, freed, ..]: Arguments) -> Res
     }
     let start = guest.heap_given.next_multiple_of(8);
     let end = start.saturating_add(size);
-    if usize::try_from(end).is_ok_and(|end| end <= HEAP_SIZE) {
+    if usize::try_from(end).is_ok_and(|end| end <= guest.heap_size) {
         guest.heap_given = end;
         return Ok(MM_HEAP_START.saturating_add(start));
     }

@@ -5,6 +5,7 @@
 
 mod address;
 mod cpi;
+mod curve;
 mod hash;
 mod log;
 mod memory;
@@ -18,7 +19,7 @@ use solana_sbpf::{
     program::{BuiltinFunctionDefinition, BuiltinProgram},
 };
 
-use crate::{fault::Fault, vm::Guest};
+use crate::{code::Terms, fault::Fault, vm::Guest};
 
 /// What most calls cost at least (`syscall_base_cost`).
 const BASE: u64 = 100;
@@ -27,9 +28,12 @@ const MOVE: u64 = 10;
 /// Bytes that are moved for one unit (`cpi_bytes_per_unit`).
 const MOVED_PER_UNIT: u64 = 250;
 
+/// The call that only programs have which were deployed long ago.
+const FORMER: &str = "sol_alloc_free_";
+
 /// The arguments of a call.
 type Arguments = [u64; 5];
-type Call = fn(&mut Guest, Arguments) -> Result<u64, Fault>;
+pub(crate) type Call = fn(&mut Guest, Arguments) -> Result<u64, Fault>;
 
 /// Makes a call without letting a panic reach the machine, which cannot unwind.
 fn guarded(guest: &mut Guest, call: Call, arguments: Arguments) -> Result<u64, Fault> {
@@ -61,12 +65,26 @@ macro_rules! system_calls {
             }
         )*
 
-        /// Gives programs all system calls.
+        /// The call of this name.
+        #[cfg(test)]
+        pub(crate) fn call_named(name: &str) -> Option<Call> {
+            match name {
+                $($name => Some($call),)*
+                _ => None,
+            }
+        }
+
+        /// Gives programs the system calls that they may have.
         ///
         /// # Errors
         /// If two have names of one hash.
-        pub(crate) fn register(program: &mut BuiltinProgram<Guest>) -> Result<(), ElfError> {
-            $(<$type>::register(program, $name)?;)*
+        pub(crate) fn register(
+            program: &mut BuiltinProgram<Guest>,
+            terms: Terms,
+        ) -> Result<(), ElfError> {
+            $(if terms != Terms::Deployment || $name != FORMER {
+                <$type>::register(program, $name)?;
+            })*
             Ok(())
         }
     };
@@ -97,7 +115,12 @@ system_calls! {
     SetReturnData, "sol_set_return_data", result::set;
     GetReturnData, "sol_get_return_data", result::get;
     StackHeight, "sol_get_stack_height", result::stack_height;
+    Sibling, "sol_get_processed_sibling_instruction", result::sibling;
     UnitsLeft, "sol_remaining_compute_units", result::units_left;
+    EpochStake, "sol_get_epoch_stake", sysvar::epoch_stake;
+    CurveValidate, "sol_curve_validate_point", curve::validate;
+    CurveOperate, "sol_curve_group_op", curve::operate;
+    CurveSum, "sol_curve_multiscalar_mul", curve::sum_products;
     InvokeRust, "sol_invoke_signed_rust", cpi::invoke_rust;
     InvokeC, "sol_invoke_signed_c", cpi::invoke_c;
 }

@@ -40,6 +40,17 @@ pub(super) fn last_restart_slot(guest: &mut Guest, arguments: Arguments) -> Resu
     fixed(guest, arguments, 8, |_| Ok(vec![0; 8]))
 }
 
+/// `sol_get_epoch_stake(account)`: no chain of the runtime has stakes.
+pub(super) fn epoch_stake(guest: &mut Guest, [account, ..]: Arguments) -> Result<u64, Fault> {
+    if account == 0 {
+        guest.spend(BASE)?;
+        return Ok(0);
+    }
+    guest.spend(BASE.saturating_add(MOVE))?;
+    key_at(guest, account)?;
+    Ok(0)
+}
+
 /// `sol_get_sysvar(address, result, offset, size)`: 2 if there is no such sysvar, 1 if it is
 /// shorter.
 pub(super) fn any(

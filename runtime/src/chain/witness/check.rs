@@ -79,11 +79,10 @@ impl Witness {
 
         let mut engine = Engine::with_threads(threads.clone());
         let prepared = prepare(&engine, read, parent, &genesis.limits).map_err(failed)?;
-        let mut needed = needed(&prepared.0, &prepared.1);
-        if let Some(address) = needed.find(|address| !self.knows(address)) {
+        let needed = needed(&prepared.0, &prepared.1)?;
+        if let Some(address) = needed.into_iter().find(|address| !self.knows(address)) {
             return Err(WitnessError::AccountMissing(address));
         }
-        drop(needed);
         let terms = Terms {
             limits: &genesis.limits,
             executor: Executor::Lockstep,

@@ -31,6 +31,7 @@ use crate::{
     bank::{Bank, ResumeError},
     block::BlockHeader,
     engine::{Engine, EngineError},
+    execute::Loaders,
     prepare::PreparedBlock,
     verify::{ParsedBlock, Signatures},
 };
@@ -137,7 +138,7 @@ impl Chain {
         let engine = Engine::new(1).expect("one thread needs no pool");
         let prepared = engine.prepare(&bank, read.parsed())?;
         let mut addresses = tables(read.parsed());
-        addresses.extend(needed(&bank, &prepared));
+        addresses.extend(needed(&bank, &prepared)?);
         let addresses: Vec<Address> = addresses.into_iter().collect();
         let mut accounts = vec![Account::default(); addresses.len()];
         parent.load(&addresses, &mut accounts)?;
@@ -181,13 +182,21 @@ fn tables(block: &ParsedBlock) -> BTreeSet<Address> {
     tables.collect()
 }
 
-/// The accounts besides, of which a block reads or writes the one or the other.
-fn needed<'a>(
-    bank: &'a Bank,
-    prepared: &'a PreparedBlock<'_>,
-) -> impl Iterator<Item = Address> + 'a {
+/// The accounts besides, of which a block reads or writes the one or the other: those that it names
+/// or writes itself, and the files of the programs among them.
+fn needed(bank: &Bank, prepared: &PreparedBlock<'_>) -> Result<Vec<Address>, StoreError> {
     let own = bank.own_accounts().iter().map(|(address, _)| *address);
     let block = prepared.addresses().iter().copied();
     let own = own.chain(bank.fee_receivers());
-    own.chain(block).chain([SCHEDULE])
+    let mut needed: Vec<Address> = own.chain(block).chain([SCHEDULE]).collect();
+    let loaders = Loaders::of(&bank.environment().programs);
+    if !loaders.is_empty() {
+        let mut accounts = vec![Account::default(); needed.len()];
+        bank.load(&needed, &mut accounts)?;
+        let named = needed.iter().zip(&accounts);
+        let files = named.filter_map(|(address, account)| loaders.file_address(address, account));
+        let files: Vec<Address> = files.collect();
+        needed.extend(files);
+    }
+    Ok(needed)
 }

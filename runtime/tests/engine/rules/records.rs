@@ -27,6 +27,7 @@ fn the_log_is_cut_at_its_limit() {
         LogEntry::Failure { .. } => 'f',
         LogEntry::Message(_) => 'm',
         LogEntry::Data(_) => 'd',
+        LogEntry::Line(_) => 'l',
         LogEntry::Truncated => 't',
     };
     for (size, expected) in [

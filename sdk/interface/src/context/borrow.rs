@@ -6,7 +6,6 @@ use std::cell::{Ref, RefMut};
 use super::{AccountSlot, AccountUse, InstructionAccount, TransactionContext};
 use crate::{
     Account, AccountData, Address, InstructionError,
-    address::program_ids,
     limits::{ACCOUNT_DATA_SIZE_MAX, INSTRUCTION_GROWTH_MAX, TRANSACTION_GROWTH_MAX},
 };
 
@@ -59,7 +58,6 @@ pub struct AccountMut<'c, 't> {
     pub(super) slot: RefMut<'c, AccountSlot<'t>>,
     pub(super) meta: InstructionAccount,
     pub(super) program: &'t Address,
-    pub(super) is_top_level: bool,
     pub(super) transaction: &'c TransactionContext<'t>,
 }
 
@@ -184,6 +182,27 @@ impl AccountMut<'_, '_> {
         Ok(())
     }
 
+    /// Makes the account a program, or no program.
+    ///
+    /// # Errors
+    /// `ExecutableAccountNotRentExempt` if its lamports are below the rent-exempt minimum;
+    /// `ExecutableModified` unless the running program owns the account and it is writable.
+    pub fn set_executable(&mut self, is_executable: bool) -> Result<(), InstructionError> {
+        let rent = self.transaction.environment().rent();
+        if !rent.is_exempt(self.lamports, self.data.len()) {
+            return Err(InstructionError::ExecutableAccountNotRentExempt);
+        }
+        if !self.is_owned_by_program() || !self.meta.is_writable {
+            return Err(InstructionError::ExecutableModified);
+        }
+        if self.executable != is_executable {
+            let account = self.slot.owned_mut();
+            let account = account.ok_or(InstructionError::ExecutableModified)?;
+            account.executable = is_executable;
+        }
+        Ok(())
+    }
+
     /// The data for writing, of unchanged length.
     ///
     /// # Errors
@@ -199,16 +218,17 @@ impl AccountMut<'_, '_> {
     /// # Errors
     /// `AccountDataSizeChanged` if another program owns the account; `InvalidRealloc` above
     /// 10 MiB, or if it grows by more than 10 KiB in one top-level instruction other than one of
-    /// the System program; `MaxAccountsDataAllocationsExceeded` if the transaction's accounts
-    /// grow by more than 20 MiB; or what [`AccountMut::data_mut`] reports.
+    /// the System program or the upgradeable loader; `MaxAccountsDataAllocationsExceeded` if the
+    /// transaction's accounts grow by more than 20 MiB; or what [`AccountMut::data_mut`] reports.
     pub fn resize(&mut self, size: usize) -> Result<(), InstructionError> {
         let before = self.data.len();
         if size != before && !self.is_owned_by_program() {
             return Err(self.refuse_owner(InstructionError::AccountDataSizeChanged));
         }
-        let is_system_call = self.is_top_level && *self.program == program_ids::SYSTEM;
         let grown = size.saturating_sub(self.slot.size_at_entry);
-        if size > ACCOUNT_DATA_SIZE_MAX || (!is_system_call && grown > INSTRUCTION_GROWTH_MAX) {
+        if size > ACCOUNT_DATA_SIZE_MAX
+            || (grown > INSTRUCTION_GROWTH_MAX && !self.transaction.grows_freely())
+        {
             return Err(self.refuse_size(size));
         }
         if self.transaction.growth_after(before, size) > TRANSACTION_GROWTH_MAX {

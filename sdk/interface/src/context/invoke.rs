@@ -8,8 +8,8 @@ use super::{
     LogEntry, ReturnData, TransactionContext, diagnostic,
 };
 use crate::{
-    AccountMeta, Address, Counters, InstructionError, InstructionRef, Positions, Program, RuleSet,
-    Sysvars,
+    AccountMeta, Address, Counters, Executable, InstructionError, InstructionRef, Positions,
+    Program, RuleSet, Sysvars,
     address::{create_program_address, program_ids},
     limits::{
         DERIVED_SIGNERS_MAX, EVENT_SIZE_MAX, INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_STACK_MAX,
@@ -31,15 +31,22 @@ pub(super) struct Frame<'i, 't> {
     pub(super) credit_only: Positions,
 }
 
+/// What runs for an instruction.
+#[derive(Clone, Copy)]
+enum Callee<'t> {
+    Native(&'t dyn Program),
+    Account(&'t dyn Executable),
+}
+
 /// The running instruction: its accounts, its data, and the services of the runtime.
 ///
 /// Accounts are named by their position in the instruction. A program cannot reach an account
 /// that its instruction does not name.
 #[derive(Debug)]
 pub struct InvokeContext<'i, 't> {
-    transaction: &'i mut TransactionContext<'t>,
-    frame: Frame<'i, 't>,
-    metas_end: usize,
+    pub(super) transaction: &'i mut TransactionContext<'t>,
+    pub(super) frame: Frame<'i, 't>,
+    pub(super) metas_end: usize,
     /// Accounts that the program only credits, by position.
     credit_only: Positions,
     /// Those of them that have counters, by position.
@@ -174,7 +181,6 @@ impl<'i, 't> InvokeContext<'i, 't> {
             slot,
             meta,
             program: self.frame.program,
-            is_top_level: self.transaction.stack.len() == 1,
             transaction: self.transaction,
         })
     }
@@ -602,7 +608,6 @@ impl<'i, 't> InvokeContext<'i, 't> {
 
     /// Pushes the frame, runs its program, checks the sum of lamports, pops the frame.
     pub(super) fn run(mut self) -> Result<(), InstructionError> {
-        let environment = self.transaction.environment();
         if self.transaction.stack.len() >= INSTRUCTION_STACK_MAX {
             return Err(self.refuse_call(InstructionError::CallDepth));
         }
@@ -621,13 +626,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
             self.record_inner_instruction();
         }
         self.transaction.trace_length = self.transaction.trace_length.saturating_add(1);
-        let program = environment.programs.get(self.frame.program);
-        let program =
-            program.ok_or_else(|| self.refuse_call(InstructionError::UnsupportedProgramId))?;
-        if !self.owner_is_native_loader()? {
-            return Err(self.refuse_call(InstructionError::UnsupportedProgramId));
+        let callee = self.callee()?;
+        if let Callee::Native(program) = callee {
+            self.take_declaration(program);
         }
-        self.take_declaration(program);
         let disobeyed = self.frame.credit_only.without(self.credit_only);
         if let Some(position) = disobeyed.iter().next() {
             return Err(self.refuse_credited(position));
@@ -636,12 +638,18 @@ impl<'i, 't> InvokeContext<'i, 't> {
         self.transaction.stack.push(self.frame.program_index);
         let address = *self.frame.program;
         self.transaction.records.set_return_data(address, &[]);
+        if self.transaction.executables.is_some() {
+            self.note();
+        }
         let depth = u8::try_from(self.depth()).unwrap_or(u8::MAX);
         self.transaction.records.log(|| LogEntry::Invoke {
             program: address,
             depth,
         });
-        let mut result = program.process(&mut self);
+        let mut result = match callee {
+            Callee::Native(program) => program.process(&mut self),
+            Callee::Account(executable) => executable.process(&mut self),
+        };
         if result.is_ok()
             && let Some(error) = &*self.transaction.failure.borrow()
         {
@@ -663,17 +671,33 @@ impl<'i, 't> InvokeContext<'i, 't> {
         result
     }
 
-    fn owner_is_native_loader(&self) -> Result<bool, InstructionError> {
-        let slot = self
-            .transaction
+    /// What runs for the instruction: a program that is linked in, or one out of its account.
+    fn callee(&self) -> Result<Callee<'t>, InstructionError> {
+        let transaction = &self.transaction;
+        let slot = transaction
             .slots()
             .get(usize::from(self.frame.program_index));
         let slot = slot.ok_or(InstructionError::MissingAccount)?;
         let slot = slot
             .try_borrow()
             .map_err(|_| InstructionError::AccountBorrowOutstanding)?;
-        slot.mark(AccountUse::Read);
-        Ok(slot.account().owner == program_ids::NATIVE_LOADER)
+        let environment = transaction.environment();
+        let owner = &slot.account().owner;
+        if let Some(program) = environment.programs.get(self.frame.program) {
+            slot.mark(AccountUse::Read);
+            if *owner == program_ids::NATIVE_LOADER {
+                return Ok(Callee::Native(program));
+            }
+        }
+        let executables = transaction.executables;
+        let executable = executables.and_then(|executables| executables.get(self.frame.program));
+        match executable.filter(|_| environment.programs.loader(owner).is_some()) {
+            Some(executable) => {
+                slot.mark(AccountUse::Read);
+                Ok(Callee::Account(executable))
+            }
+            None => Err(self.refuse_call(InstructionError::UnsupportedProgramId)),
+        }
     }
 
     fn record_inner_instruction(&mut self) {

@@ -17,9 +17,11 @@ mod borrow;
 mod counted;
 mod diagnostic;
 mod invoke;
+mod loaded;
 mod record;
 mod refuse;
 mod slot;
+mod trace;
 mod transaction;
 
 pub use addition::Addition;
@@ -30,6 +32,7 @@ pub use diagnostic::{Cause, Diagnostic, PathStep, Rule, Subject};
 pub use invoke::InvokeContext;
 pub use record::{Event, InnerInstruction, LogEntry, Records, ReturnData};
 pub use slot::{AccountSlot, AccountUse};
+pub use trace::ProcessedInstruction;
 pub use transaction::{InstructionAccount, Scratch, TransactionContext, TransactionInstructions};
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub enum LogEntry {
     Message(String),
     /// A value that a program published, as it stands among the [`Event`]s.
     Data(Vec<u8>),
+    /// A line that the runtime writes about a program out of an account, as it is shown.
+    Line(String),
     /// The log grew past its limit; what followed is left out.
     Truncated,
 }
@@ -47,6 +49,7 @@ impl LogEntry {
             Self::Failure { .. } => 100,
             Self::Message(text) => text.len().saturating_add(13),
             Self::Data(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(14),
+            Self::Line(text) => text.len(),
             Self::Truncated => 0,
         }
     }
@@ -64,13 +67,14 @@ impl fmt::Display for LogEntry {
             }
             Self::Message(text) => write!(formatter, "Program log: {text}"),
             Self::Data(data) => write!(formatter, "Program data: {}", Base64(data)),
+            Self::Line(text) => formatter.write_str(text),
             Self::Truncated => formatter.write_str("Log truncated"),
         }
     }
 }
 
 /// Bytes as logs show them: base64 with padding.
-struct Base64<'d>(&'d [u8]);
+pub(super) struct Base64<'d>(pub(super) &'d [u8]);
 
 impl fmt::Display for Base64<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,6 +29,8 @@ enum Held<'t> {
         /// Where to put what it was, if the transaction is the first of its block to change it.
         origin: Option<&'t mut Option<Account>>,
     },
+    /// Read-only, and made for this transaction.
+    Made(Box<Account>),
 }
 
 impl Held<'_> {
@@ -37,6 +39,7 @@ impl Held<'_> {
         match self {
             Self::Shared(account) | Self::Credited { base: account, .. } => account,
             Self::Owned { account, .. } => account,
+            Self::Made(account) => account,
         }
     }
 }
@@ -113,6 +116,20 @@ impl<'t> AccountSlot<'t> {
         Self::new(address, held, is_signer)
     }
 
+    /// A read-only account that is this transaction's alone.
+    pub(super) fn made(address: &'t Address, account: Account) -> Self {
+        Self::new(address, Held::Made(Box::new(account)), false)
+    }
+
+    /// Writes which instruction runs into the last two bytes of an account that was made.
+    pub(super) fn set_current_instruction(&mut self, index: u8) {
+        if let Held::Made(account) = &mut self.held
+            && let Some(current) = account.data.make_mut().last_chunk_mut()
+        {
+            *current = u16::from(index).to_le_bytes();
+        }
+    }
+
     /// An account that the transaction may change.
     #[inline]
     pub fn owned(address: &'t Address, account: &'t mut Account, is_signer: bool) -> Self {
@@ -156,6 +173,11 @@ impl<'t> AccountSlot<'t> {
     /// True if the account signed the transaction.
     pub fn is_signer(&self) -> bool {
         self.is_signer
+    }
+
+    /// True if the account was made for this transaction, and is kept nowhere.
+    pub fn is_made(&self) -> bool {
+        matches!(self.held, Held::Made(_))
     }
 
     /// True if the transaction may change the account.
@@ -347,7 +369,7 @@ impl<'t> AccountSlot<'t> {
                 }
                 return;
             }
-            Held::Shared(_) => return,
+            Held::Shared(_) | Held::Made(_) => return,
         };
         account.lamports = self.lamports_before;
         account.owner = self.owner_before;

@@ -5,8 +5,14 @@ use std::{
     fmt,
 };
 
-use super::{AccountSlot, Cause, Diagnostic, InvokeContext, Records, Rule, Subject, invoke::Frame};
-use crate::{Address, Environment, InstructionError, Positions, nonce::NonceState};
+use super::{
+    AccountSlot, Cause, Diagnostic, InvokeContext, Records, Rule, Subject, invoke::Frame,
+    trace::Trace,
+};
+use crate::{
+    Account, Address, Environment, Executables, InstructionError, Positions, address::program_ids,
+    limits::HEAP_SIZE_MIN, nonce::NonceState,
+};
 
 /// An account of an instruction: which of the transaction's, and with what rights.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,6 +81,15 @@ pub struct TransactionContext<'t> {
     environment: &'t Environment,
     /// All top-level instructions, if the runtime has them at hand.
     pub(super) instructions: Option<&'t dyn TransactionInstructions>,
+    /// The program accounts that can be called, if the block has any.
+    pub(super) executables: Option<&'t Executables>,
+    /// Those that this transaction has retired.
+    retired: Vec<Address>,
+    pub(super) heap_size: usize,
+    /// The index of the Instructions sysvar, if the transaction names it.
+    instructions_account: Option<u8>,
+    /// What ran, while there are programs that may ask.
+    pub(super) trace: Trace,
     slots: Vec<RefCell<AccountSlot<'t>>>,
     /// Addresses of the slots, apart because they are asked for while slots are borrowed.
     addresses: Vec<&'t Address>,
@@ -107,6 +122,11 @@ impl<'t> TransactionContext<'t> {
         Self {
             environment,
             instructions: None,
+            executables: None,
+            retired: Vec::new(),
+            heap_size: HEAP_SIZE_MIN,
+            instructions_account: None,
+            trace: Trace::default(),
             slots: recycle(scratch.slots),
             addresses: recycle(scratch.addresses),
             metas: scratch.metas,
@@ -138,6 +158,11 @@ impl<'t> TransactionContext<'t> {
     /// Forgets the last transaction and readies the context for one with this compute limit.
     pub fn begin(&mut self, compute_unit_limit: u64, is_recording: bool) {
         self.instructions = None;
+        self.executables = None;
+        self.retired.clear();
+        self.heap_size = HEAP_SIZE_MIN;
+        self.instructions_account = None;
+        self.trace.clear();
         self.slots.clear();
         self.addresses.clear();
         self.metas.clear();
@@ -158,6 +183,18 @@ impl<'t> TransactionContext<'t> {
         self.instructions = Some(instructions);
     }
 
+    /// The program accounts that can be called, if there are any.
+    pub fn executables(&self) -> Option<&'t Executables> {
+        self.executables
+    }
+
+    /// Lets programs call those that are accounts, and ask for the instructions that ran before
+    /// them. `heap_size` is the bytes of heap that each of them has.
+    pub fn set_executables(&mut self, executables: &'t Executables, heap_size: usize) {
+        self.executables = Some(executables);
+        self.heap_size = heap_size;
+    }
+
     /// Adds the next account; at most 256.
     ///
     /// # Panics
@@ -170,6 +207,16 @@ impl<'t> TransactionContext<'t> {
         );
         self.addresses.push(slot.address());
         self.slots.push(RefCell::new(slot));
+    }
+
+    /// Adds the Instructions sysvar as the next account: read-only, and of this transaction alone,
+    /// since its last two bytes say which instruction runs.
+    ///
+    /// # Panics
+    /// If the context has 256 accounts.
+    pub fn push_instructions(&mut self, address: &'t Address, account: Account) {
+        self.instructions_account = u8::try_from(self.slots.len()).ok();
+        self.push(AccountSlot::made(address, account));
     }
 
     /// The surroundings.
@@ -241,6 +288,11 @@ impl<'t> TransactionContext<'t> {
         }
         self.lamports_change.set(0);
         self.growth.set(0);
+        for program in self.retired.drain(..) {
+            if let Some(executables) = self.executables {
+                executables.restore(&program);
+            }
+        }
     }
 
     /// Empties the context, giving the slots of the accounts in their order.
@@ -307,6 +359,10 @@ impl<'t> TransactionContext<'t> {
         data: &[u8],
     ) -> Result<(), InstructionError> {
         self.instruction_index = instruction_index;
+        if let Some(instructions) = self.instructions_account {
+            let slot = self.slots[usize::from(instructions)].get_mut();
+            slot.set_current_instruction(instruction_index);
+        }
         let address = self.slots.get(usize::from(program));
         let address = address
             .ok_or(InstructionError::MissingAccount)?
@@ -397,6 +453,16 @@ impl<'t> TransactionContext<'t> {
         }));
     }
 
+    /// Ends the calls of the program account at an address for the rest of the block, unless the
+    /// transaction fails.
+    pub(super) fn retire(&mut self, program: &Address) {
+        if let Some(executables) = self.executables
+            && executables.retire(program)
+        {
+            self.retired.push(*program);
+        }
+    }
+
     pub(super) fn is_balanced(&self) -> bool {
         self.lamports_change.get() == 0
     }
@@ -407,6 +473,14 @@ impl<'t> TransactionContext<'t> {
         self.growth
             .get()
             .saturating_add(after.saturating_sub(before))
+    }
+
+    /// True if accounts may grow by more than 10 KiB in the instruction: all programs that run are
+    /// ones that create accounts for others.
+    pub(super) fn grows_freely(&self) -> bool {
+        let creators = [program_ids::SYSTEM, program_ids::UPGRADEABLE_LOADER];
+        let mut running = self.stack.iter().map(|index| self.address_of(*index));
+        running.all(|program| program.is_some_and(|program| creators.contains(program)))
     }
 
     pub(super) fn set_growth(&self, before: usize, after: usize) {
