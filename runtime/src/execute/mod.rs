@@ -31,6 +31,7 @@ mod workers;
 pub use credits::CreditsDependOnOrder;
 pub use lockstep::{LoadedAccounts, execute, load};
 use lockstep_store::Change;
+pub(crate) use serial::execute_on;
 pub use serial::execute_serial;
 use thiserror::Error;
 pub use workers::WorkerPanicked;

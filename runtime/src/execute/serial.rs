@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use lockstep_interface::{Account, Address, TransactionContext, context::AccountSlot};
 use lockstep_scheduler::TransactionIndex;
-use lockstep_store::StoreError;
+use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecutedBlock,
@@ -64,6 +64,22 @@ pub fn execute_serial(
         changes,
         outcomes: outcomes.collect(),
     })
+}
+
+/// Runs the only transaction of a block on these accounts, whatever the bank has of them. Gives the
+/// outcome, and all accounts afterwards.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) fn execute_on(
+    bank: &Bank,
+    block: &PreparedBlock<'_>,
+    accounts: impl IntoIterator<Item = Change>,
+) -> Result<(Outcome, BTreeMap<Address, Account>), StoreError> {
+    let mut state: State = accounts.into_iter().collect();
+    let first = TransactionIndex(0);
+    let outcome = run_one(bank, block, first, &mut state, Recording::NONE)?;
+    Ok((outcome, state))
 }
 
 /// The accounts that the block has written so far.

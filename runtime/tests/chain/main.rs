@@ -31,6 +31,7 @@ mod handed_pool;
 mod observe;
 mod pool;
 mod reopen;
+mod settle;
 mod simulate;
 mod steps;
 mod stretch;
