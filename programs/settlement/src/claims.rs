@@ -5,8 +5,8 @@ use lockstep_sdk::prelude::*;
 /// Bytes of a claim.
 pub const CLAIM_SIZE: usize = 149;
 
-/// A claim: block id 32, slot u64, time i64, transactions u32, state root 32, two roots of 32, depth
-/// u8; integers little-endian.
+/// A claim: block id 32, slot u64, time i64, transactions u32, state root 32, two roots of 32,
+/// depth u8; integers little-endian.
 pub type ClaimBytes = [u8; CLAIM_SIZE];
 
 /// Depths of nodes that claims may have.

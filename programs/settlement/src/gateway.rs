@@ -1,9 +1,9 @@
 //! `gateway`: the door of a rollup.
 //!
-//! All lamports of the base that are on the rollup come out of one reserve, which the genesis funds.
-//! The sequencer credits a deposit by its number; the account that this leaves shows the base that
-//! it was done. Lamports that leave go back to the reserve, and an account remains that shows the
-//! base whom to pay.
+//! All lamports of the base that are on the rollup come out of one reserve, which the genesis
+//! funds. The sequencer credits a deposit by its number; the account that this leaves shows the
+//! base that it was done. Lamports that leave go back to the reserve, and an account remains that
+//! shows the base the receiver to pay.
 //!
 //! | Instruction | Writes | Adds to |
 //! |---|---|---|
@@ -37,7 +37,7 @@ pub mod gateway {
     /// A deposit that was credited.
     #[state(2, pod)]
     pub struct Credited {
-        /// Who got it.
+        /// Got it.
         pub receiver: Address,
         /// How much.
         pub lamports: U64,
@@ -79,7 +79,7 @@ pub mod gateway {
         /// Takes them.
         #[account(seeds = [b"reserve"])]
         pub reserve: Credit<'a>,
-        /// Shows whom to pay.
+        /// Shows the receiver.
         #[account(payer = payer, seeds = [b"exit", payer, number])]
         pub exit: Init<'a, Exited>,
         /// Moves lamports and creates accounts.

@@ -12,6 +12,10 @@
 //! What a claim is, and what refutes it, a third program knows, the judge; the runtime has one
 //! (`lockstep_runtime::settle::Judge`), which is linked into the base with the rollup's rules.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::module_inception,
+    reason = "a program may have the name of its page"
+)]
 
 mod claims;
 pub mod gateway;

@@ -1,8 +1,8 @@
 //! `settlement`: holds what is on a rollup, and decides which of its states is right.
 //!
 //! The rollup's sequencer posts claims, one after the other, each with a bond. A claim falls, and
-//! all behind it, as soon as the judge says that a refutation holds; the challenger gets half of the
-//! bond. A claim that stands for a window is final, and its state root is what exits are proved
+//! all behind it, as soon as the judge says that a refutation holds; the challenger gets half of
+//! the bond. A claim that stands for a window is final, and its state root is what exits are proved
 //! against. What the sequencer does not want to include is put in a queue, deposits among it: once
 //! its patience is over, only a claim that includes the first of the queue can be posted.
 //!
@@ -31,8 +31,8 @@
 //!   from before.
 //! - Batches that are final remain until 151 others are, so that replays can be shown.
 //! - An exit leaves a mark at an address that follows from the exit's own, so it is paid once.
-//! - The judge is chosen when the settlement is opened, by the sequencer: whoever deposits agrees to
-//!   it. It is handed no account.
+//! - The judge is chosen by the sequencer when the settlement is opened; a deposit agrees to it. It
+//!   is handed no account.
 
 pub use settlement::*;
 
@@ -650,7 +650,7 @@ pub mod settlement {
         }
     }
 
-    /// Whom an account of the gateway names, and how much.
+    /// The receiver that an account of the gateway names, and how much.
     fn shown(account: &[u8], tag: u8) -> Result<(Address, u64)> {
         const HEAD: usize = 8 + 32 + 1 + 4;
         let wrong = SettlementError::BadEvidence;

@@ -74,7 +74,7 @@ fn dishonest(honest: &Journal) -> Journal {
     wrong
 }
 
-/// Both chains, and who acts on them.
+/// Both chains, and the parties that act on them.
 struct World {
     sequencer: Wallet,
     challenger: Wallet,

@@ -1,7 +1,7 @@
 //! From two journals of one block, an own one and a claimed one, to the refutation of the latter.
 //!
-//! Steps are compared in order, so that all before the first that differs are right, and its origins
-//! can be shown by them. Only then come the nodes.
+//! Steps are compared in order, so that all before the first that differs are right, and its
+//! origins can be shown by them. Only then come the nodes.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use super::{
     transition::{Transition, bucket_of},
 };
 
-/// Looks for what is wrong with a claimed journal, which the claim states. `own` is that of the same
-/// transactions as the own node executes them, without those that it refuses; `trie` and `changes`
-/// are the state before, and the accounts that the block changed.
+/// Looks for what is wrong with a claimed journal, which the claim states. `own` is that of the
+/// same transactions as the own node executes them, without those that it refuses; `trie` and
+/// `changes` are the state before, and the accounts that the block changed.
 ///
 /// `None` if nothing is. O(steps + nodes).
 pub fn find(

@@ -373,7 +373,7 @@ impl Walk {
                 after,
             },
         };
-        let each = move |entries: Vec<_>| entries.into_iter().map(entry.clone()).collect();
+        let each = move |entries: Vec<_>| entries.into_iter().map(entry).collect();
         self.entries.into_iter().map(each)
     }
 }

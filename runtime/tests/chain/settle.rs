@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lockstep_interface::Hash;
+use lockstep_interface::{Hash, address::program_ids};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
@@ -176,7 +176,7 @@ fn lie(scene: &Scene, journal: &mut Journal, claim: &mut Claim, lie: usize, seed
                 after: Some(Hash::default()),
             };
             let known = journal.steps.iter().flat_map(|step| {
-                let system = step.address(2) == Some(lockstep_interface::address::program_ids::SYSTEM);
+                let system = step.address(2) == Some(program_ids::SYSTEM);
                 system.then_some(step.entries[2])
             });
             let system = known.last().unwrap();
