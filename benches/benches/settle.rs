@@ -1,8 +1,9 @@
 //! Times what a claim costs beside the block that it is of: 10,000 transfers over a million
 //! accounts, two threads, seed 1.
 //!
-//! `settle::verified` reads the block, with its signatures, and executes it; `settle::execute` trusts
-//! them, and `settle::recorded` does so with the accounts recorded that a journal is made of.
+//! `settle::verified` reads the block, with its signatures, and executes it; `settle::execute`
+//! trusts them, and `settle::recorded` does so with the accounts recorded that a journal is made
+//! of.
 //! `settle::claim` makes journal and claim of the block. `settle::check` judges the refutation of a
 //! transfer. Sizes are printed first.
 #![allow(
@@ -103,7 +104,7 @@ impl Load {
 
     fn claim(&self, read: &ReadBlock, nodes: Nodes) -> (Journal, Claim) {
         let (parent, bank) = (self.bank(&self.parent.0), self.bank(&self.built.id));
-        let (wire, receipts) = (read.transactions(), &self.built.receipts[..]);
+        let (wire, receipts) = (read.transactions(), &self.built.receipts);
         let made = Journal::of(&parent, nodes, &bank, wire, receipts, &self.threads);
         let made = made.expect(REASON);
         let claim = made.claim(&bank, &self.threads);
@@ -120,7 +121,7 @@ fn bench(criterion: &mut Criterion) {
     let step = || journal.step(5_000).expect(REASON);
     let refutation = Refutation::Execution {
         step: step(),
-        accounts: journal.accounts[4_999].clone(),
+        accounts: journal.accounts(4_999).to_vec(),
     };
     let parent = load.bank(&load.parent.0);
     let address = journal.steps[4_999].address(0).expect(REASON);

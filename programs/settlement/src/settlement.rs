@@ -398,8 +398,8 @@ pub mod settlement {
         ask(accounts, context, number, Wish::Message { hash })
     }
 
-    /// Posts a claim, with the bond. `first` is the number of the first demand that is not included,
-    /// and the evidence shows that the claim includes it.
+    /// Posts a claim, with the bond. `first` is the number of the first demand that is not
+    /// included, and the evidence shows that the claim includes it.
     #[instruction(3)]
     pub fn post(
         accounts: &Post<'_>,
@@ -559,8 +559,8 @@ pub mod settlement {
         accounts.sequencer.credit(context, bond)
     }
 
-    /// Lets a batch go that is not needed any more: one that fell with another, or that is final and
-    /// 151 others after it.
+    /// Lets a batch go that is not needed any more: one that fell with another, or that is final
+    /// and 151 others after it.
     #[instruction(7)]
     pub fn close(accounts: &Close<'_>, context: &mut Context<'_, '_>) -> Result {
         let settlement = accounts.settlement.read(context)?;

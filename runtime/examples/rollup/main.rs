@@ -68,7 +68,7 @@ fn transfers(users: &[Wallet], blockhash: Hash, count: usize) -> Done<Vec<Vec<u8
 fn dishonest(honest: &Journal) -> Journal {
     let mut wrong = honest.clone();
     let middle = wrong.steps.len() / 2;
-    let mut rich = wrong.accounts[middle][1].clone();
+    let mut rich = wrong.accounts(middle)[1].clone();
     rich.lamports += 1_000_000_000_000;
     wrong.steps[middle].entries[1].after = Some(account_hash(&rich));
     wrong

@@ -88,7 +88,8 @@ impl Finder<'_> {
 
     /// The accounts that the hashes before a step are of, as far as the own node has seen them.
     fn accounts_of(&self, step: &Step) -> Vec<Account> {
-        let seen = self.own.accounts.iter().flatten();
+        let places = 0..self.own.steps.len();
+        let seen = places.flat_map(|place| self.own.accounts(place));
         let changed = self.changes.iter().map(|(_, account)| account);
         let known = seen.chain(changed).map(|account| (hash(account), account));
         let known: BTreeMap<Hash, &Account> = known.collect();
@@ -235,9 +236,10 @@ impl Finder<'_> {
     /// Where the path of each item of a bucket ends, after the items before.
     fn proofs(&self, number: usize) -> Vec<StateProof> {
         let mut trie = self.trie.clone();
+        let depth = usize::from(self.own.transition.depth());
         let items = self.own.transition.buckets[number].iter();
         let proofs = items.map(|item| {
-            let proof = trie.prove(&item.address);
+            let proof = trie.prove(&item.address).below(depth, &item.address);
             let mut changes = self.changes.iter();
             if let Some(change) = changes.find(|(address, _)| *address == item.address) {
                 trie = trie.update(std::slice::from_ref(change), &Serial);

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use ahash::RandomState;
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{HASHED_ALONE_SIZE, Messages, StoreError, Trie, account_hash, encode_account};
+use lockstep_store::{Messages, StoreError, Trie, account_hash, account_hashes};
 use thiserror::Error;
 
 use super::{
@@ -31,8 +31,9 @@ pub struct Journal {
     pub steps: Vec<Step>,
     /// From the state before to that after.
     pub transition: Transition,
-    /// What each transaction found, in message order. It is not published: claims have the hashes.
-    pub accounts: Vec<Vec<Account>>,
+    /// The receipts, with what each transaction found. They are not published: steps have the
+    /// hashes.
+    pub receipts: Arc<Vec<Receipt>>,
 }
 
 /// Why a block has no journal.
@@ -91,7 +92,7 @@ impl Journal {
         before: Nodes,
         bank: &FrozenBank,
         transactions: &WireBlock,
-        receipts: &[Receipt],
+        receipts: &Arc<Vec<Receipt>>,
         threads: &Threads,
     ) -> Result<Self, JournalError> {
         let header = bank.header();
@@ -110,19 +111,22 @@ impl Journal {
             let expected = numbers.len();
             return Err(JournalError::NotRecorded { expected, found });
         }
-        let views: Result<Vec<_>, JournalError> =
-            transactions.iter().enumerate().map(view).collect();
-        let views = views?;
+        let views = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
+            let numbers = numbers.iter();
+            let views = numbers.map(|at| view((*at, transactions.get(*at).unwrap_or_default())));
+            views.collect::<Result<Vec<_>, JournalError>>()
+        });
+        let views = views.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
         let afters = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
             let details = numbers
                 .iter()
                 .filter_map(|at| receipts[*at].details.as_ref());
             let accounts = details.flat_map(|details| details.accounts_after.iter().flatten());
-            hashes(&accounts.collect::<Vec<_>>())
+            account_hashes(&accounts.collect::<Vec<_>>())
         });
-        let mut walk = Walk::new(&opening);
+        let mut walk = Walk::new(&opening, numbers.len());
         let mut afters = afters.into_iter().flatten();
-        for (view, receipt) in views.iter().zip(receipts) {
+        for (view, receipt) in views.iter().zip(receipts.iter()) {
             let details = receipt.details.as_ref().expect("it was looked for");
             walk.pass(view, &details.accounts_after, &mut afters);
         }
@@ -133,15 +137,17 @@ impl Journal {
                 &details.accounts_before[*place]
             })
             .collect();
-        let firsts = threads.map_chunks(&firsts, TASK_SIZE, hashes).concat();
+        let firsts = threads
+            .map_chunks(&firsts, TASK_SIZE, account_hashes)
+            .concat();
         let depth = before.depth();
         let transition = Transition {
             before,
             after: Nodes::of(bank, depth, threads)?,
-            buckets: walk.buckets(depth),
+            buckets: walk.buckets(depth, threads),
         };
         let entries = walk.entries(&firsts);
-        let steps = views.iter().zip(receipts).zip(entries);
+        let steps = views.iter().zip(receipts.iter()).zip(entries);
         let steps = steps.map(|((view, receipt), entries)| {
             let mut bytes = Vec::with_capacity(32);
             append_receipt(receipt, &mut bytes);
@@ -151,18 +157,21 @@ impl Journal {
                 entries,
             }
         });
-        let accounts = receipts.iter().map(|receipt| {
-            let details = receipt.details.as_ref();
-            details
-                .map(|details| details.accounts_before.clone())
-                .unwrap_or_default()
-        });
         Ok(Self {
             opening,
             steps: steps.collect(),
             transition,
-            accounts: accounts.collect(),
+            receipts: Arc::clone(receipts),
         })
+    }
+
+    /// What a transaction found, in message order; nothing if there is none.
+    pub fn accounts(&self, place: usize) -> &[Account] {
+        let details = self
+            .receipts
+            .get(place)
+            .and_then(|receipt| receipt.details.as_ref());
+        details.map_or(&[], |details| &details.accounts_before)
     }
 
     /// The claim that states it, of the block with this id, slot and time.
@@ -254,21 +263,6 @@ pub(super) fn hash(account: &Account) -> Hash {
     }
 }
 
-/// The hashes of many.
-fn hashes(accounts: &[&Account]) -> Vec<Hash> {
-    let is_many = |account: &Account| account.exists() && account.data.len() < HASHED_ALONE_SIZE;
-    let mut messages = Messages::with_capacity(accounts.len());
-    for account in accounts.iter().filter(|account| is_many(account)) {
-        messages.push([&encode_account(account)[..]]);
-    }
-    let mut many = messages.hashes().into_iter();
-    let each = |account: &&Account| match is_many(account) {
-        true => Hash::new_from_array(many.next().expect("one for each")),
-        false => hash(account),
-    };
-    accounts.iter().map(each).collect()
-}
-
 /// What is known of accounts while transactions are passed in order.
 struct Walk {
     /// The last writer of each account, and its place among `hashes`.
@@ -293,21 +287,19 @@ enum Last {
 }
 
 impl Walk {
-    fn new(opening: &Opening) -> Self {
+    fn new(opening: &Opening, count: usize) -> Self {
+        // Most transactions name two accounts of their own.
+        let size = count.saturating_mul(2);
+        let mut last = HashMap::with_capacity_and_hasher(size, RandomState::new());
         let written = opening.0.iter();
-        let last = written.map(|(address, hash)| {
-            (
-                *address,
-                Last::Leaf {
-                    writer: 0,
-                    hash: *hash,
-                },
-            )
-        });
+        last.extend(written.map(|(address, hash)| {
+            let hash = *hash;
+            (*address, Last::Leaf { writer: 0, hash })
+        }));
         Self {
-            last: last.collect(),
-            entries: Vec::new(),
-            firsts: Vec::new(),
+            last,
+            entries: Vec::with_capacity(count),
+            firsts: Vec::with_capacity(size),
         }
     }
 
@@ -342,17 +334,23 @@ impl Walk {
     }
 
     /// What was written, by bucket.
-    fn buckets(&self, depth: u8) -> Vec<Vec<Item>> {
+    fn buckets(&self, depth: u8, threads: &Threads) -> Vec<Vec<Item>> {
+        let written = self.last.iter().filter_map(|(address, last)| match last {
+            Last::Parent { .. } => None,
+            Last::Leaf { writer, hash } => Some(Item {
+                address: *address,
+                after: *hash,
+                writer: *writer,
+            }),
+        });
+        let written: Vec<Item> = written.collect();
+        let numbers = threads.map_chunks(&written, TASK_SIZE, |items| {
+            let numbers = items.iter().map(|item| bucket_of(&item.address, depth));
+            numbers.collect::<Vec<_>>()
+        });
         let mut buckets = vec![Vec::new(); 1 << depth];
-        #[expect(clippy::iter_over_hash_type, reason = "each bucket is sorted")]
-        for (address, last) in &self.last {
-            if let Last::Leaf { writer, hash } = last {
-                buckets[bucket_of(address, depth)].push(Item {
-                    address: *address,
-                    after: *hash,
-                    writer: *writer,
-                });
-            }
+        for (number, item) in numbers.into_iter().flatten().zip(written) {
+            buckets[number].push(item);
         }
         buckets
             .iter_mut()

@@ -1,9 +1,9 @@
 //! A program that answers what a settlement asks: does a refutation hold, is an account in a state,
 //! is a transaction in a block.
 //!
-//! It stands on the chain where another one is settled, and is linked with that other chain's rules;
-//! the program that holds deposits invokes it, and knows neither rules nor proofs. It takes no
-//! account. It fails unless the answer is yes.
+//! It stands on the chain where another one is settled, and is linked with that other chain's
+//! rules; the program that holds deposits invokes it, and knows neither rules nor proofs. It takes
+//! no account. It fails unless the answer is yes.
 
 use borsh::BorshSerialize as _;
 use lockstep_interface::{Address, Hash, InstructionError, InvokeContext, Program};

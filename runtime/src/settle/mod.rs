@@ -7,10 +7,10 @@
 //! own journal, claimed one      -> Refutation, if they differ                       find
 //! claims, Refutation            -> wrong or not, without a ledger                   Terms::check
 //! ```
-//! A journal has a *step* for each transaction: its bytes, its receipt, and for each of its accounts
-//! the hash before, the step that left it so, and the hash after. So a step is judged by itself, and
-//! its origins by one other step. The way from the state root before to that after is told by the
-//! nodes of both tries down to some depth, with the changed accounts below each.
+//! A journal has a *step* for each transaction: its bytes, its receipt, and for each of its
+//! accounts the hash before, the step that left it so, and the hash after. So a step is judged by
+//! itself, and its origins by one other step. The way from the state root before to that after is
+//! told by the nodes of both tries down to some depth, with the changed accounts below each.
 //!
 //! `docs/settlement.md` lists what can be wrong and what refutes it, and the assumption behind all
 //! of this: that a journal is published with its claim.

@@ -23,8 +23,8 @@ pub struct Opened {
     pub siblings: Vec<Node>,
 }
 
-/// Shows that one thing a claim says is wrong. Wherever a leaf is opened, one that cannot be read is
-/// wrong by itself.
+/// Shows that one thing a claim says is wrong. Wherever a leaf is opened, one that cannot be read
+/// is wrong by itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Refutation {
     /// A transaction, on the accounts that its step names, has another outcome, or none.

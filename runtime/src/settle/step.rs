@@ -4,8 +4,8 @@
 //! leaf 0   opening   what the block itself writes before its first transaction
 //! leaf 1   step      the first transaction, and so on
 //! ```
-//! Leaves are Borsh; a leaf's hash is SHA-256 over its kind (6 for an opening, 7 for a step) and its
-//! bytes, and the tree over them is binary.
+//! Leaves are Borsh; a leaf's hash is SHA-256 over its kind (6 for an opening, 7 for a step) and
+//! its bytes, and the tree over them is binary.
 
 use lockstep_interface::{Address, Hash};
 use sha2::{Digest, Sha256};
@@ -111,8 +111,8 @@ impl Step {
         })
     }
 
-    /// Its transaction; `None` if it is none that can be settled: no transaction at all, or one that
-    /// takes accounts out of lookup tables, or has not as many as the step.
+    /// Its transaction; `None` if it is none that can be settled: no transaction at all, or one
+    /// that takes accounts out of lookup tables, or has not as many as the step.
     pub(super) fn view(&self) -> Option<TransactionView<'_>> {
         let view = TransactionView::parse(&self.transaction).ok()?;
         let has_all = view.lookups().next().is_none();

@@ -6,9 +6,9 @@
 //! ..
 //! node 2^depth + i  before, after, items     a bucket: all accounts written below the i-th
 //! ```
-//! Node `n` is leaf `n - 1` of a binary tree; its hash is SHA-256 over 8 for a node, 9 for a bucket,
-//! and its Borsh bytes. An item is an account, its hash after the block, and the step that wrote it
-//! last; items of a bucket are in ascending order of addresses.
+//! Node `n` is leaf `n - 1` of a binary tree; its hash is SHA-256 over 8 for a node, 9 for a
+//! bucket, and its Borsh bytes. An item is an account, its hash after the block, and the step that
+//! wrote it last; items of a bucket are in ascending order of addresses.
 
 use lockstep_interface::{Address, Hash};
 use lockstep_store::{Messages, key_path, merge_nodes};
@@ -127,22 +127,25 @@ impl Transition {
 
     /// The bytes of the leaf of a node.
     pub(super) fn encode(&self, node: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = Vec::new();
+        self.append(node, &mut bytes);
+        bytes
+    }
+
+    fn append(&self, node: usize, bytes: &mut Vec<u8>) {
         bytes.extend(self.before.0[node].as_bytes());
         bytes.extend(self.after.0[node].as_bytes());
-        if let Some(items) = node
-            .checked_sub(self.buckets.len())
-            .map(|bucket| &self.buckets[bucket])
-        {
-            let count = u32::try_from(items.len()).expect("a block has fewer than 2^32 accounts");
-            bytes.extend(count.to_le_bytes());
-            for item in items {
-                bytes.extend(item.address.as_array());
-                bytes.extend(item.after.as_bytes());
-                bytes.extend(item.writer.to_le_bytes());
-            }
+        let Some(bucket) = node.checked_sub(self.buckets.len()) else {
+            return;
+        };
+        let items = &self.buckets[bucket];
+        let count = u32::try_from(items.len()).expect("a block has fewer than 2^32 accounts");
+        bytes.extend(count.to_le_bytes());
+        for item in items {
+            bytes.extend(item.address.as_array());
+            bytes.extend(item.after.as_bytes());
+            bytes.extend(item.writer.to_le_bytes());
         }
-        bytes
     }
 
     /// The hashes of all leaves, spread over the threads.
@@ -161,13 +164,15 @@ impl Transition {
 
     fn hashes(&self, nodes: &[usize]) -> Vec<Node> {
         let mut messages = Messages::with_capacity(nodes.len().saturating_mul(2));
+        let mut bytes = Vec::new();
         for node in nodes {
-            let kind = if *node >= self.buckets.len() {
-                merkle::BUCKET
-            } else {
-                merkle::PAIR
+            let kind = match *node >= self.buckets.len() {
+                true => merkle::BUCKET,
+                false => merkle::PAIR,
             };
-            messages.push([&[kind], &self.encode(*node)[..]]);
+            bytes.clear();
+            self.append(*node, &mut bytes);
+            messages.push([&[kind], &bytes[..]]);
         }
         messages.hashes()
     }

@@ -30,7 +30,7 @@ pub use block::{BlockBatch, BlockRecord, StoredBlock};
 pub use cached::CachedStore;
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore};
-pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
+pub use encoding::{DecodeError, account_hash, account_hashes, decode_account, encode_account};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use sha256::{HASHED_ALONE_SIZE, Messages};

@@ -238,7 +238,7 @@ fn accusations(scene: &Scene) -> Vec<Refutation> {
         let step_of = || opened.clone();
         all.push(Refutation::Execution {
             step: step_of(),
-            accounts: journal.accounts[place].clone(),
+            accounts: journal.accounts(place).to_vec(),
         });
         for (account, entry) in (0..).zip(&step.entries) {
             all.push(Refutation::Origin {
@@ -274,7 +274,10 @@ fn accusations(scene: &Scene) -> Vec<Refutation> {
     }
     for (bucket, items) in nodes[63..].iter().zip(&journal.transition.buckets) {
         let bucket = || bucket.clone();
-        let proofs = items.iter().map(|item| scene.trie.prove(&item.address));
+        let proofs = items.iter().map(|item| {
+            let proof = scene.trie.prove(&item.address);
+            proof.below(DEPTH.into(), &item.address)
+        });
         all.push(Refutation::Bucket {
             bucket: bucket(),
             proofs: proofs.collect(),

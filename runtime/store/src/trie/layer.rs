@@ -162,7 +162,8 @@ mod tests {
                 let next = trie.update(&[(changed, Account::wallet(lamports))], &Serial);
                 let hash = account_hash(&Account::wallet(lamports));
                 let hash = (lamports > 0).then_some(&hash);
-                let nodes = trie.prove(&changed).replaced(&changed, hash, depth);
+                let proof = trie.prove(&changed).below(depth, &changed);
+                let nodes = proof.replaced(&changed, hash, depth);
                 let path = key_path(&changed);
                 let place = usize::from(path[0]) << 8 | usize::from(path[1]);
                 let place = place >> (16 - depth);

@@ -155,10 +155,20 @@ fn take<const N: usize>(bytes: &mut &[u8], total: usize) -> Result<[u8; N], Proo
 }
 
 impl StateProof {
+    /// What the proof says of an address below a depth: siblings from there on, and no leaf that
+    /// stands beside.
+    #[must_use]
+    pub fn below(mut self, depth: usize, address: &Address) -> Self {
+        self.siblings.drain(..depth.min(self.siblings.len()));
+        let path = key_path(address);
+        let leaf = self.leaf;
+        self.leaf = leaf.filter(|leaf| common_bits(&leaf.key_path, &path) >= depth);
+        self
+    }
+
     /// The node at a depth on an address's path before and after its account gets another hash, or
-    /// goes if that is `None`: what the proof shows of both, for a verifier that knows the former.
-    ///
-    /// O(siblings) hashes.
+    /// goes if that is `None`: what a proof [below](StateProof::below) that depth shows of both, for
+    /// a verifier that knows the former. O(siblings) hashes.
     ///
     /// ```
     /// use lockstep_interface::{Account, Address, Hash};
@@ -182,7 +192,7 @@ impl StateProof {
         depth: usize,
     ) -> Result<[Hash; 2], ProofError> {
         let path = key_path(address);
-        let length = self.siblings.len();
+        let length = depth.saturating_add(self.siblings.len());
         if length > SIBLING_COUNT_MAX {
             return Err(ProofError::SiblingCount(length));
         }
@@ -191,8 +201,6 @@ impl StateProof {
         if shared < length {
             return Err(ProofError::OtherAddress);
         }
-        // A lone leaf above the depth can belong to a neighbour.
-        let end = end.filter(|_| shared >= depth);
         let old = end.map(|end| leaf(&end.key_path, &end.value_hash));
         let new = account.map(|account| leaf(&path, account.as_bytes()));
         let is_other = end.is_some_and(|end| end.key_path != path);
@@ -206,10 +214,11 @@ impl StateProof {
                     true => internal(&old, &new),
                     false => internal(&new, &old),
                 };
-                fold(fork, &path, shared, length.max(depth))
+                fold(fork, &path, shared, length)
             }
         };
-        for (place, sibling) in self.siblings.iter().enumerate().skip(depth).rev() {
+        let places = depth..length;
+        for (place, sibling) in places.zip(&self.siblings).rev() {
             let is_right = bit(&path, place);
             before = above(&before, is_right, sibling);
             let [left, right] = beside(after, is_right, *sibling);
