@@ -9,8 +9,9 @@
 //! ```
 //!
 //! This is the one tree of the crate, 16 wide over changed accounts, transactions and receipts: a
-//! wide tree takes half the hashes of a binary one. Journals have it 2 wide, for short proofs. The root of an empty list is 32 zero bytes. A
-//! node may have one child, and no leaf is a node, so two different lists have different roots.
+//! wide tree takes half the hashes of a binary one. Journals have it 2 wide, for short proofs. The
+//! root of an empty list is 32 zero bytes. A node may have one child, and no leaf is a node, so two
+//! different lists have different roots.
 //!
 //! The first byte of what is hashed keeps the kinds apart:
 //!

@@ -1,5 +1,5 @@
-//! A rollup and its base in one process: deposits, transfers, a dishonest batch that one transaction
-//! refutes, exits.
+//! A rollup and its base in one process: deposits, transfers, a dishonest batch that one
+//! transaction refutes, exits.
 //!
 //! ```text
 //! cargo run --release --example rollup -- 100000

@@ -27,8 +27,9 @@ impl Trie {
     /// use lockstep_interface::{Account, Address};
     /// use lockstep_store::{Serial, Trie, merge_nodes};
     ///
-    /// let accounts = (0..99).map(|byte| (Address::new_from_array([byte; 32]), Account::wallet(5)));
-    /// let trie = Trie::default().update(&accounts.collect::<Vec<_>>(), &Serial);
+    /// let address = |byte| Address::new_from_array([byte; 32]);
+    /// let accounts: Vec<_> = (0..99).map(|byte| (address(byte), Account::wallet(5))).collect();
+    /// let trie = Trie::default().update(&accounts, &Serial);
     /// let mut layer = trie.layer(6, &Serial)?;
     /// while let [_, _, ..] = &layer[..] {
     ///     let pairs = layer.as_chunks::<2>().0.iter();

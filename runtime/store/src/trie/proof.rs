@@ -167,8 +167,8 @@ impl StateProof {
     }
 
     /// The node at a depth on an address's path before and after its account gets another hash, or
-    /// goes if that is `None`: what a proof [below](StateProof::below) that depth shows of both, for
-    /// a verifier that knows the former. O(siblings) hashes.
+    /// goes if that is `None`: what a proof [below](StateProof::below) that depth shows of both,
+    /// for a verifier that knows the former. O(siblings) hashes.
     ///
     /// ```
     /// use lockstep_interface::{Account, Address, Hash};
