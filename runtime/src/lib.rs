@@ -54,4 +54,6 @@ pub mod mempool;
 
 pub mod chain;
 
+pub mod settle;
+
 pub mod audit;

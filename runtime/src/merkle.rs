@@ -9,8 +9,9 @@
 //! ```
 //!
 //! This is the one tree of the crate, 16 wide over changed accounts, transactions and receipts: a
-//! wide tree takes half the hashes of a binary one. The root of an empty list is 32 zero bytes. A
-//! node may have one child, and no leaf is a node, so two different lists have different roots.
+//! wide tree takes half the hashes of a binary one. Journals have it 2 wide, for short proofs. The
+//! root of an empty list is 32 zero bytes. A node may have one child, and no leaf is a node, so two
+//! different lists have different roots.
 //!
 //! The first byte of what is hashed keeps the kinds apart:
 //!
@@ -20,6 +21,7 @@
 //! | 0x03 | a node |
 //! | 0x04 | a transaction ([`crate::block`]) |
 //! | 0x05 | a receipt ([`crate::block`]) |
+//! | 0x06 to 0x09 | opening, step, node, bucket of a journal ([`crate::settle`]) |
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "positions are bounded by the number of leaves, and no tree has width zero"
@@ -35,6 +37,14 @@ use crate::threads::Threads;
 pub(crate) const TRANSACTION: u8 = 4;
 /// The first byte of the hash of a receipt.
 pub(crate) const RECEIPT: u8 = 5;
+/// The first byte of the hash of what a block writes itself, in a journal.
+pub(crate) const OPENING: u8 = 6;
+/// The first byte of the hash of a transaction's step in a journal.
+pub(crate) const STEP: u8 = 7;
+/// The first byte of the hash of a node before and after, in a journal.
+pub(crate) const PAIR: u8 = 8;
+/// The first byte of the hash of such a node with the changes below it.
+pub(crate) const BUCKET: u8 = 9;
 
 const NODE: u8 = 3;
 

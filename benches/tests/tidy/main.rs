@@ -43,7 +43,7 @@ const TOP_LEVEL: [&str; 10] = [
 ///
 /// The scheduler and the derive macro know nothing of ours; the store knows accounts and no
 /// transaction; the runtime is handed its programs and knows none.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("sdk/interface", &[]),
     ("sdk/derive", &[]),
     ("sdk", &["sdk/interface", "sdk/derive"]),
@@ -57,6 +57,7 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("programs/market", &["sdk", "sdk/interface", "programs"]),
     ("programs/stake", &["sdk", "sdk/interface"]),
     ("programs/sbf", &["sdk/interface"]),
+    ("programs/settlement", &["sdk", "sdk/interface"]),
     ("sdk/testing", &BELOW_TOP),
     ("runtime/capi", &BELOW_TOP),
     ("runtime/node", &BELOW_TOP),

@@ -46,6 +46,7 @@ pub const RECORDING: Recording = Recording {
     balances: true,
     uses: false,
     data_of: Some(program_ids::TOKEN),
+    accounts: false,
 };
 /// Blocks between two cuts of the log.
 pub(crate) const PRUNE_INTERVAL: u64 = 256;

@@ -31,6 +31,7 @@ pub use header::BlockHeader;
 pub use limits::BlockLimits;
 pub(crate) use plan::digest;
 pub use plan::plan_digest;
+pub(crate) use receipt::append_receipt;
 pub use receipt::{Details, Outcome, Receipt, Recording, receipts_hash};
 pub use roots::{
     InclusionProof, prove_inclusion, receipts_root, transaction_root, verify_inclusion,

@@ -1,7 +1,7 @@
 //! The outcomes of a block's transactions, and how receipts are hashed.
 
 use lockstep_interface::{
-    AccountData, Address, Hash, TransactionError,
+    Account, AccountData, Address, Hash, TransactionError,
     context::{AccountUse, Diagnostic, Event, InnerInstruction, LogEntry, ReturnData},
 };
 use sha2::{Digest, Sha256};
@@ -19,15 +19,19 @@ pub struct Recording {
     pub uses: bool,
     /// Data before and after of the accounts that this program owns.
     pub data_of: Option<Address>,
+    /// All accounts before, and those afterwards that the transaction may write, for
+    /// [`settle`](crate::settle).
+    pub accounts: bool,
 }
 
 impl Recording {
-    /// Everything but the data of accounts.
+    /// Everything but accounts and their data.
     pub const ALL: Self = Self {
         logs: true,
         balances: true,
         uses: true,
         data_of: None,
+        accounts: false,
     };
     /// Nothing but status, fee and compute units.
     pub const NONE: Self = Self {
@@ -35,10 +39,17 @@ impl Recording {
         balances: false,
         uses: false,
         data_of: None,
+        accounts: false,
     };
 
+    /// Whether it takes that no two transactions share an account.
+    pub(crate) fn is_exclusive(self) -> bool {
+        self.balances || self.accounts || self.data_of.is_some()
+    }
+
     pub(crate) fn any(self) -> bool {
-        self.logs || self.balances || self.uses || self.data_of.is_some()
+        let any = self.logs || self.balances || self.uses || self.accounts;
+        any || self.data_of.is_some()
     }
 }
 
@@ -102,6 +113,10 @@ pub struct Details {
     pub data_before: Vec<(u8, AccountData)>,
     /// The same for those that it owns afterwards.
     pub data_after: Vec<(u8, AccountData)>,
+    /// All accounts before the fee was taken, in message order.
+    pub accounts_before: Vec<Account>,
+    /// The same afterwards; `None` where the transaction may not write.
+    pub accounts_after: Vec<Option<Account>>,
 }
 
 /// SHA-256 over the included transactions in the order given.
@@ -121,7 +136,7 @@ pub fn receipts_hash<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Hash {
 }
 
 /// Appends what [`receipts_hash`] hashes of one receipt.
-pub(super) fn append_receipt(receipt: &Receipt, bytes: &mut Vec<u8>) {
+pub(crate) fn append_receipt(receipt: &Receipt, bytes: &mut Vec<u8>) {
     match &receipt.status {
         Ok(()) => bytes.push(0),
         Err(error) => {

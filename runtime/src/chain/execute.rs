@@ -350,6 +350,8 @@ fn execute(
     let executor = chain.options.executor;
     let recording = Recording {
         balances: false,
+        // Where credits are shared no transaction finds the account that it does in order.
+        accounts: chain.options.recording.accounts && block.shared_accounts.is_empty(),
         ..chain.options.recording
     };
     let terms = Terms {

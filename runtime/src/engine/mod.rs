@@ -211,9 +211,8 @@ impl Engine {
             };
             let (plan, executed) = match how {
                 How::Planned { strategy, mode } => {
-                    // Recording balances or data needs exclusive access, so credits are not shared.
-                    let is_exclusive = recording.balances || recording.data_of.is_some();
-                    if engine.shares_credits && !is_exclusive {
+                    // Recording accounts needs exclusive access, so credits are not shared.
+                    if engine.shares_credits && !recording.is_exclusive() {
                         prepared.share_credits(&bank)?;
                     }
                     run.planned(&bank, &mut prepared, strategy, mode)?

@@ -36,6 +36,7 @@ pub use credits::CreditsDependOnOrder;
 pub(crate) use executables::Loaders;
 pub use lockstep::{LoadedAccounts, execute, load};
 use lockstep_store::Change;
+pub(crate) use serial::execute_on;
 pub use serial::execute_serial;
 use thiserror::Error;
 pub use workers::WorkerPanicked;

@@ -13,7 +13,7 @@ use lockstep_interface::{
     Account, Address, Executables, TransactionContext, address::sysvar_ids, context::AccountSlot,
 };
 use lockstep_scheduler::TransactionIndex;
-use lockstep_store::StoreError;
+use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecutedBlock,
@@ -100,6 +100,25 @@ fn programs(bank: &Bank, block: &PreparedBlock<'_>) -> Result<Executables, Store
         }
     }
     executables(bank, &loaders, accounts.iter(), &Threads::alone())
+}
+
+/// Runs the only transaction of a block on these accounts, whatever the bank has of them. Gives the
+/// outcome, and all accounts afterwards. Programs out of accounts are not called.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) fn execute_on(
+    bank: &Bank,
+    block: &PreparedBlock<'_>,
+    accounts: impl IntoIterator<Item = Change>,
+) -> Result<(Outcome, BTreeMap<Address, Account>), StoreError> {
+    let mut state = State {
+        accounts: accounts.into_iter().collect(),
+        executables: Executables::default(),
+    };
+    let first = TransactionIndex(0);
+    let outcome = run_one(bank, block, first, &mut state, Recording::NONE)?;
+    Ok((outcome, state.accounts))
 }
 
 fn run_bundle(

@@ -5,7 +5,8 @@
 //! advanced its nonce, one that succeeded changed what its programs changed.
 
 use lockstep_interface::{
-    AccountData, Address, InstructionError, Rent, RuleSet, TransactionContext, TransactionError,
+    Account, AccountData, Address, InstructionError, Rent, RuleSet, TransactionContext,
+    TransactionError,
     address::{INCINERATOR, program_ids},
     context::{AccountSlot, AccountUse},
     nonce::NonceState,
@@ -32,6 +33,7 @@ pub(super) fn process(
 ) -> Outcome {
     let balances_before = recording.balances.then(|| balances(context));
     let data_before = data_of(context, recording.data_of);
+    let accounts_before = recording.accounts.then(|| accounts(context));
     let nonce = match prepare(context, transaction) {
         Ok(nonce) => nonce,
         Err(error) => return Outcome::Refused(error),
@@ -75,6 +77,12 @@ pub(super) fn process(
             },
             data_before,
             data_after: data_of(context, recording.data_of),
+            accounts_before: accounts_before.unwrap_or_default(),
+            accounts_after: if recording.accounts {
+                accounts_after(context)
+            } else {
+                Vec::new()
+            },
         })
     });
     Outcome::Included(Receipt {
@@ -107,6 +115,22 @@ fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
     (0..count)
         .map(|index| context.slot(index).lamports())
         .collect()
+}
+
+fn accounts(context: &mut TransactionContext<'_>) -> Vec<Account> {
+    let count = context.account_count();
+    let accounts = (0..count).map(|index| context.slot(index).account().clone());
+    accounts.collect()
+}
+
+/// The accounts that the transaction may write, by index.
+fn accounts_after(context: &mut TransactionContext<'_>) -> Vec<Option<Account>> {
+    let count = context.account_count();
+    let accounts = (0..count).map(|index| {
+        let slot = context.slot(index);
+        slot.is_writable().then(|| slot.account().clone())
+    });
+    accounts.collect()
 }
 
 /// Data of the accounts that a program owns, by index.

@@ -10,6 +10,8 @@ use lockstep_interface::{Account, Address, Hash, limits::ACCOUNT_DATA_SIZE_MAX};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::sha256::{HASHED_ALONE_SIZE, Messages};
+
 /// Bytes before the data.
 pub(crate) const HEAD_SIZE: usize = 8 + 32 + 1 + 4;
 
@@ -112,6 +114,24 @@ pub fn account_hash(account: &Account) -> Hash {
             .finalize()
     };
     Hash::new_from_array(digest.into())
+}
+
+/// The hashes of many accounts, zeros for one that does not exist. O(bytes).
+pub fn account_hashes(accounts: &[&Account]) -> Vec<Hash> {
+    let is_many = |account: &Account| account.exists() && account.data.len() < HASHED_ALONE_SIZE;
+    let mut messages = Messages::with_capacity(accounts.len());
+    for account in accounts.iter().filter(|account| is_many(account)) {
+        messages.push([&encode_head(account)[..], &account.data]);
+    }
+    let mut many = messages.hashes().into_iter();
+    let hash = |account: &&Account| match account {
+        account if is_many(account) => {
+            Hash::new_from_array(many.next().expect("one for each message"))
+        }
+        account if account.exists() => account_hash(account),
+        _ => Hash::default(),
+    };
+    accounts.iter().map(hash).collect()
 }
 
 #[cfg(test)]

@@ -30,13 +30,14 @@ pub use block::{BlockBatch, BlockRecord, StoredBlock};
 pub use cached::CachedStore;
 #[cfg(feature = "disk")]
 pub use disk::{DiskOptions, DiskStore};
-pub use encoding::{DecodeError, account_hash, decode_account, encode_account};
+pub use encoding::{DecodeError, account_hash, account_hashes, decode_account, encode_account};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
-    PROOF_SIZE_MAX, PageCounts, Parallel, PartialTrie, PartialTrieError, ProofError, ProvenLeaf,
-    SIBLING_COUNT_MAX, Serial, StateProof, Trie, TrieBound, TrieBuilder, key_path, verify_proof,
+    LAYER_DEPTH_MAX, PROOF_SIZE_MAX, PageCounts, Parallel, PartialTrie, PartialTrieError,
+    ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie, TrieBound, TrieBuilder,
+    key_path, merge_nodes, verify_proof,
 };
 
 /// One account after a block. An account without lamports is one that ceased to exist.

@@ -32,6 +32,7 @@ mod handed_pool;
 mod observe;
 mod pool;
 mod reopen;
+mod settle;
 mod simulate;
 mod steps;
 mod stretch;

@@ -90,6 +90,7 @@ fn recording_changes_no_root() {
             balances,
             uses,
             data_of: None,
+            accounts: false,
         };
         let options = Options {
             recording,

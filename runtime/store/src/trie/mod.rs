@@ -27,6 +27,7 @@ mod cold;
 #[cfg(feature = "disk")]
 mod file;
 mod hash;
+mod layer;
 mod levels;
 mod partial;
 mod proof;
@@ -40,6 +41,7 @@ use std::{io, iter, sync::Arc};
 
 pub use builder::TrieBuilder;
 pub use cold::{PageCounts, TrieBound};
+pub use layer::{LAYER_DEPTH_MAX, merge_nodes};
 use lockstep_interface::{Account, Address, Hash};
 pub use partial::{PartialTrie, PartialTrieError};
 pub use proof::{

@@ -14,7 +14,9 @@ use lockstep_interface::{Address, Hash};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::hash::{Bytes, TERMINATOR, above, bit, common_bits, leaf};
+use super::hash::{
+    Bytes, TERMINATOR, above, beside, bit, common_bits, fold, internal, leaf, parent,
+};
 
 /// Siblings of the longest proof: one for each bit of a path.
 pub const SIBLING_COUNT_MAX: usize = 256;
@@ -153,6 +155,78 @@ fn take<const N: usize>(bytes: &mut &[u8], total: usize) -> Result<[u8; N], Proo
 }
 
 impl StateProof {
+    /// What the proof says of an address below a depth: siblings from there on, and no leaf that
+    /// stands beside.
+    #[must_use]
+    pub fn below(mut self, depth: usize, address: &Address) -> Self {
+        self.siblings.drain(..depth.min(self.siblings.len()));
+        let path = key_path(address);
+        let leaf = self.leaf;
+        self.leaf = leaf.filter(|leaf| common_bits(&leaf.key_path, &path) >= depth);
+        self
+    }
+
+    /// The node at a depth on an address's path before and after its account gets another hash, or
+    /// goes if that is `None`: what a proof [below](StateProof::below) that depth shows of both,
+    /// for a verifier that knows the former. O(siblings) hashes.
+    ///
+    /// ```
+    /// use lockstep_interface::{Account, Address, Hash};
+    /// use lockstep_store::{Serial, Trie, account_hash};
+    ///
+    /// let [one, other] = [1, 2].map(|byte| Address::new_from_array([byte; 32]));
+    /// let before = Trie::default().update(&[(one, Account::wallet(5))], &Serial);
+    /// let after = before.update(&[(other, Account::wallet(6))], &Serial);
+    /// let hash = account_hash(&Account::wallet(6));
+    /// let nodes = before.prove(&other).replaced(&other, Some(&hash), 0)?;
+    /// assert_eq!(nodes, [before.root(), after.root()]);
+    /// # Ok::<(), lockstep_store::ProofError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the proof is of no trie, or about another address.
+    pub fn replaced(
+        &self,
+        address: &Address,
+        account: Option<&Hash>,
+        depth: usize,
+    ) -> Result<[Hash; 2], ProofError> {
+        let path = key_path(address);
+        let length = depth.saturating_add(self.siblings.len());
+        if length > SIBLING_COUNT_MAX {
+            return Err(ProofError::SiblingCount(length));
+        }
+        let end = self.leaf.as_ref();
+        let shared = end.map_or(length, |end| common_bits(&end.key_path, &path));
+        if shared < length {
+            return Err(ProofError::OtherAddress);
+        }
+        let old = end.map(|end| leaf(&end.key_path, &end.value_hash));
+        let new = account.map(|account| leaf(&path, account.as_bytes()));
+        let is_other = end.is_some_and(|end| end.key_path != path);
+        let mut before = old.unwrap_or(TERMINATOR);
+        let mut after = match (old.filter(|_| is_other), new) {
+            (None, new) => new.unwrap_or(TERMINATOR),
+            (Some(old), None) => old,
+            // Both stand below the fork where their paths part.
+            (Some(old), Some(new)) => {
+                let fork = match bit(&path, shared) {
+                    true => internal(&old, &new),
+                    false => internal(&new, &old),
+                };
+                fold(fork, &path, shared, length)
+            }
+        };
+        let places = depth..length;
+        for (place, sibling) in places.zip(&self.siblings).rev() {
+            let is_right = bit(&path, place);
+            before = above(&before, is_right, sibling);
+            let [left, right] = beside(after, is_right, *sibling);
+            after = parent(&left, &right);
+        }
+        Ok([before, after].map(Hash::new_from_array))
+    }
+
     /// The bytes of the proof.
     ///
     /// # Panics
