@@ -14,7 +14,9 @@ use super::{
 use crate::{
     bank::FrozenBank,
     block::{Receipt, append_receipt},
+    execute::Loaders,
     merkle::{self, Node},
+    rules::FeePolicy,
     threads::Threads,
     wire::{TransactionView, WireBlock},
 };
@@ -57,6 +59,12 @@ pub enum JournalError {
     /// A transaction takes accounts out of lookup tables, which is not settled.
     #[error("transaction {0} takes accounts out of lookup tables, which cannot be settled")]
     Lookup(usize),
+    /// The block pays fees out, which no step shows.
+    #[error("expected a chain that burns all fees, found one that pays leaders or stakers")]
+    FeesPaid,
+    /// Programs out of accounts are not called where a refutation is judged.
+    #[error("expected a chain whose programs are all linked in, found one with loaders")]
+    Loaders,
     /// The depth is none that claims have.
     #[error("expected a depth in [{DEPTH_MIN}, {DEPTH_MAX}], found {0}")]
     Depth(u8),
@@ -86,7 +94,7 @@ impl Journal {
     /// O(accesses + nodes).
     ///
     /// # Errors
-    /// If receipts lack accounts, or a transaction cannot be settled.
+    /// If receipts lack accounts, or the chain or a transaction cannot be settled.
     pub fn of(
         parent: &Arc<FrozenBank>,
         before: Nodes,
@@ -96,8 +104,14 @@ impl Journal {
         threads: &Threads,
     ) -> Result<Self, JournalError> {
         let header = bank.header();
-        let own = parent.child(header.slot, header.unix_timestamp);
-        let own = own.own_accounts().iter();
+        let child = parent.child(header.slot, header.unix_timestamp);
+        if *child.fee_policy() != FeePolicy::BURNED {
+            return Err(JournalError::FeesPaid);
+        }
+        if !Loaders::of(&child.environment().programs).is_empty() {
+            return Err(JournalError::Loaders);
+        }
+        let own = child.own_accounts().iter();
         let opening = Opening(
             own.map(|(address, account)| (*address, hash(account)))
                 .collect(),

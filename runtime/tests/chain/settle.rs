@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use lockstep_interface::{Hash, address::program_ids};
+use lockstep_interface::{Address, Hash, address::program_ids};
 use lockstep_programs::system::instruction::transfer;
 use lockstep_runtime::{
     bank::{FrozenBank, Genesis},
     block::{Block, BlockLimits, Recording},
     chain::BuildRequest,
+    rules::FeePolicy,
     settle::{
-        Claim, Entry, Item, Journal, Nodes, NotRefuted, PARENT, Refutation, Step, Terms, find,
+        Claim, Entry, Item, Journal, JournalError, Nodes, NotRefuted, PARENT, Refutation, Step,
+        Terms, find,
     },
     threads::Threads,
 };
@@ -97,6 +99,29 @@ fn journal(
     let before = Nodes::of(parent, DEPTH, threads).unwrap();
     let transactions = block.body.transactions();
     Journal::of(parent, before, bank, transactions, &built.receipts, threads).unwrap()
+}
+
+#[test]
+fn a_chain_that_pays_fees_out_has_no_journal() {
+    let market = Market::new();
+    let policy = FeePolicy::new(5_000, 0, Address::default()).unwrap();
+    let chain = open(market.genesis().with_fee_policy(policy), Market::options(1));
+    let start = head(&chain);
+    let built = build_on(&chain, start, &market.transactions(start));
+    let threads = Threads::new(1).unwrap();
+    let [parent, bank] = [&start, &built.id].map(|id| chain.bank(id).unwrap());
+    let block = Block::decode(built.bytes(), &BlockLimits::UNLIMITED).unwrap();
+    let before = Nodes::of(&parent, DEPTH, &threads).unwrap();
+    let transactions = block.body.transactions();
+    let journal = Journal::of(
+        &parent,
+        before,
+        &bank,
+        transactions,
+        &built.receipts,
+        &threads,
+    );
+    assert!(matches!(journal, Err(JournalError::FeesPaid)));
 }
 
 fn flip(random: &mut ChaCha8Rng, hash: &mut Hash) {
