@@ -40,7 +40,10 @@ use lockstep_store::{MemoryStore, Trie};
 use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::members::{Member, Members, MembersError};
+use crate::{
+    limits::KEEP_BLOCKS,
+    members::{Member, Members, MembersError},
+};
 
 /// What blocks of a network hold at the most, so that they reach all members in time.
 const LIMITS_MAX: BlockLimits = BlockLimits {
@@ -148,6 +151,9 @@ pub struct MemberFile {
     /// Milliseconds between blocks that are not full.
     #[serde(default = "block_millis")]
     pub block_millis: u64,
+    /// Final blocks that it keeps for members that are behind, at least.
+    #[serde(default = "keep_blocks")]
+    pub keep_blocks: u64,
     /// The key of the faucet, for airdrops; a test network has one.
     pub faucet_key: Option<PathBuf>,
 }
@@ -171,6 +177,10 @@ fn one() -> usize {
 
 fn block_millis() -> u64 {
     250
+}
+
+fn keep_blocks() -> u64 {
+    KEEP_BLOCKS
 }
 
 impl NetworkFile {

@@ -10,6 +10,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    io::Write,
     sync::{Arc, mpsc::Receiver},
 };
 
@@ -80,6 +81,13 @@ pub trait BlockEngine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the block is not known, or the ledger fails.
     fn commit(&self, id: &Hash) -> Result<(), EngineFailure>;
+
+    /// Writes a snapshot of the state after the newest durable block, whose slot it gives. That
+    /// block is decided on before the first byte is written; others may be committed from then on.
+    ///
+    /// # Errors
+    /// If the ledger fails, or `out` does.
+    fn export(&self, out: &mut dyn Write) -> Result<u64, EngineFailure>;
 }
 
 /// A known block that is not final.
@@ -231,5 +239,10 @@ impl<H: Host> BlockEngine for ChainEngine<H> {
         committed.map_err(EngineFailure::of)?;
         self.host.committed(&path)?;
         self.settle(&path)
+    }
+
+    fn export(&self, out: &mut dyn Write) -> Result<u64, EngineFailure> {
+        let exported = self.host.chain().export(out, &mut |_| ());
+        Ok(exported.map_err(EngineFailure::of)?.slot)
     }
 }

@@ -4,6 +4,8 @@
 //! marshal -> queue -> as many as wait: executed if they are not known -> the last committed,
 //!                     and with it all before -> all acknowledged
 //! ```
+//! Where a snapshot is due, the commit ends with its block, so that its state can be held.
+//!
 //! Until a block is acknowledged marshal delivers it again after a restart. So a block that was
 //! acknowledged is durable here, and one that is durable may be delivered again.
 
@@ -21,6 +23,7 @@ use crate::{
     block::Block,
     engine::{BlockEngine, Refusal},
     failure::{EngineFailure, Failure},
+    snapshot::Maker,
 };
 
 type Finalised = (Digested<Block>, Exact);
@@ -67,10 +70,11 @@ impl Reporter for Finaliser {
 
 impl Queue {
     /// Commits what comes, until marshal ends or the ledger fails.
-    pub async fn run<E: Spawner>(
+    pub(crate) async fn run<E: Spawner>(
         mut self,
         context: E,
         engine: Arc<dyn BlockEngine>,
+        maker: Maker,
         failure: Failure,
     ) {
         while let Some(first) = self.receiver.next().await {
@@ -78,15 +82,25 @@ impl Queue {
             while let Ok(next) = self.receiver.try_recv() {
                 batch.push(next);
             }
-            let (blocks, acknowledgements): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            let ledger = Arc::clone(&engine);
-            let committed = blocking(&context, move || finalise(&*ledger, &blocks));
-            match committed.await {
-                Some(Ok(())) => acknowledgements.into_iter().for_each(Exact::acknowledge),
-                // Acknowledgements that are dropped stop marshal, and with it the member.
-                Some(Err(error)) => return failure.set(&error),
-                None => return,
+            let ends = |(block, _): &Finalised| maker.is_due(block.height().get());
+            for part in batch.split_inclusive(ends) {
+                let blocks: Vec<_> = part.iter().map(|(block, _)| block.clone()).collect();
+                let Some(last) = blocks.last().cloned() else {
+                    continue;
+                };
+                let ledger = Arc::clone(&engine);
+                let committed = blocking(&context, move || finalise(&*ledger, &blocks));
+                match committed.await {
+                    Some(Ok(())) => maker.committed(&context, &engine, &last).await,
+                    // Acknowledgements that are dropped stop marshal, and with it the member.
+                    Some(Err(error)) => return failure.set(&error),
+                    None => return,
+                }
             }
+            let acknowledgements = batch
+                .into_iter()
+                .map(|(_, acknowledgement)| acknowledgement);
+            acknowledgements.for_each(|acknowledgement| acknowledgement.acknowledge());
         }
     }
 }

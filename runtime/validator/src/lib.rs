@@ -26,6 +26,8 @@ pub mod engine;
 
 pub mod application;
 
+pub mod snapshot;
+
 pub mod finaliser;
 
 pub mod member;

@@ -31,6 +31,51 @@ pub const WRITE_BUFFER_SIZE: usize = 64 << 10;
 /// Bytes that are read at once when a journal is replayed.
 pub const REPLAY_BUFFER_SIZE: usize = 1 << 20;
 
+/// Heights below which a network begins: a member without a ledger starts from the genesis while
+/// its peers are there, and takes a snapshot of them later.
+pub const JOIN_HEIGHT_MIN: u64 = 16;
+/// Blocks that must become final after a member without a ledger has asked for the tip, before the
+/// block of its snapshot. The views that its lost disk may have voted in are over then.
+pub const JOIN_MARGIN: u64 = 8;
+/// Blocks ahead of a member's tip at which it can be asked for a snapshot.
+pub const SNAPSHOT_AHEAD_MAX: u64 = 1_024;
+/// Snapshots that a member keeps for others. The older one is there while the newer one is made.
+pub const SNAPSHOTS_KEPT: usize = 2;
+/// Chunks of a snapshot, so that the hashes of all fit one message.
+pub const CHUNK_COUNT_MAX: usize = 1 << 16;
+/// Chunks that a peer is asked for before the first of them has come.
+pub const CHUNKS_AT_ONCE: usize = 8;
+/// Time between two questions to the same peers.
+pub const ASK_INTERVAL: Duration = Duration::from_millis(500);
+/// Time after the first offer of a snapshot in which more members than can lie must offer the same
+/// one; the one that most offer is taken later.
+pub const OFFER_PATIENCE: Duration = Duration::from_secs(5);
+/// Time for a chunk.
+pub const CHUNK_PATIENCE: Duration = Duration::from_secs(3);
+/// Time without any chunk after which a snapshot is given up and a newer one taken.
+pub const STALL_PATIENCE: Duration = Duration::from_secs(15);
+/// Final blocks that a member keeps for its peers unless its file says otherwise: six hours of
+/// blocks every 250 ms.
+pub const KEEP_BLOCKS: u64 = 86_400;
+
+/// How snapshots are made. Members with others make snapshots that differ, so that a joining
+/// member finds no two alike.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SnapshotRules {
+    /// Snapshots are of heights that are multiples of this; at least 1.
+    pub interval: u64,
+    /// Bytes of a chunk; at least 1.
+    pub chunk_size: u32,
+}
+
+impl SnapshotRules {
+    /// Every 32 blocks, in pieces of 256 KiB.
+    pub const STANDARD: Self = Self {
+        interval: 32,
+        chunk_size: 256 << 10,
+    };
+}
+
 /// How long a member waits, for what. A member's own choice, except that members with very
 /// different times hinder each other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command prints")]
 
+mod connect;
+
+mod begin;
+
 mod run;
 
 use std::{env, path::PathBuf, process::ExitCode};

@@ -57,6 +57,7 @@ use crate::{
         WRITE_BUFFER_SIZE,
     },
     members::{Members, namespace},
+    snapshot::{Maker, offer::Certificate, serve, shelf::Shelf},
 };
 
 /// The channels of a member, by number.
@@ -73,6 +74,8 @@ pub mod channels {
     pub const BACKFILL: u64 = 4;
     /// Transactions.
     pub const TRANSACTIONS: u64 = 5;
+    /// Snapshots.
+    pub const SNAPSHOTS: u64 = 6;
 }
 
 /// The two ends of each channel of consensus.
@@ -88,6 +91,8 @@ pub struct Networks<S, R> {
     pub blocks: (S, R),
     /// Requests for blocks.
     pub backfill: (S, R),
+    /// Snapshots.
+    pub snapshots: (S, R),
 }
 
 /// What a member is made of.
@@ -110,6 +115,13 @@ pub struct Setup<B, P> {
     pub partition: String,
     /// How long it waits.
     pub timing: Timing,
+    /// The certificate of the block whose state the ledger began with; `None` if it began with the
+    /// genesis.
+    pub floor: Option<Certificate>,
+    /// The snapshots that it has for others.
+    pub shelf: Arc<Shelf>,
+    /// Final blocks that it keeps for others, at least.
+    pub keep_blocks: u64,
 }
 
 impl<B, P> fmt::Debug for Setup<B, P> {
@@ -174,6 +186,11 @@ impl Running {
         }
     }
 
+    /// Counts another task as one of the member's: if it ends, so does the member.
+    pub fn add(&mut self, task: Handle<()>) {
+        self.handles.push(task);
+    }
+
     /// Waits until one of the tasks ends, which none does while all is well.
     pub async fn ended(&mut self) {
         let (_, place, _) = select_all(&mut self.handles).await;
@@ -231,13 +248,24 @@ where
     );
     let engine = Arc::clone(&setup.engine);
     let noted = failure.clone();
+    let maker = Maker {
+        shelf: Arc::clone(&setup.shelf),
+        marshal: mailbox.clone(),
+        keep_blocks: setup.keep_blocks,
+    };
+    maker.shelf.set_tip(ledger);
     let committing = context
         .child("finaliser")
-        .spawn(move |context| queue.run(context, engine, noted));
+        .spawn(move |context| queue.run(context, engine, maker, noted));
+    let shelf = Arc::clone(&setup.shelf);
+    let serving = context
+        .child("snapshots")
+        .spawn(move |context| serve(context, networks.snapshots, shelf));
     let config = consensus_config(setup, scheme, genesis_digest, inline, cache);
     let simplex = simplex::Engine::new(context.child("simplex"), config);
     let handles = vec![
         committing,
+        serving,
         buffer.start(networks.blocks),
         marshal.start(finaliser, blocks, resolver),
         simplex.start(networks.votes, networks.certificates, networks.requests),
@@ -277,7 +305,9 @@ where
         mailbox_size: NZUsize!(MAILBOX_SIZE),
         epoch: Epoch::zero(),
         // The journal knows of later ones.
-        floor: Floor::Genesis(genesis),
+        floor: setup
+            .floor
+            .map_or(Floor::Genesis(genesis), Floor::Finalized),
         replay_buffer: NZUsize!(REPLAY_BUFFER_SIZE),
         write_buffer: NZUsize!(WRITE_BUFFER_SIZE),
         page_cache: cache,
@@ -360,7 +390,10 @@ fn marshal_config<B, P>(
     MarshalConfig {
         provider: ConstantProvider::new(scheme),
         epocher: epochs(),
-        start: Start::Genesis(genesis),
+        start: setup
+            .floor
+            .clone()
+            .map_or(Start::Genesis(genesis), Start::Floor),
         partition_prefix: format!("{}-marshal", setup.partition),
         mailbox_size: NZUsize!(MAILBOX_SIZE),
         view_retention: ViewDelta::new(VIEW_RETENTION),

@@ -8,7 +8,7 @@
 use std::{
     io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,21 +24,12 @@ use commonware_consensus::{
     simplex::scheme::ed25519::Scheme,
 };
 use commonware_cryptography::{
-    ChaCha20Poly1305, Signer as _,
+    Signer as _,
     ed25519::{PrivateKey, PublicKey},
 };
-use commonware_p2p::{
-    Address as PeerAddress, AddressableManager as _,
-    authenticated::lookup::{Config as PeersConfig, Network},
-};
 use commonware_runtime::{
-    Clock as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
+    Clock as _, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
 };
-use commonware_stream::{
-    cups::{self, Cups},
-    sake::{self, Sake},
-};
-use commonware_utils::{NZU32, NZUsize, ordered::Map};
 use futures::{
     executor::block_on,
     future::{Either, select},
@@ -57,33 +48,37 @@ use lockstep_runtime::{
 };
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, Store, StoreError};
 use lockstep_validator::{
-    block::{Block, block_size_max},
+    block::Block,
     certificate::certify,
     config::{ConfigError, MemberFile, NetworkFile},
     engine::ChainEngine,
     gossip,
     host::Host as _,
-    limits::{MAILBOX_SIZE, MEMBER_COUNT_MAX, Timing},
-    member::{self, Networks, Running, Setup, StartError, channels},
-    members::{Members, namespace},
+    limits::{SnapshotRules, Timing},
+    member::{self, Running, Setup, StartError},
+    members::Members,
     node_host::NodeHost,
+    snapshot::{offer::Certificate, shelf::Shelf},
 };
 use thiserror::Error;
+
+use crate::{
+    begin::{BeginError, Places, begin},
+    connect::{Connected, Identity, connect},
+};
 
 /// The ledger's directory in a member's.
 const LEDGER_FOLDER: &str = "ledger";
 /// The engine's directory in a member's.
 const CONSENSUS_FOLDER: &str = "consensus";
+/// The folder of the snapshot that a member has joined with.
+const SNAPSHOT_FOLDER: &str = "snapshot";
+/// The folder of snapshots for other members.
+const SHELF_FOLDER: &str = "snapshots";
 /// Bytes of accounts that are kept in memory.
 const CACHE_SIZE: usize = 64 << 20;
 /// Slots whose blocks and history are kept.
 const KEEP_SLOTS: u64 = 432_000;
-/// Bytes of a message besides a block: certificates of the largest network, frames.
-const MESSAGE_HEAD_SIZE: usize = 64 << 10;
-/// Messages of one channel that a peer may send in a second.
-const MESSAGES_PER_SECOND: Quota = Quota::per_second(NZU32!(512));
-/// The same for the channels that carry blocks.
-const BLOCKS_PER_SECOND: Quota = Quota::per_second(NZU32!(128));
 /// How often the engine's thread looks whether it is to end.
 const WATCH: Duration = Duration::from_millis(100);
 
@@ -122,6 +117,9 @@ pub(crate) enum RunError {
         /// In the ledger.
         found: String,
     },
+    /// There is no ledger, and none can be had.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
     /// The member has to end.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -147,8 +145,21 @@ pub(crate) fn run(
     let key = secret_key(&file.key)?;
     let genesis = network.genesis(&builtin_programs())?;
     let first = network.first_header(&builtin_programs())?;
-    let ledger = open_ledger(file, genesis, &first)?;
-    let limits = *ledger.chain.limits();
+    let identity = Identity {
+        key,
+        genesis: first,
+        limits: genesis.limits,
+        listen: file.listen,
+        peers: peers(file)?,
+    };
+    let places = places(file)?;
+    let scheme = members.scheme(&first.id(), None);
+    let threads = Threads::new(file.threads)?;
+    let floor = begin(&places, &identity, &scheme, &genesis, &threads)?;
+    let shelf = file.directory.join(SHELF_FOLDER);
+    let shelf = Shelf::new(&shelf, SnapshotRules::STANDARD)
+        .map_err(system(format!("{}", shelf.display())))?;
+    let ledger = open_ledger(file, &places.ledger, genesis, &first, threads)?;
     let options = NodeOptions {
         pace: Pace {
             slot_time: Duration::from_millis(file.block_millis),
@@ -161,11 +172,10 @@ pub(crate) fn run(
     let (node, follower, accepted) = Follower::start(ledger, options)?;
     let part = Part {
         file: file.clone(),
-        key,
+        identity,
         members,
-        genesis: first,
-        peers: peers(file)?,
-        message_size: block_size_max(&limits).saturating_add(MESSAGE_HEAD_SIZE),
+        floor,
+        shelf: Arc::new(shelf),
         ending: Arc::default(),
     };
     let (ending, shown) = (Arc::clone(&part.ending), Arc::clone(&node.node));
@@ -197,11 +207,10 @@ pub(crate) fn run(
 /// What the engine's thread works with.
 struct Part {
     file: MemberFile,
-    key: PrivateKey,
+    identity: Identity,
     members: Members,
-    genesis: BlockHeader,
-    peers: Vec<(PublicKey, SocketAddr)>,
-    message_size: usize,
+    floor: Option<Certificate>,
+    shelf: Arc<Shelf>,
     ending: Arc<AtomicBool>,
 }
 
@@ -214,51 +223,28 @@ impl Part {
             .with_worker_threads(2)
             .with_tcp_nodelay(Some(true));
         runtime::Runner::new(config).start(|context| async move {
-            let handshake = Cups::<_, ChaCha20Poly1305>::new(
-                Sake {
-                    signer: self.key.clone(),
-                    synchrony_bound: Duration::from_secs(5),
-                    max_handshake_age: Duration::from_secs(10),
-                    version: sake::Version::V1,
-                },
-                cups::Version::V1,
-            );
-            let mut config = PeersConfig::local(
-                handshake,
-                &namespace(&self.genesis.id()),
-                self.file.listen,
-                NZUsize!(MEMBER_COUNT_MAX),
-                u32::try_from(self.message_size).unwrap_or(u32::MAX),
-                NZUsize!(MAILBOX_SIZE),
-            );
-            config.allow_private_ips = true;
-            let (mut network, mut oracle) = Network::new(context.child("network"), config);
-            let own = (self.key.public_key(), self.file.listen);
-            let all = self.peers.iter().cloned().chain([own]);
-            let all = all.map(|(key, address)| (key, PeerAddress::from(address)));
-            let all: Map<_, _> = Map::from_iter_dedup(all);
-            oracle.track(0, all);
-            let networks = Networks {
-                votes: network.register(channels::VOTES, MESSAGES_PER_SECOND),
-                certificates: network.register(channels::CERTIFICATES, MESSAGES_PER_SECOND),
-                requests: network.register(channels::REQUESTS, MESSAGES_PER_SECOND),
-                blocks: network.register(channels::BLOCKS, BLOCKS_PER_SECOND),
-                backfill: network.register(channels::BACKFILL, BLOCKS_PER_SECOND),
-            };
-            let (sender, receiver) = network.register(channels::TRANSACTIONS, MESSAGES_PER_SECOND);
-            let peers = network.start();
+            let Connected {
+                networks,
+                transactions: (sender, receiver),
+                oracle,
+                handle: peers,
+            } = connect(&context, &self.identity);
             let setup = Setup {
-                key: self.key.clone(),
+                key: self.identity.key.clone(),
                 members: self.members.clone(),
-                genesis: self.genesis,
+                genesis: self.identity.genesis,
                 limits: *host.chain().limits(),
                 engine: Arc::new(ChainEngine::new(Arc::clone(&host), RECORDING)),
                 blocker: oracle.clone(),
                 peers: oracle,
                 partition: "member".to_owned(),
                 timing: timing(self.file.block_millis),
+                floor: self.floor.clone(),
+                shelf: Arc::clone(&self.shelf),
+                keep_blocks: self.file.keep_blocks,
             };
             let mut running = member::start(context.child("member"), setup, networks).await?;
+            running.add(peers);
             let node = Arc::clone(host.follower().node());
             serve_proofs(&host, running.marshal.clone());
             let receiving = gossip::receive(receiver, node);
@@ -267,9 +253,10 @@ impl Part {
             let sending = context.child("gossip_sender").dedicated();
             sending.spawn(move |_| async move { gossip::send(sender, &accepted, &ending) });
             let ended = self.watch(&context, &mut running).await;
+            // The runtime waits for the thread that sends transactions, which looks at this.
+            self.ending.store(true, Ordering::Relaxed);
             host.follower().node().certifier.clear();
             running.stop().await;
-            peers.abort();
             ended
         })
     }
@@ -341,22 +328,31 @@ fn peers(file: &MemberFile) -> Result<Vec<(PublicKey, SocketAddr)>, ConfigError>
     peers.map(|peer| Ok((peer.key()?, peer.address))).collect()
 }
 
+/// Where a member's files are; the directory is made if it is missing.
+fn places(file: &MemberFile) -> Result<Places, RunError> {
+    let directory = &file.directory;
+    std::fs::create_dir_all(directory).map_err(system(format!("{}", directory.display())))?;
+    Ok(Places {
+        ledger: directory.join(LEDGER_FOLDER),
+        consensus: directory.join(CONSENSUS_FOLDER),
+        snapshot: directory.join(SNAPSHOT_FOLDER),
+    })
+}
+
 /// Opens the ledger of a member, or makes it.
 fn open_ledger(
     file: &MemberFile,
+    path: &Path,
     genesis: Genesis,
     first: &BlockHeader,
+    threads: Threads,
 ) -> Result<Ledger, RunError> {
-    let path = file.directory.join(LEDGER_FOLDER);
-    std::fs::create_dir_all(&file.directory)
-        .map_err(system(format!("{}", file.directory.display())))?;
-    let threads = Threads::new(file.threads)?;
-    let (disk, trie) = DiskStore::open(&path, DiskOptions::default(), &threads)?;
+    let (disk, trie) = DiskStore::open(path, DiskOptions::default(), &threads)?;
     if let Some(stored) = disk.block(0)?
         && stored.record.block_id != first.id()
     {
         return Err(RunError::OtherNetwork {
-            path,
+            path: path.to_owned(),
             expected: first.id().to_string(),
             found: stored.record.block_id.to_string(),
         });

@@ -1,13 +1,17 @@
 //! The ledger of a simulated member: what it makes durable is told to a judge, which compares it
 //! with all others; and ledgers that lie.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    sync::Arc,
+};
 
 use commonware_utils::sync::Mutex;
 use lockstep_interface::Hash;
 use lockstep_runtime::{
     block::{Block, BlockBody, BlockHeader, BlockLimits, Recording, plan_digest},
-    chain::Chain,
+    chain::{Chain, snapshot::ImportError},
     mempool::{Mempool, MempoolLimits},
     wire::WireBlock,
 };
@@ -68,6 +72,10 @@ pub(crate) enum Vice {
     WrongSignature,
     /// It builds nothing.
     Silence,
+    /// It offers snapshots of a state that is not the block's.
+    WrongSnapshot,
+    /// It sends chunks that are not what it offered.
+    WrongChunks,
     /// It approves of blocks without executing them, and stands for a bug.
     VotesUnexecuted,
     /// It commits what has no certificate, and stands for a bug.
@@ -79,19 +87,37 @@ impl Vice {
     pub(crate) fn is_malice(self) -> bool {
         !matches!(
             self,
-            Self::None | Self::VotesUnexecuted | Self::CommitsEarly
+            Self::None
+                | Self::WrongSnapshot
+                | Self::WrongChunks
+                | Self::VotesUnexecuted
+                | Self::CommitsEarly
         )
     }
 }
 
 /// The ledger of one member, which outlives its crashes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     member: usize,
     world: World,
     judge: Arc<Judge>,
-    pub(crate) store: Arc<MemoryStore>,
+    store: Disk,
     vice: Vice,
+}
+
+/// Clones are the same disk.
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<Mutex<Arc<MemoryStore>>>);
+
+impl Disk {
+    fn store(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.0.lock())
+    }
+
+    fn replace(&self, store: Arc<MemoryStore>) {
+        *self.0.lock() = store;
+    }
 }
 
 impl Ledger {
@@ -100,14 +126,14 @@ impl Ledger {
             member,
             world: world.clone(),
             judge: Arc::clone(judge),
-            store: Arc::new(MemoryStore::new()),
+            store: Disk::default(),
             vice,
         }
     }
 
     /// Opens the ledger with an empty pool, as after a start.
     pub(crate) fn open(&self) -> Arc<JudgedEngine> {
-        let chain = Arc::new(self.world.open(Arc::clone(&self.store) as Arc<dyn Store>));
+        let chain = Arc::new(self.world.open(self.store.store()));
         let limits = MempoolLimits {
             block: *chain.limits(),
             ..MempoolLimits::STANDARD
@@ -123,16 +149,34 @@ impl Ledger {
         })
     }
 
+    /// A disk that is new.
+    pub(crate) fn wipe(&self) {
+        self.store.replace(Arc::default());
+    }
+
+    /// Whether nothing is on the disk.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.store.store().tip().is_none()
+    }
+
+    /// Puts a snapshot on an empty disk, which stays empty if it is wrong.
+    pub(crate) fn import(&self, source: &mut dyn Read, id: &Hash) -> Result<(), ImportError> {
+        let store = Arc::new(MemoryStore::new());
+        self.world.import(source, &*store, id)?;
+        self.store.replace(store);
+        Ok(())
+    }
+
     /// What a disk leaves that has acknowledged writes and made only the first.
-    pub(crate) fn lose_writes(&mut self) {
+    pub(crate) fn lose_writes(&self) {
         let short = Arc::new(MemoryStore::new());
         let chain = self.world.open(Arc::clone(&short) as Arc<dyn Store>);
-        let stored = self.store.block(1).unwrap().unwrap();
+        let stored = self.store.store().block(1).unwrap().unwrap();
         let bytes = lockstep_runtime::chain::logged_block(&stored.body).unwrap();
         let block = chain.read(bytes.into()).unwrap();
         let executed = chain.execute(&block, &Default::default()).unwrap();
         chain.commit(&executed.id).unwrap();
-        self.store = short;
+        self.store.replace(short);
     }
 }
 
@@ -212,6 +256,25 @@ impl JudgedEngine {
     }
 }
 
+/// Changes one byte of an account on the way.
+struct Spoiler<'w>(&'w mut dyn Write);
+
+impl Write for Spoiler<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut bytes = bytes.to_vec();
+        // Large enough to be a chunk of accounts, and behind the first address.
+        if let Some(byte) = bytes.get_mut(1_000) {
+            *byte ^= 1;
+        }
+        self.0.write_all(&bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 impl BlockEngine for JudgedEngine {
     fn head(&self) -> (Hash, BlockHeader) {
         self.inner.head()
@@ -260,5 +323,12 @@ impl BlockEngine for JudgedEngine {
                 .durable(self.member, slot, record.block_id, record.state_root);
         }
         Ok(())
+    }
+
+    fn export(&self, out: &mut dyn Write) -> Result<u64, EngineFailure> {
+        match self.vice {
+            Vice::WrongSnapshot => self.inner.export(&mut Spoiler(out)),
+            _ => self.inner.export(out),
+        }
     }
 }

@@ -16,6 +16,7 @@ use std::{
 };
 
 use ledger::Vice;
+use network::{Counts, Filter};
 use scenario::Scenario;
 
 /// Seeds of a usual run, and of a long one.
@@ -53,6 +54,59 @@ fn every_seed_is_safe_and_goes_on() {
             });
         }
     });
+}
+
+#[test]
+fn a_wiped_member_joins_under_load_beside_liars() {
+    let mut scenario = Scenario::fair(5, 4);
+    scenario.events = 1;
+    scenario.wiped = Some(1);
+    // Its offer is not the state, and that of the other is not what it sends.
+    scenario.vices[2] = Vice::WrongSnapshot;
+    scenario.vices[3] = Vice::WrongChunks;
+    assert_eq!(scenario.run().0, Vec::<String>::new());
+}
+
+/// What a block costs on the wire; `LOCKSTEP_FULL=1` counts 20 members, too.
+#[test]
+fn messages_of_a_block_are_as_many_as_the_protocol_needs() {
+    let is_full = std::env::var_os("LOCKSTEP_FULL").is_some();
+    let sizes: &[usize] = if is_full { &[4, 20] } else { &[4] };
+    for member_count in sizes {
+        let counts = Counts::new(*member_count);
+        let mut scenario = Scenario::fair(6, *member_count);
+        scenario.filters = vec![Filter::Counted(counts.clone()); *member_count];
+        scenario.heights = 10;
+        let (wrong, heights) = scenario.run_heights();
+        assert_eq!(wrong, Vec::<String>::new());
+        let names = [
+            "votes",
+            "certificates",
+            "requests",
+            "blocks",
+            "backfill",
+            "snapshots",
+        ];
+        for (name, (messages, bytes)) in names.iter().zip(counts.get()) {
+            let (of_block, of_message) = (messages / heights, bytes / messages.max(1));
+            println!(
+                "{member_count} members, {heights} blocks: {name}: {of_block} messages a block, \
+                 {of_message} bytes each"
+            );
+        }
+        let [votes, certificates, _, blocks, _, snapshots] = counts.get();
+        let pairs = (member_count * (member_count - 1)) as u64;
+        // To notarize and to finalize, of each to each; views that are skipped at the start add.
+        assert!(votes.0 >= 2 * pairs * (heights - 2), "{votes:?}");
+        assert!(votes.0 <= 3 * pairs * (heights + 2), "{votes:?}");
+        assert!(
+            certificates.0 <= 3 * pairs * (heights + 2),
+            "{certificates:?}"
+        );
+        // By the leader to each, and by those with a certificate to each whose vote is not there.
+        assert!(blocks.0 <= pairs * (heights + 2), "{blocks:?}");
+        assert_eq!(snapshots, (0, 0), "no member joins");
+    }
 }
 
 /// Runs a scenario with a planted fault, which must be found.

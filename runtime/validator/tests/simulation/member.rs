@@ -1,26 +1,38 @@
 //! Simulated members: started, crashed, and started again on what they left.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use commonware_consensus::{
     marshal::{Identifier, core::Mailbox, standard::Standard},
     simplex::scheme::ed25519::Scheme,
     types::Height,
 };
-use commonware_cryptography::Signer as _;
+use commonware_cryptography::{Signer as _, ed25519::PublicKey};
 use commonware_p2p::simulated::SplitForwarder;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _};
 use commonware_utils::sync::Mutex;
 use lockstep_validator::{
     block::Block,
     failure::Failure,
-    limits::Timing,
+    limits::{KEEP_BLOCKS, SnapshotRules, Timing},
     member::{self, Setup, StartError},
+    snapshot::{
+        join::{JoinSetup, Joined, join as join_network},
+        offer::Certificate,
+        partial::{discard, stored_offer},
+        shelf::Shelf,
+    },
 };
 
 use crate::{
     ledger::{Judge, JudgedEngine, Ledger, Vice},
-    network::{Context, Filter, Joined, Peers, join},
+    network::{Context, Filter, Joined as Networks, Peers, join},
     world::World,
 };
 
@@ -32,6 +44,12 @@ const TIMING: Timing = Timing {
     retry: Duration::from_millis(1_500),
     fetch: Duration::from_millis(500),
     skip: Duration::from_millis(8_000),
+};
+
+/// Small, so that a snapshot of few accounts has several chunks.
+const RULES: SnapshotRules = SnapshotRules {
+    interval: 4,
+    chunk_size: 2 << 10,
 };
 
 type Marshal = Mailbox<Scheme, Standard<Block>>;
@@ -57,6 +75,12 @@ pub(crate) struct SimMember {
     /// Why it did not start.
     pub(crate) refused: Arc<Mutex<Option<StartError>>>,
     starts: usize,
+    /// Where its snapshots are.
+    folder: PathBuf,
+    /// Disks that it has lost.
+    wipes: usize,
+    /// Disks of which it took part again by a snapshot.
+    pub(crate) joined: Arc<Mutex<usize>>,
 }
 
 impl SimMember {
@@ -66,6 +90,7 @@ impl SimMember {
         judge: &Arc<Judge>,
         vice: Vice,
         filter: Filter,
+        folder: &Path,
     ) -> Self {
         let twin = matches!(filter, Filter::Halves(_));
         let judge = if twin { &Arc::default() } else { judge };
@@ -80,6 +105,28 @@ impl SimMember {
             live: Arc::default(),
             refused: Arc::default(),
             starts: 0,
+            folder: folder.join(format!("member-{place}")),
+            wipes: 0,
+            joined: Arc::default(),
+        }
+    }
+
+    /// Ends it, and takes its disk away.
+    pub(crate) async fn wipe(&mut self) {
+        self.crash().await;
+        self.wipes += 1;
+        self.ledger.wipe();
+        discard(&self.folder).unwrap();
+    }
+
+    /// Changes what it will send of its snapshots, behind the hashes that it offers.
+    pub(crate) fn spoil_chunks(&self) {
+        let Ok(files) = fs::read_dir(self.folder.join("one-shelf")) else {
+            return;
+        };
+        for file in files {
+            let file = fs::File::options().write(true).open(file.unwrap().path());
+            file.unwrap().write_all_at(&[0xff; 8], 300).unwrap();
         }
     }
 
@@ -110,30 +157,48 @@ impl SimMember {
         }
     }
 
-    fn run<F: SplitForwarder<commonware_cryptography::ed25519::PublicKey>>(
+    fn run<F: SplitForwarder<PublicKey>>(
         &self,
         context: &Context,
         oracle: &Peers,
         name: &'static str,
         ledger: &Ledger,
-        networks: Joined<F>,
+        networks: Networks<F>,
         live: Arc<Mutex<Option<Live>>>,
     ) -> Handle<()> {
-        let engine = ledger.open();
-        let key = self.world.keys[self.place].clone();
-        let setup = Setup {
-            members: self.world.members.clone(),
-            genesis: self.world.first_header(),
-            limits: *engine.chain().limits(),
-            engine: Arc::clone(&engine) as _,
-            blocker: oracle.control(key.public_key()),
-            peers: oracle.manager(),
-            partition: format!("member-{}-{name}", self.place),
-            timing: TIMING,
-            key,
+        let begin = Begin {
+            world: self.world.clone(),
+            place: self.place,
+            ledger: ledger.clone(),
+            snapshot: self.folder.join(format!("{name}-snapshot")),
+            is_wiped: self.wipes > 0,
+            joined: Arc::clone(&self.joined),
         };
+        let shelf = self.folder.join(format!("{name}-shelf"));
+        let shelf = Arc::new(Shelf::new(&shelf, RULES).unwrap());
+        let key = self.world.keys[self.place].clone();
+        let (blocker, peers) = (oracle.control(key.public_key()), oracle.manager());
+        let partition = format!("member-{}-{name}-{}", self.place, self.wipes);
         let refused = Arc::clone(&self.refused);
-        context.child(name).spawn(move |context| async move {
+        context.child(name).spawn(move |mut context| async move {
+            let mut networks = networks;
+            let floor = begin.run(&mut context, &mut networks, blocker.clone());
+            let floor = floor.await;
+            let engine = begin.ledger.open();
+            let setup = Setup {
+                members: begin.world.members.clone(),
+                genesis: begin.world.first_header(),
+                limits: *engine.chain().limits(),
+                engine: Arc::clone(&engine) as _,
+                blocker,
+                peers,
+                partition,
+                timing: TIMING,
+                floor,
+                shelf,
+                keep_blocks: KEEP_BLOCKS,
+                key,
+            };
             match member::start(context, setup, networks).await {
                 Ok(mut running) => {
                     *live.lock() = Some(Live {
@@ -156,6 +221,56 @@ impl SimMember {
             let _ = handle.await;
         }
         *self.live.lock() = None;
+    }
+}
+
+/// Where a member begins.
+struct Begin {
+    world: World,
+    place: usize,
+    ledger: Ledger,
+    snapshot: PathBuf,
+    is_wiped: bool,
+    joined: Arc<Mutex<usize>>,
+}
+
+impl Begin {
+    /// Takes a snapshot if the disk is new, and gives the certificate that the ledger began with.
+    async fn run<F: SplitForwarder<PublicKey>>(
+        &self,
+        context: &mut Context,
+        networks: &mut Networks<F>,
+        blocker: impl commonware_p2p::Blocker<PublicKey = PublicKey>,
+    ) -> Option<Certificate> {
+        let key = self.world.keys[self.place].public_key();
+        let genesis = self.world.first_header().id();
+        let scheme = self.world.members.scheme(&genesis, None);
+        let mut refused = Vec::new();
+        while self.is_wiped && self.ledger.is_empty() {
+            let peers = self.world.public_keys().into_iter();
+            let setup = JoinSetup {
+                peers: peers.filter(|peer| *peer != key).collect(),
+                scheme: scheme.clone(),
+                folder: self.snapshot.clone(),
+                refused: refused.clone(),
+            };
+            let (sender, receiver) = &mut networks.snapshots;
+            let joined = join_network(context, setup, blocker.clone(), (sender, receiver));
+            let Ok(Joined::Snapshot(partial)) = joined.await else {
+                return None;
+            };
+            let id = partial.offer().header().id();
+            let mut source: Box<dyn io::Read> = Box::new(partial.reader().unwrap());
+            match self.ledger.import(&mut source, &id) {
+                Ok(()) => {
+                    partial.finish().unwrap();
+                    *self.joined.lock() += 1;
+                }
+                Err(_) => refused.push(partial.offer().subject()),
+            }
+        }
+        let offer = stored_offer(&self.snapshot, &scheme).unwrap();
+        offer.map(|offer| offer.certificate)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The simulated network: links that delay and drop, and members that send to some only.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
@@ -11,7 +11,7 @@ use commonware_p2p::{
     },
 };
 use commonware_runtime::{IoBuf, Quota, Supervisor as _, deterministic};
-use commonware_utils::{NZU32, NZUsize, Probability, probability};
+use commonware_utils::{NZU32, NZUsize, Probability, probability, sync::Mutex};
 use lockstep_validator::member::{Networks, channels};
 
 pub(crate) type Context = deterministic::Context;
@@ -20,12 +20,13 @@ pub(crate) type Peers = Oracle<PublicKey, Context>;
 /// More than members ever send.
 const QUOTA: Quota = Quota::per_second(NZU32!(10_000));
 /// The channels, in the order of [`Networks`].
-const CHANNELS: [u64; 5] = [
+const CHANNELS: [u64; 6] = [
     channels::VOTES,
     channels::CERTIFICATES,
     channels::REQUESTS,
     channels::BLOCKS,
     channels::BACKFILL,
+    channels::SNAPSHOTS,
 ];
 
 /// How messages fare.
@@ -52,10 +53,44 @@ impl Weather {
     }
 }
 
+/// Messages and bytes of each channel, of all members together; a message to several peers counts
+/// for each.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    peer_count: u64,
+    channels: Arc<Mutex<[(u64, u64); CHANNELS.len()]>>,
+}
+
+impl Counts {
+    pub(crate) fn new(member_count: usize) -> Self {
+        Self {
+            peer_count: member_count as u64 - 1,
+            channels: Arc::default(),
+        }
+    }
+
+    fn add(&self, channel: u64, recipients: &Recipients<PublicKey>, size: usize) {
+        let peers = match recipients {
+            Recipients::All => self.peer_count,
+            Recipients::Some(peers) => peers.len() as u64,
+            Recipients::One(_) => 1,
+        };
+        let (messages, bytes) = &mut self.channels.lock()[channel as usize];
+        *messages += peers;
+        *bytes += peers * size as u64;
+    }
+
+    pub(crate) fn get(&self) -> [(u64, u64); CHANNELS.len()] {
+        *self.channels.lock()
+    }
+}
+
 /// What a member lets through of what it sends.
 #[derive(Clone, Debug)]
 pub(crate) enum Filter {
     All,
+    /// All, and counts it.
+    Counted(Counts),
     /// No blocks at all.
     NoBlocks,
     /// Of two members with one key, each to one half of the peers.
@@ -98,8 +133,12 @@ pub(crate) async fn link(
 }
 
 fn forwarder(filter: Filter, channel: u64) -> impl SplitForwarder<PublicKey> {
-    move |origin: SplitOrigin, recipients: &Recipients<PublicKey>, _: &IoBuf| match &filter {
+    move |origin: SplitOrigin, recipients: &Recipients<PublicKey>, message: &IoBuf| match &filter {
         Filter::All => Some(recipients.clone()),
+        Filter::Counted(counts) => {
+            counts.add(channel, recipients, message.as_ref().len());
+            Some(recipients.clone())
+        }
         Filter::NoBlocks => {
             let has_blocks = matches!(channel, channels::BLOCKS | channels::BACKFILL);
             (!has_blocks).then(|| recipients.clone())
@@ -157,13 +196,14 @@ pub(crate) async fn join(
         }
     }
     let networks = |ends: Vec<_>| {
-        let [votes, certificates, requests, blocks, backfill] = ends.try_into().ok()?;
+        let [votes, certificates, requests, blocks, backfill, snapshots] = ends.try_into().ok()?;
         Some(Networks {
             votes,
             certificates,
             requests,
             blocks,
             backfill,
+            snapshots,
         })
     };
     (networks(first).unwrap(), networks(second))

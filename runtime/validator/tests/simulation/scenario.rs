@@ -1,6 +1,14 @@
 //! What happens to a network, drawn from a seed, and what must hold whatever happens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use commonware_runtime::{Clock as _, deterministic};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -16,6 +24,11 @@ use crate::{
 const PROGRESS: u64 = 5;
 /// Simulated time for that.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Simulated time until a wiped member has its snapshot: some blocks have to become final first,
+/// and each view that it leads is skipped.
+const JOIN_PATIENCE: Duration = Duration::from_secs(120);
+/// Heights of a network before a member's disk is taken away.
+const WIPE_HEIGHT: u64 = 17;
 /// How often members are looked at.
 const WATCH: Duration = Duration::from_millis(50);
 
@@ -35,6 +48,8 @@ pub(crate) struct Scenario {
     pub(crate) restarts: bool,
     /// The member whose disk then has lost its last writes.
     pub(crate) loses_writes: Option<usize>,
+    /// The member whose disk is replaced by a new one after the events, while all goes on.
+    pub(crate) wiped: Option<usize>,
 }
 
 impl Scenario {
@@ -49,6 +64,7 @@ impl Scenario {
             stays_down: None,
             restarts: false,
             loses_writes: None,
+            wiped: None,
         }
     }
 
@@ -60,7 +76,7 @@ impl Scenario {
         scenario.events = random.random_range(2..6);
         scenario.restarts = random.random_ratio(1, 3);
         let faulty = random.random_range(0..member_count);
-        match random.random_range(0..8) {
+        match random.random_range(0..11) {
             0 => scenario.vices[faulty] = Vice::WrongRoot,
             1 => scenario.vices[faulty] = Vice::WrongPlan,
             2 => scenario.vices[faulty] = Vice::WrongSignature,
@@ -71,6 +87,15 @@ impl Scenario {
                 scenario.filters[faulty] = Filter::Halves(peers);
             }
             6 => scenario.stays_down = Some(faulty),
+            7 => scenario.wiped = Some(faulty),
+            8 => {
+                scenario.wiped = Some(faulty);
+                scenario.vices[(faulty + 1) % member_count] = Vice::WrongSnapshot;
+            }
+            9 => {
+                scenario.wiped = Some(faulty);
+                scenario.vices[(faulty + 1) % member_count] = Vice::WrongChunks;
+            }
             _ => {}
         }
         scenario
@@ -78,13 +103,25 @@ impl Scenario {
 
     /// Lets it happen. Gives what was wrong, and a digest of all that happened.
     pub(crate) fn run(&self) -> (Vec<String>, String) {
+        let (wrong, state, _) = self.run_all();
+        (wrong, state)
+    }
+
+    /// Lets it happen. Gives what was wrong, and the height in the end.
+    pub(crate) fn run_heights(&self) -> (Vec<String>, u64) {
+        let (wrong, _, height) = self.run_all();
+        (wrong, height)
+    }
+
+    fn run_all(&self) -> (Vec<String>, String, u64) {
         let member_count = self.vices.len();
         let world = World::new(member_count);
         let judge = Arc::new(Judge::default());
+        let folder = Folder::new();
         let parts = self.vices.iter().zip(&self.filters).enumerate();
         let mut members: Vec<SimMember> = parts
             .map(|(place, (vice, filter))| {
-                SimMember::new(place, &world, &judge, *vice, filter.clone())
+                SimMember::new(place, &world, &judge, *vice, filter.clone(), &folder.0)
             })
             .collect();
         let config = deterministic::Config::new().with_seed(self.seed);
@@ -107,14 +144,33 @@ impl Scenario {
                 second.start_and_recover(|context| sim().play(context, members, 0));
             state = checkpoint.auditor().state();
         }
-        (judge.wrong(), state)
+        (judge.wrong(), state, judge.height())
     }
 
     /// Whether a member keeps to the protocol and comes back.
     fn is_honest(&self, place: usize) -> bool {
         // A member with a bug is one that should keep to the protocol.
-        let lies = self.vices[place].is_malice() || !matches!(self.filters[place], Filter::All);
+        let lies = self.vices[place].is_malice()
+            || !matches!(self.filters[place], Filter::All | Filter::Counted(_));
         !lies && self.stays_down != Some(place)
+    }
+}
+
+/// A folder of one run, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lockstep-simulation-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -146,6 +202,12 @@ impl Simulation {
             self.watch(&context, &members, Duration::from_millis(span), &mut number)
                 .await;
         }
+        if let Some(place) = self.scenario.wiped
+            && events > 0
+        {
+            let wiped = (&mut members[..], place);
+            self.wipe(&context, &oracle, wiped, &mut number).await;
+        }
         network::link(&oracle, &peers, Weather::FAIR, |_, _| true).await;
         for member in &mut members {
             if self.scenario.stays_down == Some(member.place) {
@@ -159,6 +221,48 @@ impl Simulation {
             member.crash().await;
         }
         members
+    }
+
+    /// Takes a member's disk away once the network has begun, and lets it join under load.
+    async fn wipe(
+        &self,
+        context: &Context,
+        oracle: &Peers,
+        (members, place): (&mut [SimMember], usize),
+        number: &mut u64,
+    ) {
+        let peers = self.world.public_keys();
+        let poor = Weather {
+            latency: 50,
+            success: 98,
+        };
+        network::link(oracle, &peers, poor, |_, _| true).await;
+        for member in members.iter_mut().filter(|member| !member.is_up()) {
+            member.start(context, oracle).await;
+        }
+        let second = Duration::from_secs(1);
+        for _ in 0..PATIENCE.as_secs() {
+            if self.judge.height() > WIPE_HEIGHT {
+                break;
+            }
+            self.watch(context, members, second, number).await;
+        }
+        let before = self.judge.height();
+        members[place].wipe().await;
+        members[place].start(context, oracle).await;
+        for _ in 0..JOIN_PATIENCE.as_secs() * 5 {
+            let joined = *members[place].joined.lock();
+            if joined > 0 || !self.judge.wrong().is_empty() {
+                return;
+            }
+            self.watch(context, members, second / 5, number).await;
+        }
+        let after = self.judge.height();
+        let what = format!(
+            "member {place} was wiped at height {before}, and has no snapshot at height {after}, \
+             after {JOIN_PATIENCE:?}"
+        );
+        self.judge.accuse(what);
     }
 
     /// One thing that goes wrong.
@@ -221,6 +325,9 @@ impl Simulation {
                 if let Some(refused) = &*member.refused.lock() {
                     self.judge
                         .accuse(format!("member {}: {refused}", member.place));
+                }
+                if self.scenario.vices[member.place] == Vice::WrongChunks {
+                    member.spoil_chunks();
                 }
                 let Some(live) = member.live() else {
                     continue;

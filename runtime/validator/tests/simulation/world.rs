@@ -1,6 +1,6 @@
 //! A genesis with wallets and members, and the transfers that make load.
 
-use std::sync::Arc;
+use std::{io::Read, sync::Arc};
 
 use commonware_cryptography::{
     Signer as _,
@@ -11,7 +11,10 @@ use lockstep_programs::{builtin_programs, system::instruction::transfer};
 use lockstep_runtime::{
     bank::Genesis,
     block::{BlockHeader, BlockLimits},
-    chain::{Chain, ChainOptions},
+    chain::{
+        Chain, ChainOptions,
+        snapshot::{self, ImportError},
+    },
     threads::Threads,
     wire::{MessageBuilder, SigningKey, VerificationKeyBytes},
 };
@@ -77,6 +80,19 @@ impl World {
             None => Trie::default(),
         };
         Chain::open(store, trie, self.genesis(), ChainOptions::new(threads)).unwrap()
+    }
+
+    /// Puts a snapshot of a block into an empty store.
+    pub(crate) fn import(
+        &self,
+        source: &mut dyn Read,
+        store: &dyn Store,
+        id: &Hash,
+    ) -> Result<(), ImportError> {
+        let threads = Threads::new(1).unwrap();
+        let genesis = self.genesis();
+        snapshot::import(source, store, &genesis, Some(id), &threads, &mut |_| {})?;
+        Ok(())
     }
 
     pub(crate) fn first_header(&self) -> BlockHeader {

@@ -1,0 +1,104 @@
+//! The connections of a member to the others, and the channels on them.
+
+use std::{net::SocketAddr, time::Duration};
+
+use commonware_cryptography::{
+    ChaCha20Poly1305, Signer as _,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_p2p::{
+    Address, AddressableManager as _,
+    authenticated::lookup::{Config, Network, Oracle, Receiver, Sender},
+};
+use commonware_runtime::{Handle, Quota, Supervisor as _, tokio::Context};
+use commonware_stream::{
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize, ordered::Map};
+use lockstep_runtime::block::{BlockHeader, BlockLimits};
+use lockstep_validator::{
+    block::block_size_max,
+    limits::{MAILBOX_SIZE, MEMBER_COUNT_MAX},
+    member::{Networks, channels},
+    members::namespace,
+};
+
+/// Bytes of a message besides a block: certificates of the largest network, frames.
+const MESSAGE_HEAD_SIZE: usize = 64 << 10;
+/// Bytes that a message can have, whatever blocks may: the offer of a large snapshot.
+const MESSAGE_SIZE_MIN: usize = 4 << 20;
+/// Messages of one channel that a peer may send in a second.
+const MESSAGES_PER_SECOND: Quota = Quota::per_second(NZU32!(512));
+/// The same for the channels that carry blocks.
+const BLOCKS_PER_SECOND: Quota = Quota::per_second(NZU32!(128));
+
+/// What a member needs to reach the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: PrivateKey,
+    /// The header of the chain's first block.
+    pub(crate) genesis: BlockHeader,
+    pub(crate) limits: BlockLimits,
+    pub(crate) listen: SocketAddr,
+    /// The other members.
+    pub(crate) peers: Vec<(PublicKey, SocketAddr)>,
+}
+
+type Ends = (Sender<PublicKey, Context>, Receiver<PublicKey>);
+
+/// The connections of a member.
+pub(crate) struct Connected {
+    /// The channels of consensus.
+    pub(crate) networks: Networks<Sender<PublicKey, Context>, Receiver<PublicKey>>,
+    /// The channel of clients' transactions.
+    pub(crate) transactions: Ends,
+    /// Says which peers there are, and keeps some away.
+    pub(crate) oracle: Oracle<PublicKey>,
+    /// The task behind all of it.
+    pub(crate) handle: Handle<()>,
+}
+
+/// Connects a member to the others, again and again while it runs.
+pub(crate) fn connect(context: &Context, identity: &Identity) -> Connected {
+    let handshake = Cups::<_, ChaCha20Poly1305>::new(
+        Sake {
+            signer: identity.key.clone(),
+            synchrony_bound: Duration::from_secs(5),
+            max_handshake_age: Duration::from_secs(10),
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    let size = block_size_max(&identity.limits).saturating_add(MESSAGE_HEAD_SIZE);
+    let mut config = Config::local(
+        handshake,
+        &namespace(&identity.genesis.id()),
+        identity.listen,
+        NZUsize!(MEMBER_COUNT_MAX),
+        u32::try_from(size.max(MESSAGE_SIZE_MIN)).unwrap_or(u32::MAX),
+        NZUsize!(MAILBOX_SIZE),
+    );
+    config.allow_private_ips = true;
+    let (mut network, mut oracle) = Network::new(context.child("network"), config);
+    let own = (identity.key.public_key(), identity.listen);
+    let all = identity.peers.iter().cloned().chain([own]);
+    let all = all.map(|(key, address)| (key, Address::from(address)));
+    let all: Map<_, _> = Map::from_iter_dedup(all);
+    oracle.track(0, all);
+    let networks = Networks {
+        votes: network.register(channels::VOTES, MESSAGES_PER_SECOND),
+        certificates: network.register(channels::CERTIFICATES, MESSAGES_PER_SECOND),
+        requests: network.register(channels::REQUESTS, MESSAGES_PER_SECOND),
+        blocks: network.register(channels::BLOCKS, BLOCKS_PER_SECOND),
+        backfill: network.register(channels::BACKFILL, BLOCKS_PER_SECOND),
+        snapshots: network.register(channels::SNAPSHOTS, MESSAGES_PER_SECOND),
+    };
+    let transactions = network.register(channels::TRANSACTIONS, MESSAGES_PER_SECOND);
+    Connected {
+        networks,
+        transactions,
+        oracle,
+        handle: network.start(),
+    }
+}
