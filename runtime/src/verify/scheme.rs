@@ -102,7 +102,7 @@ mod tests {
         let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
         let pairs = digits.chunks(2);
         pairs
-            .map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap())
+            .map(|pair| u8::try_from(pair[0] << 4 | pair[1]).expect("two digits"))
             .collect()
     }
 }

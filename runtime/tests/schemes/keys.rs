@@ -12,14 +12,16 @@ use crate::common::ledger::{Ledger, RICH};
 
 /// A key of any scheme.
 pub(crate) enum Key {
-    Ed25519(SigningKey),
+    Ed25519(Box<SigningKey>),
     Scheme(SchemeKey),
 }
 
 impl Key {
     pub(crate) fn address(&self) -> Address {
         match self {
-            Self::Ed25519(key) => Address::new_from_array(VerificationKeyBytes::from(key).into()),
+            Self::Ed25519(key) => {
+                Address::new_from_array(VerificationKeyBytes::from(&**key).into())
+            }
             Self::Scheme(key) => key.address(),
         }
     }
@@ -52,8 +54,8 @@ fn scheme_key(scheme: SignatureScheme, seed: u8) -> Key {
 /// Two of each scheme. Making those of Falcon takes the longest.
 pub(crate) static KEYS: LazyLock<[Key; 6]> = LazyLock::new(|| {
     [
-        Key::Ed25519(SigningKey::from([1; 32])),
-        Key::Ed25519(SigningKey::from([2; 32])),
+        Key::Ed25519(Box::new(SigningKey::from([1; 32]))),
+        Key::Ed25519(Box::new(SigningKey::from([2; 32]))),
         scheme_key(SignatureScheme::Falcon512, 1),
         scheme_key(SignatureScheme::Falcon512, 2),
         scheme_key(SignatureScheme::MlDsa44, 1),

@@ -121,10 +121,6 @@ fn hash_ends(ends: impl Iterator<Item = [u8; 32]>) -> [u8; 32] {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "digits and places are small"
-)]
 mod tests {
     use super::*;
 

@@ -229,10 +229,10 @@ fn what_is_no_program_cannot_be_deployed_nor_called() {
     let lost = Address::new_from_array([9; 32]);
     let [program, _] = program_accounts(&lost, &[], None, &RENT);
     world.chain.set_accounts([program]);
-    let missing = Some(InstructionError::UnsupportedProgramId);
     for address in [noise, lost] {
         world.program = address;
-        assert_eq!(world.run([world.call()]), [missing.clone()]);
+        let missing = InstructionError::UnsupportedProgramId;
+        assert_eq!(world.run([world.call()]), [Some(missing)]);
     }
 }
 

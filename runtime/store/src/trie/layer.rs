@@ -120,10 +120,6 @@ pub fn merge_nodes(left: &Hash, right: &Hash) -> Hash {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "small numbers of test cases, and overflow panics here"
-)]
 mod tests {
     use lockstep_interface::{Account, Address};
     use rand::{Rng as _, SeedableRng as _};
