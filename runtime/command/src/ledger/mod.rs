@@ -31,6 +31,7 @@ use lockstep_runtime::chain::{
 };
 use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
+use lockstep_sbf::with_loaders;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
 use crate::output;
@@ -178,14 +179,16 @@ fn todays_genesis() -> Genesis {
 /// once.
 static LINKED: OnceLock<ProgramTable> = OnceLock::new();
 
-/// Lets ledgers have these programs besides those of the market. Only the first call counts.
+/// Lets ledgers have these programs besides those of the market and the loaders. Only the first call counts.
 pub(crate) fn link_programs(programs: &ProgramTable) {
-    LINKED.get_or_init(|| with_market(programs.clone()));
+    LINKED.get_or_init(|| with_loaders(with_market(programs.clone())));
 }
 
 /// The programs that ledgers may have.
 pub(crate) fn linked_programs() -> ProgramTable {
-    LINKED.get_or_init(market_programs).clone()
+    LINKED
+        .get_or_init(|| with_loaders(market_programs()))
+        .clone()
 }
 
 /// The genesis of a ledger, without its accounts.
