@@ -79,6 +79,7 @@ enum Command {
     Follow(node::follow::Arguments),
     Load(node::load::Arguments),
     Activate(node::activate::Arguments),
+    Program(node::program::Arguments),
     Trace(trace::Arguments),
     Replay(replay::Arguments),
     Idl(idl::Arguments),
@@ -114,6 +115,7 @@ fn dispatch(catalogue: &Catalogue) -> Result<ExitCode, Failure> {
         Some(Command::Follow(arguments)) => node::follow::run(&arguments),
         Some(Command::Load(arguments)) => node::load::run(&arguments),
         Some(Command::Activate(arguments)) => node::activate::run(&arguments),
+        Some(Command::Program(arguments)) => node::program::run(&arguments),
         Some(Command::Trace(arguments)) => trace::run(&arguments),
         Some(Command::Replay(arguments)) => replay::run(&arguments),
         Some(Command::Idl(arguments)) => idl::run(&arguments),
@@ -144,8 +146,8 @@ fn parse(catalogue: &Catalogue) -> Result<Option<Command>, Failure> {
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
                 "no command given, expected run, plan, compare, color, conformance, workloads, \
-                 new, node, follow, load, trace, replay, idl, inspect, snapshot, prove, verify or bench-store \
-                 (see --help)",
+                 new, node, follow, load, activate, program, trace, replay, idl, inspect, \
+                 snapshot, prove, verify or bench-store (see --help)",
             )),
             _ => Err(Failure::usage(one_line(&error.render().to_string()))),
         },

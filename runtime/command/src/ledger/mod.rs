@@ -31,6 +31,7 @@ use lockstep_runtime::chain::{
 };
 use lockstep_runtime::threads::{Threads, ThreadsError};
 use lockstep_runtime::verify::Verifier;
+use lockstep_sbf::with_loaders;
 use lockstep_stake::staking::StakingProgram;
 use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Trie};
 
@@ -179,17 +180,19 @@ fn todays_genesis() -> Genesis {
 /// once.
 static LINKED: OnceLock<ProgramTable> = OnceLock::new();
 
-/// Lets ledgers have these programs besides those of the market and that of stakes. Only the first
-/// call counts.
+/// Lets ledgers have these programs besides those of the market, that of stakes and the loaders.
+/// Only the first call counts.
 pub(crate) fn link_programs(programs: &ProgramTable) {
-    LINKED.get_or_init(|| with_market(programs.clone()).with(StakingProgram));
+    LINKED.get_or_init(|| linked(with_market(programs.clone())));
+}
+
+fn linked(programs: ProgramTable) -> ProgramTable {
+    with_loaders(programs).with(StakingProgram)
 }
 
 /// The programs that ledgers may have.
 pub(crate) fn linked_programs() -> ProgramTable {
-    LINKED
-        .get_or_init(|| market_programs().with(StakingProgram))
-        .clone()
+    LINKED.get_or_init(|| linked(market_programs())).clone()
 }
 
 /// The genesis of a ledger, without its accounts.

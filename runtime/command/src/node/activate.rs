@@ -23,7 +23,7 @@ use crate::text;
 /// How often the node is asked what became of the transaction.
 const POLLS: u32 = 300;
 /// How long between two such questions.
-const POLL_TIME: Duration = Duration::from_millis(100);
+pub(super) const POLL_TIME: Duration = Duration::from_millis(100);
 
 /// Say from which slot on a program or a set of rules holds, or that it does not begin after all
 ///
@@ -115,14 +115,14 @@ fn report(
 }
 
 /// The node at a URL.
-struct Node<'a>(&'a str);
+pub(super) struct Node<'a>(pub(super) &'a str);
 
 impl Node<'_> {
-    fn call(&self, method: &str, params: &Value) -> Result<Value, Failure> {
+    pub(super) fn call(&self, method: &str, params: &Value) -> Result<Value, Failure> {
         call(self.0, method, params).map_err(Failure::other)
     }
 
-    fn blockhash(&self) -> Result<Hash, Failure> {
+    pub(super) fn blockhash(&self) -> Result<Hash, Failure> {
         let answer = self.call("getLatestBlockhash", &json!([]))?;
         let text = answer["value"]["blockhash"].as_str().unwrap_or_default();
         let parsed: Result<Hash, _> = text.parse();
@@ -130,7 +130,7 @@ impl Node<'_> {
     }
 
     /// Sends a transaction that a simulation lets pass; gives its signature.
-    fn send(&self, bytes: &[u8]) -> Result<String, Failure> {
+    pub(super) fn send(&self, bytes: &[u8]) -> Result<String, Failure> {
         let params = json!([BASE64_STANDARD.encode(bytes), { "encoding": "base64" }]);
         let answer = self.call("sendTransaction", &params)?;
         let signature = answer.as_str().map(ToOwned::to_owned);
@@ -138,7 +138,7 @@ impl Node<'_> {
     }
 
     /// Waits until a transaction is in a block.
-    fn wait(&self, signature: &str) -> Result<(), Failure> {
+    pub(super) fn wait(&self, signature: &str) -> Result<(), Failure> {
         for _ in 0..POLLS {
             let answer = self.call("getSignatureStatuses", &json!([[signature]]))?;
             match &answer["value"][0] {

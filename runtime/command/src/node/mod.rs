@@ -3,6 +3,7 @@
 pub(crate) mod activate;
 pub(crate) mod follow;
 pub(crate) mod load;
+pub(crate) mod program;
 
 use std::env;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use lockstep_node::{
     Ledger, LedgerError, LedgerOptions, NodeError, NodeOptions, Pace, Place, Ready, ServerOptions,
     install_figures, serve,
 };
+use lockstep_sbf::with_loaders;
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
@@ -119,6 +121,8 @@ enum ProgramSet {
     Usual,
     /// And those of the market: amm, governance, collection
     Market,
+    /// And the loaders, so that compiled Solana programs can be deployed
+    Loaders,
 }
 
 /// What `--json` prints.
@@ -195,6 +199,7 @@ fn ledger_options(arguments: &Arguments, catalogue: &Catalogue) -> Result<Ledger
         new_programs: match arguments.programs {
             ProgramSet::Usual => catalogue.programs.clone(),
             ProgramSet::Market => with_market(catalogue.programs.clone()),
+            ProgramSet::Loaders => with_loaders(catalogue.programs.clone()),
         },
         genesis: genesis.transpose().map_err(Failure::usage)?,
         faucet: faucet.transpose()?,
