@@ -60,12 +60,12 @@ fn call(node: &Node, key: &Path, program: Address, memo: &str) -> Value {
     let answer = node.ask("getLatestBlockhash", &json!([]));
     let blockhash = answer["value"]["blockhash"].as_str().unwrap();
     let blockhash: Address = blockhash.parse().unwrap();
-    let call = Instruction {
+    let calls = [Instruction {
         program,
         accounts: Vec::new(),
         data: memo.as_bytes().to_vec(),
-    };
-    let message = MessageBuilder::new(address_of(&key), blockhash.to_bytes(), &[call]);
+    }];
+    let message = MessageBuilder::new(address_of(&key), blockhash.to_bytes(), &calls);
     let bytes = message.compile().unwrap().sign(&[&key]).unwrap();
     let options = json!({ "encoding": "base64", "skipPreflight": true });
     let params = json!([BASE64_STANDARD.encode(bytes), options]);
