@@ -76,7 +76,7 @@ const BELOW_TOP: [&str; 7] = [
     "programs/market",
 ];
 /// What the crate on top of all may import.
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 14] = [
     "sdk",
     "sdk/interface",
     "sdk/derive",
@@ -88,6 +88,7 @@ const EVERYTHING: [&str; 13] = [
     "runtime/node",
     "programs",
     "programs/market",
+    "programs/sbf",
     "programs/stake",
     "benches",
 ];

@@ -93,112 +93,137 @@ enum Argument {
     Stack(i32),
 }
 
+use Argument::{Number, Stack};
+
+/// System calls, their arguments, and what they cost.
+const COSTS: [(&str, &[Argument], u64); 44] = [
+    ("sol_log_", &[Stack(-64), Number(5)], 100),
+    ("sol_log_", &[Stack(-64), Number(150)], 150),
+    (
+        "sol_log_64_",
+        &[Number(1), Number(2), Number(3), Number(4), Number(5)],
+        100,
+    ),
+    ("sol_log_pubkey", &[Stack(-64)], 100),
+    ("sol_log_compute_units_", &[], 100),
+    ("sol_log_data", &[Stack(-64), Number(0)], 100),
+    ("sol_log_data", &[Stack(-64), Number(2)], 300),
+    ("sol_memcpy_", &[Stack(-64), Stack(-128), Number(8)], 10),
+    (
+        "sol_memcpy_",
+        &[Stack(-64), Stack(8_192), Number(5_000)],
+        20,
+    ),
+    ("sol_memmove_", &[Stack(-64), Stack(-60), Number(8)], 10),
+    ("sol_memset_", &[Stack(-64), Number(1), Number(5_000)], 20),
+    (
+        "sol_memcmp_",
+        &[Stack(-64), Stack(-128), Number(8), Stack(-200)],
+        10,
+    ),
+    ("sol_alloc_free_", &[Number(100), Number(0)], 0),
+    ("sol_sha256", &[Stack(-64), Number(0), Stack(-128)], 85),
+    ("sol_sha256", &[Stack(-64), Number(2), Stack(-128)], 105),
+    ("sol_keccak256", &[Stack(-64), Number(2), Stack(-128)], 105),
+    (
+        "sol_create_program_address",
+        &[Stack(-64), Number(0), Stack(-128), Stack(-200)],
+        1_500,
+    ),
+    ("sol_get_clock_sysvar", &[Stack(-64)], 140),
+    ("sol_get_rent_sysvar", &[Stack(-64)], 124),
+    ("sol_get_epoch_schedule_sysvar", &[Stack(-64)], 140),
+    ("sol_get_last_restart_slot", &[Stack(-64)], 108),
+    (
+        "sol_get_sysvar",
+        &[Stack(-64), Stack(-128), Number(0), Number(8)],
+        110,
+    ),
+    (
+        "sol_get_sysvar",
+        &[Stack(-64), Stack(-128), Number(0), Number(5_000)],
+        120,
+    ),
+    ("sol_set_return_data", &[Stack(-64), Number(8)], 100),
+    ("sol_set_return_data", &[Stack(-64), Number(1_000)], 104),
+    (
+        "sol_get_return_data",
+        &[Stack(-64), Number(8), Stack(-128)],
+        100,
+    ),
+    ("sol_get_stack_height", &[], 100),
+    ("sol_remaining_compute_units", &[], 100),
+    ("sol_memset_", &[Stack(-64), Number(1), Number(0)], 10),
+    (
+        "sol_get_processed_sibling_instruction",
+        &[Number(0), Stack(-64), Stack(-128), Stack(-200), Stack(-300)],
+        100,
+    ),
+    ("sol_get_epoch_stake", &[Number(0)], 100),
+    ("sol_get_epoch_stake", &[Stack(-64)], 110),
+    ("sol_curve_validate_point", &[Number(0), Stack(-64)], 159),
+    ("sol_curve_validate_point", &[Number(1), Stack(-64)], 169),
+    (
+        "sol_curve_group_op",
+        &[Number(0), Number(0), Stack(-64), Stack(-128), Stack(-200)],
+        473,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(0), Number(1), Stack(-64), Stack(-128), Stack(-200)],
+        475,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(0), Number(2), Stack(-64), Stack(-128), Stack(-200)],
+        2_177,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(1), Number(0), Stack(-64), Stack(-128), Stack(-200)],
+        521,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(1), Number(1), Stack(-64), Stack(-128), Stack(-200)],
+        519,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(1), Number(2), Stack(-64), Stack(-128), Stack(-200)],
+        2_208,
+    ),
+    (
+        "sol_curve_multiscalar_mul",
+        &[Number(0), Stack(-64), Stack(-128), Number(1), Stack(-200)],
+        2_273,
+    ),
+    (
+        "sol_curve_multiscalar_mul",
+        &[Number(0), Stack(-64), Stack(-128), Number(2), Stack(-200)],
+        3_031,
+    ),
+    (
+        "sol_curve_multiscalar_mul",
+        &[Number(1), Stack(-64), Stack(-128), Number(1), Stack(-200)],
+        2_303,
+    ),
+    (
+        "sol_curve_multiscalar_mul",
+        &[Number(1), Stack(-64), Stack(-128), Number(2), Stack(-200)],
+        3_091,
+    ),
+];
+
 #[test]
 fn system_calls_cost_what_they_cost_on_solana_and_nothing_less() {
     use Argument::{Number as N, Stack as S};
     let zero = Address::default();
     let (_, bump) = find_program_address(&[], &zero);
     let tries = 256 - u64::from(bump);
-    let cases: [(&str, &[Argument], u64); 45] = [
-        ("sol_log_", &[S(-64), N(5)], 100),
-        ("sol_log_", &[S(-64), N(150)], 150),
-        ("sol_log_64_", &[N(1), N(2), N(3), N(4), N(5)], 100),
-        ("sol_log_pubkey", &[S(-64)], 100),
-        ("sol_log_compute_units_", &[], 100),
-        ("sol_log_data", &[S(-64), N(0)], 100),
-        ("sol_log_data", &[S(-64), N(2)], 300),
-        ("sol_memcpy_", &[S(-64), S(-128), N(8)], 10),
-        ("sol_memcpy_", &[S(-64), S(8_192), N(5_000)], 20),
-        ("sol_memmove_", &[S(-64), S(-60), N(8)], 10),
-        ("sol_memset_", &[S(-64), N(1), N(5_000)], 20),
-        ("sol_memcmp_", &[S(-64), S(-128), N(8), S(-200)], 10),
-        ("sol_alloc_free_", &[N(100), N(0)], 0),
-        ("sol_sha256", &[S(-64), N(0), S(-128)], 85),
-        ("sol_sha256", &[S(-64), N(2), S(-128)], 105),
-        ("sol_keccak256", &[S(-64), N(2), S(-128)], 105),
-        (
-            "sol_create_program_address",
-            &[S(-64), N(0), S(-128), S(-200)],
-            1_500,
-        ),
-        (
-            "sol_try_find_program_address",
-            &[S(-64), N(0), S(-128), S(-200), S(-210)],
-            1_500 * tries,
-        ),
-        ("sol_get_clock_sysvar", &[S(-64)], 140),
-        ("sol_get_rent_sysvar", &[S(-64)], 124),
-        ("sol_get_epoch_schedule_sysvar", &[S(-64)], 140),
-        ("sol_get_last_restart_slot", &[S(-64)], 108),
-        ("sol_get_sysvar", &[S(-64), S(-128), N(0), N(8)], 110),
-        ("sol_get_sysvar", &[S(-64), S(-128), N(0), N(5_000)], 120),
-        ("sol_set_return_data", &[S(-64), N(8)], 100),
-        ("sol_set_return_data", &[S(-64), N(1_000)], 104),
-        ("sol_get_return_data", &[S(-64), N(8), S(-128)], 100),
-        ("sol_get_stack_height", &[], 100),
-        ("sol_remaining_compute_units", &[], 100),
-        ("sol_memset_", &[S(-64), N(1), N(0)], 10),
-        (
-            "sol_get_processed_sibling_instruction",
-            &[N(0), S(-64), S(-128), S(-200), S(-300)],
-            100,
-        ),
-        ("sol_get_epoch_stake", &[N(0)], 100),
-        ("sol_get_epoch_stake", &[S(-64)], 110),
-        ("sol_curve_validate_point", &[N(0), S(-64)], 159),
-        ("sol_curve_validate_point", &[N(1), S(-64)], 169),
-        (
-            "sol_curve_group_op",
-            &[N(0), N(0), S(-64), S(-128), S(-200)],
-            473,
-        ),
-        (
-            "sol_curve_group_op",
-            &[N(0), N(1), S(-64), S(-128), S(-200)],
-            475,
-        ),
-        (
-            "sol_curve_group_op",
-            &[N(0), N(2), S(-64), S(-128), S(-200)],
-            2_177,
-        ),
-        (
-            "sol_curve_group_op",
-            &[N(1), N(0), S(-64), S(-128), S(-200)],
-            521,
-        ),
-        (
-            "sol_curve_group_op",
-            &[N(1), N(1), S(-64), S(-128), S(-200)],
-            519,
-        ),
-        (
-            "sol_curve_group_op",
-            &[N(1), N(2), S(-64), S(-128), S(-200)],
-            2_208,
-        ),
-        (
-            "sol_curve_multiscalar_mul",
-            &[N(0), S(-64), S(-128), N(1), S(-200)],
-            2_273,
-        ),
-        (
-            "sol_curve_multiscalar_mul",
-            &[N(0), S(-64), S(-128), N(2), S(-200)],
-            3_031,
-        ),
-        (
-            "sol_curve_multiscalar_mul",
-            &[N(1), S(-64), S(-128), N(1), S(-200)],
-            2_303,
-        ),
-        (
-            "sol_curve_multiscalar_mul",
-            &[N(1), S(-64), S(-128), N(2), S(-200)],
-            3_091,
-        ),
-    ];
-    for (name, arguments, cost) in cases {
+    let find: &[Argument] = &[S(-64), N(0), S(-128), S(-200), S(-210)];
+    let find = ("sol_try_find_program_address", find, 1_500 * tries);
+    for (name, arguments, cost) in COSTS.into_iter().chain([find]) {
         let (text, count) = call(name, arguments);
         for is_compiled in [false, true] {
             let (result, spent, _) = run(&text, is_compiled, 1_000_000);

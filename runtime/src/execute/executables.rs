@@ -80,3 +80,15 @@ pub(super) fn executables<'a>(
     });
     Ok(Executables::new(entries))
 }
+
+/// The same on the calling thread.
+///
+/// # Errors
+/// If the store fails.
+pub(super) fn executables_alone<'a>(
+    bank: &Bank,
+    loaders: &Loaders<'_>,
+    accounts: impl Iterator<Item = (&'a Address, &'a Account)>,
+) -> Result<Executables, StoreError> {
+    executables(bank, loaders, accounts, &Threads::alone())
+}

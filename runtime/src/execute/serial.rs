@@ -17,7 +17,7 @@ use lockstep_store::{Change, StoreError};
 
 use super::{
     ExecutedBlock,
-    executables::{Loaders, executables},
+    executables::{Loaders, executables_alone},
     instructions,
     transaction::{cancelled, failure, process},
 };
@@ -26,7 +26,6 @@ use crate::{
     block::{Outcome, Recording},
     prepare::{PreparedBlock, SanitizedTransaction, bundles::Turn},
     rules::lookup::lookup,
-    threads::Threads,
 };
 
 /// Runs the block's transactions in the given order, which names each once. A bundle runs where
@@ -99,7 +98,7 @@ fn programs(bank: &Bank, block: &PreparedBlock<'_>) -> Result<Executables, Store
             }
         }
     }
-    executables(bank, &loaders, accounts.iter(), &Threads::alone())
+    executables_alone(bank, &loaders, accounts.iter())
 }
 
 /// Runs the only transaction of a block on these accounts, whatever the bank has of them. Gives the

@@ -94,7 +94,7 @@ fn a_signature_holds_for_its_payment_alone() {
             ..payment
         },
         Payment {
-            next: wallet.shop,
+            next: Address::new_from_array([8; 32]),
             ..payment
         },
     ];

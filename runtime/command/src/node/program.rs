@@ -269,8 +269,8 @@ fn print(arguments: &Arguments, report: &Report) -> Result<ExitCode, Failure> {
 }
 
 impl Node<'_> {
-    /// Sends a transaction of these instructions, which the first key pays, and waits until it is in
-    /// a block.
+    /// Sends a transaction of these instructions, which the first key pays, and waits for its
+    /// block.
     fn run(&self, calls: &[Instruction], keys: &[&SigningKey]) -> Result<(), Failure> {
         let signature = self.send_signed(calls, keys, self.blockhash()?)?;
         self.wait(&signature)

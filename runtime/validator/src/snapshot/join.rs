@@ -317,7 +317,7 @@ where
 struct Requests {
     /// Peers that may have the snapshot.
     holders: Vec<PublicKey>,
-    /// For each chunk that was asked for, of whom, and until when it may come.
+    /// For each chunk that was asked for, its peer, and until when it may come.
     asked: BTreeMap<usize, (PublicKey, SystemTime)>,
     /// Peers that let a request's time pass, and how many of them.
     late: BTreeMap<PublicKey, usize>,
