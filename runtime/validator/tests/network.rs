@@ -7,7 +7,7 @@ mod processes;
 use std::{fs, time::Duration};
 
 use lockstep_node::client::call;
-use lockstep_validator::prove::prove;
+use lockstep_validator::{limits::JOIN_HEIGHT_MIN, prove::prove};
 use serde_json::{Value, json};
 
 use processes::{Client, Members, balance, slot, wait};
@@ -56,6 +56,10 @@ fn four_processes_agree_and_one_that_is_killed_or_wiped_comes_back() {
     assert_eq!(balance(&urls[3], wallet), Some(5_000_000_000));
 
     let client = Client::start(&members, Duration::from_millis(20));
+    // Of a network that has only begun no snapshot is taken.
+    wait("a longer chain", || {
+        slot(&urls[0]).filter(|slot| *slot > JOIN_HEIGHT_MIN)
+    });
     members.kill(3);
     members.wipe(3);
     members.start(3);
