@@ -14,7 +14,7 @@ use lockstep_sdk::prelude::{InstructionError, Result, U128};
 pub const SCALE: u128 = 1_000_000_000_000_000_000;
 /// Epochs whose indexes are kept.
 pub const HISTORY: usize = 32;
-/// What shares are counted in: a commission of all has so many parts.
+/// What shares are counted in: a commission of all has this number of parts.
 pub const PARTS: u16 = 10_000;
 
 /// The indexes at the beginnings of the last epochs, by epoch modulo their number.
@@ -48,7 +48,7 @@ pub fn earned(stake: u64, growth: u128) -> Result<u64> {
     earned.ok_or(InstructionError::ArithmeticOverflow)
 }
 
-/// So many of [`PARTS`] parts of lamports, rounded down.
+/// The lamports that `parts` of [`PARTS`] are, rounded down.
 ///
 /// ```
 /// assert_eq!(lockstep_stake::reward::part(9_999, 1_000), 999);

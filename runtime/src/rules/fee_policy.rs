@@ -69,7 +69,7 @@ impl FeePolicy {
         stakers: Address::new_from_array([0; 32]),
     };
 
-    /// A policy by which the leader and the stakers' account get so many of [`FEE_PARTS`] parts.
+    /// A policy by which the leader and the stakers' account get these shares, in [`FEE_PARTS`].
     ///
     /// # Errors
     /// If these are more than all, or an account is named to which nothing goes: one policy has one

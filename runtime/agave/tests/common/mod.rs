@@ -154,7 +154,7 @@ impl Validator {
     pub(crate) fn connect(&self, options: &SessionOptions) -> Result<Session, HandshakeError> {
         let before = self.shared.sessions.load(Ordering::Relaxed);
         let session = Session::connect(&self.path, options, Duration::from_secs(5))?;
-        // What comes from now on is for this session.
+        // What comes from now on is for the new connection.
         while self.shared.sessions.load(Ordering::Relaxed) == before {
             thread::yield_now();
         }
