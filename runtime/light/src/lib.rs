@@ -33,7 +33,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub use crate::members::{MEMBERS, STAKING_PROGRAM, Succession};
+pub use crate::members::{ListedMember, MEMBERS, STAKING_PROGRAM, Succession, listed};
 use crate::{certificate::Certificate, read::Reader};
 
 /// The version of proofs.
@@ -65,6 +65,8 @@ pub struct Network {
 pub struct Certified {
     /// The id of the block after which this holds.
     pub block_id: [u8; 32],
+    /// What the members have signed, which commits to the signatures of its transactions, too.
+    pub digest: [u8; 32],
     /// Its slot.
     pub slot: u64,
     /// Its time in seconds since 1970.
@@ -146,21 +148,26 @@ pub fn verify(
     address: &[u8; 32],
     proof: &[u8],
 ) -> Result<Certified, LightError> {
-    check(network, address, proof).map(|(_, certified)| certified)
+    check(network, None, address, proof)
 }
 
-/// The same, with the epoch whose members have signed.
+/// The same, of a block of one epoch if that is given.
 fn check(
     network: &Network,
+    epoch: Option<u64>,
     address: &[u8; 32],
     proof: &[u8],
-) -> Result<(u64, Certified), LightError> {
+) -> Result<Certified, LightError> {
     let mut reader = Reader(proof);
     let [version] = reader.array()?;
     if version != VERSION {
         return Err(LightError::Version(version));
     }
     let certificate = Certificate::read(&mut reader)?;
+    let found = certificate.epoch;
+    if let Some(expected) = epoch.filter(|expected| *expected != found) {
+        return Err(LightError::Epoch { expected, found });
+    }
     let parent: [u8; 32] = reader.array()?;
     let header: [u8; HEADER_SIZE] = reader.array()?;
     let body_hash: [u8; 32] = reader.array()?;
@@ -176,13 +183,13 @@ fn check(
     certificate.verify(network, &block)?;
     let root = state_root(&header)?;
     state::verify(&root, address, account, reader.0)?;
-    let certified = Certified {
+    Ok(Certified {
         block_id: hash(&[HEADER_TAG, &header]),
+        digest: block,
         slot: number(&header, SLOT_OFFSET),
         unix_timestamp: number(&header, TIME_OFFSET).cast_signed(),
         account: account.map(state::account).transpose()?,
-    };
-    Ok((certificate.epoch, certified))
+    })
 }
 
 /// The state root that a header states.

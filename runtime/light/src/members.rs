@@ -80,38 +80,45 @@ impl Succession {
     /// Checks a proof about an address, at a block of the epoch.
     ///
     /// # Errors
-    /// As [`verify`](crate::verify), or if the members of another epoch have signed.
+    /// As [`verify`](crate::verify), or if it says that the members of another epoch have signed.
     pub fn verify(&self, address: &[u8; 32], proof: &[u8]) -> Result<Certified, LightError> {
-        let (found, certified) = check(&self.network, address, proof)?;
-        let expected = self.epoch;
-        if found != expected {
-            return Err(LightError::Epoch { expected, found });
-        }
-        Ok(certified)
+        check(&self.network, Some(self.epoch), address, proof)
     }
 
-    /// Goes on to the next epoch, by a proof of [`MEMBERS`] at the last block of this one.
+    /// Goes on to the next epoch, by a proof of [`MEMBERS`] at the last block of this one. Gives
+    /// what the proof proves.
     ///
     /// O(members + account size + log accounts).
     ///
     /// # Errors
     /// If the proof does not prove that; nothing has changed then.
-    pub fn advance(&mut self, proof: &[u8]) -> Result<(), LightError> {
+    pub fn advance(&mut self, proof: &[u8]) -> Result<Certified, LightError> {
         let certified = self.verify(&MEMBERS, proof)?;
         let (expected, found) = (self.last_slot(), certified.slot);
         if found != expected {
             return Err(LightError::Slot { expected, found });
         }
         if let Some(members) = certified.account.as_ref().and_then(listed) {
-            self.network.members = members;
+            let keys = members.into_iter().map(|member| member.key);
+            self.network.members = keys.collect();
         }
         self.epoch = self.epoch.saturating_add(1);
-        Ok(())
+        Ok(certified)
     }
 }
 
-/// The keys that an account lists; `None` if it lists none.
-fn listed(account: &Account) -> Option<Vec<[u8; 32]>> {
+/// A member as the staking program lists it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ListedMember {
+    /// The ed25519 key of its votes.
+    pub key: [u8; 32],
+    /// Its stake in lamports.
+    pub stake: u64,
+}
+
+/// The members that an account lists; `None` if it lists none, so that the former ones stay.
+/// O(members).
+pub fn listed(account: &Account) -> Option<Vec<ListedMember>> {
     let mut reader = Reader(account.data.strip_prefix(&HEAD)?);
     let count = reader.u32().ok()?;
     if account.owner != STAKING_PROGRAM || !(1..=COUNT_MAX).contains(&count) {
@@ -119,11 +126,11 @@ fn listed(account: &Account) -> Option<Vec<[u8; 32]>> {
     }
     let members = (0..count).map(|_| {
         let key = reader.array().ok()?;
-        reader.u64().ok()?;
-        Some(key)
+        let stake = reader.u64().ok()?;
+        Some(ListedMember { key, stake })
     });
-    let members: Vec<[u8; 32]> = members.collect::<Option<_>>()?;
+    let members: Vec<ListedMember> = members.collect::<Option<_>>()?;
     members
-        .is_sorted_by(|one, next| one < next)
+        .is_sorted_by(|one, next| one.key < next.key)
         .then_some(members)
 }

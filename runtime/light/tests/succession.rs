@@ -141,8 +141,13 @@ fn a_network_is_followed_from_set_to_set() {
         let mut former = handover(&pair[0], &[], epoch + 1);
         former.address = [1; 32];
         assert!(followed.verify(&[1; 32], &former.proof()).is_err());
+        // That they are others is told by the epoch, before a signature is looked at.
         former.epoch = epoch;
-        assert!(followed.verify(&[1; 32], &former.proof()).is_err());
+        let (expected, found) = (epoch + 1, epoch);
+        assert_eq!(
+            followed.verify(&[1; 32], &former.proof()),
+            Err(LightError::Epoch { expected, found })
+        );
     }
 }
 

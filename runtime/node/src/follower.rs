@@ -84,7 +84,7 @@ impl Follower {
         let size = content.transactions.size();
         let publisher = self.node.publisher(self.to_history.clone());
         publisher.publish(content, changes, size);
-        self.set_tip(&id);
+        self.advance_tip(&id);
         if !self.node.keeps_all() && height.is_multiple_of(PRUNE_INTERVAL) {
             // The history forgets first.
             self.node.chain.prune(self.node.history.oldest())?;
@@ -92,10 +92,16 @@ impl Follower {
         Ok(())
     }
 
-    /// From now on transactions are judged by what a child of this block could include.
-    pub fn set_tip(&self, id: &Hash) {
-        if let Ok(bank) = self.node.chain.bank(id) {
-            *self.node.tip.write() = bank;
+    /// From now on transactions are judged by what a child of this block could include, if it is
+    /// newer than the block that they are judged by so far, or that one has lost. It need not be
+    /// final: clients of other validators may know it already.
+    pub fn advance_tip(&self, id: &Hash) {
+        let chain = &self.node.chain;
+        if let Ok(bank) = chain.bank(id) {
+            let mut tip = self.node.tip.write();
+            if bank.slot() > tip.slot() || chain.bank(&tip.header().id()).is_err() {
+                *tip = bank;
+            }
         }
     }
 }

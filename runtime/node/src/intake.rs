@@ -4,6 +4,9 @@
 //! client -> queue, bounded -> one thread: read_batch (signatures in one sum) -> pool
 //!                                `-> the client that waits: accepted, or the rule
 //! ```
+//! A transaction that another validator passes on may come before the block whose hash it names: it
+//! is judged by the next blocks, too.
+//!
 //! One transaction is verified as soon as it is there. Under load those that come while others
 //! are verified are the next batch, so that batches grow with the load and the cost of each
 //! transaction falls.
@@ -28,7 +31,7 @@ use metrics::counter;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::limits::{INTAKE_BATCH_MAX, INTAKE_COUNT_MAX};
+use crate::limits::{EARLY_COUNT_MAX, EARLY_TRIES, INTAKE_BATCH_MAX, INTAKE_COUNT_MAX};
 
 /// How often the thread looks whether it is to end.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -57,6 +60,8 @@ struct Submission {
     /// Whether another node has passed it on.
     is_relayed: bool,
     answer: Option<oneshot::Sender<Result<(), IntakeError>>>,
+    /// By how many blocks it may still be judged, if this one does not know its blockhash.
+    tries: u8,
 }
 
 /// Where clients' transactions go.
@@ -84,6 +89,7 @@ impl Intake {
             bytes,
             is_relayed: false,
             answer: None,
+            tries: 0,
         })
     }
 
@@ -96,6 +102,7 @@ impl Intake {
             bytes,
             is_relayed: true,
             answer: None,
+            tries: EARLY_TRIES,
         })
     }
 
@@ -112,6 +119,7 @@ impl Intake {
             bytes,
             is_relayed: false,
             answer: Some(sender),
+            tries: 0,
         })?;
         Ok(receiver)
     }
@@ -143,21 +151,51 @@ pub(crate) struct Work<'w> {
 impl Outlet {
     /// Verifies what comes and puts it into the pool, until the node ends.
     pub(crate) fn run(self, work: &Work<'_>) {
+        let mut early = Early::default();
         while !work.ending.load(Ordering::Relaxed) {
             let first = match self.0.recv_timeout(PATIENCE) {
-                Ok(first) => first,
-                Err(RecvTimeoutError::Timeout) => continue,
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            let tip = work.tip.read().slot();
+            let due = early.due(tip).into_iter().chain(first);
             let more = self.0.try_iter().take(INTAKE_BATCH_MAX.saturating_sub(1));
-            let batch: Vec<Submission> = std::iter::once(first).chain(more).collect();
-            work.take(batch);
+            let batch: Vec<Submission> = due.chain(more).collect();
+            if !batch.is_empty() {
+                early.hold(tip, work.take(batch));
+            }
         }
     }
 }
 
+/// Transactions whose blockhash is that of a block to come, perhaps.
+#[derive(Debug, Default)]
+struct Early {
+    /// The slot of the block by which they were judged.
+    tip: u64,
+    waiting: Vec<Submission>,
+}
+
+impl Early {
+    /// Those that a newer block may know.
+    fn due(&mut self, tip: u64) -> Vec<Submission> {
+        match tip > self.tip {
+            true => std::mem::take(&mut self.waiting),
+            false => Vec::new(),
+        }
+    }
+
+    fn hold(&mut self, tip: u64, unknown: Vec<Submission>) {
+        self.tip = tip;
+        let room = EARLY_COUNT_MAX.saturating_sub(self.waiting.len());
+        self.waiting.extend(unknown.into_iter().take(room));
+    }
+}
+
 impl Work<'_> {
-    fn take(&self, batch: Vec<Submission>) {
+    /// Judges a batch. Gives those back that are to be judged again by a newer block.
+    fn take(&self, batch: Vec<Submission>) -> Vec<Submission> {
         let wire: WireBlock = batch.iter().map(|one| &one.bytes).collect();
         let verdicts = match self.judge(&wire) {
             Ok(verdicts) => verdicts,
@@ -167,10 +205,18 @@ impl Work<'_> {
             }
         };
         let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count() as u64;
-        let rejected = (verdicts.len() as u64).saturating_sub(accepted);
-        counter!("lockstep_intake_total", "outcome" => "accepted").increment(accepted);
-        counter!("lockstep_intake_total", "outcome" => "rejected").increment(rejected);
-        for (submission, verdict) in batch.into_iter().zip(verdicts) {
+        let judged = verdicts.len() as u64;
+        let mut early = Vec::new();
+        for (mut submission, verdict) in batch.into_iter().zip(verdicts) {
+            let is_unknown = matches!(
+                verdict,
+                Err(IntakeError::Rejected(Rejection::UnknownBlockhash))
+            );
+            if is_unknown && submission.tries > 0 {
+                submission.tries = submission.tries.saturating_sub(1);
+                early.push(submission);
+                continue;
+            }
             if let Some(onward) = &self.onward
                 && verdict.is_ok()
                 && !submission.is_relayed
@@ -183,6 +229,12 @@ impl Work<'_> {
                 let _ = answer.send(verdict);
             }
         }
+        let rejected = judged
+            .saturating_sub(accepted)
+            .saturating_sub(early.len() as u64);
+        counter!("lockstep_intake_total", "outcome" => "accepted").increment(accepted);
+        counter!("lockstep_intake_total", "outcome" => "rejected").increment(rejected);
+        early
     }
 
     fn judge(&self, wire: &WireBlock) -> Result<Vec<Result<(), IntakeError>>, StoreError> {

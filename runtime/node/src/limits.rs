@@ -42,6 +42,10 @@ pub const SCAN_TOKENS: u64 = 16;
 pub const INTAKE_COUNT_MAX: usize = 32_768;
 /// Transactions of clients that wait to be passed on to other nodes; more stay with this one.
 pub const ONWARD_WAITING_MAX: usize = 8_192;
+/// Transactions of other validators that wait for the block of their blockhash.
+pub const EARLY_COUNT_MAX: usize = 8_192;
+/// Newer blocks by which such a transaction is judged again before it is dropped.
+pub const EARLY_TRIES: u8 = 4;
 /// Transactions that are verified together.
 pub const INTAKE_BATCH_MAX: usize = 1_024;
 /// Keys that the verifier of signatures remembers, up to 250 bytes each.

@@ -80,22 +80,31 @@ pub enum NodeError {
     Panicked(&'static str),
 }
 
-/// Makes the certified proof of an account, for [`lockstep-light`](../../light); `None` if the
-/// newest block has no certificate yet.
-pub type MakeProof = dyn Fn(&Address) -> Result<Option<Vec<u8>>, String> + Send + Sync;
+/// What certifies blocks: a member of a network. Its proofs are those of
+/// [`lockstep-light`](../../light).
+pub trait Certify: Send + Sync {
+    /// The certified proof of an account; `None` if the newest block has no certificate yet.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn proof(&self, address: &Address) -> Result<Option<Vec<u8>>, String>;
 
-/// What certifies a node's blocks: the members of a network. A single node has none.
+    /// What proves the members of the epoch behind this one; `None` while this one lasts.
+    fn passage(&self, epoch: u64) -> Option<Vec<u8>>;
+}
+
+/// What certifies a node's blocks, if it is a member of a network.
 #[derive(Default)]
-pub struct Certifier(Shared<Option<Arc<MakeProof>>>);
+pub struct Certifier(Shared<Option<Arc<dyn Certify>>>);
 
 impl Certifier {
     /// From now on proofs are made by this.
-    pub fn set(&self, make: Arc<MakeProof>) {
-        *self.0.write() = Some(make);
+    pub fn set(&self, certify: Arc<dyn Certify>) {
+        *self.0.write() = Some(certify);
     }
 
     /// What makes proofs.
-    pub fn get(&self) -> Option<Arc<MakeProof>> {
+    pub fn get(&self) -> Option<Arc<dyn Certify>> {
         self.0.read().clone()
     }
 

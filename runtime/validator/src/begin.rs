@@ -3,7 +3,6 @@
 
 use std::{io, path::PathBuf};
 
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_runtime::{Runner as _, Supervisor as _, tokio as runtime};
 use lockstep_runtime::{
     bank::Genesis,
@@ -11,14 +10,20 @@ use lockstep_runtime::{
     threads::Threads,
 };
 use lockstep_store::{DiskOptions, DiskStore, Store as _};
-use lockstep_validator::snapshot::{
-    join::{JoinError, JoinSetup, Joined, join},
-    offer::Certificate,
-    partial::{Partial, discard, stored_offer},
+use lockstep_validator::{
+    epochs::Epochs,
+    snapshot::{
+        join::{JoinError, JoinSetup, Joined, join},
+        offer::Certificate,
+        partial::{Partial, discard, stored_offer},
+    },
 };
 use thiserror::Error;
 
 use crate::connect::{Connected, Identity, connect};
+
+/// What the names of the engine's files begin with.
+pub(crate) const PARTITION: &str = "member";
 
 /// Why a member has nothing to begin with.
 #[derive(Debug, Error)]
@@ -66,7 +71,7 @@ pub(crate) struct Places {
 pub(crate) fn begin(
     places: &Places,
     identity: &Identity,
-    scheme: &Scheme,
+    epochs: &Epochs,
     genesis: &Genesis,
     threads: &Threads,
 ) -> Result<Option<Certificate>, BeginError> {
@@ -76,7 +81,7 @@ pub(crate) fn begin(
         source,
     };
     if DiskStore::is_at(&places.ledger) {
-        let offer = stored_offer(path, scheme).map_err(disk)?;
+        let offer = stored_offer(path).map_err(disk)?;
         if offer.is_none() && !places.consensus.exists() {
             check_empty(places, threads)?;
         }
@@ -86,7 +91,8 @@ pub(crate) fn begin(
     loop {
         let setup = JoinSetup {
             peers: identity.peers.iter().map(|(key, _)| key.clone()).collect(),
-            scheme: scheme.clone(),
+            epochs: epochs.clone(),
+            partition: PARTITION.to_owned(),
             folder: path.clone(),
             refused: refused.clone(),
         };

@@ -8,11 +8,15 @@ use commonware_consensus::{
     types::Height,
 };
 use lockstep_interface::{Account, Address};
-use lockstep_runtime::chain::{Chain, ProvenAccount, ViewError};
+use lockstep_runtime::chain::ProvenAccount;
 use lockstep_store::encode_account;
 use thiserror::Error;
 
-use crate::block::{Block, BlockDigest};
+use crate::{
+    block::{Block, BlockDigest},
+    engine::BlockEngine,
+    failure::EngineFailure,
+};
 
 /// The version of proofs.
 const VERSION: u8 = 1;
@@ -25,7 +29,7 @@ const TRIES: usize = 8;
 pub enum CertifyError {
     /// The state cannot be read.
     #[error(transparent)]
-    View(#[from] ViewError),
+    State(#[from] EngineFailure),
     /// An account, or a certificate, is larger than a proof can say.
     #[error("the {0} is too large for a proof")]
     Size(&'static str),
@@ -37,12 +41,12 @@ pub enum CertifyError {
 /// # Errors
 /// If the state cannot be read.
 pub async fn certify(
-    chain: &Chain,
+    engine: &dyn BlockEngine,
     marshal: &Mailbox<Scheme, Standard<Block>>,
     address: &Address,
 ) -> Result<Option<Vec<u8>>, CertifyError> {
     for _ in 0..TRIES {
-        let proven = chain.prove(address)?;
+        let proven = engine.prove(address)?;
         let height = Height::new(proven.header.slot);
         let finalization = marshal.get_finalization(height).await;
         let block = marshal.get_block(height).await;

@@ -18,6 +18,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -41,7 +42,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use crate::{
-    limits::KEEP_BLOCKS,
+    limits::{EPOCH_SLOTS_MIN, KEEP_BLOCKS},
     members::{Member, Members, MembersError},
 };
 
@@ -93,6 +94,12 @@ pub enum ConfigError {
          with at least the least stake: {0}"
     )]
     Staking(InstructionError),
+    /// An epoch is too short.
+    #[error(
+        "staking.epochSlots: expected at least {EPOCH_SLOTS_MIN}, found {0}: the first slot is the \
+         genesis, which is not signed"
+    )]
+    EpochSlots(u64),
     /// The chain cannot begin with it.
     #[error("chain: {0}")]
     Open(#[from] OpenError),
@@ -262,6 +269,20 @@ impl NetworkFile {
         });
         let founders: Vec<Founder> = founders.collect();
         lockstep_stake::genesis(&terms, &founders).map_err(ConfigError::Staking)
+    }
+
+    /// Slots of an epoch, after which the members may change; `None` if they never do.
+    ///
+    /// # Errors
+    /// If an epoch has fewer than two slots.
+    pub fn epoch_slots(&self) -> Result<Option<NonZeroU64>, ConfigError> {
+        let Some(staking) = self.staking else {
+            return Ok(None);
+        };
+        match NonZeroU64::new(staking.epoch_slots) {
+            Some(slots) if slots.get() >= EPOCH_SLOTS_MIN => Ok(Some(slots)),
+            _ => Err(ConfigError::EpochSlots(staking.epoch_slots)),
+        }
     }
 
     /// The account that a member's blocks name as their leader: its validator, or without staking

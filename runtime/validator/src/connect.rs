@@ -45,6 +45,15 @@ pub(crate) struct Identity {
     pub(crate) peers: Vec<(PublicKey, SocketAddr)>,
 }
 
+impl Identity {
+    /// Where this member and these others are.
+    pub(crate) fn everyone(&self, peers: &[(PublicKey, SocketAddr)]) -> Map<PublicKey, Address> {
+        let own = (self.key.public_key(), self.listen);
+        let all = peers.iter().cloned().chain([own]);
+        Map::from_iter_dedup(all.map(|(key, address)| (key, Address::from(address))))
+    }
+}
+
 type Ends = (Sender<PublicKey, Context>, Receiver<PublicKey>);
 
 /// The connections of a member.
@@ -81,11 +90,7 @@ pub(crate) fn connect(context: &Context, identity: &Identity) -> Connected {
     );
     config.allow_private_ips = true;
     let (mut network, mut oracle) = Network::new(context.child("network"), config);
-    let own = (identity.key.public_key(), identity.listen);
-    let all = identity.peers.iter().cloned().chain([own]);
-    let all = all.map(|(key, address)| (key, Address::from(address)));
-    let all: Map<_, _> = Map::from_iter_dedup(all);
-    oracle.track(0, all);
+    oracle.track(0, identity.everyone(&identity.peers));
     let networks = Networks {
         votes: network.register(channels::VOTES, MESSAGES_PER_SECOND),
         certificates: network.register(channels::CERTIFICATES, MESSAGES_PER_SECOND),

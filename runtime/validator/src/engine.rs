@@ -15,12 +15,12 @@ use std::{
 };
 
 use commonware_utils::sync::Mutex;
-use lockstep_interface::Hash;
+use lockstep_interface::{Address, Hash};
 use lockstep_runtime::{
     block::{BlockHeader, Recording},
     chain::{
-        BlockError, BuildError, BuildRequest, InvalidBlock, LostBlock, PoolSource, ReadError,
-        WrongBytes,
+        BlockError, BuildError, BuildRequest, InvalidBlock, LostBlock, PoolSource, ProvenAccount,
+        ReadError, WrongBytes,
     },
     engine::Cancel,
     wire::TransactionView,
@@ -81,6 +81,12 @@ pub trait BlockEngine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the block is not known, or the ledger fails.
     fn commit(&self, id: &Hash) -> Result<(), EngineFailure>;
+
+    /// An account in the state after the newest durable block, with the proof of it.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    fn prove(&self, address: &Address) -> Result<ProvenAccount, EngineFailure>;
 
     /// Writes a snapshot of the state after the newest durable block, whose slot it gives. That
     /// block is decided on before the first byte is written; others may be committed from then on.
@@ -239,6 +245,11 @@ impl<H: Host> BlockEngine for ChainEngine<H> {
         committed.map_err(EngineFailure::of)?;
         self.host.committed(&path)?;
         self.settle(&path)
+    }
+
+    fn prove(&self, address: &Address) -> Result<ProvenAccount, EngineFailure> {
+        let proven = self.host.chain().prove(address);
+        proven.map_err(EngineFailure::of)
     }
 
     fn export(&self, out: &mut dyn Write) -> Result<u64, EngineFailure> {

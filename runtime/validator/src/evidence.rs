@@ -5,15 +5,17 @@
 //! ```
 //! The votes are evidence to any third party: the program checks both signatures itself.
 
+use commonware_actor::Feedback;
 use commonware_codec::{Encode as _, Error, ReadExt as _};
 use commonware_consensus::{
-    Epochable as _, Viewable as _,
+    Epochable as _, Reporter, Viewable as _,
     simplex::{
         scheme::ed25519::Scheme,
         types::{Activity, Attributable as _, Finalize, Notarize, Nullify, Proposal},
     },
 };
 use commonware_cryptography::certificate::Attestation;
+use futures::channel::mpsc;
 use lockstep_interface::{Address, Instruction};
 use lockstep_sdk::ed25519::Signature;
 use lockstep_stake::{
@@ -87,14 +89,41 @@ impl Offence {
         }))
     }
 
-    /// The instruction that reports it; `None` if the set has no such member.
-    pub fn report(&self, members: &Members) -> Option<Instruction> {
+    /// The offender's validator, and the instruction that reports it; `None` if the set has no such
+    /// member.
+    pub fn report(&self, members: &Members) -> Option<(Address, Instruction)> {
         let member = members.iter().nth(self.member)?;
         let key = member.key.as_ref().first_chunk().copied()?;
         let (validator, _) = Register::validator_address(&Address::new_from_array(key));
         let addresses = ReportAddresses { validator };
         let (epoch, view) = (self.epoch, self.view);
-        Some(staking::call::report(&addresses, epoch, view, self.votes))
+        let report = staking::call::report(&addresses, epoch, view, self.votes);
+        Some((validator, report))
+    }
+}
+
+/// Tells of members that vote twice. Clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Witness(mpsc::UnboundedSender<Offence>);
+
+impl Witness {
+    /// A witness, and what it will tell.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Offence>) {
+        let (sender, receiver) = mpsc::unbounded();
+        (Self(sender), receiver)
+    }
+}
+
+impl Reporter for Witness {
+    type Activity = Activity<Scheme, BlockDigest>;
+
+    fn report(&mut self, activity: Self::Activity) -> Feedback {
+        if let Some(offence) = Offence::of(&activity) {
+            tracing::warn!(?offence, "a member has voted twice in one view");
+            // Fails where nothing is done about it.
+            let _ = self.0.unbounded_send(offence);
+        }
+        Feedback::Ok
     }
 }
 

@@ -4,7 +4,8 @@
 //! marshal -> queue -> as many as wait: executed if they are not known -> the last committed,
 //!                     and with it all before -> all acknowledged
 //! ```
-//! Where a snapshot is due, the commit ends with its block, so that its state can be held.
+//! Where a snapshot is due, or an epoch ends, the commit ends with its block, so that its state can
+//! be held, or names the next members.
 //!
 //! Until a block is acknowledged marshal delivers it again after a restart. So a block that was
 //! acknowledged is durable here, and one that is durable may be delivered again.
@@ -14,13 +15,14 @@ use std::{fmt, sync::Arc};
 use commonware_actor::Feedback;
 use commonware_consensus::{Heightable as _, Reporter, marshal::Update};
 use commonware_cryptography::Digested;
-use commonware_runtime::Spawner;
+use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
 use futures::{StreamExt as _, channel::mpsc};
 
 use crate::{
     application::blocking,
     block::Block,
+    crossing::Crossing,
     engine::{BlockEngine, Refusal},
     failure::{EngineFailure, Failure},
     snapshot::Maker,
@@ -70,19 +72,28 @@ impl Reporter for Finaliser {
 
 impl Queue {
     /// Commits what comes, until marshal ends or the ledger fails.
-    pub(crate) async fn run<E: Spawner>(
+    pub(crate) async fn run<E: Clock + Spawner>(
         mut self,
         context: E,
         engine: Arc<dyn BlockEngine>,
-        maker: Maker,
+        (maker, mut crossing): (Maker, Crossing<impl Clock + Storage + Metrics>),
         failure: Failure,
     ) {
+        // A member that ended there makes its proof now.
+        crossing = match crossing.cross(&context, &engine).await {
+            Ok(crossing) => crossing,
+            Err(error) => return failure.set(&error),
+        };
         while let Some(first) = self.receiver.next().await {
             let mut batch = vec![first];
             while let Ok(next) = self.receiver.try_recv() {
                 batch.push(next);
             }
-            let ends = |(block, _): &Finalised| maker.is_due(block.height().get());
+            let epochs = crossing.epochs.clone();
+            let ends = |(block, _): &Finalised| {
+                let height = block.height().get();
+                maker.is_due(height) || epochs.ends(height)
+            };
             for part in batch.split_inclusive(ends) {
                 let blocks: Vec<_> = part.iter().map(|(block, _)| block.clone()).collect();
                 let Some(last) = blocks.last().cloned() else {
@@ -91,7 +102,13 @@ impl Queue {
                 let ledger = Arc::clone(&engine);
                 let committed = blocking(&context, move || finalise(&*ledger, &blocks));
                 match committed.await {
-                    Some(Ok(())) => maker.committed(&context, &engine, &last).await,
+                    Some(Ok(())) => {
+                        crossing = match crossing.cross(&context, &engine).await {
+                            Ok(crossing) => crossing,
+                            Err(error) => return failure.set(&error),
+                        };
+                        maker.committed(&context, &engine, &last).await;
+                    }
                     // Acknowledgements that are dropped stop marshal, and with it the member.
                     Some(Err(error)) => return failure.set(&error),
                     None => return,

@@ -7,7 +7,8 @@
 //! ```
 //! The engine is `commonware`: its simplex consensus, its marshal, its authenticated peers. What
 //! is here puts the chain under it, by the chain's public interface alone, and knows nothing of how
-//! agreement is reached. Of `3f + 1` members any `f` may be down or lie.
+//! agreement is reached. Of `3f + 1` members any `f` may be down or lie. Members may change from
+//! epoch to epoch, as the chain's staking program says.
 #![forbid(unsafe_code)]
 
 pub mod limits;
@@ -15,6 +16,8 @@ pub mod limits;
 pub mod block;
 
 pub mod members;
+
+pub mod epochs;
 
 pub mod elector;
 
@@ -26,15 +29,23 @@ pub mod engine;
 
 pub mod application;
 
+pub mod passages;
+
 pub mod snapshot;
-
-pub mod finaliser;
-
-pub mod member;
 
 pub mod certificate;
 
+pub mod crossing;
+
+pub mod finaliser;
+
 pub mod evidence;
+
+pub mod rotation;
+
+pub mod member;
+
+pub mod duties;
 
 pub mod gossip;
 
@@ -45,3 +56,5 @@ pub mod config;
 pub mod testnet;
 
 pub mod prove;
+
+pub mod stake;

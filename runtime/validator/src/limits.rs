@@ -6,6 +6,8 @@ use std::time::Duration;
 /// Members of a network, at most (consensus): a certificate holds a signature of two thirds of
 /// them, and each is verified by every member.
 pub const MEMBER_COUNT_MAX: usize = 256;
+/// Slots of an epoch, at least (consensus).
+pub const EPOCH_SLOTS_MIN: u64 = 2;
 /// Seconds that a block's time may be ahead of a member's clock; a block that is further ahead
 /// gets its vote when the clock has come near.
 pub const CLOCK_DRIFT_SECONDS: i64 = 5;
@@ -95,6 +97,11 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// Time between two requests for the same thing.
+    pub(crate) fn fetch_retry(&self) -> Duration {
+        self.fetch.checked_div(4).unwrap_or(self.fetch)
+    }
+
     /// Blocks every 250 ms, for members that are at most some hundred milliseconds apart.
     pub const STANDARD: Self = Self {
         block_interval: Duration::from_millis(250),

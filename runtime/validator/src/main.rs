@@ -6,13 +6,17 @@ mod connect;
 
 mod begin;
 
+mod chores;
+
 mod run;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use lockstep_node::install_figures;
-use lockstep_validator::{config::MemberFile, prove::prove, testnet::Testnet};
+use lockstep_validator::{
+    limits::EPOCH_SLOTS_MIN, prove::prove, stake::Operator, testnet::Testnet,
+};
 use mimalloc::MiMalloc;
 
 use crate::run::run;
@@ -38,6 +42,20 @@ enum Action {
     },
     /// Run a network of local processes, and show what each is doing
     Testnet(TestnetArguments),
+    /// Stake lamports with one's own validator, which is registered if it is new
+    Stake {
+        /// Lamports of the wallet of the key
+        #[arg(value_name = "LAMPORTS")]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+        lamports: u64,
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
+    /// Take back all stake with one's own validator
+    Unstake {
+        #[command(flatten)]
+        operator: OperatorArguments,
+    },
     /// Ask a node for an account with the signatures of the members, and check them
     Prove {
         /// The account
@@ -50,6 +68,16 @@ enum Action {
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8899")]
         url: String,
     },
+}
+
+#[derive(Args, Debug)]
+struct OperatorArguments {
+    /// The validator's key, whose wallet pays
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// A node's JSON-RPC
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8899")]
+    url: String,
 }
 
 #[derive(Args, Debug)]
@@ -71,6 +99,10 @@ struct TestnetArguments {
     #[arg(long, value_name = "MS", default_value_t = 250)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=60_000))]
     block_ms: u64,
+    /// Slots of an epoch of a new network, after which its members may change
+    #[arg(long, value_name = "N", default_value_t = 1_200)]
+    #[arg(value_parser = clap::value_parser!(u64).range(EPOCH_SLOTS_MIN..))]
+    epoch_slots: u64,
 }
 
 fn main() -> ExitCode {
@@ -81,6 +113,8 @@ fn main() -> ExitCode {
     let done = match Command::parse().action {
         Action::Validator { config } => validate(&config),
         Action::Testnet(arguments) => testnet(&arguments),
+        Action::Stake { lamports, operator } => stake(lamports, &operator),
+        Action::Unstake { operator } => unstake(&operator),
         Action::Prove {
             address,
             network,
@@ -97,9 +131,8 @@ fn main() -> ExitCode {
 }
 
 fn validate(config: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
-    let file = MemberFile::read(config)?;
     let figures = install_figures()?;
-    run(&file, Some(figures), |ready| {
+    run(config, Some(figures), |ready| {
         println!(
             "JSON-RPC on http://{}, sockets on ws://{}",
             ready.http, ready.socket
@@ -119,6 +152,24 @@ fn show_proof(
     Ok(())
 }
 
+fn stake(lamports: u64, arguments: &OperatorArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let operator = Operator::new(&arguments.key, &arguments.url)?;
+    let (stake, signature) = operator.stake(lamports)?;
+    println!("stake {stake} of {lamports} lamports, by transaction {signature}");
+    println!("it counts from the next epoch on, and for the members of the one after that");
+    Ok(())
+}
+
+fn unstake(arguments: &OperatorArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let operator = Operator::new(&arguments.key, &arguments.url)?;
+    let (stakes, signature) = operator.unstake()?;
+    for stake in stakes {
+        println!("stake {stake} is active up to the end of the epoch");
+    }
+    println!("transaction {signature}");
+    Ok(())
+}
+
 fn testnet(arguments: &TestnetArguments) -> Result<(), Box<dyn std::error::Error>> {
     let testnet = Testnet {
         directory: arguments.directory.clone(),
@@ -126,6 +177,7 @@ fn testnet(arguments: &TestnetArguments) -> Result<(), Box<dyn std::error::Error
         rpc_port: arguments.rpc_port,
         peer_port: arguments.peer_port,
         block_millis: arguments.block_ms,
+        epoch_slots: arguments.epoch_slots,
     };
     testnet.prepare()?;
     let urls = testnet.urls()?;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! peers --votes, certificates, requests--> simplex --activity--> marshal --final blocks--> ledger
-//!       --blocks-------------------------> buffer ---blocks----^   |
-//!       --missing blocks----------------------------------------^  propose, verify: application
+//!       --blocks-------------------------> buffer ---blocks----^   |   ends of epochs--v
+//!       --missing blocks----------------------------------------^  |  rotation: the next simplex
+//!                                                                  propose, verify: application
 //! ```
 //! Everything here is generic over runtime and network, so that the same member runs in the
 //! deterministic simulation and on sockets.
@@ -12,24 +13,17 @@ use std::{fmt, sync::Arc};
 
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    CertifiableAutomaton, Relay, Reporter,
     marshal::{
         Config as MarshalConfig, Start,
         core::{Actor, Mailbox},
         resolver::p2p as backfill,
         standard::{Inline, Standard},
     },
-    simplex::{
-        self, Floor, ForwardPolicy, SkipBudget, SkipPolicy,
-        scheme::ed25519::Scheme,
-        types::{Activity, Context, Finalization},
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    simplex::{scheme::ed25519::Scheme, types::Finalization},
+    types::{FixedEpocher, ViewDelta},
 };
 use commonware_cryptography::{
-    Digested, Digestible as _, Signer as _,
-    certificate::{ConstantProvider, Verifier as _},
-    ed25519::{PrivateKey, PublicKey},
+    Digested, Signer as _, certificate::Verifier as _, ed25519::PublicKey,
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
@@ -39,7 +33,7 @@ use commonware_storage::{
     translator::EightCap,
 };
 use commonware_utils::{NZDuration, NZU16, NZU64, NZUsize};
-use futures::future::select_all;
+use futures::{channel::mpsc, future::select_all};
 use lockstep_runtime::block::{BlockHeader, BlockLimits};
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -47,8 +41,10 @@ use thiserror::Error;
 use crate::{
     application::Application,
     block::{Block, BlockDigest, BlockSize, block_size},
-    elector::StakeElector,
+    crossing::Crossing,
     engine::BlockEngine,
+    epochs::Epochs,
+    evidence::Witness,
     failure::Failure,
     finaliser::Finaliser,
     limits::{
@@ -56,7 +52,8 @@ use crate::{
         PAGE_COUNT, PAGE_SIZE, REPAIR_COUNT_MAX, REPLAY_BUFFER_SIZE, Timing, VIEW_RETENTION,
         WRITE_BUFFER_SIZE,
     },
-    members::{Members, namespace},
+    passages::{Passages, PassagesError},
+    rotation::Rotation,
     snapshot::{Maker, offer::Certificate, serve, shelf::Shelf},
 };
 
@@ -97,10 +94,9 @@ pub struct Networks<S, R> {
 
 /// What a member is made of.
 pub struct Setup<B, P> {
-    /// Its key. One that is no member's follows the network, and never votes.
-    pub key: PrivateKey,
-    /// The members of the network.
-    pub members: Members,
+    /// The members of the network, epoch by epoch, and the key of this one. One that is in no
+    /// epoch's set follows the network, and never votes.
+    pub epochs: Epochs,
     /// The header of the chain's first block, to which all signatures are bound.
     pub genesis: BlockHeader,
     /// The chain's limits of blocks.
@@ -122,13 +118,15 @@ pub struct Setup<B, P> {
     pub shelf: Arc<Shelf>,
     /// Final blocks that it keeps for others, at least.
     pub keep_blocks: u64,
+    /// Told of members that vote twice.
+    pub witness: Witness,
 }
 
 impl<B, P> fmt::Debug for Setup<B, P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Setup")
-            .field("key", &self.key.public_key())
+            .field("epochs", &self.epochs)
             .field("partition", &self.partition)
             .finish_non_exhaustive()
     }
@@ -141,6 +139,21 @@ pub enum StartError {
     /// The archives of the engine cannot be opened.
     #[error("the archives of consensus: {0}")]
     Archive(#[from] ArchiveError),
+    /// The proofs of past sets of members are of no use.
+    #[error(transparent)]
+    Passages(#[from] PassagesError),
+    /// They do not reach the epoch of the ledger.
+    #[error(
+        "the members are known up to epoch {known}, and the ledger ends in epoch {ledger}: files of \
+         consensus were lost; remove both the ledger and the directory of consensus, and let the \
+         member join again"
+    )]
+    EpochUnknown {
+        /// The last known epoch.
+        known: u64,
+        /// The epoch of the ledger's newest block.
+        ledger: u64,
+    },
     /// The ledger lacks blocks that it acknowledged.
     #[error(
         "the ledger ends at slot {ledger}, and consensus knows that it was durable up to slot \
@@ -214,24 +227,17 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let genesis_id = setup.genesis.id();
-    let scheme = setup.members.scheme(&genesis_id, Some(setup.key.clone()));
+    let passages = open_passages(&context, &setup).await?;
+    let ledger = setup.engine.head().1.slot;
     let genesis = Block::genesis(&setup.genesis).digested();
-    let genesis_digest = genesis.digest();
     let failure = Failure::default();
     let cache = CacheRef::new(NZU16!(PAGE_SIZE), NZUsize!(PAGE_COUNT));
     let archives = open_archives(&context, &setup, &cache).await?;
-    let config = marshal_config(&setup, scheme.clone(), genesis, cache.clone());
+    let config = marshal_config(&setup, genesis, cache.clone());
     let child = context.child("marshal");
     let (marshal, mailbox, floor) = Actor::init(child, archives.0, archives.1, config).await;
     let acknowledged = floor.processed().map_or(0, |floor| floor.height().get());
-    let ledger = setup.engine.head().1.slot;
-    if ledger < acknowledged {
-        return Err(StartError::LostWrite {
-            ledger,
-            acknowledged,
-        });
-    }
+    expect_durable(ledger, acknowledged)?;
     let (buffer, blocks) = buffered::Engine::new(context.child("buffer"), buffer_config(&setup));
     let resolver = backfill::init(
         context.child("backfill"),
@@ -244,31 +250,52 @@ where
         context.child("application"),
         application,
         mailbox.clone(),
-        epochs(),
+        setup.epochs.epocher(),
     );
-    let engine = Arc::clone(&setup.engine);
-    let noted = failure.clone();
+    let (entered, entering) = mpsc::unbounded();
+    let crossing = Crossing {
+        epochs: setup.epochs.clone(),
+        marshal: mailbox.clone(),
+        passages,
+        entered,
+    };
     let maker = Maker {
         shelf: Arc::clone(&setup.shelf),
         marshal: mailbox.clone(),
         keep_blocks: setup.keep_blocks,
     };
     maker.shelf.set_tip(ledger);
+    let (engine, noted) = (Arc::clone(&setup.engine), failure.clone());
     let committing = context
         .child("finaliser")
-        .spawn(move |context| queue.run(context, engine, maker, noted));
-    let shelf = Arc::clone(&setup.shelf);
+        .spawn(move |context| queue.run(context, engine, (maker, crossing), noted));
+    let shown = (Arc::clone(&setup.shelf), setup.epochs.clone());
     let serving = context
         .child("snapshots")
-        .spawn(move |context| serve(context, networks.snapshots, shelf));
-    let config = consensus_config(setup, scheme, genesis_digest, inline, cache);
-    let simplex = simplex::Engine::new(context.child("simplex"), config);
+        .spawn(move |context| serve(context, networks.snapshots, shown));
+    let rotation = Rotation {
+        epoch: setup.epochs.containing(ledger.saturating_add(1)),
+        epochs: setup.epochs,
+        blocker: setup.blocker,
+        automaton: inline,
+        witness: setup.witness,
+        marshal: mailbox.clone(),
+        partition: setup.partition,
+        timing: setup.timing,
+        floor: setup.floor,
+        cache,
+        entered: entering,
+    };
+    let channels = [networks.votes, networks.certificates, networks.requests];
+    let agreeing = context
+        .child("rotation")
+        .spawn(move |context| rotation.run(context, channels));
     let handles = vec![
         committing,
         serving,
         buffer.start(networks.blocks),
         marshal.start(finaliser, blocks, resolver),
-        simplex.start(networks.votes, networks.certificates, networks.requests),
+        agreeing,
     ];
     Ok(Running {
         marshal: mailbox,
@@ -277,57 +304,31 @@ where
     })
 }
 
-/// How agreement is reached, with `inline` as what is asked and told of it.
-fn consensus_config<B, P, A>(
-    setup: Setup<B, P>,
-    scheme: Scheme,
-    genesis: BlockDigest,
-    inline: A,
-    cache: CacheRef,
-) -> simplex::Config<Scheme, StakeElector, B, BlockDigest, A, A, A, Sequential>
-where
-    B: Blocker<PublicKey = PublicKey>,
-    A: CertifiableAutomaton<Context = Context<BlockDigest, PublicKey>>
-        + Relay
-        + Reporter<Activity = Activity<Scheme, BlockDigest>>,
-{
-    let namespace = namespace(&setup.genesis.id());
-    simplex::Config {
-        scheme,
-        elector: StakeElector::new(&namespace, &setup.members),
-        blocker: setup.blocker,
-        automaton: inline.clone(),
-        relay: inline.clone(),
-        reporter: inline,
-        track_historical_votes: false,
-        strategy: Sequential,
-        partition: format!("{}-simplex", setup.partition),
-        mailbox_size: NZUsize!(MAILBOX_SIZE),
-        epoch: Epoch::zero(),
-        // The journal knows of later ones.
-        floor: setup
-            .floor
-            .map_or(Floor::Genesis(genesis), Floor::Finalized),
-        replay_buffer: NZUsize!(REPLAY_BUFFER_SIZE),
-        write_buffer: NZUsize!(WRITE_BUFFER_SIZE),
-        page_cache: cache,
-        leader_timeout: setup.timing.leader,
-        certification_timeout: setup.timing.certification,
-        timeout_retry: setup.timing.retry,
-        view_retention: ViewDelta::new(VIEW_RETENTION),
-        skip: SkipPolicy::Enabled {
-            timeout: setup.timing.skip,
-            budget: SkipBudget::Participants,
-        },
-        fetch_timeout: NZDuration!(setup.timing.fetch),
-        fetch_retry_delay: setup.timing.fetch / 4,
-        forward: ForwardPolicy::SilentVoters,
+/// What consensus knows to be durable must be in the ledger.
+fn expect_durable(ledger: u64, acknowledged: u64) -> Result<(), StartError> {
+    match ledger < acknowledged {
+        true => Err(StartError::LostWrite {
+            ledger,
+            acknowledged,
+        }),
+        false => Ok(()),
     }
 }
 
-/// One epoch for ever.
-fn epochs() -> FixedEpocher {
-    FixedEpocher::new(NZU64!(u64::MAX))
+/// Opens the proofs of past sets of members, which must reach the epoch of the ledger.
+async fn open_passages<E, B, P>(context: &E, setup: &Setup<B, P>) -> Result<Passages<E>, StartError>
+where
+    E: Clock + Storage + Metrics,
+{
+    let epochs = &setup.epochs;
+    let passages = Passages::open(context.child("passages"), &setup.partition, epochs).await?;
+    let passages = passages.save(epochs).await.map_err(PassagesError::from)?;
+    let known = epochs.latest().number;
+    let ledger = epochs.containing(setup.engine.head().1.slot);
+    if ledger > known {
+        return Err(StartError::EpochUnknown { known, ledger });
+    }
+    Ok(passages)
 }
 
 type Archive<E, V> = prunable::Archive<EightCap, E, BlockDigest, V>;
@@ -378,18 +379,12 @@ fn archive_config<C>(name: String, codec: C, cache: &CacheRef) -> prunable::Conf
     }
 }
 
-type Schemes = ConstantProvider<Scheme, Epoch>;
-type Marshal = MarshalConfig<Schemes, FixedEpocher, Sequential, Block, Digested<Block>>;
+type Marshal = MarshalConfig<Epochs, FixedEpocher, Sequential, Block, Digested<Block>>;
 
-fn marshal_config<B, P>(
-    setup: &Setup<B, P>,
-    scheme: Scheme,
-    genesis: Digested<Block>,
-    cache: CacheRef,
-) -> Marshal {
+fn marshal_config<B, P>(setup: &Setup<B, P>, genesis: Digested<Block>, cache: CacheRef) -> Marshal {
     MarshalConfig {
-        provider: ConstantProvider::new(scheme),
-        epocher: epochs(),
+        provider: setup.epochs.clone(),
+        epocher: setup.epochs.epocher(),
         start: setup
             .floor
             .clone()
@@ -414,7 +409,7 @@ where
     P: Provider<PublicKey = PublicKey>,
 {
     buffered::Config {
-        public_key: setup.key.public_key(),
+        public_key: setup.epochs.key().public_key(),
         mailbox_size: NZUsize!(MAILBOX_SIZE),
         deque_size: BLOCKS_PER_SENDER_MAX,
         priority: false,
@@ -430,12 +425,12 @@ where
     P: Provider<PublicKey = PublicKey>,
 {
     backfill::Config {
-        public_key: setup.key.public_key(),
+        public_key: setup.epochs.key().public_key(),
         peer_provider: setup.peers.clone(),
         blocker: setup.blocker.clone(),
         mailbox_size: NZUsize!(MAILBOX_SIZE),
         fetch_timeout: NZDuration!(setup.timing.fetch),
-        fetch_retry_delay: setup.timing.fetch / 4,
+        fetch_retry_delay: setup.timing.fetch_retry(),
         priority_requests: false,
         priority_responses: false,
     }

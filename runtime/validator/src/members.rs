@@ -33,6 +33,14 @@ pub struct Member {
     pub stake: u64,
 }
 
+impl Member {
+    /// Its key as an address.
+    pub fn address(&self) -> Address {
+        let bytes = self.key.as_ref().first_chunk().copied();
+        Address::new_from_array(bytes.unwrap_or_default())
+    }
+}
+
 /// The members in ascending order of keys.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Members(Vec<Member>);
@@ -46,10 +54,10 @@ pub enum MembersError {
     Count(usize),
     /// One is there twice.
     #[error("the key {0} is there twice: give each member a key of its own")]
-    Twice(PublicKey),
+    Twice(Address),
     /// One has no stake, or all together have more than a number holds.
     #[error("member {0}: its stake must be at least 1, and all together below 2^64")]
-    Stake(PublicKey),
+    Stake(Address),
     /// The account's data are no members.
     #[error("the account of the members {0}")]
     Encoding(&'static str),
@@ -69,14 +77,14 @@ impl Members {
             .array_windows()
             .find(|[one, other]| one.key == other.key)
         {
-            return Err(MembersError::Twice(twice.key.clone()));
+            return Err(MembersError::Twice(twice.address()));
         }
         let mut total = 0u64;
         for member in &members {
             let sum = total.checked_add(member.stake);
             total = sum
                 .filter(|_| member.stake > 0)
-                .ok_or_else(|| MembersError::Stake(member.key.clone()))?;
+                .ok_or_else(|| MembersError::Stake(member.address()))?;
         }
         Ok(Self(members))
     }
@@ -84,6 +92,12 @@ impl Members {
     /// The members in ascending order of keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Member> {
         self.0.iter()
+    }
+
+    /// How many there are, at least one.
+    #[expect(clippy::len_without_is_empty, reason = "none is empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The keys as the engine takes them.

@@ -43,6 +43,7 @@ impl NodeHost {
         // A block that has lost meanwhile needs no results.
         if let Ok(bank) = self.chain().bank(&id) {
             self.results.write().insert(id, (content, bank.changes()));
+            self.follower.advance_tip(&id);
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Certified proofs of an account from a node that is not trusted: asked for, and checked against
-//! the members that the network's file names.
+//! the members that the network's file names, and those that they have named since.
 
-use std::path::Path;
+use std::{num::NonZeroU64, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::Address;
-use lockstep_light::{LightError, Network, verify};
+use lockstep_light::{Certified, LightError, Network, Succession};
 use lockstep_node::client::{CallError, call};
 use lockstep_programs::builtin_programs;
 use serde_json::{Value, json};
@@ -34,11 +34,11 @@ pub enum ProveError {
     Wrong(#[from] LightError),
 }
 
-/// What a network's file trusts.
+/// What a network's file trusts: the members of its first epoch.
 ///
 /// # Errors
 /// If the file is of no use.
-pub fn trusted(network: &Path) -> Result<Network, ProveError> {
+pub fn trusted(network: &Path) -> Result<Succession, ProveError> {
     let file = NetworkFile::read(network)?;
     let header = file.first_header(&builtin_programs())?;
     let members = file.members()?;
@@ -46,10 +46,36 @@ pub fn trusted(network: &Path) -> Result<Network, ProveError> {
         let bytes = member.key.as_ref().first_chunk();
         bytes.copied().expect("a key has 32 bytes")
     });
-    Ok(Network {
+    let network = Network {
         genesis: header.id().to_bytes(),
         members: keys.collect(),
-    })
+    };
+    let length = file.epoch_slots()?.unwrap_or(NonZeroU64::MAX);
+    Ok(Succession::new(network, length))
+}
+
+/// Follows the members up to the epoch of a proof by what a node says of them, and checks it.
+fn follow(
+    network: &mut Succession,
+    address: &Address,
+    proof: &[u8],
+    url: &str,
+) -> Result<Certified, ProveError> {
+    loop {
+        match network.verify(address.as_array(), proof) {
+            Err(LightError::Epoch { expected, found }) if expected < found => {
+                network.advance(&ask(url, "getMembersProof", &json!([expected]))?)?;
+            }
+            verified => return Ok(verified?),
+        }
+    }
+}
+
+/// Asks a node for a proof.
+fn ask(url: &str, method: &str, arguments: &Value) -> Result<Vec<u8>, ProveError> {
+    let proof = call(url, method, arguments)?;
+    let proof = proof.as_str().ok_or(ProveError::None)?;
+    BASE64_STANDARD.decode(proof).map_err(|_| ProveError::None)
 }
 
 /// Asks for the proof of an account, and checks it. Gives what is proved.
@@ -57,15 +83,11 @@ pub fn trusted(network: &Path) -> Result<Network, ProveError> {
 /// # Errors
 /// If the node has no proof, or a wrong one.
 pub fn prove(address: &str, network: &Path, url: &str) -> Result<Value, ProveError> {
-    let network = trusted(network)?;
+    let mut network = trusted(network)?;
     let parsed: Result<Address, _> = address.parse();
     let parsed = parsed.map_err(|_| ProveError::Address(address.to_owned()))?;
-    let proof = call(url, "getCertifiedProof", &json!([address]))?;
-    let proof = proof.as_str().ok_or(ProveError::None)?;
-    let proof = BASE64_STANDARD
-        .decode(proof)
-        .map_err(|_| ProveError::None)?;
-    let proven = verify(&network, parsed.as_array(), &proof)?;
+    let proof = ask(url, "getCertifiedProof", &json!([address]))?;
+    let proven = follow(&mut network, &parsed, &proof, url)?;
     let account = proven.account.map(|account| {
         json!({
             "lamports": account.lamports,
@@ -79,6 +101,7 @@ pub fn prove(address: &str, network: &Path, url: &str) -> Result<Value, ProveErr
         "blockId": Address::new_from_array(proven.block_id).to_string(),
         "unixTimestamp": proven.unix_timestamp,
         "account": account,
-        "members": network.members.len(),
+        "epoch": network.epoch(),
+        "members": network.network().members.len(),
     }))
 }

@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
         mpsc::Receiver,
     },
@@ -36,8 +36,8 @@ use futures::{
 };
 use lockstep_interface::Address;
 use lockstep_node::{
-    Figures, Follower, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace, RECORDING, Ready,
-    ServerOptions, keys::read_key, serve_running,
+    Certify, Figures, Follower, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace, RECORDING,
+    Ready, ServerOptions, keys::read_key, serve_running,
 };
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
@@ -45,6 +45,7 @@ use lockstep_runtime::{
     block::BlockHeader,
     chain::{Chain, ChainOptions, OpenError},
     threads::{Threads, ThreadsError},
+    wire::SigningKey,
 };
 use lockstep_store::{CachedStore, DiskOptions, DiskStore, Store, StoreError};
 use lockstep_validator::{
@@ -52,18 +53,20 @@ use lockstep_validator::{
     certificate::certify,
     config::{ConfigError, MemberFile, NetworkFile},
     engine::ChainEngine,
+    epochs::Epochs,
+    evidence::Witness,
     gossip,
     host::Host as _,
     limits::{SnapshotRules, Timing},
     member::{self, Running, Setup, StartError},
-    members::Members,
     node_host::NodeHost,
     snapshot::{offer::Certificate, shelf::Shelf},
 };
 use thiserror::Error;
 
 use crate::{
-    begin::{BeginError, Places, begin},
+    begin::{BeginError, PARTITION, Places, begin},
+    chores::Chores,
     connect::{Connected, Identity, connect},
 };
 
@@ -136,10 +139,11 @@ pub(crate) enum RunError {
 /// # Errors
 /// If it does not start, or cannot go on.
 pub(crate) fn run(
-    file: &MemberFile,
+    path: &Path,
     figures: Option<Figures>,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), RunError> {
+    let file = &MemberFile::read(path)?;
     let network = NetworkFile::read(&file.network)?;
     let members = network.members()?;
     let key = secret_key(&file.key)?;
@@ -153,9 +157,10 @@ pub(crate) fn run(
         peers: peers(file)?,
     };
     let places = places(file)?;
-    let scheme = members.scheme(&first.id(), None);
+    let length = network.epoch_slots()?;
+    let epochs = Epochs::new(&first, members, length, identity.key.clone());
     let threads = Threads::new(file.threads)?;
-    let floor = begin(&places, &identity, &scheme, &genesis, &threads)?;
+    let floor = begin(&places, &identity, &epochs, &genesis, &threads)?;
     let shelf = file.directory.join(SHELF_FOLDER);
     let shelf = Shelf::new(&shelf, SnapshotRules::STANDARD)
         .map_err(system(format!("{}", shelf.display())))?;
@@ -172,8 +177,10 @@ pub(crate) fn run(
     let (node, follower, accepted) = Follower::start(ledger, options)?;
     let part = Part {
         file: file.clone(),
+        path: path.to_owned(),
         identity,
-        members,
+        wallet: read_key(&file.key).map_err(system("the member's key"))?,
+        epochs,
         floor,
         shelf: Arc::new(shelf),
         ending: Arc::default(),
@@ -205,10 +212,14 @@ pub(crate) fn run(
 }
 
 /// What the engine's thread works with.
-struct Part {
+pub(crate) struct Part {
     file: MemberFile,
-    identity: Identity,
-    members: Members,
+    /// Where that file is.
+    pub(crate) path: PathBuf,
+    pub(crate) identity: Identity,
+    /// The member's key as a wallet has it.
+    pub(crate) wallet: SigningKey,
+    pub(crate) epochs: Epochs,
     floor: Option<Certificate>,
     shelf: Arc<Shelf>,
     ending: Arc<AtomicBool>,
@@ -229,29 +240,41 @@ impl Part {
                 oracle,
                 handle: peers,
             } = connect(&context, &self.identity);
+            let (witness, offences) = Witness::new();
+            let engine = Arc::new(ChainEngine::new(Arc::clone(&host), RECORDING));
             let setup = Setup {
-                key: self.identity.key.clone(),
-                members: self.members.clone(),
+                epochs: self.epochs.clone(),
                 genesis: self.identity.genesis,
                 limits: *host.chain().limits(),
-                engine: Arc::new(ChainEngine::new(Arc::clone(&host), RECORDING)),
+                engine: Arc::clone(&engine) as _,
                 blocker: oracle.clone(),
-                peers: oracle,
-                partition: "member".to_owned(),
+                peers: oracle.clone(),
+                partition: PARTITION.to_owned(),
                 timing: timing(self.file.block_millis),
                 floor: self.floor.clone(),
                 shelf: Arc::clone(&self.shelf),
                 keep_blocks: self.file.keep_blocks,
+                witness,
             };
             let mut running = member::start(context.child("member"), setup, networks).await?;
             running.add(peers);
             let node = Arc::clone(host.follower().node());
-            serve_proofs(&host, running.marshal.clone());
+            let certifier = MemberCertifier {
+                engine: Arc::downgrade(&engine),
+                marshal: running.marshal.clone(),
+                epochs: self.epochs.clone(),
+            };
+            node.certifier.set(Arc::new(certifier));
             let receiving = gossip::receive(receiver, node);
             context.child("gossip").spawn(|_| receiving);
             let ending = Arc::clone(&self.ending);
             let sending = context.child("gossip_sender").dedicated();
             sending.spawn(move |_| async move { gossip::send(sender, &accepted, &ending) });
+            let mut chores =
+                Chores::new(&self, Arc::clone(host.follower().node()), offences, oracle);
+            let child = context.child("chores");
+            let doing = child.spawn(move |context| async move { chores.run(&context).await });
+            running.add(doing);
             let ended = self.watch(&context, &mut running).await;
             // The runtime waits for the thread that sends transactions, which looks at this.
             self.ending.store(true, Ordering::Relaxed);
@@ -285,15 +308,23 @@ impl Part {
     }
 }
 
-/// Lets the node answer requests for certified proofs, on threads of its own.
-fn serve_proofs(host: &Arc<NodeHost>, marshal: Mailbox<Scheme, Standard<Block>>) {
-    let chain = Arc::downgrade(host);
-    let make = move |address: &Address| {
-        let host = chain.upgrade().ok_or("the member is ending")?;
-        let proof = block_on(certify(host.chain(), &marshal, address));
+/// What proves a member's blocks to clients, on threads of theirs.
+struct MemberCertifier {
+    engine: Weak<ChainEngine<NodeHost>>,
+    marshal: Mailbox<Scheme, Standard<Block>>,
+    epochs: Epochs,
+}
+
+impl Certify for MemberCertifier {
+    fn proof(&self, address: &Address) -> Result<Option<Vec<u8>>, String> {
+        let engine = self.engine.upgrade().ok_or("the member is ending")?;
+        let proof = block_on(certify(&*engine, &self.marshal, address));
         proof.map_err(|error| error.to_string())
-    };
-    host.follower().node().certifier.set(Arc::new(make));
+    }
+
+    fn passage(&self, epoch: u64) -> Option<Vec<u8>> {
+        self.epochs.passage(epoch).map(|passage| passage.to_vec())
+    }
 }
 
 /// The times of a member that makes blocks at this pace.
@@ -323,7 +354,7 @@ fn secret_key(path: &std::path::Path) -> Result<PrivateKey, RunError> {
     key.map_err(system("the member's key"))
 }
 
-fn peers(file: &MemberFile) -> Result<Vec<(PublicKey, SocketAddr)>, ConfigError> {
+pub(crate) fn peers(file: &MemberFile) -> Result<Vec<(PublicKey, SocketAddr)>, ConfigError> {
     let peers = file.peers.iter();
     peers.map(|peer| Ok((peer.key()?, peer.address))).collect()
 }

@@ -30,6 +30,8 @@ const FAUCET_FILE: &str = "faucet.json";
 const MEMBER_FILE: &str = "member.json";
 /// The stake of each member in lamports.
 const STAKE: u64 = 1_000_000_000;
+/// Lamports of each member's wallet.
+const WALLET: u64 = 1_000_000_000;
 /// Ports from one member to the next.
 const PORTS_EACH: u16 = 10;
 /// How often the table is printed.
@@ -48,6 +50,8 @@ pub struct Testnet {
     pub peer_port: u16,
     /// Milliseconds between blocks that are not full.
     pub block_millis: u64,
+    /// Slots of an epoch of a new network.
+    pub epoch_slots: u64,
 }
 
 impl Testnet {
@@ -86,11 +90,22 @@ impl Testnet {
             });
             write_json(&self.folder(place).join(MEMBER_FILE), &member)?;
         }
+        // For the fees of their duties.
+        let wallets = members.iter();
+        let wallets = wallets.map(|(key, _)| json!({ "address": key, "lamports": WALLET }));
+        let wallets: Vec<Value> = wallets.collect();
         let validators = members.iter();
         let validators = validators.map(|(key, _)| json!({ "key": key, "stake": STAKE }));
         let network = json!({
             "validators": validators.collect::<Vec<Value>>(),
             "faucet": address_of(&faucet).to_string(),
+            "chain": { "accounts": wallets },
+            "staking": {
+                "epochSlots": self.epoch_slots,
+                "cooldownEpochs": 2,
+                "slashParts": 1_000,
+                "stakeMin": STAKE / 2,
+            },
         });
         // Last, so that a directory that is half made is made again.
         write_json(&self.directory.join(NETWORK_FILE), &network)

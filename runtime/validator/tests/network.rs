@@ -69,7 +69,8 @@ fn four_processes_agree_and_one_that_is_killed_or_wiped_comes_back() {
     assert!(members.folder(3).join("data/snapshot/offer").exists());
     client.expect_progress();
     assert_eq!(balance(&urls[3], wallet), Some(5_000_000_000));
-    client.finish(&members);
+    let counts = client.finish(&members);
+    println!("sent, called final, final: {counts:?}");
 
     members.kill(3);
     fs::remove_dir_all(members.folder(3).join("data/consensus")).unwrap();

@@ -1,6 +1,9 @@
 //! Methods of our own: plans, proofs, what is hot, what waited for what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use ahash::RandomState;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     content::{Content, TransactionMeta, account_keys},
-    node::Node,
+    node::{Certify, Node},
 };
 
 /// Accounts of a `getHotAccounts`.
@@ -32,6 +35,7 @@ pub(super) fn register(methods: &mut Methods) -> Result<(), RegisterMethodError>
     methods.scan("getPlan", plan)?;
     methods.slow("getProof", proof)?;
     methods.slow("getCertifiedProof", certified_proof)?;
+    methods.quick("getMembersProof", members_proof)?;
     methods.scan("getHotAccounts", hot_accounts)?;
     methods.scan("getConflicts", conflicts)?;
     Ok(())
@@ -137,13 +141,22 @@ pub(crate) fn plan_json(node: &Node, content: &Content) -> Value {
 /// under that block, as `lockstep-light` checks them; `null` if the block has none yet.
 fn certified_proof(node: &Node, arguments: &mut Arguments<'_>) -> Answer {
     let address = arguments.address()?;
-    let Some(make) = node.certifier.get() else {
-        return Err(RpcError::params(
-            "Invalid request: this node is no member of a network",
-        ));
-    };
-    let proof = make(&address).map_err(RpcError::Internal)?;
+    let proof = certifier(node)?.proof(&address);
+    let proof = proof.map_err(RpcError::Internal)?;
     Ok(proof.map_or(Value::Null, |proof| BASE64_STANDARD.encode(proof).into()))
+}
+
+/// The proof of the next epoch's members by those of the given one; `null` while that lasts.
+fn members_proof(node: &Node, arguments: &mut Arguments<'_>) -> Answer {
+    let epoch: u64 = arguments.required("epoch")?;
+    let proof = certifier(node)?.passage(epoch);
+    Ok(proof.map_or(Value::Null, |proof| BASE64_STANDARD.encode(proof).into()))
+}
+
+fn certifier(node: &Node) -> Result<Arc<dyn Certify>, RpcError> {
+    let certifier = node.certifier.get();
+    certifier
+        .ok_or_else(|| RpcError::params("Invalid request: this node is no member of a network"))
 }
 
 /// An account with its proof against the state root of the newest block, as `lockstep prove`
@@ -179,7 +192,7 @@ fn hot_accounts(node: &Node, arguments: &mut Arguments<'_>) -> Answer {
 }
 
 /// The same as JSON.
-pub(crate) fn hot_json(blocks: &[std::sync::Arc<Content>]) -> Value {
+pub(crate) fn hot_json(blocks: &[Arc<Content>]) -> Value {
     let mut heat: BTreeMap<Address, (u64, u64)> = BTreeMap::new();
     let mut total = 0u64;
     for content in blocks {

@@ -3,7 +3,8 @@
 //! ```text
 //! resume what an earlier process has left
 //! tip      as many peers as make a quorum with this member; the tip is one that an honest one has
-//! choose   offers that are checked; the one that more peers make than can lie
+//! choose   offers that are checked, after the members of their epoch were proved, from those of
+//!          the genesis on; the offer that more peers make than can lie
 //! fetch    chunks from all peers at once, each checked on arrival
 //! ```
 
@@ -14,23 +15,25 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender};
-use commonware_runtime::Clock;
+use commonware_runtime::{Clock, Metrics, Storage};
 use futures::future::{Either, select};
+use lockstep_light::LightError;
 use rand_core::CryptoRng;
 use thiserror::Error;
 
 use super::{
     message::Message,
-    offer::Offer,
+    offer::{Offer, OfferError},
     partial::{Partial, discard},
 };
+use crate::epochs::Epochs;
 use crate::limits::{
     ASK_INTERVAL, CHUNK_PATIENCE, CHUNKS_AT_ONCE, JOIN_HEIGHT_MIN, JOIN_MARGIN, OFFER_PATIENCE,
     STALL_PATIENCE,
 };
+use crate::passages::{Passages, PassagesError};
 
 /// Why a member cannot join.
 #[derive(Debug, Error)]
@@ -44,6 +47,9 @@ pub enum JoinError {
         /// Why.
         source: io::Error,
     },
+    /// The proofs of past sets of members are of no use.
+    #[error(transparent)]
+    Passages(#[from] PassagesError),
     /// The network has ended.
     #[error("the connections to the other members have ended")]
     NetworkEnded,
@@ -55,7 +61,7 @@ pub enum Joined {
     /// The genesis: the network has only begun.
     Genesis,
     /// A snapshot, all of whose chunks have come.
-    Snapshot(Partial),
+    Snapshot(Box<Partial>),
 }
 
 /// What a joining member knows.
@@ -63,8 +69,10 @@ pub enum Joined {
 pub struct JoinSetup {
     /// The other members.
     pub peers: Vec<PublicKey>,
-    /// Checks certificates.
-    pub scheme: Scheme,
+    /// The members as far as they are known, to which peers' passages are added.
+    pub epochs: Epochs,
+    /// What the names of the engine's files begin with.
+    pub partition: String,
     /// Where the snapshot is kept meanwhile.
     pub folder: PathBuf,
     /// Snapshots that were of no use, by their subjects.
@@ -83,12 +91,14 @@ pub async fn join<E, B, S, R>(
     network: (&mut S, &mut R),
 ) -> Result<Joined, JoinError>
 where
-    E: Clock + CryptoRng,
+    E: Clock + CryptoRng + Storage + Metrics,
     B: Blocker<PublicKey = PublicKey>,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
     let (sender, receiver) = network;
+    let child = context.child("passages");
+    let passages = Passages::open(child, &setup.partition, &setup.epochs).await?;
     let mut joiner = Joiner {
         context,
         liar_count_max: setup.peers.len() / 3,
@@ -98,7 +108,7 @@ where
         receiver,
         dropped: BTreeSet::new(),
     };
-    joiner.run().await
+    joiner.run(passages).await
 }
 
 struct Joiner<'n, E, B, S, R> {
@@ -120,18 +130,21 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    async fn run(&mut self) -> Result<Joined, JoinError> {
+    async fn run(
+        &mut self,
+        mut passages: Passages<impl Clock + Storage + Metrics>,
+    ) -> Result<Joined, JoinError> {
         let folder = self.setup.folder.clone();
-        let left = Partial::resume(&folder, &self.setup.scheme).map_err(disk(&folder))?;
+        let left = Partial::resume(&folder).map_err(disk(&folder))?;
         if let Some(mut partial) = left
             && !self.setup.refused.contains(&partial.offer().subject())
             && partial
                 .offer()
-                .check(self.context, &self.setup.scheme)
+                .check(self.context, &self.setup.epochs)
                 .is_ok()
             && self.fetch(&mut partial).await?
         {
-            return Ok(Joined::Snapshot(partial));
+            return Ok(Joined::Snapshot(Box::new(partial)));
         }
         loop {
             discard(&folder).map_err(disk(&folder))?;
@@ -140,9 +153,12 @@ where
                 return Ok(Joined::Genesis);
             }
             let offer = self.choose(tip.saturating_add(JOIN_MARGIN)).await?;
+            // Kept before the offer is, which is checked by them when it is resumed.
+            let saved = passages.save(&self.setup.epochs).await;
+            passages = saved.map_err(PassagesError::from)?;
             let mut partial = Partial::create(&folder, offer).map_err(disk(&folder))?;
             if self.fetch(&mut partial).await? {
-                return Ok(Joined::Snapshot(partial));
+                return Ok(Joined::Snapshot(Box::new(partial)));
             }
         }
     }
@@ -174,8 +190,13 @@ where
             self.send(Recipients::All, &Message::AskOffer { at_least });
             let end = self.after(ASK_INTERVAL);
             while let Some((peer, message)) = self.hear(end).await? {
-                let Message::Offer(bytes) = message else {
-                    continue;
+                let bytes = match message {
+                    Message::Offer(bytes) => bytes,
+                    Message::Passage(passage) => {
+                        self.advance(&peer, &passage);
+                        continue;
+                    }
+                    _ => continue,
                 };
                 let Some(offer) = self.read_offer(&peer, &bytes) else {
                     offers.remove(&peer);
@@ -204,8 +225,8 @@ where
 
     /// The offer, if it is one that is worth a look.
     fn read_offer(&mut self, peer: &PublicKey, bytes: &[u8]) -> Option<Offer> {
-        let offer = Offer::decode(bytes, &self.setup.scheme).and_then(|offer| {
-            offer.check(self.context, &self.setup.scheme)?;
+        let offer = Offer::decode(bytes).and_then(|offer| {
+            offer.check(self.context, &self.setup.epochs)?;
             Ok(offer)
         });
         match offer {
@@ -217,10 +238,33 @@ where
                 None
             }
             Ok(offer) => Some(offer),
+            // It is offered again.
+            Err(OfferError::Epoch(_)) => {
+                self.ask_passage(peer);
+                None
+            }
             Err(error) => {
                 self.drop_peer(peer, &error.to_string());
                 None
             }
+        }
+    }
+
+    fn ask_passage(&mut self, peer: &PublicKey) {
+        let epoch = self.setup.epochs.latest().number;
+        self.send(
+            Recipients::One(peer.clone()),
+            &Message::AskPassage { epoch },
+        );
+    }
+
+    /// Goes on by a peer's passage to the next epoch, and asks for the one after it.
+    fn advance(&mut self, peer: &PublicKey, passage: &[u8]) {
+        match self.setup.epochs.advance(passage) {
+            Ok(()) => self.ask_passage(peer),
+            // Another peer was faster.
+            Err(LightError::Epoch { expected, found }) if found < expected => {}
+            Err(error) => self.drop_peer(peer, &error.to_string()),
         }
     }
 
@@ -288,6 +332,7 @@ where
                 Some(Message::AskTip | Message::AskOffer { .. }) => {
                     self.send(Recipients::One(peer), &Message::Tip(0));
                 }
+                Some(Message::AskPassage { .. }) => {}
                 Some(Message::AskChunk { height, .. }) => {
                     self.send(Recipients::One(peer), &Message::Gone { height });
                 }

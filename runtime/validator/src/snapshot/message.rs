@@ -8,6 +8,8 @@
 //! 4  offer                   a snapshot
 //! 5  height u64, index u32, bytes
 //! 6  height u64              there is no such chunk any more
+//! 7  epoch u64               what proves the members of the epoch behind that one
+//! 8  passage                 that proof; what is not there is not answered
 //! ```
 
 /// A question or an answer.
@@ -21,6 +23,9 @@ pub(crate) enum Message {
         height: u64,
         index: u32,
     },
+    AskPassage {
+        epoch: u64,
+    },
     Tip(u64),
     /// The bytes of an offer.
     Offer(Vec<u8>),
@@ -32,6 +37,8 @@ pub(crate) enum Message {
     Gone {
         height: u64,
     },
+    /// The bytes of a passage.
+    Passage(Vec<u8>),
 }
 
 impl Message {
@@ -48,32 +55,39 @@ impl Message {
                 bytes,
             } => numbered(5, *height, Some(*index), bytes),
             Self::Gone { height } => numbered(6, *height, None, &[]),
+            Self::AskPassage { epoch } => numbered(7, *epoch, None, &[]),
+            Self::Passage(passage) => [&[8][..], passage].concat(),
         }
     }
 
     /// Reads a message; `None` if the bytes are none.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (kind, mut rest) = bytes.split_first()?;
-        if *kind == 4 {
-            return Some(Self::Offer(rest.to_vec()));
+        match kind {
+            4 => return Some(Self::Offer(rest.to_vec())),
+            8 => return Some(Self::Passage(rest.to_vec())),
+            _ => {}
         }
         let message = match kind {
             0 => Self::AskTip,
             1 => Self::AskOffer {
-                at_least: height(&mut rest)?,
+                at_least: number(&mut rest)?,
             },
             2 => Self::AskChunk {
-                height: height(&mut rest)?,
+                height: number(&mut rest)?,
                 index: index(&mut rest)?,
             },
-            3 => Self::Tip(height(&mut rest)?),
+            3 => Self::Tip(number(&mut rest)?),
             5 => Self::Chunk {
-                height: height(&mut rest)?,
+                height: number(&mut rest)?,
                 index: index(&mut rest)?,
                 bytes: std::mem::take(&mut rest).to_vec(),
             },
             6 => Self::Gone {
-                height: height(&mut rest)?,
+                height: number(&mut rest)?,
+            },
+            7 => Self::AskPassage {
+                epoch: number(&mut rest)?,
             },
             _ => return None,
         };
@@ -91,7 +105,7 @@ fn numbered(kind: u8, height: u64, index: Option<u32>, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn height(rest: &mut &[u8]) -> Option<u64> {
+fn number(rest: &mut &[u8]) -> Option<u64> {
     let (first, others) = rest.split_first_chunk()?;
     *rest = others;
     Some(u64::from_le_bytes(*first))
@@ -118,6 +132,7 @@ mod tests {
             },
             Message::Tip(1 << 40),
             Message::Gone { height: 32 },
+            Message::AskPassage { epoch: 5 },
         ];
         for message in messages {
             let bytes = message.encode();
@@ -129,6 +144,7 @@ mod tests {
         }
         for message in [
             Message::Offer(vec![1, 2, 3]),
+            Message::Passage(vec![9; 7]),
             Message::Chunk {
                 height: 5,
                 index: 9,
@@ -137,6 +153,6 @@ mod tests {
         ] {
             assert_eq!(Message::decode(&message.encode()), Some(message));
         }
-        assert_eq!(Message::decode(&[7; 9]), None);
+        assert_eq!(Message::decode(&[9; 9]), None);
     }
 }

@@ -9,7 +9,10 @@
 //! have other signatures.
 
 use commonware_codec::{Copying, Decode as _, Encode as _};
-use commonware_consensus::simplex::{scheme::ed25519::Scheme, types::Finalization};
+use commonware_consensus::{
+    Epochable as _,
+    simplex::{scheme::ed25519::Scheme, types::Finalization},
+};
 use commonware_cryptography::certificate::Verifier as _;
 use commonware_parallel::Sequential;
 use lockstep_runtime::block::BlockHeader;
@@ -19,6 +22,7 @@ use thiserror::Error;
 
 use crate::{
     block::{Block, BlockDigest, digest_of},
+    epochs::Epochs,
     limits::CHUNK_COUNT_MAX,
 };
 
@@ -35,6 +39,9 @@ pub enum OfferError {
     /// The certificate is of another block than the header.
     #[error("the offer's certificate is of another block than its header, of slot {0}")]
     OtherBlock(u64),
+    /// The members of its epoch are not known here.
+    #[error("the offer's certificate is of epoch {0}, whose members are not known yet")]
+    Epoch(u64),
     /// Fewer members than needed have signed.
     #[error("the offer's certificate for slot {0} is not signed by two thirds of the members")]
     Signatures(u64),
@@ -101,6 +108,11 @@ impl Offer {
         self.header.slot
     }
 
+    /// The epoch of the certificate.
+    pub fn epoch(&self) -> u64 {
+        self.certificate.epoch().get()
+    }
+
     /// Bytes of the snapshot.
     pub fn size(&self) -> u64 {
         self.size
@@ -156,13 +168,13 @@ impl Offer {
     ///
     /// # Errors
     /// If the bytes are no offer.
-    pub fn decode(bytes: &[u8], scheme: &Scheme) -> Result<Self, OfferError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, OfferError> {
         let wrong = OfferError::Encoding;
         let cut = || wrong("it is cut off");
         let (size, rest) = bytes.split_first_chunk().ok_or_else(cut)?;
         let size = usize::try_from(u32::from_le_bytes(*size)).map_err(|_| cut())?;
         let (certificate, rest) = rest.split_at_checked(size).ok_or_else(cut)?;
-        let codec = scheme.certificate_codec_config();
+        let codec = Scheme::certificate_codec_config_unbounded();
         let certificate = Certificate::decode_cfg(Copying(certificate), &codec);
         let certificate = certificate.map_err(|_| wrong("it has no certificate"))?;
         let (parent, rest) = rest.split_first_chunk().ok_or_else(cut)?;
@@ -206,14 +218,20 @@ impl Offer {
     /// Checks that the header is final. O(members).
     ///
     /// # Errors
-    /// If the certificate is of another block, or too few members have signed it.
-    pub fn check(&self, random: &mut impl CryptoRng, scheme: &Scheme) -> Result<(), OfferError> {
+    /// If the certificate is of another block or of an epoch that is not known, or too few members
+    /// have signed it.
+    pub fn check(&self, random: &mut impl CryptoRng, epochs: &Epochs) -> Result<(), OfferError> {
         let slot = self.height();
         let digest = digest_of(&self.parent, &self.header.encode(), &self.body_hash);
         if self.certificate.proposal.payload != BlockDigest::from(digest) {
             return Err(OfferError::OtherBlock(slot));
         }
-        if !self.certificate.verify(random, scheme, &Sequential) {
+        let epoch = self.epoch();
+        let era = epochs.get(epoch).ok_or(OfferError::Epoch(epoch))?;
+        if !self
+            .certificate
+            .verify(random, &**era.scheme(), &Sequential)
+        {
             return Err(OfferError::Signatures(slot));
         }
         Ok(())
@@ -222,6 +240,8 @@ impl Offer {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::num::NonZeroU64;
+
     use commonware_consensus::{
         simplex::types::{Finalize, Proposal},
         types::{Epoch, Round, View},
@@ -234,23 +254,30 @@ pub(super) mod tests {
     use super::*;
     use crate::members::{Member, Members};
 
-    /// The members' schemes.
-    pub(in crate::snapshot) fn schemes() -> Vec<Scheme> {
+    /// A network whose epochs have 40 slots.
+    fn epochs() -> Epochs {
         let keys = (0..4).map(PrivateKey::from_seed);
-        let members = keys.clone().map(|key| Member {
+        let members = keys.map(|key| Member {
             key: key.public_key(),
             stake: 1,
         });
         let members = Members::new(members.collect()).unwrap();
-        keys.map(|key| members.scheme(&Hash::default(), Some(key)))
+        let length = NonZeroU64::new(40);
+        Epochs::new(&header(0), members, length, PrivateKey::from_seed(0))
+    }
+
+    /// The members' schemes.
+    pub(in crate::snapshot) fn schemes() -> Vec<Scheme> {
+        let era = epochs().latest();
+        let keys = (0..4).map(PrivateKey::from_seed);
+        keys.map(|key| era.members.scheme(&header(0).id(), Some(key)))
             .collect()
     }
 
-    /// The offer of a snapshot with these bytes, signed by some members.
-    pub(in crate::snapshot) fn offer(bytes: &[u8], chunk_size: u32, schemes: &[Scheme]) -> Offer {
-        let header = BlockHeader {
+    fn header(slot: u64) -> BlockHeader {
+        BlockHeader {
             parent_id: Hash::default(),
-            slot: 32,
+            slot,
             unix_timestamp: 0,
             transaction_count: 0,
             transaction_root: Hash::default(),
@@ -258,7 +285,12 @@ pub(super) mod tests {
             delta_root: Hash::default(),
             state_root: Some(Hash::default()),
             plan_digest: Hash::default(),
-        };
+        }
+    }
+
+    /// The offer of a snapshot with these bytes, signed by some members.
+    pub(in crate::snapshot) fn offer(bytes: &[u8], chunk_size: u32, schemes: &[Scheme]) -> Offer {
+        let header = header(32);
         let block = Block::genesis(&header);
         let round = Round::new(Epoch::zero(), View::new(9));
         let proposal = Proposal::new(round, View::new(8), block.digest());
@@ -283,11 +315,11 @@ pub(super) mod tests {
     fn an_offer_is_what_its_certificate_proves() {
         let schemes = schemes();
         let offer = offer(&[7; 25], 10, &schemes[..3]);
-        let bytes = offer.encode();
+        let (bytes, epochs) = (offer.encode(), epochs());
         let mut random = StdRng::seed_from_u64(1);
         let mut check = |bytes: &[u8]| {
-            let offer = Offer::decode(bytes, &schemes[0])?;
-            offer.check(&mut random, &schemes[0]).map(|()| offer)
+            let offer = Offer::decode(bytes)?;
+            offer.check(&mut random, &epochs).map(|()| offer)
         };
         let read = check(&bytes).unwrap();
         assert_eq!(read.subject(), offer.subject());

@@ -15,8 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-
 use super::offer::Offer;
 
 /// The offer's file.
@@ -67,8 +65,8 @@ impl Partial {
     ///
     /// # Errors
     /// If the file system fails.
-    pub fn resume(folder: &Path, scheme: &Scheme) -> io::Result<Option<Self>> {
-        let Some(offer) = stored_offer(folder, scheme)? else {
+    pub fn resume(folder: &Path) -> io::Result<Option<Self>> {
+        let Some(offer) = stored_offer(folder)? else {
             return Ok(None);
         };
         let bytes = File::options()
@@ -159,9 +157,9 @@ pub(super) fn read_chunk(file: &File, offer: &Offer, index: usize) -> io::Result
 ///
 /// # Errors
 /// If the file system fails.
-pub fn stored_offer(folder: &Path, scheme: &Scheme) -> io::Result<Option<Offer>> {
+pub fn stored_offer(folder: &Path) -> io::Result<Option<Offer>> {
     match fs::read(folder.join(OFFER)) {
-        Ok(bytes) => Ok(Offer::decode(&bytes, scheme).ok()),
+        Ok(bytes) => Ok(Offer::decode(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -189,7 +187,7 @@ mod tests {
         let schemes = schemes();
         let bytes: Vec<u8> = (0..95).collect();
         let offer = offer(&bytes, 10, &schemes[..3]);
-        assert!(Partial::resume(&folder, &schemes[0]).unwrap().is_none());
+        assert!(Partial::resume(&folder).unwrap().is_none());
         let mut partial = Partial::create(&folder, offer.clone()).unwrap();
         assert!(!partial.put(3, &bytes[..10]).unwrap(), "bytes of another");
         assert!(!partial.put(10, &[]).unwrap(), "there is no such chunk");
@@ -198,7 +196,7 @@ mod tests {
             assert!(partial.put(index, &bytes[index * 10..end]).unwrap());
         }
         drop(partial);
-        let mut partial = Partial::resume(&folder, &schemes[0]).unwrap().unwrap();
+        let mut partial = Partial::resume(&folder).unwrap().unwrap();
         assert_eq!(partial.offer().subject(), offer.subject());
         let missing: Vec<usize> = partial.missing().iter().copied().collect();
         assert_eq!(missing, [1, 2, 4, 5, 6, 7, 8]);
@@ -209,8 +207,8 @@ mod tests {
         partial.reader().unwrap().read_to_end(&mut all).unwrap();
         assert_eq!(all, bytes);
         partial.finish().unwrap();
-        assert!(stored_offer(&folder, &schemes[0]).unwrap().is_some());
+        assert!(stored_offer(&folder).unwrap().is_some());
         discard(&folder).unwrap();
-        assert!(stored_offer(&folder, &schemes[0]).unwrap().is_none());
+        assert!(stored_offer(&folder).unwrap().is_none());
     }
 }

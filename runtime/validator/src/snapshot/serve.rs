@@ -1,4 +1,4 @@
-//! Answers what peers ask of snapshots.
+//! Answers what peers ask of snapshots, and of past sets of members.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::Spawner;
 
 use super::{message::Message, partial::read_chunk, shelf::Shelf};
-use crate::application::blocking;
+use crate::{application::blocking, epochs::Epochs};
 
 /// Answers peers until the network ends.
 pub(crate) async fn serve<E, S, R>(
     context: E,
     (mut sender, mut receiver): (S, R),
-    shelf: Arc<Shelf>,
+    (shelf, epochs): (Arc<Shelf>, Epochs),
 ) where
     E: Spawner,
     S: Sender<PublicKey = PublicKey>,
@@ -33,6 +33,10 @@ pub(crate) async fn serve<E, S, R>(
                 let gone = Message::Gone { height };
                 chunk.flatten().unwrap_or(gone)
             }
+            Some(Message::AskPassage { epoch }) => match epochs.passage(epoch) {
+                Some(passage) => Message::Passage(passage.to_vec()),
+                None => continue,
+            },
             // Answers to an earlier process, or none of ours.
             _ => continue,
         };

@@ -30,6 +30,9 @@ use serde_json::{Value, json};
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Short, so that every test passes the ends of some.
+pub(crate) const EPOCH_SLOTS: u64 = 24;
+
 /// Whether a network of this process runs: one at a time has the ports and the processors.
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
 
@@ -59,6 +62,7 @@ impl Members {
             rpc_port: port,
             peer_port: port + 100,
             block_millis,
+            epoch_slots: EPOCH_SLOTS,
         };
         testnet.prepare().unwrap();
         let urls = testnet.urls().unwrap();

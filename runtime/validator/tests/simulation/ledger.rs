@@ -8,10 +8,10 @@ use std::{
 };
 
 use commonware_utils::sync::Mutex;
-use lockstep_interface::Hash;
+use lockstep_interface::{Address, Hash};
 use lockstep_runtime::{
     block::{Block, BlockBody, BlockHeader, BlockLimits, Recording, plan_digest},
-    chain::{Chain, snapshot::ImportError},
+    chain::{Chain, ProvenAccount, snapshot::ImportError},
     mempool::{Mempool, MempoolLimits},
     wire::WireBlock,
 };
@@ -323,6 +323,10 @@ impl BlockEngine for JudgedEngine {
                 .durable(self.member, slot, record.block_id, record.state_root);
         }
         Ok(())
+    }
+
+    fn prove(&self, address: &Address) -> Result<ProvenAccount, EngineFailure> {
+        self.inner.prove(address)
     }
 
     fn export(&self, out: &mut dyn Write) -> Result<u64, EngineFailure> {

@@ -67,6 +67,24 @@ fn a_wiped_member_joins_under_load_beside_liars() {
     assert_eq!(scenario.run().0, Vec::<String>::new());
 }
 
+#[test]
+fn a_follower_takes_the_place_of_a_member_at_the_end_of_an_epoch() {
+    let mut scenario = Scenario::fair(7, 5);
+    scenario.epoch_slots = Some(8);
+    scenario.replaces = true;
+    scenario.restarts = true;
+    assert_eq!(scenario.run().0, Vec::<String>::new());
+}
+
+#[test]
+fn a_wiped_member_joins_in_a_later_epoch() {
+    let mut scenario = Scenario::fair(8, 4);
+    scenario.epoch_slots = Some(5);
+    scenario.events = 1;
+    scenario.wiped = Some(2);
+    assert_eq!(scenario.run().0, Vec::<String>::new());
+}
+
 /// What a block costs on the wire; `LOCKSTEP_FULL=1` counts 20 members, too.
 #[test]
 fn messages_of_a_block_are_as_many_as_the_protocol_needs() {

@@ -17,8 +17,12 @@ use commonware_cryptography::{Signer as _, ed25519::PublicKey};
 use commonware_p2p::simulated::SplitForwarder;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _};
 use commonware_utils::sync::Mutex;
+use lockstep_interface::Instruction;
 use lockstep_validator::{
     block::Block,
+    duties::Duties,
+    epochs::Epochs,
+    evidence::Witness,
     failure::Failure,
     limits::{KEEP_BLOCKS, SnapshotRules, Timing},
     member::{self, Setup, StartError},
@@ -58,6 +62,7 @@ type Marshal = Mailbox<Scheme, Standard<Block>>;
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) engine: Arc<JudgedEngine>,
+    pub(crate) epochs: Epochs,
     marshal: Marshal,
     failure: Failure,
 }
@@ -171,14 +176,15 @@ impl SimMember {
             place: self.place,
             ledger: ledger.clone(),
             snapshot: self.folder.join(format!("{name}-snapshot")),
+            partition: format!("member-{}-{name}-{}", self.place, self.wipes),
+            epochs: self.epochs(),
             is_wiped: self.wipes > 0,
             joined: Arc::clone(&self.joined),
         };
         let shelf = self.folder.join(format!("{name}-shelf"));
         let shelf = Arc::new(Shelf::new(&shelf, RULES).unwrap());
-        let key = self.world.keys[self.place].clone();
+        let key = &self.world.keys[self.place];
         let (blocker, peers) = (oracle.control(key.public_key()), oracle.manager());
-        let partition = format!("member-{}-{name}-{}", self.place, self.wipes);
         let refused = Arc::clone(&self.refused);
         context.child(name).spawn(move |mut context| async move {
             let mut networks = networks;
@@ -186,23 +192,24 @@ impl SimMember {
             let floor = floor.await;
             let engine = begin.ledger.open();
             let setup = Setup {
-                members: begin.world.members.clone(),
+                epochs: begin.epochs.clone(),
                 genesis: begin.world.first_header(),
                 limits: *engine.chain().limits(),
                 engine: Arc::clone(&engine) as _,
                 blocker,
                 peers,
-                partition,
+                partition: begin.partition.clone(),
                 timing: TIMING,
                 floor,
                 shelf,
                 keep_blocks: KEEP_BLOCKS,
-                key,
+                witness: Witness::new().0,
             };
             match member::start(context, setup, networks).await {
                 Ok(mut running) => {
                     *live.lock() = Some(Live {
                         engine,
+                        epochs: begin.epochs.clone(),
                         marshal: running.marshal.clone(),
                         failure: running.failure.clone(),
                     });
@@ -211,6 +218,16 @@ impl SimMember {
                 Err(error) => *refused.lock() = Some(error),
             }
         })
+    }
+
+    /// What it knows of the members when it starts.
+    fn epochs(&self) -> Epochs {
+        Epochs::new(
+            &self.world.first_header(),
+            self.world.members.clone(),
+            self.world.epoch_slots,
+            self.world.keys[self.place].clone(),
+        )
     }
 
     /// Ends it at once; what was not durable is gone.
@@ -230,6 +247,8 @@ struct Begin {
     place: usize,
     ledger: Ledger,
     snapshot: PathBuf,
+    partition: String,
+    epochs: Epochs,
     is_wiped: bool,
     joined: Arc<Mutex<usize>>,
 }
@@ -243,14 +262,13 @@ impl Begin {
         blocker: impl commonware_p2p::Blocker<PublicKey = PublicKey>,
     ) -> Option<Certificate> {
         let key = self.world.keys[self.place].public_key();
-        let genesis = self.world.first_header().id();
-        let scheme = self.world.members.scheme(&genesis, None);
         let mut refused = Vec::new();
         while self.is_wiped && self.ledger.is_empty() {
             let peers = self.world.public_keys().into_iter();
             let setup = JoinSetup {
                 peers: peers.filter(|peer| *peer != key).collect(),
-                scheme: scheme.clone(),
+                epochs: self.epochs.clone(),
+                partition: self.partition.clone(),
                 folder: self.snapshot.clone(),
                 refused: refused.clone(),
             };
@@ -269,7 +287,7 @@ impl Begin {
                 Err(_) => refused.push(partial.offer().subject()),
             }
         }
-        let offer = stored_offer(&self.snapshot, &scheme).unwrap();
+        let offer = stored_offer(&self.snapshot).unwrap();
         offer.map(|offer| offer.certificate)
     }
 }
@@ -278,6 +296,12 @@ impl Live {
     pub(crate) fn height(&self) -> u64 {
         use lockstep_validator::engine::BlockEngine as _;
         self.engine.head().1.slot
+    }
+
+    /// Transactions that staking asks of it.
+    pub(crate) fn duties(&self) -> Vec<Vec<Instruction>> {
+        let mut duties = Duties::new(self.epochs.clone());
+        duties.due(self.engine.chain()).unwrap()
     }
 
     /// What is wrong with the member now.

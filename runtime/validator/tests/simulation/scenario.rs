@@ -11,11 +11,12 @@ use std::{
 };
 
 use commonware_runtime::{Clock as _, deterministic};
+use lockstep_interface::Instruction;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
     ledger::{Judge, Vice},
-    member::SimMember,
+    member::{Live, SimMember},
     network::{self, Context, Filter, Peers, Weather},
     world::World,
 };
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const JOIN_PATIENCE: Duration = Duration::from_secs(120);
 /// Heights of a network before a member's disk is taken away.
 const WIPE_HEIGHT: u64 = 17;
+/// How often staking is.
+const STAKING_INTERVAL: Duration = Duration::from_secs(1);
 /// How often members are looked at.
 const WATCH: Duration = Duration::from_millis(50);
 
@@ -48,6 +51,10 @@ pub(crate) struct Scenario {
     pub(crate) restarts: bool,
     /// The member whose disk then has lost its last writes.
     pub(crate) loses_writes: Option<usize>,
+    /// Slots of an epoch; without, the first never ends.
+    pub(crate) epoch_slots: Option<u64>,
+    /// Whether the last member is a follower at first, and takes the place of the first one.
+    pub(crate) replaces: bool,
     /// The member whose disk is replaced by a new one after the events, while all goes on.
     pub(crate) wiped: Option<usize>,
 }
@@ -64,6 +71,8 @@ impl Scenario {
             stays_down: None,
             restarts: false,
             loses_writes: None,
+            epoch_slots: None,
+            replaces: false,
             wiped: None,
         }
     }
@@ -76,14 +85,14 @@ impl Scenario {
         scenario.events = random.random_range(2..6);
         scenario.restarts = random.random_ratio(1, 3);
         let faulty = random.random_range(0..member_count);
-        match random.random_range(0..11) {
+        match random.random_range(0..13) {
             0 => scenario.vices[faulty] = Vice::WrongRoot,
             1 => scenario.vices[faulty] = Vice::WrongPlan,
             2 => scenario.vices[faulty] = Vice::WrongSignature,
             3 => scenario.vices[faulty] = Vice::Silence,
             4 => scenario.filters[faulty] = Filter::NoBlocks,
             5 => {
-                let peers = World::new(member_count).public_keys();
+                let peers = scenario.world().public_keys();
                 scenario.filters[faulty] = Filter::Halves(peers);
             }
             6 => scenario.stays_down = Some(faulty),
@@ -96,9 +105,21 @@ impl Scenario {
                 scenario.wiped = Some(faulty);
                 scenario.vices[(faulty + 1) % member_count] = Vice::WrongChunks;
             }
+            10 => {
+                scenario.vices.push(Vice::None);
+                scenario.filters.push(Filter::All);
+                scenario.replaces = true;
+            }
             _ => {}
         }
+        if scenario.replaces || random.random_ratio(1, 2) {
+            scenario.epoch_slots = Some(random.random_range(4..20));
+        }
         scenario
+    }
+
+    fn world(&self) -> World {
+        World::new(self.vices.len(), self.epoch_slots, self.replaces)
     }
 
     /// Lets it happen. Gives what was wrong, and a digest of all that happened.
@@ -114,8 +135,7 @@ impl Scenario {
     }
 
     fn run_all(&self) -> (Vec<String>, String, u64) {
-        let member_count = self.vices.len();
-        let world = World::new(member_count);
+        let world = self.world();
         let judge = Arc::new(Judge::default());
         let folder = Folder::new();
         let parts = self.vices.iter().zip(&self.filters).enumerate();
@@ -319,7 +339,12 @@ impl Simulation {
         number: &mut u64,
     ) {
         let end = context.current() + span;
+        let mut staked = context.current();
         while context.current() < end {
+            if context.current() >= staked && self.scenario.epoch_slots.is_some() {
+                staked = context.current() + STAKING_INTERVAL;
+                self.do_staking(members);
+            }
             context.sleep(WATCH).await;
             for member in members {
                 if let Some(refused) = &*member.refused.lock() {
@@ -350,6 +375,29 @@ impl Simulation {
         }
     }
 
+    /// What staking asks of members, and what lets one replace another; sent to all.
+    fn do_staking(&self, members: &[SimMember]) {
+        let live: Vec<Live> = members.iter().filter_map(SimMember::live).collect();
+        let mut calls: Vec<(usize, Vec<Instruction>)> = Vec::new();
+        for member in members {
+            let due = member.live().map(|live| live.duties());
+            calls.extend(due.into_iter().flatten().map(|calls| (member.place, calls)));
+        }
+        let Some(newest) = live.iter().max_by_key(|live| live.height()) else {
+            return;
+        };
+        let recent = newest.engine.chain().head().0;
+        if self.scenario.replaces {
+            let state = newest.engine.chain().view(&recent).unwrap();
+            calls.extend(self.world.replace_first(&state));
+        }
+        for (place, calls) in calls {
+            let transaction = self.world.operate(place, &calls, recent);
+            live.iter()
+                .for_each(|live| live.engine.submit(&transaction));
+        }
+    }
+
     async fn expect_progress(&self, context: &Context, members: &[SimMember], number: &mut u64) {
         let goal = self.judge.height() + self.scenario.heights;
         let end = context.current() + PATIENCE;
@@ -361,7 +409,14 @@ impl Simulation {
             };
             let heights = honest().map(|member| member.live().map_or(0, |live| live.height()));
             let lowest = heights.min().unwrap_or(0);
-            if lowest >= goal || !self.judge.wrong().is_empty() {
+            let is_replaced = !self.scenario.replaces
+                || honest().all(|member| {
+                    let latest = member.live().map(|live| live.epochs.latest());
+                    latest.is_some_and(|latest| {
+                        latest.members.keys().iter().eq(&self.world.replaced())
+                    })
+                });
+            if (lowest >= goal && is_replaced) || !self.judge.wrong().is_empty() {
                 return;
             }
             if context.current() >= end {
