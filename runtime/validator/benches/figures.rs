@@ -30,6 +30,8 @@ use processes::{Members, size_of, slot, wait};
 
 /// Transactions per second that no network here reaches.
 const RATE_MAX: u64 = 40_000;
+/// Slots of an epoch.
+const EPOCH_SLOTS: u64 = 1_200;
 /// Accounts of the member that joins.
 const ACCOUNT_COUNT: u64 = 1_000_000;
 
@@ -51,6 +53,11 @@ fn main() {
     if chosen("join") {
         join();
     }
+}
+
+/// A network as `testnet` makes it by default.
+fn network(name: &str, count: u16, block_millis: u64) -> Members {
+    Members::with_epochs(name, count, block_millis, EPOCH_SLOTS)
 }
 
 /// Puts a member under load for some seconds.
@@ -76,7 +83,7 @@ fn per_second(report: &LoadReport) -> u64 {
 fn rate() {
     let mut rates = Vec::new();
     for count in [1, 4] {
-        let mut members = Members::new("figures-rate", count, 250);
+        let mut members = network("figures-rate", count, 250);
         members.start_all();
         let report = put_under_load(&members, 0, RATE_MAX, 20);
         rates.push(per_second(&report));
@@ -97,7 +104,7 @@ fn rate() {
 }
 
 fn blocks() {
-    let mut members = Members::new("figures-blocks", 4, 1);
+    let mut members = network("figures-blocks", 4, 1);
     members.start_all();
     thread::sleep(Duration::from_secs(3));
     let (first, start) = (slot(&members.urls[0]).unwrap(), Instant::now());
@@ -111,7 +118,7 @@ fn blocks() {
 }
 
 fn latency() {
-    let mut members = Members::new("figures-latency", 4, 250);
+    let mut members = network("figures-latency", 4, 250);
     members.start_all();
     for place in 0..2 {
         let report = put_under_load(&members, place, 500, 20);
@@ -123,17 +130,17 @@ fn latency() {
 }
 
 fn join() {
-    let mut members = Members::new("figures-join", 4, 250);
+    let mut members = network("figures-join", 4, 250);
     let path = members.folder.join("network.json");
-    let mut network: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let mut file: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let accounts = (1..=ACCOUNT_COUNT).map(|number| {
         let mut bytes = [0x5a; 32];
         bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
         let address = Address::new_from_array(bytes).to_string();
         json!({ "address": address, "lamports": 1_000_000 + number })
     });
-    network["chain"] = json!({ "accounts": accounts.collect::<Vec<Value>>() });
-    fs::write(&path, network.to_string()).unwrap();
+    file["chain"] = json!({ "accounts": accounts.collect::<Vec<Value>>() });
+    fs::write(&path, file.to_string()).unwrap();
     members.start_all();
     wait("a network that has begun", || {
         slot(&members.urls[0]).filter(|slot| *slot > 20)

@@ -50,6 +50,11 @@ pub(crate) struct Members {
 impl Members {
     /// A network with a number of members, and a number of milliseconds between blocks.
     pub(crate) fn new(name: &str, count: u16, block_millis: u64) -> Self {
+        Self::with_epochs(name, count, block_millis, EPOCH_SLOTS)
+    }
+
+    /// The same with a number of slots in an epoch.
+    pub(crate) fn with_epochs(name: &str, count: u16, block_millis: u64, epoch_slots: u64) -> Self {
         while IS_RUNNING.swap(true, Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(100));
         }
@@ -62,7 +67,7 @@ impl Members {
             rpc_port: port,
             peer_port: port + 100,
             block_millis,
-            epoch_slots: EPOCH_SLOTS,
+            epoch_slots,
         };
         testnet.prepare().unwrap();
         let urls = testnet.urls().unwrap();
