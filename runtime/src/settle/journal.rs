@@ -160,20 +160,21 @@ impl Journal {
             after: Nodes::of(bank, depth, threads)?,
             buckets: walk.buckets(depth, threads),
         };
-        let entries = walk.entries(&firsts);
-        let steps = views.iter().zip(receipts.iter()).zip(entries);
-        let steps = steps.map(|((view, receipt), entries)| {
-            let mut bytes = Vec::with_capacity(32);
-            append_receipt(receipt, &mut bytes);
-            Step {
-                transaction: view.bytes().to_vec(),
-                receipt: bytes,
-                entries,
-            }
+        let steps = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
+            let steps = numbers.iter().map(|at| {
+                let mut receipt = Vec::with_capacity(32);
+                append_receipt(&receipts[*at], &mut receipt);
+                Step {
+                    transaction: views[*at].bytes().to_vec(),
+                    receipt,
+                    entries: walk.entries(*at, &firsts),
+                }
+            });
+            steps.collect::<Vec<_>>()
         });
         Ok(Self {
             opening,
-            steps: steps.collect(),
+            steps: steps.into_iter().flatten().collect(),
             transition,
             receipts: Arc::clone(receipts),
         })
@@ -281,8 +282,10 @@ pub(super) fn hash(account: &Account) -> Hash {
 struct Walk {
     /// The last writer of each account, and its place among `hashes`.
     last: HashMap<Address, Last, RandomState>,
-    /// Of all entries: where the hash before is, and what was written.
-    entries: Vec<Vec<(Last, Option<Hash>)>>,
+    /// Of the entries of all transactions: where the hash before is, and what was written.
+    entries: Vec<(Last, Option<Hash>)>,
+    /// Where the entries of each transaction end.
+    ends: Vec<usize>,
     /// The first uses of accounts: transaction and place in its message.
     firsts: Vec<(usize, usize)>,
 }
@@ -312,7 +315,8 @@ impl Walk {
         }));
         Self {
             last,
-            entries: Vec::with_capacity(count),
+            entries: Vec::with_capacity(size.saturating_add(count)),
+            ends: Vec::with_capacity(count),
             firsts: Vec::with_capacity(size),
         }
     }
@@ -324,12 +328,12 @@ impl Walk {
         accounts_after: &[Option<Account>],
         afters: &mut impl Iterator<Item = Hash>,
     ) {
-        let number = self.entries.len();
+        let number = self.ends.len();
         let writer = u32::try_from(number)
             .expect("fewer than 2^32")
             .saturating_add(1);
         let keys = view.static_keys().iter().zip(accounts_after).enumerate();
-        let entries = keys.map(|(place, (key, after))| {
+        for (place, (key, after)) in keys {
             let address = Address::new_from_array(*key);
             let first = self.firsts.len();
             let last = self.last.entry(address).or_insert_with(|| {
@@ -341,10 +345,9 @@ impl Walk {
             if let Some(hash) = after {
                 *last = Last::Leaf { writer, hash };
             }
-            (before, after)
-        });
-        let entries = entries.collect();
-        self.entries.push(entries);
+            self.entries.push((before, after));
+        }
+        self.ends.push(self.entries.len());
     }
 
     /// What was written, by bucket.
@@ -372,20 +375,23 @@ impl Walk {
         buckets
     }
 
-    fn entries(self, firsts: &[Hash]) -> impl Iterator<Item = Vec<Entry>> {
-        let entry = move |(last, after): (Last, Option<Hash>)| match last {
+    /// The entries of a transaction.
+    fn entries(&self, transaction: usize, firsts: &[Hash]) -> Vec<Entry> {
+        let before = transaction.checked_sub(1);
+        let start = before.map_or(0, |before| self.ends[before]);
+        let entries = self.entries[start..self.ends[transaction]].iter();
+        let entry = |(last, after): &(Last, Option<Hash>)| match last {
             Last::Parent { first } => Entry {
                 source: PARENT,
-                before: firsts[first],
-                after,
+                before: firsts[*first],
+                after: *after,
             },
             Last::Leaf { writer, hash } => Entry {
-                source: writer,
-                before: hash,
-                after,
+                source: *writer,
+                before: *hash,
+                after: *after,
             },
         };
-        let each = move |entries: Vec<_>| entries.into_iter().map(entry).collect();
-        self.entries.into_iter().map(each)
+        entries.map(entry).collect()
     }
 }

@@ -206,7 +206,7 @@ where
             },
             fetch_timeout: NZDuration!(self.timing.fetch),
             fetch_retry_delay: self.timing.fetch_retry(),
-            forward: ForwardPolicy::SilentVoters,
+            forward: ForwardPolicy::SilentLeader,
         }
     }
 }

@@ -77,6 +77,16 @@ fn a_follower_takes_the_place_of_a_member_at_the_end_of_an_epoch() {
 }
 
 #[test]
+fn a_member_that_votes_twice_is_reported_and_jailed() {
+    let mut scenario = Scenario::fair(9, 5);
+    scenario.epoch_slots = Some(8);
+    // It leads soon.
+    scenario.filters[4] = Filter::Doubles(scenario.world().public_keys());
+    scenario.jailed = Some(4);
+    assert_eq!(scenario.run().0, Vec::<String>::new());
+}
+
+#[test]
 fn a_wiped_member_joins_in_a_later_epoch() {
     let mut scenario = Scenario::fair(8, 4);
     scenario.epoch_slots = Some(5);

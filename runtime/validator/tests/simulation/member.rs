@@ -17,12 +17,13 @@ use commonware_cryptography::{Signer as _, ed25519::PublicKey};
 use commonware_p2p::simulated::SplitForwarder;
 use commonware_runtime::{Handle, Spawner as _, Supervisor as _};
 use commonware_utils::sync::Mutex;
+use futures::channel::mpsc::UnboundedReceiver;
 use lockstep_interface::Instruction;
 use lockstep_validator::{
     block::Block,
     duties::Duties,
     epochs::Epochs,
-    evidence::Witness,
+    evidence::{Offence, Witness},
     failure::Failure,
     limits::{KEEP_BLOCKS, SnapshotRules, Timing},
     member::{self, Setup, StartError},
@@ -63,6 +64,7 @@ type Marshal = Mailbox<Scheme, Standard<Block>>;
 pub(crate) struct Live {
     pub(crate) engine: Arc<JudgedEngine>,
     pub(crate) epochs: Epochs,
+    duties: Arc<Mutex<(Duties, UnboundedReceiver<Offence>)>>,
     marshal: Marshal,
     failure: Failure,
 }
@@ -97,7 +99,7 @@ impl SimMember {
         filter: Filter,
         folder: &Path,
     ) -> Self {
-        let twin = matches!(filter, Filter::Halves(_));
+        let twin = matches!(filter, Filter::Halves(_) | Filter::Doubles(_));
         let judge = if twin { &Arc::default() } else { judge };
         Self {
             place,
@@ -191,6 +193,8 @@ impl SimMember {
             let floor = begin.run(&mut context, &mut networks, blocker.clone());
             let floor = floor.await;
             let engine = begin.ledger.open();
+            let (witness, offences) = Witness::new();
+            let duties = Duties::new(begin.epochs.clone());
             let setup = Setup {
                 epochs: begin.epochs.clone(),
                 genesis: begin.world.first_header(),
@@ -203,13 +207,14 @@ impl SimMember {
                 floor,
                 shelf,
                 keep_blocks: KEEP_BLOCKS,
-                witness: Witness::new().0,
+                witness,
             };
             match member::start(context, setup, networks).await {
                 Ok(mut running) => {
                     *live.lock() = Some(Live {
                         engine,
                         epochs: begin.epochs.clone(),
+                        duties: Arc::new(Mutex::new((duties, offences))),
                         marshal: running.marshal.clone(),
                         failure: running.failure.clone(),
                     });
@@ -300,7 +305,10 @@ impl Live {
 
     /// Transactions that staking asks of it.
     pub(crate) fn duties(&self) -> Vec<Vec<Instruction>> {
-        let mut duties = Duties::new(self.epochs.clone());
+        let (duties, offences) = &mut *self.duties.lock();
+        while let Ok(offence) = offences.try_recv() {
+            duties.note(offence);
+        }
         duties.due(self.engine.chain()).unwrap()
     }
 

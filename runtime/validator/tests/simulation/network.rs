@@ -95,6 +95,8 @@ pub(crate) enum Filter {
     NoBlocks,
     /// Of two members with one key, each to one half of the peers.
     Halves(Vec<PublicKey>),
+    /// The same, but that the votes of both go to all peers.
+    Doubles(Vec<PublicKey>),
 }
 
 pub(crate) async fn start(context: &Context, peers: &[PublicKey]) -> Peers {
@@ -143,7 +145,8 @@ fn forwarder(filter: Filter, channel: u64) -> impl SplitForwarder<PublicKey> {
             let has_blocks = matches!(channel, channels::BLOCKS | channels::BACKFILL);
             (!has_blocks).then(|| recipients.clone())
         }
-        Filter::Halves(peers) => {
+        Filter::Doubles(_) if channel == channels::VOTES => Some(recipients.clone()),
+        Filter::Halves(peers) | Filter::Doubles(peers) => {
             let half = half(peers, matches!(origin, SplitOrigin::Primary));
             let some = match recipients {
                 Recipients::All => half,
@@ -179,7 +182,7 @@ pub(crate) async fn join(
         let (sender, receiver) = control.register(channel, QUOTA).await.unwrap();
         let (one, other) = sender.split_with(forwarder(filter.clone(), channel));
         match filter {
-            Filter::Halves(peers) => {
+            Filter::Halves(peers) | Filter::Doubles(peers) => {
                 let firsts = half(peers, true);
                 let child = context.child("twins").with_attribute("channel", channel);
                 let (receives, too) = receiver.split_with(child, move |(from, _)| {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use commonware_cryptography::Signer as _;
 use commonware_runtime::{Clock as _, deterministic};
 use lockstep_interface::Instruction;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -55,6 +56,8 @@ pub(crate) struct Scenario {
     pub(crate) epoch_slots: Option<u64>,
     /// Whether the last member is a follower at first, and takes the place of the first one.
     pub(crate) replaces: bool,
+    /// The member that has to be jailed for its votes.
+    pub(crate) jailed: Option<usize>,
     /// The member whose disk is replaced by a new one after the events, while all goes on.
     pub(crate) wiped: Option<usize>,
 }
@@ -73,6 +76,7 @@ impl Scenario {
             loses_writes: None,
             epoch_slots: None,
             replaces: false,
+            jailed: None,
             wiped: None,
         }
     }
@@ -118,7 +122,7 @@ impl Scenario {
         scenario
     }
 
-    fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         World::new(self.vices.len(), self.epoch_slots, self.replaces)
     }
 
@@ -416,7 +420,14 @@ impl Simulation {
                         latest.members.keys().iter().eq(&self.world.replaced())
                     })
                 });
-            if (lowest >= goal && is_replaced) || !self.judge.wrong().is_empty() {
+            let is_jailed = self.scenario.jailed.is_none_or(|place| {
+                let key = self.world.keys[place].public_key();
+                honest().all(|member| {
+                    let latest = member.live().map(|live| live.epochs.latest());
+                    latest.is_some_and(|latest| latest.members.keys().position(&key).is_none())
+                })
+            });
+            if (lowest >= goal && is_replaced && is_jailed) || !self.judge.wrong().is_empty() {
                 return;
             }
             if context.current() >= end {
