@@ -17,7 +17,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use lockstep_runtime::{
@@ -31,7 +31,7 @@ use metrics::counter;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::limits::{EARLY_COUNT_MAX, EARLY_TRIES, INTAKE_BATCH_MAX, INTAKE_COUNT_MAX};
+use crate::limits::{EARLY_COUNT_MAX, EARLY_PATIENCE, INTAKE_BATCH_MAX, INTAKE_COUNT_MAX};
 
 /// How often the thread looks whether it is to end.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -60,8 +60,8 @@ struct Submission {
     /// Whether another node has passed it on.
     is_relayed: bool,
     answer: Option<oneshot::Sender<Result<(), IntakeError>>>,
-    /// By how many blocks it may still be judged, if this one does not know its blockhash.
-    tries: u8,
+    /// Until when it is judged again if no block with its blockhash is known.
+    until: Option<Instant>,
 }
 
 /// Where clients' transactions go.
@@ -89,7 +89,7 @@ impl Intake {
             bytes,
             is_relayed: false,
             answer: None,
-            tries: 0,
+            until: None,
         })
     }
 
@@ -102,7 +102,7 @@ impl Intake {
             bytes,
             is_relayed: true,
             answer: None,
-            tries: EARLY_TRIES,
+            until: Instant::now().checked_add(EARLY_PATIENCE),
         })
     }
 
@@ -119,7 +119,7 @@ impl Intake {
             bytes,
             is_relayed: false,
             answer: Some(sender),
-            tries: 0,
+            until: None,
         })?;
         Ok(receiver)
     }
@@ -207,13 +207,12 @@ impl Work<'_> {
         let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count() as u64;
         let judged = verdicts.len() as u64;
         let mut early = Vec::new();
-        for (mut submission, verdict) in batch.into_iter().zip(verdicts) {
+        for (submission, verdict) in batch.into_iter().zip(verdicts) {
             let is_unknown = matches!(
                 verdict,
                 Err(IntakeError::Rejected(Rejection::UnknownBlockhash))
             );
-            if is_unknown && submission.tries > 0 {
-                submission.tries = submission.tries.saturating_sub(1);
+            if is_unknown && submission.until.is_some_and(|until| Instant::now() < until) {
                 early.push(submission);
                 continue;
             }

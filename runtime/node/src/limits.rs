@@ -1,6 +1,8 @@
 //! The bounds of a node: on what clients may ask, and on what is kept for them. All are ours
 //! except those that name Solana's constant.
 
+use std::time::Duration;
+
 /// Bytes of a request's body, or of a WebSocket message. The largest sensible request names 100
 /// accounts or carries 256 transactions in base64.
 pub const REQUEST_SIZE_MAX: u32 = 2 << 20;
@@ -44,8 +46,8 @@ pub const INTAKE_COUNT_MAX: usize = 32_768;
 pub const ONWARD_WAITING_MAX: usize = 8_192;
 /// Transactions of other validators that wait for the block of their blockhash.
 pub const EARLY_COUNT_MAX: usize = 8_192;
-/// Newer blocks by which such a transaction is judged again before it is dropped.
-pub const EARLY_TRIES: u8 = 4;
+/// Time in which such a transaction is judged again by each newer block, before it is dropped.
+pub const EARLY_PATIENCE: Duration = Duration::from_secs(10);
 /// Transactions that are verified together.
 pub const INTAKE_BATCH_MAX: usize = 1_024;
 /// Keys that the verifier of signatures remembers, up to 250 bytes each.

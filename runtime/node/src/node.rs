@@ -177,6 +177,11 @@ impl Node {
         result
     }
 
+    /// The transactions that wait for a block.
+    pub fn pool(&self) -> &Shared<Mempool> {
+        &self.pool
+    }
+
     /// The newest durable block.
     pub fn head(&self) -> Head {
         self.recent.head()

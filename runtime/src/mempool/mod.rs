@@ -259,6 +259,12 @@ impl Mempool {
         self.index.len()
     }
 
+    /// The candidates that wait to be selected: queue by queue, the best of each first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Arc<Candidate>> {
+        let ranks = self.index.by_rank().into_iter().flatten();
+        ranks.map(|(_, rank)| &self.slots[&rank.arrival].candidate)
+    }
+
     /// Whether its candidates fill a block together, as far as it can be told without regard to
     /// the accounts that they write.
     pub fn fills_block(&self) -> bool {

@@ -265,7 +265,7 @@ impl Part {
                 epochs: self.epochs.clone(),
             };
             node.certifier.set(Arc::new(certifier));
-            let receiving = gossip::receive(receiver, node);
+            let receiving = gossip::receive(receiver, sender.clone(), node);
             context.child("gossip").spawn(|_| receiving);
             let ending = Arc::clone(&self.ending);
             let sending = context.child("gossip_sender").dedicated();
