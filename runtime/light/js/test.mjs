@@ -1,48 +1,58 @@
-// The vectors that the crate is tested with: each proof is right, and wrong with any bit changed.
-// node test.mjs VECTORS [BITS]: of each proof that number of bits is tried, all by default.
+// The twin against the files that the crate is tested with, in Node.
+// node test.mjs VECTORS CASES MADE [BITS]: all bits of the proofs in MADE are changed one by one,
+// and of each proof in VECTORS this number, all by default.
 
-import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 
-import { verify } from "./light.mjs";
+import * as checks from "./checks.mjs";
+import * as light from "./light.mjs";
 
-const bytes = (text) => Uint8Array.from(Buffer.from(text, "hex"));
-const text = (bytes) => Buffer.from(bytes).toString("hex");
-const [, , file, bits] = process.argv;
-const vectors = JSON.parse(readFileSync(file, "utf8"));
-const network = {
-  genesis: bytes(vectors.genesis),
-  members: vectors.members.map(bytes),
-};
+const [vectors, cases, made] = process.argv
+  .slice(2, 5)
+  .map((file) => JSON.parse(readFileSync(file, "utf8")));
+const bits = process.argv[5] === undefined ? undefined : Number(process.argv[5]);
 
-let tried = 0;
-const start = performance.now();
-for (const vector of vectors.proofs) {
-  const [address, proof] = [bytes(vector.address), bytes(vector.proof)];
-  const proven = verify(network, address, proof);
-  assert.equal(text(proven.blockId), vector.blockId);
-  assert.equal(proven.slot, BigInt(vector.slot));
-  const lamports = proven.account === null ? null : String(proven.account.lamports);
-  assert.equal(lamports, vector.lamports);
-}
-const each = (performance.now() - start) / vectors.proofs.length;
-for (const vector of vectors.proofs) {
-  const [address, proof] = [bytes(vector.address), bytes(vector.proof)];
-  const size = proof.length * 8;
-  const step = Math.max(1, Math.floor(size / Number(bits ?? size)));
-  for (let place = 0; place < size; place += step) {
-    const mutated = Uint8Array.from(proof);
-    mutated[place >> 3] ^= 1 << (place & 7);
-    assert.throws(() => verify(network, address, mutated), Error, `bit ${place}`);
-    tried += 1;
+/** Changes bits of all proofs; a worker takes each bit whose number leaves its own as the rest. */
+async function mutate(worker, workers) {
+  let tried = 0;
+  for (const proof of made) {
+    tried += await checks.checkBits(light, proof, worker, workers);
   }
-  for (const end of [0, 1, size / 16, proof.length - 1]) {
-    assert.throws(() => verify(network, address, proof.subarray(0, end)), Error);
+  for (const proof of vectors.proofs) {
+    const step = checks.stepOf(proof.proof, bits);
+    tried += await checks.checkBits(light, { ...vectors, ...proof }, worker * step, workers * step);
   }
-  const longer = Uint8Array.from([...proof, 0]);
-  assert.throws(() => verify(network, address, longer), Error);
-  const other = Uint8Array.from(address);
-  other[31] ^= 1;
-  assert.throws(() => verify(network, other, proof), Error);
+  return tried;
 }
-console.log(`${vectors.proofs.length} proofs, ${each.toFixed(2)} ms each; ${tried} mutations`);
+
+function inWorker(worker, workers) {
+  return new Promise((resolve, reject) => {
+    const data = { worker, workers };
+    const started = new Worker(new URL(import.meta.url), {
+      workerData: data,
+      argv: process.argv.slice(2),
+    });
+    started.once("message", resolve);
+    started.once("error", reject);
+  });
+}
+
+if (isMainThread) {
+  for (const run of [(checked) => checked(), checks.withoutNative]) {
+    await run(async () => {
+      const proofs = await checks.checkVectors(light, vectors);
+      const steps = await checks.checkCases(light, cases);
+      await checks.checkTwoAtOnce(light, cases);
+      const native = (await checks.hasNative()) ? "with" : "without";
+      console.log(`${proofs} proofs and ${steps} steps, ${native} native signatures`);
+    });
+  }
+  const workers = availableParallelism();
+  const started = Array.from({ length: workers }, (_, worker) => inWorker(worker, workers));
+  const tried = (await Promise.all(started)).reduce((sum, count) => sum + count, 0);
+  console.log(`${tried} mutations, all refused`);
+} else {
+  parentPort.postMessage(await mutate(workerData.worker, workerData.workers));
+}

@@ -1,125 +1,14 @@
 //! Members that change: each set proved by the one before, and nothing by any other.
 
 #![allow(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
     clippy::unwrap_used,
-    reason = "a test fails where something is missing, and counts small numbers"
+    reason = "a test fails where something is missing"
 )]
 
-use std::num::NonZeroU64;
+mod common;
 
-use ed25519_zebra::{SigningKey, VerificationKeyBytes};
-use lockstep_light::{LightError, MEMBERS, Network, STAKING_PROGRAM, Succession, verify};
-use sha2::{Digest as _, Sha256};
-
-const EPOCH_SLOTS: u64 = 10;
-const GENESIS: [u8; 32] = [9; 32];
-
-fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    Sha256::digest(parts.concat()).into()
-}
-
-/// Keys of members, in the order of their public keys.
-fn keys(seeds: std::ops::Range<u8>) -> Vec<SigningKey> {
-    let mut keys: Vec<SigningKey> = seeds.map(|seed| SigningKey::from([seed + 1; 32])).collect();
-    keys.sort_by_key(public);
-    keys
-}
-
-fn public(key: &SigningKey) -> [u8; 32] {
-    VerificationKeyBytes::from(key).into()
-}
-
-/// The account that lists these members.
-fn list(keys: &[SigningKey]) -> Vec<u8> {
-    let mut data = vec![5, 0];
-    data.extend((keys.len() as u32).to_le_bytes());
-    for (key, stake) in keys.iter().zip(1u64..) {
-        data.extend(public(key));
-        data.extend(stake.to_le_bytes());
-    }
-    data.resize(200 + data.len(), 0);
-    data
-}
-
-/// What members sign about a state of one account, and the proof of it.
-struct Signed<'k> {
-    keys: &'k [SigningKey],
-    epoch: u64,
-    slot: u64,
-    address: [u8; 32],
-    owner: [u8; 32],
-    data: Vec<u8>,
-}
-
-impl Signed<'_> {
-    fn proof(&self) -> Vec<u8> {
-        let mut account = 7u64.to_le_bytes().to_vec();
-        account.extend(self.owner);
-        account.push(0);
-        account.extend((self.data.len() as u32).to_le_bytes());
-        account.extend(&self.data);
-        // A trie with one leaf.
-        let (path, value) = (sha256(&[&self.address]), sha256(&[&account]));
-        let mut root = sha256(&[&path, &value]);
-        root[0] |= 0x80;
-        let mut header = [0; 214];
-        header[0] = 1;
-        header[33..41].copy_from_slice(&self.slot.to_le_bytes());
-        header[149] = 1;
-        header[150..182].copy_from_slice(&root);
-        let (parent, body) = ([3; 32], [4; 32]);
-        let block = sha256(&[b"lockstep validator block", &parent, &header, &body]);
-
-        let namespace = [&b"lockstep network "[..], &GENESIS, b"_FINALIZE"].concat();
-        let mut message = vec![namespace.len() as u8];
-        message.extend(namespace);
-        message.extend([self.epoch as u8, 5, 4]);
-        message.extend(block);
-        let count = self.keys.len() - (self.keys.len() - 1) / 3;
-        let mut proof = vec![1];
-        for number in [self.epoch, 5, 4] {
-            proof.extend(number.to_le_bytes());
-        }
-        proof.extend((count as u16).to_le_bytes());
-        for (place, key) in self.keys.iter().enumerate().take(count) {
-            proof.extend((place as u16).to_le_bytes());
-            proof.extend(<[u8; 64]>::from(key.sign(&message)));
-        }
-        proof.extend(parent);
-        proof.extend(header);
-        proof.extend(body);
-        proof.push(1);
-        proof.extend((account.len() as u32).to_le_bytes());
-        proof.extend(account);
-        proof.extend([1, 1]);
-        proof.extend(path);
-        proof.extend(value);
-        proof.extend(0u16.to_le_bytes());
-        proof
-    }
-}
-
-/// The list of the next members under the last block of an epoch.
-fn handover<'k>(keys: &'k [SigningKey], next: &[SigningKey], epoch: u64) -> Signed<'k> {
-    Signed {
-        keys,
-        epoch,
-        slot: (epoch + 1) * EPOCH_SLOTS - 1,
-        address: MEMBERS,
-        owner: STAKING_PROGRAM,
-        data: list(next),
-    }
-}
-
-fn followed(keys: &[SigningKey]) -> Succession {
-    let network = Network {
-        genesis: GENESIS,
-        members: keys.iter().map(public).collect(),
-    };
-    Succession::new(network, NonZeroU64::new(EPOCH_SLOTS).unwrap())
-}
+use common::{Signed, followed, handover, keys, public};
+use lockstep_light::{LightError, MEMBERS, verify};
 
 #[test]
 fn a_network_is_followed_from_set_to_set() {

@@ -1,5 +1,5 @@
 //! Proofs that a network has certified, as `runtime/validator` made them: each is right, and wrong
-//! with any bit changed; and the same by the twin in JavaScript.
+//! with any bit changed.
 
 #![allow(
     clippy::disallowed_methods,
@@ -7,20 +7,21 @@
     reason = "a test fails where something is missing, and shows how long a check takes"
 )]
 
-#[path = "../../node/tests/common/install.rs"]
-mod install;
+mod common;
 
 use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
 
-use install::{installed, npm_install, run};
+use common::{Made, is_full};
 use lockstep_light::{LightError, Network, verify};
 use serde::Deserialize;
 
 /// Bits of each proof that are changed in a usual run; all of them in a long one.
 const BIT_COUNT: usize = 40;
+/// Proofs besides, made for this, of which all bits are changed: in a usual run, and in a long one.
+const MADE_COUNTS: [usize; 2] = [1, 1_000];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,10 +57,6 @@ fn vectors() -> (Network, Vec<Vector>) {
         members: vectors.members.iter().map(|key| bytes(key)).collect(),
     };
     (network, vectors.proofs)
-}
-
-fn is_full() -> bool {
-    std::env::var_os("LOCKSTEP_FULL").is_some()
 }
 
 #[test]
@@ -101,6 +98,28 @@ fn proofs_with_a_changed_bit_are_refused() {
 }
 
 #[test]
+fn no_bit_of_a_proof_is_free() {
+    let made = common::made(MADE_COUNTS[usize::from(is_full())]);
+    let mut refused = 0usize;
+    for Made {
+        network,
+        address,
+        proof,
+    } in &made
+    {
+        verify(network, address, proof).unwrap();
+        let mut mutated = proof.clone();
+        for place in 0..proof.len() * 8 {
+            mutated[place >> 3] ^= 1 << (place & 7);
+            assert!(verify(network, address, &mutated).is_err(), "bit {place}");
+            mutated[place >> 3] ^= 1 << (place & 7);
+            refused += 1;
+        }
+    }
+    eprintln!("{} proofs, {refused} mutations, all refused", made.len());
+}
+
+#[test]
 fn other_networks_members_and_addresses_are_told_apart() {
     let (network, proofs) = vectors();
     let vector = &proofs[0];
@@ -117,22 +136,4 @@ fn other_networks_members_and_addresses_are_told_apart() {
     let mut other = address;
     other[0] ^= 1;
     assert_eq!(verify(&network, &other, &proof), Err(LightError::State));
-}
-
-#[test]
-fn the_twin_in_javascript_agrees() {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
-    let folder = installed("light");
-    if !npm_install(&scripts, &folder, &["light.mjs", "test.mjs"]) {
-        return;
-    }
-    let file = file();
-    let file = file.to_string_lossy();
-    let bits = BIT_COUNT.to_string();
-    let mut arguments = vec!["test.mjs", &*file];
-    if !is_full() {
-        arguments.push(&bits);
-    }
-    let ran = run(&folder, "node", &arguments);
-    eprintln!("{}", ran.expect("the twin agrees"));
 }

@@ -48,6 +48,8 @@ mod guard;
 
 mod flow;
 
+mod browser;
+
 mod server;
 
 mod figures;

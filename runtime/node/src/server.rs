@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! POST /     JSON-RPC      GET /          a page that shows the chain at work
-//! upgrade    WebSocket     GET /health    ok, or 503
+//! upgrade    WebSocket     GET /light/..  what the page checks certified proofs with
+//!                          GET /health    ok, or 503
 //!                          GET /metrics   figures for Prometheus
 //! ```
 //! The second port serves the same; it is there because clients look for the WebSocket at the port
@@ -36,6 +37,7 @@ use tokio::{
 use tower::{layer::util::Identity, service_fn};
 
 use crate::{
+    browser,
     flow::{Flow, Takers},
     guard::{Clients, Guarded},
     limits::{
@@ -47,8 +49,6 @@ use crate::{
     workers::Peer,
 };
 
-/// What a browser shows at `/`.
-const PAGE: &str = include_str!("page.html");
 /// How long requests that are under way may take when the node ends.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -360,8 +360,10 @@ impl Service {
                 Some(figures) => page(200, "text/plain; version=0.0.4", figures()),
                 None => page(404, "text/plain", "no recorder of figures is installed"),
             },
-            "/" => page(200, "text/html; charset=utf-8", PAGE),
-            _ => page(404, "text/plain", "there is no such page"),
+            path => match browser::file(path) {
+                Some((kind, text)) => page(200, kind, text),
+                None => page(404, "text/plain", "there is no such page"),
+            },
         })
     }
 

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use lockstep_interface::ProgramTable;
 use lockstep_node::{
     Ledger, LedgerOptions, NodeOptions, Pace, Place, Running, Server, ServerOptions,
+    genesis::GenesisFile,
 };
 use lockstep_programs::builtin_programs;
 use lockstep_store::DiskOptions;
@@ -37,9 +38,27 @@ impl Served {
         Self::bounded(path, programs, options, 0, Duration::from_secs(30))
     }
 
+    /// In memory, from a genesis of its own.
+    pub(crate) fn of_genesis(genesis: GenesisFile) -> Self {
+        let patience = Duration::from_secs(30);
+        let programs = builtin_programs();
+        Self::opened(None, Some(genesis), programs, OPTIONS, 0, patience)
+    }
+
     /// The same with a bound on the requests of a client, and on their time.
     pub(crate) fn bounded(
         path: Option<&Path>,
+        programs: ProgramTable,
+        options: NodeOptions,
+        rate: u64,
+        patience: Duration,
+    ) -> Self {
+        Self::opened(path, None, programs, options, rate, patience)
+    }
+
+    fn opened(
+        path: Option<&Path>,
+        genesis: Option<GenesisFile>,
         programs: ProgramTable,
         options: NodeOptions,
         rate: u64,
@@ -50,7 +69,7 @@ impl Served {
             place,
             new_programs: programs.clone(),
             programs,
-            genesis: None,
+            genesis,
             faucet: None,
             threads: 2,
             disk: DiskOptions::default(),
