@@ -5,6 +5,7 @@
 //! rate      a single node, and four validators: final transactions per second
 //! blocks    small blocks: final ones per second
 //! latency   blocks every 250 ms, 500 transactions per second: from sending to final
+//! memory    500 transactions per second for an hour, or LOCKSTEP_MINUTES: bytes of each member
 //! join      a member with 1,000,000 accounts is wiped and started under load: back at the tip
 //! ```
 #![allow(
@@ -52,6 +53,10 @@ fn main() {
     }
     if chosen("join") {
         join();
+    }
+    // Only if it is named.
+    if names.iter().any(|name| name == "memory") {
+        memory();
     }
 }
 
@@ -125,6 +130,24 @@ fn latency() {
         println!(
             "latency/member={place}: p50 {} ms, p99 {} ms (400 and 1,000 asked), {report:?}",
             report.latency.p50, report.latency.p99
+        );
+    }
+}
+
+fn memory() {
+    let minutes = std::env::var("LOCKSTEP_MINUTES").ok();
+    let minutes: u64 = minutes.map_or(60, |minutes| minutes.parse().unwrap());
+    let mut members = network("figures-memory", 4, 250);
+    members.start_all();
+    for minute in 1..=minutes {
+        let report = put_under_load(&members, minute as usize % 4, 500, 60);
+        let sizes = (0..4).map(|place| members.memory(place).to_string());
+        println!(
+            "memory/minute={minute}: {} KiB, {} of {} transactions final, slot {}",
+            sizes.collect::<Vec<_>>().join(" "),
+            report.confirmed,
+            report.accepted,
+            slot(&members.urls[0]).unwrap()
         );
     }
 }

@@ -7,12 +7,13 @@
 //!           nothing: which transactions wait?
 //! ```
 //! A transaction goes one hop: the member that a client gave it to tells all others, and they pass
-//! it on no further. A member that starts asks all others for what waits, so that a transaction
+//! it on no further. While it is not final it is told again, since a peer may not have been there,
+//! or the member not have been connected itself. A member that starts asks all others for what waits, so that a transaction
 //! outlives every member that has it as long as one with it is up. Blocks refuse what was included
 //! before, so a transaction in several pools runs once.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +25,7 @@ use std::{
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use lockstep_node::Node;
-use lockstep_runtime::mempool::Mempool;
+use lockstep_runtime::{mempool::Mempool, wire::TransactionView};
 
 /// Bytes of a message, at most.
 pub const MESSAGE_SIZE_MAX: usize = 256 << 10;
@@ -36,6 +37,14 @@ const ASKED_AFTER: [Duration; 3] = [
     Duration::from_millis(1_500),
     Duration::from_millis(6_000),
 ];
+/// When a transaction that is not final is told again, after it was told before.
+const TOLD_AGAIN: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(9),
+];
+/// Transactions that may have to be told again.
+const UNFINAL_COUNT_MAX: usize = 8_192;
 /// Time in which a peer gets one answer.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(250);
 /// Transactions of an answer.
@@ -48,9 +57,11 @@ const SIZE_BYTES: usize = 2;
 pub fn send(
     mut sender: impl Sender<PublicKey = PublicKey>,
     accepted: &Queue<Vec<u8>>,
+    node: &Node,
     ending: &AtomicBool,
 ) {
     let mut left = None;
+    let mut told = Told::default();
     let start = Instant::now();
     let mut questions = ASKED_AFTER.iter().peekable();
     while !ending.load(Ordering::Relaxed) {
@@ -60,6 +71,10 @@ pub fn send(
         {
             // Peers that are not there yet are asked by the next one.
             let _ = sender.send(Recipients::All, Vec::<u8>::new(), false);
+        }
+        for message in told.again(node) {
+            // The next time is another chance.
+            let _ = sender.send(Recipients::All, message, false);
         }
         let first = match left
             .take()
@@ -71,15 +86,57 @@ pub fn send(
         };
         let mut message = Vec::new();
         push(&mut message, &first);
+        told.note(first);
         for transaction in accepted.try_iter() {
             if !push(&mut message, &transaction) {
                 left = Some(transaction);
                 break;
             }
+            told.note(transaction);
         }
         // A member that takes nothing misses the message.
         let _ = sender.send(Recipients::All, message, false);
     }
+}
+
+/// Transactions that were told, for each time that they may be told again.
+#[derive(Debug, Default)]
+struct Told([VecDeque<(Instant, Vec<u8>)>; TOLD_AGAIN.len()]);
+
+impl Told {
+    fn note(&mut self, transaction: Vec<u8>) {
+        let [first, ..] = &mut self.0;
+        if first.len() < UNFINAL_COUNT_MAX {
+            first.push_back((Instant::now(), transaction));
+        }
+    }
+
+    /// The messages that have what is due and not final.
+    fn again(&mut self, node: &Node) -> Vec<Vec<u8>> {
+        let mut due = Vec::new();
+        let mut next: Vec<(Instant, Vec<u8>)> = Vec::new();
+        for (queue, patience) in self.0.iter_mut().zip(TOLD_AGAIN) {
+            let room = UNFINAL_COUNT_MAX.saturating_sub(queue.len());
+            queue.extend(next.drain(..).take(room));
+            while let Some((since, _)) = queue.front()
+                && since.elapsed() >= patience
+                && let Some((_, transaction)) = queue.pop_front()
+            {
+                if !is_final(node, &transaction) {
+                    due.push(transaction.clone());
+                    next.push((Instant::now(), transaction));
+                }
+            }
+        }
+        pack(due.iter().map(Vec::as_slice))
+    }
+}
+
+/// Whether a block that is final has a transaction.
+fn is_final(node: &Node, transaction: &[u8]) -> bool {
+    let view = TransactionView::parse(transaction).ok();
+    let signature = view.and_then(|view| view.signatures().first().copied());
+    signature.is_none_or(|signature| node.recent.status(&signature).is_some())
 }
 
 /// Puts what other members send into the pool of this one, and tells them what waits if they ask.
@@ -111,27 +168,24 @@ pub async fn receive(
 
 /// The messages that have what waits in a pool. Bundles stay where they are.
 fn waiting(pool: &Mempool) -> Vec<Vec<u8>> {
-    let mut messages = vec![Vec::new()];
-    let mut count = 0usize;
-    for candidate in pool.waiting() {
+    let single = pool.waiting().filter_map(|candidate| {
         let mut transactions = candidate.transactions();
-        let (Some(transaction), None) = (transactions.next(), transactions.next()) else {
-            continue;
-        };
-        if messages
-            .last_mut()
-            .is_none_or(|last| !push(last, transaction))
-        {
+        transactions.next().filter(|_| transactions.len() == 0)
+    });
+    pack(single.take(ANSWER_COUNT_MAX))
+}
+
+/// As few messages as have these transactions.
+fn pack<'t>(transactions: impl Iterator<Item = &'t [u8]>) -> Vec<Vec<u8>> {
+    let mut messages: Vec<Vec<u8>> = Vec::new();
+    for transaction in transactions {
+        let last = messages.last_mut();
+        if !last.is_some_and(|last| push(last, transaction)) {
             let mut next = Vec::new();
             push(&mut next, transaction);
             messages.push(next);
         }
-        count = count.saturating_add(1);
-        if count == ANSWER_COUNT_MAX {
-            break;
-        }
     }
-    messages.retain(|message| !message.is_empty());
     messages
 }
 
@@ -165,9 +219,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_that_is_empty_has_no_answer() {
-        let pool = Mempool::new(lockstep_runtime::mempool::MempoolLimits::STANDARD);
-        assert_eq!(waiting(&pool), Vec::<Vec<u8>>::new());
+    fn many_transactions_take_few_messages_and_none_takes_none() {
+        let transactions = vec![vec![7; 1_232]; 500];
+        let messages = pack(transactions.iter().map(Vec::as_slice));
+        assert_eq!(messages.len(), 3);
+        let found = messages.iter().flat_map(|message| split(message));
+        assert!(found.eq(transactions.iter().map(Vec::as_slice)));
+        assert!(pack(std::iter::empty()).is_empty());
     }
 
     #[test]

@@ -265,11 +265,11 @@ impl Part {
                 epochs: self.epochs.clone(),
             };
             node.certifier.set(Arc::new(certifier));
-            let receiving = gossip::receive(receiver, sender.clone(), node);
+            let receiving = gossip::receive(receiver, sender.clone(), Arc::clone(&node));
             context.child("gossip").spawn(|_| receiving);
             let ending = Arc::clone(&self.ending);
             let sending = context.child("gossip_sender").dedicated();
-            sending.spawn(move |_| async move { gossip::send(sender, &accepted, &ending) });
+            sending.spawn(move |_| async move { gossip::send(sender, &accepted, &node, &ending) });
             let mut chores =
                 Chores::new(&self, Arc::clone(host.follower().node()), offences, oracle);
             let child = context.child("chores");

@@ -132,6 +132,15 @@ impl Members {
         child.try_wait().unwrap().is_some()
     }
 
+    /// KiB of a member's memory.
+    pub(crate) fn memory(&self, place: usize) -> u64 {
+        let id = self.running[place].as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let mut words = line.unwrap().split_whitespace();
+        words.nth(1).unwrap().parse().unwrap()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, place: usize, signal: &str) {
         let id = self.running[place].as_ref().unwrap().id().to_string();
@@ -376,7 +385,8 @@ fn send(url: &str, key: &SigningKey, amount: u64) -> Option<String> {
     let pay = [transfer(&payer, &SINK, amount)];
     let message = MessageBuilder::new(payer, blockhash.to_bytes(), &pay);
     let bytes = message.compile().unwrap().sign(&[key]).unwrap();
-    let config = json!({ "encoding": "base64", "skipPreflight": true });
+    // With a verdict of the pool, so that only what is accepted counts.
+    let config = json!({ "encoding": "base64" });
     let parameters = json!([BASE64_STANDARD.encode(bytes), config]);
     let signature = call(url, "sendTransaction", &parameters).ok()?;
     signature.as_str().map(ToOwned::to_owned)
