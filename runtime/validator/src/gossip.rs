@@ -8,9 +8,9 @@
 //! ```
 //! A transaction goes one hop: the member that a client gave it to tells all others, and they pass
 //! it on no further. While it is not final it is told again, since a peer may not have been there,
-//! or the member not have been connected itself. A member that starts asks all others for what waits, so that a transaction
-//! outlives every member that has it as long as one with it is up. Blocks refuse what was included
-//! before, so a transaction in several pools runs once.
+//! or the member not have been connected itself. A member that starts asks all others for what
+//! waits, so that a transaction outlives every member that has it as long as one with it is up.
+//! Blocks refuse what was included before, so a transaction in several pools runs once.
 
 use std::{
     collections::{BTreeMap, VecDeque},
