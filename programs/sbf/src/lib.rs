@@ -16,6 +16,8 @@ mod fault;
 mod image;
 mod limits;
 pub mod loader;
+#[cfg(test)]
+mod points;
 mod program;
 #[cfg(test)]
 mod recorded;

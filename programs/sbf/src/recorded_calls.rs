@@ -28,13 +28,9 @@ use crate::{
 };
 
 /// Calls that there are not.
-const MISSING: [&str; 5] = [
-    "sol_alt_bn128_compression",
-    "sol_alt_bn128_group_op",
+const MISSING: [&str; 1] = [
     // Not live on the main network.
     "sol_blake3",
-    "sol_poseidon",
-    "sol_secp256k1_recover",
 ];
 
 /// Classes of cases that end otherwise today: the call, the kind of its end then and now (0 is a
@@ -64,6 +60,27 @@ const LISTED: [(&str, u64, u64, &str); 18] = [
     ("sol_memmove_", 1, 1, REGIONS),
     ("sol_memset_", 1, 1, REGIONS),
 ];
+/// Cases that end otherwise today, by their names, each with its reason.
+const CASES: [(&str, &str); 7] = [
+    (
+        "a1_039f6034c9ca85ee",
+        "the second group of BN254 is there (SIMD-0302)",
+    ),
+    (
+        "m4_cbde4ab660fee324",
+        "a multiplication takes 96 bytes (SIMD-0222)",
+    ),
+    (
+        "p6_86e0247eb0e82241",
+        "a pairing takes whole pairs (SIMD-0334)",
+    ),
+    ("h1_2e33cfcdfc89c18b", PADDING),
+    ("h3_50f2649601f6e056", PADDING),
+    ("h4_b2568d0188f5c6df", PADDING),
+    ("p4_37e41c5e356dc4ed", PADDING),
+];
+/// `poseidon_enforce_padding`, SIMD-0359.
+const PADDING: &str = "an element has 32 bytes";
 /// Regions of memory are no longer accessed one behind the other, and an access that fails changes
 /// nothing (SIMD-0460).
 const REGIONS: &str = "an access lies in one region";
@@ -125,8 +142,11 @@ fn system_calls_end_as_recorded() {
         };
         let (expected, found) = (expected(&case), run(&case, call));
         let class = (name, expected.kind, found.kind);
-        let mut classes = LISTED.iter();
-        let is_listed = classes.any(|(name, then, now, _)| class == (*name, *then, *now));
+        let id = case["id"].as_str().unwrap();
+        let is_listed = LISTED
+            .iter()
+            .any(|(name, then, now, _)| class == (*name, *then, *now))
+            || CASES.iter().any(|(known, _)| *known == id);
         match expected == found {
             true => {
                 let count = same.entry(name.to_owned()).or_default();
@@ -208,7 +228,10 @@ fn run(case: &Value, call: Call) -> Left {
 const ADDRESS: Address = Address::new_from_array([9; 32]);
 
 /// Does something with the context of a native program. Returns the units that are left.
-fn within(work: impl Fn(&mut InvokeContext<'_, '_>) + Send + Sync + 'static, units: u64) -> u64 {
+pub(crate) fn within(
+    work: impl Fn(&mut InvokeContext<'_, '_>) + Send + Sync + 'static,
+    units: u64,
+) -> u64 {
     let environment = Environment {
         sysvars: Sysvars::default(),
         rules: RuleSet::December2024,

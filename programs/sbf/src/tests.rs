@@ -96,7 +96,7 @@ enum Argument {
 use Argument::{Number, Stack};
 
 /// System calls, their arguments, and what they cost.
-const COSTS: [(&str, &[Argument], u64); 44] = [
+const COSTS: [(&str, &[Argument], u64); 73] = [
     ("sol_log_", &[Stack(-64), Number(5)], 100),
     ("sol_log_", &[Stack(-64), Number(150)], 150),
     (
@@ -213,6 +213,173 @@ const COSTS: [(&str, &[Argument], u64); 44] = [
         &[Number(1), Stack(-64), Stack(-128), Number(2), Stack(-200)],
         3_091,
     ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(0), Stack(-512), Number(128), Stack(-128)],
+        334,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(128), Stack(-512), Number(128), Stack(-128)],
+        334,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(4), Stack(-512), Number(256), Stack(-128)],
+        535,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(2), Stack(-512), Number(96), Stack(-128)],
+        3_840,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(6), Stack(-512), Number(160), Stack(-128)],
+        15_670,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(3), Stack(-512), Number(0), Stack(-128)],
+        36_481,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(3), Stack(-512), Number(192), Stack(-128)],
+        36_673,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(131), Stack(-512), Number(192), Stack(-128)],
+        36_673,
+    ),
+    (
+        "sol_alt_bn128_group_op",
+        &[Number(3), Stack(-512), Number(384), Stack(-128)],
+        48_986,
+    ),
+    (
+        "sol_alt_bn128_compression",
+        &[Number(0), Stack(-512), Number(64), Stack(-128)],
+        130,
+    ),
+    (
+        "sol_alt_bn128_compression",
+        &[Number(1), Stack(-512), Number(32), Stack(-128)],
+        498,
+    ),
+    (
+        "sol_alt_bn128_compression",
+        &[Number(2), Stack(-512), Number(128), Stack(-128)],
+        186,
+    ),
+    (
+        "sol_alt_bn128_compression",
+        &[Number(3), Stack(-512), Number(64), Stack(-128)],
+        13_710,
+    ),
+    (
+        "sol_poseidon",
+        &[Number(0), Number(0), Stack(-512), Number(1), Stack(-128)],
+        603,
+    ),
+    (
+        "sol_poseidon",
+        &[Number(0), Number(1), Stack(-512), Number(12), Stack(-128)],
+        9_326,
+    ),
+    (
+        "sol_secp256k1_recover",
+        &[Stack(-64), Number(0), Stack(-128), Stack(-256)],
+        25_000,
+    ),
+    ("sol_curve_validate_point", &[Number(5), Stack(-512)], 1_565),
+    (
+        "sol_curve_validate_point",
+        &[Number(134), Stack(-512)],
+        1_968,
+    ),
+    (
+        "sol_curve_decompress",
+        &[Number(133), Stack(-512), Stack(-256)],
+        2_100,
+    ),
+    (
+        "sol_curve_decompress",
+        &[Number(6), Stack(-512), Stack(-256)],
+        3_050,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(5), Number(0), Stack(-512), Stack(-256), Stack(-1024)],
+        128,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(5), Number(1), Stack(-512), Stack(-256), Stack(-1024)],
+        129,
+    ),
+    (
+        "sol_curve_group_op",
+        &[Number(5), Number(2), Stack(-512), Stack(-256), Stack(-1024)],
+        4_627,
+    ),
+    (
+        "sol_curve_group_op",
+        &[
+            Number(134),
+            Number(0),
+            Stack(-512),
+            Stack(-256),
+            Stack(-1024),
+        ],
+        203,
+    ),
+    (
+        "sol_curve_group_op",
+        &[
+            Number(134),
+            Number(1),
+            Stack(-512),
+            Stack(-256),
+            Stack(-1024),
+        ],
+        204,
+    ),
+    (
+        "sol_curve_group_op",
+        &[
+            Number(134),
+            Number(2),
+            Stack(-512),
+            Stack(-256),
+            Stack(-1024),
+        ],
+        8_255,
+    ),
+    (
+        "sol_curve_pairing_map",
+        &[
+            Number(4),
+            Number(1),
+            Stack(-512),
+            Stack(-1024),
+            Stack(-2048),
+        ],
+        25_445,
+    ),
+    (
+        "sol_curve_pairing_map",
+        &[
+            Number(132),
+            Number(3),
+            Stack(-512),
+            Stack(-1024),
+            Stack(-2048),
+        ],
+        51_491,
+    ),
+    ("sol_get_epoch_rewards_sysvar", &[Stack(-128)], 196),
 ];
 
 #[test]

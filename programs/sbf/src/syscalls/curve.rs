@@ -1,4 +1,5 @@
-//! Calls that calculate with points of Curve25519, as Edwards points or as members of Ristretto.
+//! Calls that calculate with points of Curve25519, as Edwards points or as members of Ristretto, or
+//! hand points of BLS12-381 on.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -9,20 +10,20 @@ use curve25519_dalek::{
     traits::VartimeMultiscalarMul,
 };
 
-use super::{Arguments, key_at};
+use super::{Arguments, bls, key_at};
 use crate::{fault::Fault, vm::Guest};
 
 /// The numbers of curves.
 const EDWARDS: u64 = 0;
 const RISTRETTO: u64 = 1;
 /// The numbers of operations.
-const ADD: u64 = 0;
-const SUBTRACT: u64 = 1;
-const MULTIPLY: u64 = 2;
+pub(super) const ADD: u64 = 0;
+pub(super) const SUBTRACT: u64 = 1;
+pub(super) const MULTIPLY: u64 = 2;
 /// Points of a sum of products.
 const POINTS_MAX: u64 = 512;
 /// The result of a call whose points or scalars are none.
-const INVALID: u64 = 1;
+pub(super) const INVALID: u64 = 1;
 
 /// What calls on a curve cost (`curve25519_edwards_*`, `curve25519_ristretto_*`).
 struct Costs {
@@ -92,7 +93,7 @@ pub(super) fn validate(guest: &mut Guest, [curve, point, ..]: Arguments) -> Resu
     match curve {
         EDWARDS => validate_on::<EdwardsPoint>(guest, point),
         RISTRETTO => validate_on::<RistrettoPoint>(guest, point),
-        _ => unknown("curve", curve),
+        _ => bls::validate(guest, curve, point),
     }
 }
 
@@ -110,7 +111,7 @@ pub(super) fn operate(
     match curve {
         EDWARDS => operate_on::<EdwardsPoint>(guest, operation, left, right, result),
         RISTRETTO => operate_on::<RistrettoPoint>(guest, operation, left, right, result),
-        _ => unknown("curve", curve),
+        _ => bls::operate(guest, curve, operation, [left, right, result]),
     }
 }
 
@@ -192,6 +193,6 @@ fn write<P: Point>(guest: &mut Guest, point: Option<P>, result: u64) -> Result<u
     Ok(0)
 }
 
-fn unknown(what: &str, number: u64) -> Result<u64, Fault> {
+pub(super) fn unknown(what: &str, number: u64) -> Result<u64, Fault> {
     Fault::refused(format!("{what} {number}, which is none"))
 }

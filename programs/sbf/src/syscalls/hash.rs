@@ -7,7 +7,7 @@ use super::{Arguments, MOVE, slices};
 use crate::{fault::Fault, limits::HASHED_SLICES_MAX, vm::Guest};
 
 /// What a hash costs besides its slices (`sha256_base_cost`).
-const BEGIN: u64 = 85;
+pub(super) const BEGIN: u64 = 85;
 
 /// `sol_sha256(slices, count, result)`
 pub(super) fn sha256(guest: &mut Guest, arguments: Arguments) -> Result<u64, Fault> {

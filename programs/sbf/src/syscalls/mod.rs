@@ -4,11 +4,15 @@
 //! compute units first and looks at memory then, in Agave's order.
 
 mod address;
+mod bls;
+mod bn254;
 mod cpi;
 mod curve;
 mod hash;
 mod log;
 mod memory;
+mod poseidon;
+mod recover;
 mod result;
 mod sysvar;
 
@@ -111,6 +115,7 @@ system_calls! {
     Rent, "sol_get_rent_sysvar", sysvar::rent;
     EpochSchedule, "sol_get_epoch_schedule_sysvar", sysvar::epoch_schedule;
     LastRestartSlot, "sol_get_last_restart_slot", sysvar::last_restart_slot;
+    EpochRewards, "sol_get_epoch_rewards_sysvar", sysvar::epoch_rewards;
     Sysvar, "sol_get_sysvar", sysvar::any;
     SetReturnData, "sol_set_return_data", result::set;
     GetReturnData, "sol_get_return_data", result::get;
@@ -121,6 +126,12 @@ system_calls! {
     CurveValidate, "sol_curve_validate_point", curve::validate;
     CurveOperate, "sol_curve_group_op", curve::operate;
     CurveSum, "sol_curve_multiscalar_mul", curve::sum_products;
+    CurveDecompress, "sol_curve_decompress", bls::decompress;
+    CurvePair, "sol_curve_pairing_map", bls::pair;
+    Bn254, "sol_alt_bn128_group_op", bn254::operate;
+    Bn254Compression, "sol_alt_bn128_compression", bn254::compress;
+    Poseidon, "sol_poseidon", poseidon::hash;
+    Recover, "sol_secp256k1_recover", recover::recover;
     InvokeRust, "sol_invoke_signed_rust", cpi::invoke_rust;
     InvokeC, "sol_invoke_signed_c", cpi::invoke_c;
 }

@@ -11,6 +11,8 @@ const TOO_LONG: u64 = 1;
 const UNKNOWN: u64 = 2;
 /// Slots of an epoch, and by how many a leader schedule is known ahead.
 const SLOTS_PER_EPOCH: u64 = 432_000;
+/// Numbers, a blockhash and points of rewards, and whether they are handed out.
+const NO_REWARDS: [u8; 81] = [0; 81];
 
 /// `sol_get_clock_sysvar(result)`
 pub(super) fn clock(guest: &mut Guest, arguments: Arguments) -> Result<u64, Fault> {
@@ -38,6 +40,17 @@ pub(super) fn epoch_schedule(guest: &mut Guest, arguments: Arguments) -> Result<
 /// `sol_get_last_restart_slot(result)`: no chain of the runtime was restarted at a slot.
 pub(super) fn last_restart_slot(guest: &mut Guest, arguments: Arguments) -> Result<u64, Fault> {
     fixed(guest, arguments, 8, |_| Ok(vec![0; 8]))
+}
+
+/// `sol_get_epoch_rewards_sysvar(result)`: no chain of the runtime hands out rewards by epochs.
+pub(super) fn epoch_rewards(guest: &mut Guest, arguments: Arguments) -> Result<u64, Fault> {
+    let [result, ..] = arguments;
+    if result < MM_INPUT_START && !result.is_multiple_of(16) {
+        guest.spend(BASE.saturating_add(96))?;
+        guest.bytes_mut(result, 96)?;
+        return Fault::refused("an unaligned pointer");
+    }
+    fixed(guest, arguments, 96, |_| Ok(NO_REWARDS.to_vec()))
 }
 
 /// `sol_get_epoch_stake(account)`: no chain of the runtime has stakes.
@@ -82,6 +95,7 @@ fn encoded(context: &InvokeContext<'_, '_>, sysvar: &Address) -> Option<Vec<u8>>
         sysvar_ids::RENT => context.sysvars().rent.map(|rent| rent.encode()),
         sysvar_ids::EPOCH_SCHEDULE => Some(encoded_schedule()),
         sysvar_ids::LAST_RESTART_SLOT => Some(vec![0; 8]),
+        sysvar_ids::EPOCH_REWARDS => Some(NO_REWARDS.to_vec()),
         _ => None,
     }
 }

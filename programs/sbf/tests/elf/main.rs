@@ -7,12 +7,20 @@
     reason = "the amounts of tests are small, and a test fails where something is missing"
 )]
 
+mod assembly;
+mod associated;
 mod chain;
 mod deployed;
 mod hostile;
+mod kit;
+mod memo;
+mod nft;
+mod pool;
+mod random;
 mod recorded;
 mod token;
 mod token_2022;
+mod untrusted;
 mod world;
 
 use std::{env, fs, path::PathBuf};
@@ -20,23 +28,34 @@ use std::{env, fs, path::PathBuf};
 use lockstep_interface::Address;
 use lockstep_sbf::{LoadError, SbfProgram};
 
-/// The crate whose sources hold compiled programs.
-const SOURCE: &str = "litesvm-0.16.0";
+/// The crates whose sources hold compiled programs, and the folders in which they lie.
+const SOURCES: [(&str, &str); 2] = [
+    ("litesvm@0.16.0", "src/programs/elf"),
+    ("trident-svm@0.3.0-rc.4", "src/solana-program-library"),
+];
 
 /// The bytes of a compiled program; `None`, with a line that says so, where cargo's registry does
 /// not hold it. None is part of this workspace.
 fn elf(name: &str) -> Option<Vec<u8>> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let sources = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
-    let file = PathBuf::from(SOURCE).join("src/programs/elf").join(name);
-    let mut paths = sources
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let registries: Vec<PathBuf> = registries
         .into_iter()
         .flatten()
-        .filter_map(|source| fs::read(source.ok()?.path().join(&file)).ok());
-    let found = paths.next();
+        .filter_map(|registry| Some(registry.ok()?.path()))
+        .collect();
+    let found = SOURCES.iter().find_map(|(source, folder)| {
+        let file = PathBuf::from(source.replace('@', "-"))
+            .join(folder)
+            .join(name);
+        let mut files = registries.iter();
+        files.find_map(|registry| fs::read(registry.join(&file)).ok())
+    });
     if found.is_none() {
-        eprintln!("SKIPPED: {name} is not there; `cargo info litesvm@0.16.0` fetches it");
+        let sources = SOURCES.map(|(source, _)| format!("cargo info {source}"));
+        let sources = sources.join("` or `");
+        eprintln!("SKIPPED: {name} is not there; `{sources}` fetches it");
     }
     found
 }
