@@ -43,7 +43,7 @@ const TOP_LEVEL: [&str; 10] = [
 ///
 /// The scheduler and the derive macro know nothing of ours; the store knows accounts and no
 /// transaction; the runtime is handed its programs and knows none.
-const EDGES: [(&str, &[&str]); 17] = [
+const EDGES: [(&str, &[&str]); 18] = [
     ("sdk/interface", &[]),
     ("sdk/derive", &[]),
     ("sdk", &["sdk/interface", "sdk/derive"]),
@@ -55,6 +55,10 @@ const EDGES: [(&str, &[&str]); 17] = [
     ),
     ("programs", &["sdk", "sdk/interface"]),
     ("programs/market", &["sdk", "sdk/interface", "programs"]),
+    (
+        "programs/messages",
+        &["sdk", "sdk/interface", "runtime/light"],
+    ),
     ("programs/stake", &["sdk", "sdk/interface"]),
     ("programs/sbf", &["sdk/interface"]),
     ("programs/settlement", &["sdk", "sdk/interface"]),
@@ -76,7 +80,7 @@ const BELOW_TOP: [&str; 7] = [
     "programs/market",
 ];
 /// What the crate on top of all may import.
-const EVERYTHING: [&str; 14] = [
+const EVERYTHING: [&str; 15] = [
     "sdk",
     "sdk/interface",
     "sdk/derive",
@@ -88,6 +92,7 @@ const EVERYTHING: [&str; 14] = [
     "runtime/node",
     "programs",
     "programs/market",
+    "programs/messages",
     "programs/sbf",
     "programs/stake",
     "benches",

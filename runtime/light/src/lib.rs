@@ -40,6 +40,12 @@ use crate::{certificate::Certificate, read::Reader};
 const VERSION: u8 = 1;
 /// Bytes of a header.
 const HEADER_SIZE: usize = 214;
+/// Where a proof has the number of signatures.
+const COUNT_OFFSET: usize = 25;
+/// Where it has the first of them.
+const SIGNATURES_OFFSET: usize = 27;
+/// Bytes of a signature and its member's place.
+const SIGNATURE_SIZE: usize = 66;
 /// Where a header has the slot.
 const SLOT_OFFSET: usize = 33;
 /// Where it has the time.
@@ -73,6 +79,21 @@ pub struct Certified {
     pub unix_timestamp: i64,
     /// The account; `None` if there is none.
     pub account: Option<Account>,
+}
+
+/// What a certificate says of a block, without any account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CertifiedHeader {
+    /// The id of the block.
+    pub block_id: [u8; 32],
+    /// What the members have signed, which commits to the signatures of its transactions, too.
+    pub digest: [u8; 32],
+    /// Its slot.
+    pub slot: u64,
+    /// Its time in seconds since 1970.
+    pub unix_timestamp: i64,
+    /// The root over all accounts after it.
+    pub state_root: [u8; 32],
 }
 
 /// An account.
@@ -158,6 +179,23 @@ fn check(
     address: &[u8; 32],
     proof: &[u8],
 ) -> Result<Certified, LightError> {
+    let (header, part) = check_header(network, epoch, proof)?;
+    Ok(Certified {
+        block_id: header.block_id,
+        digest: header.digest,
+        slot: header.slot,
+        unix_timestamp: header.unix_timestamp,
+        account: account_at(&header.state_root, address, part)?,
+    })
+}
+
+/// Checks the head of a proof, up to the hash of the body. Gives what the header says, and the part
+/// behind it.
+fn check_header<'p>(
+    network: &Network,
+    epoch: Option<u64>,
+    proof: &'p [u8],
+) -> Result<(CertifiedHeader, &'p [u8]), LightError> {
     let mut reader = Reader(proof);
     let [version] = reader.array()?;
     if version != VERSION {
@@ -171,6 +209,39 @@ fn check(
     let parent: [u8; 32] = reader.array()?;
     let header: [u8; HEADER_SIZE] = reader.array()?;
     let body_hash: [u8; 32] = reader.array()?;
+    let block = hash(&[BLOCK_TAG, &parent, &header, &body_hash]);
+    certificate.verify(network, &block)?;
+    let header = CertifiedHeader {
+        block_id: hash(&[HEADER_TAG, &header]),
+        digest: block,
+        slot: number(&header, SLOT_OFFSET),
+        unix_timestamp: number(&header, TIME_OFFSET).cast_signed(),
+        state_root: state_root(&header)?,
+    };
+    Ok((header, reader.0))
+}
+
+/// Checks the part of a proof behind its head, against the state root of a [`CertifiedHeader`]:
+/// the account at an address; `None` if there is none.
+///
+/// O(account size + log accounts).
+///
+/// # Errors
+/// If the part does not prove that.
+///
+/// ```
+/// use lockstep_light::{LightError, account_at};
+/// // A state without accounts: the root is zeros, and no account is in it.
+/// let part = [0, 1, 0, 0, 0];
+/// assert_eq!(account_at(&[0; 32], &[7; 32], &part), Ok(None));
+/// assert_eq!(account_at(&[1; 32], &[7; 32], &part), Err(LightError::State));
+/// ```
+pub fn account_at(
+    state_root: &[u8; 32],
+    address: &[u8; 32],
+    part: &[u8],
+) -> Result<Option<Account>, LightError> {
+    let mut reader = Reader(part);
     let account = match reader.array()? {
         [0] => None,
         [1] => {
@@ -179,17 +250,34 @@ fn check(
         }
         _ => return Err(LightError::Form("flag of the account")),
     };
-    let block = hash(&[BLOCK_TAG, &parent, &header, &body_hash]);
-    certificate.verify(network, &block)?;
-    let root = state_root(&header)?;
-    state::verify(&root, address, account, reader.0)?;
-    Ok(Certified {
-        block_id: hash(&[HEADER_TAG, &header]),
-        digest: block,
-        slot: number(&header, SLOT_OFFSET),
-        unix_timestamp: number(&header, TIME_OFFSET).cast_signed(),
-        account: account.map(state::account).transpose()?,
-    })
+    state::verify(state_root, address, account, reader.0)?;
+    account.map(state::account).transpose()
+}
+
+/// Cuts a proof in two: the head, which [`Succession::header`] checks, and the part behind it,
+/// which [`account_at`] does. Neither is checked here.
+///
+/// # Errors
+/// If the proof ends before.
+pub fn split(proof: &[u8]) -> Result<(&[u8], &[u8]), LightError> {
+    let size = signature_count(proof)
+        .checked_mul(SIGNATURE_SIZE)
+        .and_then(|size| size.checked_add(SIGNATURES_OFFSET + 32 + HEADER_SIZE + 32));
+    let size = size.ok_or(LightError::Size)?;
+    proof.split_at_checked(size).ok_or(LightError::Size)
+}
+
+/// The number of signatures that a proof says it has; checking it takes time in proportion.
+///
+/// ```
+/// let mut proof = [0; 27];
+/// proof[25] = 3;
+/// assert_eq!(lockstep_light::signature_count(&proof), 3);
+/// ```
+pub fn signature_count(proof: &[u8]) -> usize {
+    let count = proof.get(COUNT_OFFSET..SIGNATURES_OFFSET);
+    let count = count.and_then(|bytes| bytes.first_chunk());
+    count.map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes)))
 }
 
 /// The state root that a header states.

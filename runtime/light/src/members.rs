@@ -14,7 +14,9 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
 
-use crate::{Account, Certified, LightError, Network, check, read::Reader};
+use crate::{
+    Account, Certified, CertifiedHeader, LightError, Network, check, check_header, read::Reader,
+};
 
 /// The address of the account that lists the members.
 pub const MEMBERS: [u8; 32] = [
@@ -60,6 +62,25 @@ impl Succession {
         }
     }
 
+    /// A network in an epoch, with the members that it was followed to.
+    ///
+    /// ```
+    /// use core::num::NonZeroU64;
+    /// use lockstep_light::{Network, Succession};
+    ///
+    /// let network = Network { genesis: [1; 32], members: vec![[2; 32]] };
+    /// let epoch_slots = NonZeroU64::new(1_000).unwrap();
+    /// let followed = Succession::resume(network, epoch_slots, 7);
+    /// assert_eq!((followed.epoch(), followed.last_slot()), (7, 7_999));
+    /// ```
+    pub fn resume(network: Network, epoch_slots: NonZeroU64, epoch: u64) -> Self {
+        Self {
+            network,
+            epoch,
+            epoch_slots,
+        }
+    }
+
     /// The epoch whose members are known.
     pub fn epoch(&self) -> u64 {
         self.epoch
@@ -75,6 +96,22 @@ impl Succession {
         let next = self.epoch.saturating_add(1);
         next.saturating_mul(self.epoch_slots.get())
             .saturating_sub(1)
+    }
+
+    /// Slots of an epoch.
+    pub fn epoch_slots(&self) -> NonZeroU64 {
+        self.epoch_slots
+    }
+
+    /// Checks the head of a proof, up to the hash of the body, at a block of the epoch. Gives what
+    /// the header says, and the part behind it.
+    ///
+    /// O(members).
+    ///
+    /// # Errors
+    /// As [`verify`](crate::verify), or if it says that the members of another epoch have signed.
+    pub fn header<'p>(&self, proof: &'p [u8]) -> Result<(CertifiedHeader, &'p [u8]), LightError> {
+        check_header(&self.network, Some(self.epoch), proof)
     }
 
     /// Checks a proof about an address, at a block of the epoch.

@@ -8,7 +8,9 @@
 mod common;
 
 use common::{Signed, followed, handover, keys, public};
-use lockstep_light::{LightError, MEMBERS, verify};
+use lockstep_light::{
+    LightError, MEMBERS, Succession, account_at, signature_count, split, verify,
+};
 
 #[test]
 fn a_network_is_followed_from_set_to_set() {
@@ -106,4 +108,31 @@ fn a_list_of_no_use_leaves_the_members() {
             now.iter().map(public).collect::<Vec<_>>()
         );
     }
+}
+
+#[test]
+fn a_proof_is_checked_in_two_parts_as_in_one() {
+    let (now, next) = (keys(0..4), keys(4..8));
+    let proof = handover(&now, &next, 0).proof();
+    let (head, part) = split(&proof).unwrap();
+    assert_eq!(signature_count(&proof), 3);
+    let start = followed(&now);
+    let (header, rest) = start.header(head).unwrap();
+    assert!(rest.is_empty());
+    let whole = start.verify(&MEMBERS, &proof).unwrap();
+    let stated = (header.block_id, header.slot, header.unix_timestamp);
+    assert_eq!(stated, (whole.block_id, whole.slot, whole.unix_timestamp));
+    let account = account_at(&header.state_root, &MEMBERS, part).unwrap();
+    assert_eq!(account, whole.account);
+    assert_eq!(
+        account_at(&header.state_root, &[1; 32], part),
+        Err(LightError::State)
+    );
+    // Members of another epoch, an end that is missing, and one that is no part of the head.
+    let network = start.network().clone();
+    let later = Succession::resume(network, start.epoch_slots(), 1);
+    assert!(matches!(later.header(head), Err(LightError::Epoch { .. })));
+    assert_eq!(split(&head[..head.len() - 1]), Err(LightError::Size));
+    assert!(start.header(&head[..head.len() - 1]).is_err());
+    assert_eq!(start.header(&proof).unwrap().1, part);
 }

@@ -13,7 +13,8 @@
 //!   "peers": [{ "key": "BASE58", "address": "127.0.0.1:9010" }] }
 //! ```
 //! `chain` is the genesis file of a node; every field of it may be left out. With `staking`, the
-//! network begins with the staking program, and with the validators' stakes in it.
+//! network begins with the staking program, and with the validators' stakes in it. The programs
+//! that carry messages between chains are linked in, for `chain` to name or to activate.
 
 use std::{
     io,
@@ -26,6 +27,7 @@ use std::{
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519::PublicKey;
 use lockstep_interface::{Account, Address, InstructionError, ProgramTable};
+use lockstep_messages::with_messages;
 use lockstep_node::genesis::{GenesisFile, GenesisFileError};
 use lockstep_runtime::{
     bank::Genesis,
@@ -224,7 +226,8 @@ impl NetworkFile {
             field: "faucet",
             found: self.faucet.clone(),
         })?;
-        let mut genesis = self.chain.genesis(&faucet, programs, programs)?;
+        let linked = with_messages(programs.clone());
+        let mut genesis = self.chain.genesis(&faucet, programs, &linked)?;
         genesis.accounts.push(self.members()?.account());
         if let Some(terms) = self.staking {
             genesis.accounts.extend(self.stakes(terms)?);

@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 
 use lockstep_interface::{Hash, ProgramTable};
 use lockstep_market::{market_programs, with_market};
+use lockstep_messages::with_messages;
 use lockstep_node::{FAUCET_FILE, HISTORY_FOLDER};
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::bank::Genesis;
@@ -180,14 +181,15 @@ fn todays_genesis() -> Genesis {
 /// once.
 static LINKED: OnceLock<ProgramTable> = OnceLock::new();
 
-/// Lets ledgers have these programs besides those of the market, that of stakes and the loaders.
+/// Lets ledgers have these programs besides those of the market, of stakes and of messages, and the
+/// loaders.
 /// Only the first call counts.
 pub(crate) fn link_programs(programs: &ProgramTable) {
     LINKED.get_or_init(|| linked(with_market(programs.clone())));
 }
 
 fn linked(programs: ProgramTable) -> ProgramTable {
-    with_loaders(programs).with(StakingProgram)
+    with_messages(with_loaders(programs).with(StakingProgram))
 }
 
 /// The programs that ledgers may have.

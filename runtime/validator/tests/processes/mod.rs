@@ -45,6 +45,8 @@ pub(crate) struct Members {
     running: Vec<Option<Child>>,
     /// The words before the command of a member that is started, as `env NAME=VALUE`.
     pub(crate) wrapper: Vec<String>,
+    /// Whether another network of the process runs beside this one, and ends after it.
+    is_second: bool,
 }
 
 impl Members {
@@ -58,6 +60,21 @@ impl Members {
         while IS_RUNNING.swap(true, Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(100));
         }
+        Self::prepare(name, count, block_millis, epoch_slots)
+    }
+
+    /// A second network, beside one that runs.
+    pub(crate) fn beside(
+        _running: &Self,
+        name: &str,
+        (count, block_millis, epoch_slots): (u16, u64, u64),
+    ) -> Self {
+        let mut members = Self::prepare(name, count, block_millis, epoch_slots);
+        members.is_second = true;
+        members
+    }
+
+    fn prepare(name: &str, count: u16, block_millis: u64, epoch_slots: u64) -> Self {
         let name = format!("lockstep-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let port = free_ports(count * 10 + 200);
@@ -77,6 +94,7 @@ impl Members {
             folder,
             peer_port: port + 100,
             wrapper: Vec::new(),
+            is_second: false,
         }
     }
 
@@ -186,7 +204,9 @@ impl Drop for Members {
         } else {
             let _ = fs::remove_dir_all(&self.folder);
         }
-        IS_RUNNING.store(false, Ordering::Relaxed);
+        if !self.is_second {
+            IS_RUNNING.store(false, Ordering::Relaxed);
+        }
     }
 }
 
