@@ -8,9 +8,7 @@
 mod common;
 
 use common::{Signed, followed, handover, keys, public};
-use lockstep_light::{
-    LightError, MEMBERS, Succession, account_at, signature_count, split, verify,
-};
+use lockstep_light::{LightError, MEMBERS, Succession, account_at, signature_count, split, verify};
 
 #[test]
 fn a_network_is_followed_from_set_to_set() {
