@@ -248,7 +248,11 @@ impl Parameters {
         Ok(())
     }
 
-    pub(super) fn encode(&self) -> Result<Vec<u8>, ParametersError> {
+    /// The bytes that ledgers, witnesses and snapshots keep.
+    ///
+    /// # Errors
+    /// If there are too many programs.
+    pub fn encode(&self) -> Result<Vec<u8>, ParametersError> {
         let blockhashes = self.blockhashes.iter();
         let programs = self.programs.iter();
         let rent = &self.rent;
@@ -284,7 +288,11 @@ impl Parameters {
         POLICY_VERSION
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
+    /// The parameters of these bytes.
+    ///
+    /// # Errors
+    /// If another release wrote them, or they are malformed.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ParametersError> {
         check_size(bytes)?;
         let version = bytes.first_chunk().ok_or(ParametersError::Malformed)?;
         let found = u16::from_le_bytes(*version);

@@ -35,13 +35,14 @@ mod workers;
 pub use credits::CreditsDependOnOrder;
 pub(crate) use executables::Loaders;
 pub use lockstep::{LoadedAccounts, execute, load};
-use lockstep_store::Change;
+use lockstep_interface::{Account, Address};
+use lockstep_store::{Change, StoreError};
 pub(crate) use serial::execute_on;
 pub use serial::execute_serial;
 use thiserror::Error;
 pub use workers::WorkerPanicked;
 
-use crate::block::Outcome;
+use crate::{bank::Bank, block::Outcome, prepare::PreparedBlock};
 
 /// A block whose transactions have run: what they changed, and the outcome of each. Nothing of it
 /// is in a bank yet.
@@ -55,6 +56,38 @@ pub struct ExecutedBlock {
 }
 
 impl ExecutedBlock {
+    /// Joins what the parts of a block did that were executed apart: the accounts that they left,
+    /// each address once, in any order, whether changed or not, and the outcomes by transaction
+    /// index. The result is that of the whole block if the parts ran in an order that keeps those
+    /// of conflicting transactions, each on the accounts that the parts before it left.
+    ///
+    /// O(n log n) for n accounts, each of which is read in the bank once.
+    ///
+    /// # Errors
+    /// If the store fails.
+    ///
+    /// # Panics
+    /// If the number of outcomes is not that of the block's transactions.
+    pub fn joined(
+        bank: &Bank,
+        block: &PreparedBlock<'_>,
+        accounts: impl IntoIterator<Item = Change>,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Self, StoreError> {
+        let count = block.table().transaction_count();
+        assert_eq!(outcomes.len(), count, "each transaction has an outcome");
+        let after: Vec<Change> = accounts.into_iter().collect();
+        let addresses: Vec<Address> = after.iter().map(|(address, _)| *address).collect();
+        let mut before = vec![Account::default(); addresses.len()];
+        bank.load(&addresses, &mut before)?;
+        let mut changes = bank.own_changes()?;
+        let pairs = after.into_iter().zip(before);
+        let changed = pairs.filter(|((_, after), before)| after != before);
+        changes.extend(changed.map(|(change, _)| change));
+        changes.sort_unstable_by_key(|(address, _)| *address);
+        Ok(Self { changes, outcomes })
+    }
+
     /// The changed accounts in strictly ascending order of addresses; one without lamports is one
     /// that is gone.
     pub fn changes(&self) -> &[Change] {

@@ -192,7 +192,7 @@ impl PreparedBlock<'_> {
 
     /// The counters of accounts that several transactions add to at once, in ascending order of the
     /// accounts; those without counters are left out.
-    pub(crate) fn shared_counters(&self) -> &[(AccountIndex, Counters)] {
+    pub fn shared_counters(&self) -> &[(AccountIndex, Counters)] {
         &self.shared_counters
     }
 
