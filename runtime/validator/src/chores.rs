@@ -145,6 +145,10 @@ impl Chores {
         *seen = now;
         let read = MemberFile::read(path).and_then(|file| peers(&file));
         match read {
+            Ok(peers) if peers.len() >= self.identity.peer_count_max() => {
+                let limit = self.identity.peer_count_max();
+                tracing::warn!(limit, "too many peers for this process: start it again");
+            }
             Ok(peers) => {
                 self.peer_sets = self.peer_sets.saturating_add(1);
                 tracing::info!(count = peers.len(), "the peers of the member's file");

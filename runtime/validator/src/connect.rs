@@ -1,6 +1,6 @@
 //! The connections of a member to the others, and the channels on them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use commonware_cryptography::{
     ChaCha20Poly1305, Signer as _,
@@ -24,12 +24,16 @@ use lockstep_validator::{
     members::namespace,
 };
 
+/// Peers at most, unless the file has more: members, and some that follow.
+const PEER_COUNT_MAX: usize = 2 * MEMBER_COUNT_MAX;
+/// Peers that memory is set aside for at least: messages of each second, for each of them.
+const PEER_COUNT_MIN: usize = 16;
 /// Bytes of a message besides a block: certificates of the largest network, frames.
 const MESSAGE_HEAD_SIZE: usize = 64 << 10;
 /// Bytes that a message can have, whatever blocks may: the offer of a large snapshot.
 const MESSAGE_SIZE_MIN: usize = 4 << 20;
 /// Messages of one channel that a peer may send in a second.
-const MESSAGES_PER_SECOND: Quota = Quota::per_second(NZU32!(512));
+const MESSAGES_PER_SECOND: Quota = Quota::per_second(NZU32!(256));
 /// The same for the channels that carry blocks.
 const BLOCKS_PER_SECOND: Quota = Quota::per_second(NZU32!(128));
 
@@ -46,6 +50,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Peers that there may be while the process runs, this member among them: twice as many as at
+    /// its start.
+    pub(crate) fn peer_count_max(&self) -> usize {
+        let now = self.peers.len().saturating_add(1);
+        let twice = now.saturating_mul(2);
+        twice.clamp(PEER_COUNT_MIN, PEER_COUNT_MAX.max(now))
+    }
+
     /// Where this member and these others are.
     pub(crate) fn everyone(&self, peers: &[(PublicKey, SocketAddr)]) -> Map<PublicKey, Address> {
         let own = (self.key.public_key(), self.listen);
@@ -84,7 +96,7 @@ pub(crate) fn connect(context: &Context, identity: &Identity) -> Connected {
         handshake,
         &namespace(&identity.genesis.id()),
         identity.listen,
-        NZUsize!(MEMBER_COUNT_MAX),
+        NonZeroUsize::new(identity.peer_count_max()).expect("at least this member"),
         u32::try_from(size.max(MESSAGE_SIZE_MIN)).unwrap_or(u32::MAX),
         NZUsize!(MAILBOX_SIZE),
     );

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// Members of a network, at most (consensus): a certificate holds a signature of two thirds of
 /// them, and each is verified by every member.
-pub const MEMBER_COUNT_MAX: usize = 256;
+/// The staking program lists as many.
+pub const MEMBER_COUNT_MAX: usize = 128;
 /// Slots of an epoch, at least (consensus).
 pub const EPOCH_SLOTS_MIN: u64 = 2;
 /// Seconds that a block's time may be ahead of a member's clock; a block that is further ahead

@@ -157,7 +157,7 @@ impl Offer {
     /// The bytes of the offer.
     pub fn encode(&self) -> Vec<u8> {
         let certificate = self.certificate.encode();
-        let size = u32::try_from(certificate.len()).expect("signatures of at most 256 members");
+        let size = u32::try_from(certificate.len()).expect("signatures of at most 128 members");
         let mut bytes = size.to_le_bytes().to_vec();
         bytes.extend_from_slice(&certificate);
         bytes.extend(self.encode_subject());
