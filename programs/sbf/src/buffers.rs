@@ -7,7 +7,11 @@ use solana_sbpf::vm::CallFrame;
 
 use lockstep_interface::limits::HEAP_SIZE_MAX;
 
-use crate::limits::{CALL_DEPTH_MAX, STACK_SIZE};
+use crate::{
+    image::Layout,
+    limits::{CALL_DEPTH_MAX, STACK_SIZE},
+    vm::Mapped,
+};
 
 /// Calls whose memory a thread keeps: the deepest stack of calls.
 const KEPT_MAX: usize = 8;
@@ -25,31 +29,44 @@ pub(crate) struct Buffers {
     pub(crate) heap: Vec<u8>,
     /// What the interpreter keeps of the functions that wait for others.
     pub(crate) frames: Vec<CallFrame>,
+    /// Where everything lies in the image.
+    pub(crate) layout: Layout,
+    /// How the memory of the last call was mapped.
+    pub(crate) mapped: Mapped,
+    /// What the call may have written.
+    pub(crate) used: Used,
 }
 
 impl Buffers {
-    /// Memory that is zero, with room for an image of this size.
-    pub(crate) fn take(image_size: usize) -> Self {
+    /// Memory that is zero, the image without room.
+    pub(crate) fn take() -> Self {
         let kept = KEPT.with(|kept| kept.borrow_mut().pop());
-        let mut buffers = kept.unwrap_or_else(|| Self {
+        kept.unwrap_or_else(|| Self {
             image: Vec::new(),
             stack: vec![0; STACK_SIZE],
             heap: vec![0; HEAP_SIZE_MAX],
             frames: vec![CallFrame::default(); CALL_DEPTH_MAX],
-        });
-        if buffers.image.len() < image_size {
-            buffers.image = vec![0; image_size.next_power_of_two()];
+            layout: Layout::default(),
+            mapped: Mapped::default(),
+            used: Used::default(),
+        })
+    }
+
+    /// Gives the image the room that its layout needs.
+    pub(crate) fn make_room(&mut self) {
+        let size = self.layout.size();
+        if self.image.len() < size {
+            self.image = vec![0; size.next_power_of_two()];
         }
-        buffers
     }
 
     /// Clears what was used, and keeps the memory for the next call.
-    pub(crate) fn give_back(mut self, used: &Used) {
-        used.image
-            .iter()
-            .for_each(|range| self.image[range.clone()].fill(0));
-        self.stack[..used.stack].fill(0);
-        self.heap[..used.heap].fill(0);
+    pub(crate) fn give_back(mut self) {
+        for range in self.used.image.drain(..) {
+            self.image[range].fill(0);
+        }
+        self.stack[..self.used.stack].fill(0);
+        self.heap[..self.used.heap].fill(0);
         if self.image.len() > IMAGE_KEPT_MAX {
             self.image = Vec::new();
         }

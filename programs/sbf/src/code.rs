@@ -187,24 +187,25 @@ impl Code {
 
 impl executable::Executable for Code {
     fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
-        let layout = Layout::of(context)?;
-        let mut buffers = Buffers::take(layout.size());
-        layout.write(context, &mut buffers.image)?;
+        let mut buffers = Buffers::take();
+        buffers.layout.lay_out(context)?;
+        buffers.make_room();
+        buffers.layout.write(context, &mut buffers.image)?;
         let units = context.compute_units_left();
         let heap = context.consume(heap_units(context.heap_size()));
         heap.map_err(|_| InstructionError::ProgramEnvironmentSetupFailure)?;
-        let end = run(&self.executable, self.mode(), context, &mut buffers, layout)?;
+        let end = run(&self.executable, self.mode(), context, &mut buffers)?;
         if let Some(panic) = end.panic {
             // Outside of compiled code, which has no tables to unwind it.
             resume_unwind(panic);
         }
         log_end(context, units);
         let result = match end.result {
-            Ok(0) => end.layout.write_back(context, &buffers.image),
+            Ok(0) => buffers.layout.write_back(context, &buffers.image),
             Ok(result) => Err(error_of(result)),
-            Err(error) => Err(failed(context, &end.layout, error)),
+            Err(error) => Err(failed(context, &buffers.layout, error)),
         };
-        buffers.give_back(&end.used);
+        buffers.give_back();
         result
     }
 }

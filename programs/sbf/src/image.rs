@@ -96,20 +96,24 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Lays out the image of an instruction. O(accounts squared).
-    pub(crate) fn of(context: &InvokeContext<'_, '_>) -> Result<Self, InstructionError> {
-        let mut layout = Self::default();
+    /// Lays out the image of an instruction, in place of another. O(accounts squared).
+    pub(crate) fn lay_out(
+        &mut self,
+        context: &InvokeContext<'_, '_>,
+    ) -> Result<(), InstructionError> {
+        self.places.clear();
+        self.of_position.clear();
         let mut end: usize = 8;
         for position in 0..context.account_count() {
             let address = context.address(position)?;
-            let mut earlier = layout.places.iter();
+            let mut earlier = self.places.iter();
             let earlier = earlier.position(|place| {
                 let known = context.address(place.position);
                 known.is_ok_and(|known| known == address)
             });
-            let index = earlier.unwrap_or(layout.places.len());
+            let index = earlier.unwrap_or(self.places.len());
             let index = u8::try_from(index).map_err(|_| InstructionError::MaxAccountsExceeded)?;
-            layout.of_position.push(index);
+            self.of_position.push(index);
             if earlier.is_some() {
                 end = end.saturating_add(REPEAT_SIZE);
                 continue;
@@ -119,13 +123,13 @@ impl Layout {
                 head: end,
                 size: context.account(position)?.data.len(),
             };
-            layout.places.push(place);
+            self.places.push(place);
             end = place.end();
         }
-        layout.data = end.saturating_add(8);
-        let size = layout.data.saturating_add(context.data().len());
-        layout.size = size.saturating_add(32);
-        Ok(layout)
+        self.data = end.saturating_add(8);
+        let size = self.data.saturating_add(context.data().len());
+        self.size = size.saturating_add(32);
+        Ok(())
     }
 
     /// Bytes of the image.

@@ -46,7 +46,8 @@ fn call(
             heap: heap.clone(),
             inputs: Vec::new(),
         };
-        let places = [PLACES[0], PLACES[1], RESULT].map(|place| MM_HEAP_START + place as u64);
+        let places = [PLACES[0], PLACES[1], RESULT];
+        let places = places.map(|place| MM_HEAP_START.saturating_add(place as u64));
         let result = call_recorded(call, arguments(places), context, &[], &mut memory);
         kept.with(|end| *end = Some((result.unwrap(), memory.heap)));
     };

@@ -9,8 +9,9 @@
 //! - **Memory.** Every region that is mapped lies in a buffer that [`run`] borrows exclusively and
 //!   for as long as the mapping lives, or, read-only, in the executable that it borrows shared. A
 //!   buffer is borrowed once, as a raw pointer to the whole of it, before its regions are made;
-//!   until the mapping is gone it is reached through copies of that pointer alone. No region is
-//!   memory of an account: data is copied into the image and back.
+//!   until the call has ended it is reached through copies of that pointer alone. No region is
+//!   memory of an account: data is copied into the image and back. A mapping that is kept for the
+//!   next call is not accessed before each of its regions was replaced.
 //! - **Room.** A region begins and ends within its buffer. It grows at its end only: the stack and
 //!   the heap up to the size of their buffers, an account's data up to the next region, which is of
 //!   the same buffer.
@@ -28,7 +29,7 @@
     reason = "the machine maps memory by address and knows no lifetimes"
 )]
 
-use std::{any::Any, ops::Range, ptr, ptr::NonNull, sync::Arc};
+use std::{any::Any, mem, ops::Range, ptr, ptr::NonNull, sync::Arc};
 
 use lockstep_interface::{
     InstructionError, InvokeContext,
@@ -183,9 +184,9 @@ impl Guest {
         replaced.map_err(Fault::Memory)
     }
 
-    /// The bytes that the program may have written.
-    fn used(&self) -> Used {
-        let mut used = Used::default();
+    /// Notes the bytes that the program may have written.
+    fn note_used(&self, used: &mut Used) {
+        used.image.clear();
         for region in self.mapping.get_regions() {
             let Range { start, .. } = region.vm_addr_range();
             match start {
@@ -199,15 +200,54 @@ impl Guest {
                 _ => {}
             }
         }
-        used
     }
+}
+
+/// The mapping of a call that has ended, for the next one to take its place.
+///
+/// Its regions point to memory that may be gone. They are replaced before they are used.
+#[derive(Default)]
+pub(crate) struct Mapped {
+    mapping: Option<(SBPFVersion, MemoryMapping)>,
+    regions: Vec<MemoryRegion>,
+}
+
+impl Mapped {
+    /// Maps the regions that are listed, which are in ascending order.
+    fn map(&mut self, executable: &Executable<Guest>) -> Result<MemoryMapping, EbpfError> {
+        let (config, version) = (executable.get_config(), executable.get_sbpf_version());
+        if let Some((kept_version, mut mapping)) = self.mapping.take()
+            && kept_version == version
+            && starts_as(&mapping, &self.regions)
+        {
+            // From the last to the first, so that none reaches into one that is to be replaced.
+            let is_replaced = (0..self.regions.len()).rev().all(|index| {
+                let region = self.regions[index].clone();
+                // SAFETY: *Memory* and *Room*, as below.
+                unsafe { mapping.replace_region(index, region) }.is_ok()
+            });
+            if is_replaced {
+                self.regions.clear();
+                return Ok(mapping);
+            }
+        }
+        let regions = self.regions.drain(..).collect();
+        let grow = Box::new(grow);
+        // SAFETY: *Memory* and *Room*: each region is part of a buffer or of the executable.
+        unsafe { MemoryMapping::new_with_access_violation_handler(regions, config, version, grow) }
+    }
+}
+
+/// True if a mapping has regions at the addresses of these.
+fn starts_as(mapping: &MemoryMapping, regions: &[MemoryRegion]) -> bool {
+    let starts = |region: &MemoryRegion| region.vm_addr_range().start;
+    let mapped = mapping.get_regions().iter().map(starts);
+    mapped.eq(regions.iter().map(starts))
 }
 
 /// What a run leaves.
 pub(crate) struct End {
     pub(crate) result: Result<u64, EbpfError>,
-    pub(crate) layout: Layout,
-    pub(crate) used: Used,
     pub(crate) panic: Option<Box<dyn Any + Send>>,
 }
 
@@ -217,13 +257,15 @@ pub(crate) fn run(
     mode: ExecutionMode,
     context: &mut InvokeContext<'_, '_>,
     buffers: &mut Buffers,
-    layout: Layout,
 ) -> Result<End, InstructionError> {
     let Buffers {
         image,
         stack,
         heap,
         frames,
+        layout,
+        mapped,
+        used,
     } = buffers;
     assert!(layout.size() <= image.len(), "the image has its room");
     assert!(stack.len() == STACK_SIZE, "the stack is whole");
@@ -236,9 +278,11 @@ pub(crate) fn run(
         SBPFVersion::V1 | SBPFVersion::V2 => STACK_SIZE,
         _ => STEP,
     };
-    let stack = growing(stack, stack_size, MM_STACK_START, STACK);
-    let heap = growing(heap, STEP, MM_HEAP_START, heap_tag(heap_size));
-    let mut regions = vec![executable.get_ro_region(), stack, heap];
+    let regions = &mut mapped.regions;
+    regions.clear();
+    regions.push(executable.get_ro_region());
+    regions.push(growing(stack, stack_size, MM_STACK_START, STACK));
+    regions.push(growing(heap, STEP, MM_HEAP_START, heap_tag(heap_size)));
     for piece in layout.pieces() {
         regions.push(match piece {
             Piece::Meta(Range { start, end }) => MemoryRegion::new(
@@ -253,28 +297,25 @@ pub(crate) fn run(
             }
         });
     }
-    let config = executable.get_config();
-    // SAFETY: *Memory* and *Room*: each region is part of a buffer or of the executable.
-    let mapping = unsafe {
-        MemoryMapping::new_with_access_violation_handler(regions, config, version, Box::new(grow))
-    };
+    let mapping = mapped.map(executable);
     let mapping = mapping.map_err(|_| InstructionError::ProgramEnvironmentSetupFailure)?;
     let data = address_of(layout.data);
     let mut guest = Guest {
         context: NonNull::from_mut(context).cast(),
         mapping,
         image,
-        layout,
+        layout: mem::take(layout),
         heap_size,
         heap_given: 0,
         panic: None,
     };
     let registers = [(1, MM_INPUT_START), (2, data)];
     let result = execute(executable, mode, &mut guest, &registers, frames);
+    guest.note_used(used);
+    *layout = guest.layout;
+    mapped.mapping = Some((version, guest.mapping));
     Ok(End {
         result,
-        used: guest.used(),
-        layout: guest.layout,
         panic: guest.panic,
     })
 }
