@@ -1,6 +1,6 @@
-//! Programs that are deployed, upgraded and closed on a ledger: whether it goes on, is opened again,
-//! is imported from a snapshot, switches forks, or is checked block by block on witnesses, each
-//! block calls what its parent has.
+//! Programs that are deployed, upgraded and closed on a ledger: whether it goes on, is opened
+//! again, is imported from a snapshot, switches forks, or is checked block by block on witnesses,
+//! each block calls what its parent has.
 
 use std::sync::Arc;
 
