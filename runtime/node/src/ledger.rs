@@ -34,6 +34,8 @@ use crate::{
 pub const FAUCET_FILE: &str = "faucet.json";
 /// The history's directory in a ledger's directory.
 pub const HISTORY_FOLDER: &str = "history";
+/// The file in a ledger's directory that holds its first state, as a snapshot.
+pub const GENESIS_FILE: &str = "genesis.snapshot";
 
 /// Where the ledger is.
 #[derive(Clone, Debug)]

@@ -63,7 +63,9 @@ pub use follower::Follower;
 pub use history::{History, HistoryError, Keep, Kind, Logged, Spot};
 pub use intake::{Intake, IntakeError};
 pub use leader::{Given, LeaderError, Pace, Published, RECORDING, Warp};
-pub use ledger::{FAUCET_FILE, HISTORY_FOLDER, Ledger, LedgerError, LedgerOptions, Place};
+pub use ledger::{
+    FAUCET_FILE, GENESIS_FILE, HISTORY_FOLDER, Ledger, LedgerError, LedgerOptions, Place,
+};
 pub use node::{BlockReadError, Certifier, Certify, Node, NodeError, NodeOptions, Running};
 pub use parsed::{AccountJsonError, account_of_json, explain_instruction};
 pub use recent::{Head, Recent, Status};

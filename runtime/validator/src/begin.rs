@@ -4,6 +4,7 @@
 use std::{io, path::PathBuf};
 
 use commonware_runtime::{Runner as _, Supervisor as _, tokio as runtime};
+use lockstep_node::GENESIS_FILE;
 use lockstep_runtime::{
     bank::Genesis,
     chain::snapshot::{self, ImportError},
@@ -102,7 +103,8 @@ pub(crate) fn begin(
         let certificate = partial.offer().certificate.clone();
         match import(places, &partial, genesis, threads) {
             Ok(()) => {
-                partial.finish().map_err(disk)?;
+                let kept = places.ledger.join(GENESIS_FILE);
+                partial.finish(&kept).map_err(disk)?;
                 return Ok(Some(certificate));
             }
             Err(error @ (ImportError::Store(_) | ImportError::Open(_))) => {

@@ -6,6 +6,7 @@
 //! ```
 
 use std::{
+    fs::{self, File},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -36,8 +37,8 @@ use futures::{
 };
 use lockstep_interface::Address;
 use lockstep_node::{
-    Certify, Figures, Follower, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace, RECORDING,
-    Ready, ServerOptions, keys::read_key, serve_running,
+    Certify, Figures, Follower, GENESIS_FILE, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace,
+    RECORDING, Ready, ServerOptions, keys::read_key, serve_running,
 };
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
@@ -396,12 +397,30 @@ fn open_ledger(
     };
     let store = Arc::new(CachedStore::new(disk, CACHE_SIZE));
     let chain = Chain::open(store, trie, genesis, options)?;
+    keep_genesis(&chain, path)?;
     let faucet = file.faucet_key.as_deref().map(read_key).transpose();
     Ok(Ledger {
         chain,
         faucet: faucet.map_err(system("the key of the faucet"))?,
         history: Some(path.join(HISTORY_FOLDER)),
     })
+}
+
+/// Keeps the first state of a new ledger beside it, at which `lockstep verify` begins.
+fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), RunError> {
+    let (file, unfinished) = (path.join(GENESIS_FILE), path.join("genesis.new"));
+    if chain.head().1.slot > 0 || file.exists() {
+        return Ok(());
+    }
+    let failed = |source: io::Error| RunError::System {
+        what: format!("{}", file.display()),
+        source,
+    };
+    let mut out = File::create(&unfinished).map_err(failed)?;
+    let exported = chain.export(&mut out, &mut |_| ());
+    exported.map_err(|error| failed(io::Error::other(error)))?;
+    out.sync_all().map_err(failed)?;
+    fs::rename(unfinished, &file).map_err(failed)
 }
 
 /// The account that a member's blocks name as their leader.

@@ -38,14 +38,14 @@ use lockstep_store::{BlockRecord, DiskOptions, DiskStore, Store, StoreError, Tri
 
 use crate::output;
 
+pub use lockstep_node::GENESIS_FILE;
+
 pub use crate::output::OutputError;
 pub(crate) use load::{LoadError, check_load};
 pub(crate) use options::{Common, base58, parse_address, parse_block_id, show, shown, state_root};
 pub use verify::{Difference, Verified, VerifyError, VerifyOptions, verify};
 pub(crate) use verify::{state_before, verify_store};
 
-/// The file in a ledger's directory that holds its first state, as a snapshot.
-pub const GENESIS_FILE: &str = "genesis.snapshot";
 /// Bytes that go to a file, or come from one, at a time.
 const BUFFER_SIZE: usize = 1 << 20;
 

@@ -5,6 +5,8 @@
 //! keeps nothing that the chains do not have, so that it can end and begin again at any time, and
 //! run beside others.
 
+#![allow(dead_code, reason = "a test uses more of it than the example")]
+
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};

@@ -136,12 +136,12 @@ impl Partial {
         ))
     }
 
-    /// Removes the bytes and keeps the offer, once the ledger has them.
+    /// Keeps the offer once the ledger has the bytes, and these in a file, as the ledger's first state.
     ///
     /// # Errors
     /// If the file system fails.
-    pub fn finish(self) -> io::Result<()> {
-        fs::remove_file(self.folder.join(BYTES))
+    pub fn finish(self, kept: &Path) -> io::Result<()> {
+        fs::rename(self.folder.join(BYTES), kept)
     }
 }
 
@@ -206,7 +206,9 @@ mod tests {
         let mut all = Vec::new();
         partial.reader().unwrap().read_to_end(&mut all).unwrap();
         assert_eq!(all, bytes);
-        partial.finish().unwrap();
+        let kept = folder.join("kept");
+        partial.finish(&kept).unwrap();
+        assert_eq!(fs::read(kept).unwrap(), bytes);
         assert!(stored_offer(&folder).unwrap().is_some());
         discard(&folder).unwrap();
         assert!(stored_offer(&folder).unwrap().is_none());

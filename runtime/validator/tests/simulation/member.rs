@@ -286,7 +286,8 @@ impl Begin {
             let mut source: Box<dyn io::Read> = Box::new(partial.reader().unwrap());
             match self.ledger.import(&mut source, &id) {
                 Ok(()) => {
-                    partial.finish().unwrap();
+                    let kept = self.snapshot.join("kept");
+                    partial.finish(&kept).unwrap();
                     *self.joined.lock() += 1;
                 }
                 Err(_) => refused.push(partial.offer().subject()),
