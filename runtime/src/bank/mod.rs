@@ -430,9 +430,9 @@ impl FrozenBank {
         overlay.as_ref().map(|overlay| Arc::clone(&overlay.changes))
     }
 
-    /// The same bank with some accounts replaced, for trying things out, and for executing a part of
-    /// a block on the accounts that earlier parts left; it has no trie, and is never final. `changes`
-    /// are in strictly ascending order of addresses. O(1).
+    /// The same bank with some accounts replaced, for trying things out, and for executing a part
+    /// of a block on the accounts that earlier parts left; it has no trie, and is never final.
+    /// `changes` are in strictly ascending order of addresses. O(1).
     pub fn overridden(self: &Arc<Self>, changes: Vec<Change>) -> Arc<Self> {
         Arc::new(Self {
             ledger: Arc::clone(&self.ledger),

@@ -136,7 +136,8 @@ impl Partial {
         ))
     }
 
-    /// Keeps the offer once the ledger has the bytes, and these in a file, as the ledger's first state.
+    /// Keeps the offer once the ledger has the bytes, and these in a file, as the ledger's first
+    /// state.
     ///
     /// # Errors
     /// If the file system fails.
