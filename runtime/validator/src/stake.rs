@@ -7,7 +7,12 @@
 //! One epoch is what the program takes, so that all know before it begins; the list that follows
 //! from it names the members of the one after that.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::{Account, Address, Hash, Instruction};
@@ -29,6 +34,12 @@ use thiserror::Error;
 
 use crate::duties::catch_up;
 
+/// Transactions that are tried.
+const TRIES: usize = 5;
+/// Time for one to become final.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(200);
 /// Stakes of one owner that are looked at.
 const STAKES_MAX: u64 = 64;
 
@@ -59,6 +70,12 @@ pub enum StakeError {
     /// The owner has no stake that could be taken back.
     #[error("{0} has no stake that is delegated")]
     Nothing(Address),
+    /// The transaction fails.
+    #[error("the transaction fails: {0}")]
+    Failed(String),
+    /// The transaction does not become final.
+    #[error("the transaction was not final after {PATIENCE:?}: see whether the network goes on")]
+    NotFinal,
     /// All places for stakes are taken.
     #[error("{0} has {STAKES_MAX} stakes: release and withdraw one first")]
     Full(Address),
@@ -98,12 +115,16 @@ impl<'u> Operator<'u> {
         Ok(operator)
     }
 
-    /// Delegates lamports of the wallet to the own validator, which is registered if it is new.
-    /// Gives the stake's address and the transaction's signature.
+    /// Delegates lamports of the wallet to the own validator, which is registered if it is new, and
+    /// waits until that is final. Gives the stake's address and the transaction's signature.
     ///
     /// # Errors
-    /// If the node does not take it.
+    /// If the node does not take it, or it fails.
     pub fn stake(&self, lamports: u64) -> Result<(Address, String), StakeError> {
+        self.run(|| self.staking(lamports))
+    }
+
+    fn staking(&self, lamports: u64) -> Result<(Address, Vec<Instruction>), StakeError> {
         let mut free = None;
         for number in 0..STAKES_MAX {
             if self.find(number)?.is_none() {
@@ -130,15 +151,19 @@ impl<'u> Operator<'u> {
             validator,
         };
         instructions.push(staking::call::delegate(&delegate));
-        Ok((stake, self.send(&instructions)?))
+        Ok((stake, instructions))
     }
 
-    /// Takes back all stake of the wallet that the own validator has. Gives the stakes' addresses
-    /// and the transaction's signature.
+    /// Takes back all stake of the wallet that the own validator has, and waits until that is final.
+    /// Gives the stakes' addresses and the transaction's signature.
     ///
     /// # Errors
-    /// If there is none, or the node does not take it.
+    /// If there is none, the node does not take it, or it fails.
     pub fn unstake(&self) -> Result<(Vec<Address>, String), StakeError> {
+        self.run(|| self.unstaking())
+    }
+
+    fn unstaking(&self) -> Result<(Vec<Address>, Vec<Instruction>), StakeError> {
         let (owner, validator) = (self.wallet, self.validator());
         let mut stakes = Vec::new();
         let mut instructions = self.catch_up()?;
@@ -159,7 +184,44 @@ impl<'u> Operator<'u> {
         if stakes.is_empty() {
             return Err(StakeError::Nothing(owner));
         }
-        Ok((stakes, self.send(&instructions)?))
+        Ok((stakes, instructions))
+    }
+
+    /// Sends what `make` gives, again if it fails: another member may have called `advance` or
+    /// `roll` of the new epoch meanwhile.
+    fn run<T>(
+        &self,
+        make: impl Fn() -> Result<(T, Vec<Instruction>), StakeError>,
+    ) -> Result<(T, String), StakeError> {
+        let mut last = None;
+        for _ in 0..TRIES {
+            let (what, instructions) = make()?;
+            match self.send(&instructions) {
+                Ok(signature) => match self.outcome(&signature)? {
+                    None => return Ok((what, signature)),
+                    error => last = error.map(StakeError::Failed),
+                },
+                Err(error @ StakeError::Call(_)) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+            thread::sleep(INTERVAL);
+        }
+        Err(last.unwrap_or(StakeError::NotFinal))
+    }
+
+    /// Waits until a transaction is final. Gives its error, if it has one.
+    fn outcome(&self, signature: &str) -> Result<Option<String>, StakeError> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let answer = call(self.url, "getSignatureStatuses", &json!([[signature]]))?;
+            let status = &answer["value"][0];
+            if status["confirmationStatus"] == "finalized" {
+                let error = &status["err"];
+                return Ok((!error.is_null()).then(|| error.to_string()));
+            }
+            thread::sleep(INTERVAL);
+        }
+        Err(StakeError::NotFinal)
     }
 
     /// The own validator, if it is registered.
