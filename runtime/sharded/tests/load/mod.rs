@@ -205,7 +205,7 @@ impl Family for Spins {
 
 /// A workload by its text; besides those of the benchmarks there are `groups`, `drains` and
 /// `spins`.
-pub fn workload(text: &str, seed: u64, shape: StreamShape) -> Workload {
+pub(crate) fn workload(text: &str, seed: u64, shape: StreamShape) -> Workload {
     let mut families = Families::new();
     families.register(GROUPED);
     families.register(DRAINS);
@@ -218,15 +218,15 @@ pub fn workload(text: &str, seed: u64, shape: StreamShape) -> Workload {
 }
 
 /// A chain with a trie, and what blocks are executed with.
-pub struct Chain {
-    pub head: Arc<FrozenBank>,
-    pub engine: Engine,
-    pub threads: Threads,
-    pub leader: Option<Address>,
+pub(crate) struct Chain {
+    pub(crate) head: Arc<FrozenBank>,
+    pub(crate) engine: Engine,
+    pub(crate) threads: Threads,
+    pub(crate) leader: Option<Address>,
 }
 
 /// The genesis of a workload. With a leader it gets half of the fees.
-pub fn genesis(workload: &Workload, leader: Option<Address>) -> Genesis {
+pub(crate) fn genesis(workload: &Workload, leader: Option<Address>) -> Genesis {
     let accounts = workload.genesis().collect();
     let genesis = Genesis::new(accounts, market_programs()).without_limits();
     let policy = FeePolicy::new(5_000, 0, Address::default()).expect("half of them are a share");
@@ -237,7 +237,7 @@ pub fn genesis(workload: &Workload, leader: Option<Address>) -> Genesis {
 }
 
 impl Chain {
-    pub fn new(genesis: Genesis, leader: Option<Address>, threads: usize) -> Self {
+    pub(crate) fn new(genesis: Genesis, leader: Option<Address>, threads: usize) -> Self {
         let threads = Threads::new(threads).expect("threads can be started");
         let store = Arc::new(MemoryStore::new());
         let head = genesis.open_rooted(store, &Trie::default(), &threads);
@@ -250,18 +250,18 @@ impl Chain {
     }
 
     /// A bank for a block on the head.
-    pub fn bank(&self) -> Bank {
+    pub(crate) fn bank(&self) -> Bank {
         let slot = self.head.slot() + 1 + self.head.slot() % 3;
         let time = i64::try_from(slot).expect("slots are small");
         self.head.child(slot, time).with_leader(self.leader)
     }
 
-    pub fn parse(&self, wire: WireBlock) -> ParsedBlock {
+    pub(crate) fn parse(&self, wire: WireBlock) -> ParsedBlock {
         ParsedBlock::new(wire, Signatures::Trusted, &self.threads)
     }
 
     /// The block after a serial run in this order.
-    pub fn serial<'b>(
+    pub(crate) fn serial<'b>(
         &self,
         parsed: &'b ParsedBlock,
         order: &[TransactionIndex],
@@ -279,7 +279,7 @@ impl Chain {
 
     /// Closes a block whose body has this order and a plan with this digest; transactions that were
     /// refused are not in it.
-    pub fn freeze<'b>(
+    pub(crate) fn freeze<'b>(
         &self,
         block: UnsealedBlock<'b>,
         order: &[TransactionIndex],
