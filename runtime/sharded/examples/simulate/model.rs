@@ -21,14 +21,13 @@ const GROUPS: u32 = 4_000;
 const MEMBERS: u32 = 25;
 /// Bytes of an account without data, as it is sent.
 const ACCOUNT_SIZE: u32 = 77;
-/// To encode and decode an account and put it in its place, on each side: bench `figures --
-/// --clock`, the difference of crossing 0 and 50 %.
+/// Assumed: to encode and decode an account and put it in its place, on each side.
 const MESSAGE_TIME: u64 = 1_000;
-/// To take the progress of one other worker at one time. Progress is told by each to each.
+/// Assumed: to take the progress of one other worker at one time. Progress is told by each to each.
 const PROGRESS_TIME: u64 = 400;
-/// What the coordinator does alone for a transaction: plan, route, encode, join. Bench
-/// `figures -- --clock`, transactions of no cost.
-const COORDINATOR_TIME: u64 = 2_500;
+/// What the coordinator does alone for a transaction: plan, route, encode, join. Rounded from bench
+/// `figures -- --clock`: what one process takes above the engine.
+const COORDINATOR_TIME: u64 = 10_000;
 
 /// Cores.
 const COUNTS: [u32; 6] = [1, 4, 16, 64, 256, 1_000];
