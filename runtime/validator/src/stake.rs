@@ -154,8 +154,8 @@ impl<'u> Operator<'u> {
         Ok((stake, instructions))
     }
 
-    /// Takes back all stake of the wallet that the own validator has, and waits until that is final.
-    /// Gives the stakes' addresses and the transaction's signature.
+    /// Takes back all stake of the wallet that the own validator has, and waits until that is
+    /// final. Gives the stakes' addresses and the transaction's signature.
     ///
     /// # Errors
     /// If there is none, the node does not take it, or it fails.
