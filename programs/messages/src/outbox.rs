@@ -26,7 +26,7 @@
 //!   locked for a message.
 //! - An expired message of an ordered channel stays, until the inbox has passed its number: it is
 //!   needed there to be skipped.
-//! - Deadlines are at most [`WAIT_MAX`](outbox::WAIT_MAX) slots away.
+//! - Deadlines are at most [`WAIT_MAX`] slots away.
 
 pub use outbox::*;
 
