@@ -25,7 +25,7 @@ use crate::place::{EVERYWHERE, Layout};
 
 /// Shards of which an account remembers pulls; the least is replaced.
 const PULLS_MAX: usize = 4;
-/// An account moves for so many times the pull of its own shard.
+/// The pull of another shard, in multiples of that of its own, at which an account moves.
 const PULL_FACTOR: u32 = 2;
 /// A shard may have this part more than its share of the work.
 const IMBALANCE_PART: u64 = 16;
@@ -103,7 +103,7 @@ impl Homes {
         }
     }
 
-    /// An account has so many bytes of data.
+    /// Notes the bytes of data that an account has.
     pub(crate) fn resize(&mut self, address: &Address, data_size: usize) {
         if let Some(known) = self.known.get_mut(address) {
             let size = u32::try_from(data_size).unwrap_or(u32::MAX);

@@ -52,7 +52,7 @@ trait Group {
     fn multiply(scalar: &PodScalar, point: &Self::Point, order: Endianness) -> Option<Self::Point>;
 }
 
-/// What lies in memory as so many bytes.
+/// A value of a known number of bytes in memory.
 trait Bytes: Sized {
     const SIZE: u64;
 

@@ -14,7 +14,7 @@ use lockstep_scheduler::{AccessTable, TransactionIndex};
 use super::{Layout, Placed, Rounds, shared, written};
 
 /// Rounds after which what is left runs on one shard. Each costs a barrier over the network, and
-/// what is left behind so many is next to nothing: see `what_is_left_is_next_to_nothing`.
+/// these leave next to nothing: see `what_is_left_is_next_to_nothing`.
 const ROUNDS_MAX: usize = 16;
 /// A shard may get this part above its share of a round.
 const IMBALANCE_PART: u64 = 20;

@@ -45,7 +45,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A network of so many members, of which the last is only a follower of one with a spare.
+    /// A network with this number of nodes: all are members, but for the last if there is a spare.
     pub(crate) fn new(member_count: usize, epoch_slots: Option<u64>, has_spare: bool) -> Self {
         let mut keys: Vec<PrivateKey> = (0..member_count as u64)
             .map(PrivateKey::from_seed)
