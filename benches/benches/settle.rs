@@ -121,10 +121,13 @@ fn bench(criterion: &mut Criterion) {
     let step = || journal.step(5_000).expect(REASON);
     let refutation = Refutation::Execution {
         step: step(),
-        accounts: journal.accounts(4_999).to_vec(),
+        accounts: journal.accounts(4_999).expect(REASON),
     };
     let parent = load.bank(&load.parent.0);
-    let address = journal.steps[4_999].address(0).expect(REASON);
+    let address = journal
+        .read_step(4_999)
+        .and_then(|step| step.address(0))
+        .expect(REASON);
     let origin = Refutation::Origin {
         step: step(),
         account: 0,

@@ -65,13 +65,15 @@ fn transfers(users: &[Wallet], blockhash: Hash, count: usize) -> Done<Vec<Vec<u8
 }
 
 /// A journal in which one transfer leaves its receiver with more than it got.
-fn dishonest(honest: &Journal) -> Journal {
+fn dishonest(honest: &Journal) -> Done<Journal> {
     let mut wrong = honest.clone();
     let middle = wrong.steps.len() / 2;
-    let mut rich = wrong.accounts(middle)[1].clone();
+    let mut rich = honest.accounts(middle).ok_or("its accounts are known")?[1].clone();
     rich.lamports += 1_000_000_000_000;
-    wrong.steps[middle].entries[1].after = Some(account_hash(&rich));
-    wrong
+    let mut step = honest.read_step(middle).ok_or("it is a step")?;
+    step.entries[1].after = Some(account_hash(&rich));
+    wrong.steps[middle] = step.encode();
+    Ok(wrong)
 }
 
 /// Both chains, and the parties that act on them.
@@ -196,7 +198,7 @@ impl World {
             let parent = self.rollup.bank(&self.rollup.head())?;
             let (claim, journal) = self.execute(&transactions)?;
             if self.posted == 2 {
-                let wrong = dishonest(&journal);
+                let wrong = dishonest(&journal)?;
                 let lie = wrong.stated(claim, &Threads::new(1)?);
                 self.post(&lie, (DEPOSITS, None))?;
                 self.challenge(&parent, [&journal, &wrong], &lie)?;

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use lockstep_interface::SignatureScheme;
 use lockstep_runtime::{
-    verify::verify,
+    verify::{Verifier, verify},
     wire::{MessageBuilder, SchemeKey, TransactionConfig, TransactionView},
 };
 
@@ -25,6 +25,9 @@ static HONEST: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
         message.with_signed(&[signed]).expect("it is short")
     })
 });
+
+/// It has seen the honest keys, and every change.
+static REMEMBERING: LazyLock<Verifier> = LazyLock::new(Verifier::default);
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((scheme, changes)) = bytes.split_first() else {
@@ -43,5 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
     let verdict = verify(&[view])[0];
     assert_eq!(verdict, changed == *honest);
     let right = TransactionView::parse(honest).expect("it is honest");
-    assert_eq!(verify(&[right, view, right]), [true, verdict, true]);
+    for verdicts in [verify, |views| REMEMBERING.verify(views)] {
+        assert_eq!(verdicts(&[right, view, right]), [true, verdict, true]);
+    }
 });

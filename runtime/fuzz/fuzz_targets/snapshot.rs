@@ -119,7 +119,14 @@ fn check(bytes: &[u8]) {
     let store = Arc::new(MemoryStore::new());
     let threads = options().threads;
     let mut source = bytes;
-    match import(&mut source, &*store, &genesis(), None, &threads, &mut |_| ()) {
+    match import(
+        &mut source,
+        &*store,
+        &genesis(),
+        None,
+        &threads,
+        &mut |_| (),
+    ) {
         Ok(trie) => {
             let chain = Chain::open(store, trie, genesis(), options());
             let chain = chain.expect("what was imported can be opened");

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use lockstep_interface::{Account, Address, ProgramTable};
 use lockstep_runtime::{
-    bank::{Bank, FrozenBank, Genesis, is_written_sysvar},
+    bank::{Bank, FrozenBank, Genesis},
     chain::Parameters,
     execute::ExecutedBlock,
     interface::Hash,
@@ -314,13 +314,7 @@ impl Sharded {
         order: Order<'_>,
     ) -> Result<Option<Execution>, ShardError> {
         let clears = self.turn_to(bank);
-        let is_made = |address: &Address| {
-            let own = bank.own_accounts();
-            is_written_sysvar(address)
-                || own
-                    .binary_search_by_key(address, |(known, _)| *known)
-                    .is_ok()
-        };
+        let is_made = |address: &Address| bank.makes(address);
         let (table, addresses) = (prepared.table(), prepared.addresses());
         let layout = self.homes.layout(table, addresses, is_made);
         let (placed, mode) = place(prepared, &layout, order);

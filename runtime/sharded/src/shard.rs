@@ -19,14 +19,11 @@ use std::{
 use ahash::RandomState;
 use lockstep_interface::{Account, Address, Counters, Hash, activation::SCHEDULE};
 use lockstep_runtime::{
-    bank::{
-        Bank, CostTable, FrozenBank, Genesis, ImportedSet, Resumed, given_accounts,
-        is_written_sysvar,
-    },
+    bank::{Bank, CostTable, FrozenBank, Genesis, ImportedSet, Resumed, given_accounts},
     block::{BlockHeader, Outcome, Recording},
     engine::Engine,
     execute::{ExecuteError, ExecutedBlock, execute, load},
-    prepare::{PreparedBlock, ShareError},
+    prepare::{PreparedBlock, SHARED_BALANCE_MAX, ShareError},
     threads::Threads,
     verify::{ParsedBlock, Signatures},
     wire::WireBlock,
@@ -38,10 +35,6 @@ use crate::message::{
     Key, Parcel, Part, Report, Sends, Sent, Setting, Step, Sum, Told, decode, encode, received,
     sent,
 };
-
-/// The most that an account and what is added to it may come to, as in the runtime's own credits:
-/// half of what 64 bits hold.
-const SHARED_BALANCE_MAX: u64 = 1 << 63;
 
 /// For look-up; what is told of all entries is sorted first.
 type Table<V> = HashMap<Address, V, RandomState>;
@@ -237,13 +230,7 @@ impl Shard {
                 refusal,
             ));
         }
-        let is_made = |address: &Address| {
-            let own = scene.start.own_accounts();
-            is_written_sysvar(address)
-                || own
-                    .binary_search_by_key(address, |(known, _)| *known)
-                    .is_ok()
-        };
+        let is_made = |address: &Address| scene.start.makes(address);
         let mut accounts = Vec::with_capacity(prepared.addresses().len());
         for address in prepared
             .addresses()

@@ -505,6 +505,13 @@ impl Bank {
         &self.own_accounts
     }
 
+    /// Whether the block itself makes an account, whatever its transactions do.
+    pub fn makes(&self, address: &Address) -> bool {
+        let own = &self.own_accounts;
+        let place = own.binary_search_by_key(address, |(known, _)| *known);
+        is_written_sysvar(address) || place.is_ok()
+    }
+
     /// The programs that begin with this block. Its transactions cannot write their accounts.
     pub(crate) fn begun_programs(&self) -> &[Address] {
         &self.begun_programs

@@ -19,7 +19,7 @@ pub struct Recording {
     pub uses: bool,
     /// Data before and after of the accounts that this program owns.
     pub data_of: Option<Address>,
-    /// All accounts before, and those afterwards that the transaction may write, for
+    /// The accounts that the transaction may write, before and afterwards, for
     /// [`settle`](crate::settle).
     pub accounts: bool,
 }
@@ -113,10 +113,9 @@ pub struct Details {
     pub data_before: Vec<(u8, AccountData)>,
     /// The same for those that it owns afterwards.
     pub data_after: Vec<(u8, AccountData)>,
-    /// All accounts before the fee was taken, in message order.
-    pub accounts_before: Vec<Account>,
-    /// The same afterwards; `None` where the transaction may not write.
-    pub accounts_after: Vec<Option<Account>>,
+    /// The accounts that the transaction may write, with their indices in message order: before the
+    /// fee was taken, and afterwards.
+    pub written: Vec<(u8, [Account; 2])>,
 }
 
 /// SHA-256 over the included transactions in the order given.

@@ -33,7 +33,11 @@ pub(super) fn process(
 ) -> Outcome {
     let balances_before = recording.balances.then(|| balances(context));
     let data_before = data_of(context, recording.data_of);
-    let accounts_before = recording.accounts.then(|| accounts(context));
+    let mut written = if recording.accounts {
+        writable(context)
+    } else {
+        Vec::new()
+    };
     let nonce = match prepare(context, transaction) {
         Ok(nonce) => nonce,
         Err(error) => return Outcome::Refused(error),
@@ -56,6 +60,9 @@ pub(super) fn process(
             "a verified nonce account is writable and large enough"
         );
     }
+    for (index, [_, after]) in &mut written {
+        after.clone_from(context.slot(usize::from(*index)).account());
+    }
     let limit = u64::from(transaction.budget.compute_unit_limit);
     let details = recording.any().then(|| {
         Box::new(Details {
@@ -77,12 +84,7 @@ pub(super) fn process(
             },
             data_before,
             data_after: data_of(context, recording.data_of),
-            accounts_before: accounts_before.unwrap_or_default(),
-            accounts_after: if recording.accounts {
-                accounts_after(context)
-            } else {
-                Vec::new()
-            },
+            written,
         })
     });
     Outcome::Included(Receipt {
@@ -117,20 +119,18 @@ fn balances(context: &mut TransactionContext<'_>) -> Vec<u64> {
         .collect()
 }
 
-fn accounts(context: &mut TransactionContext<'_>) -> Vec<Account> {
+/// The accounts that the transaction may write, by index: as they are, and room for what they
+/// become.
+fn writable(context: &mut TransactionContext<'_>) -> Vec<(u8, [Account; 2])> {
     let count = context.account_count();
-    let accounts = (0..count).map(|index| context.slot(index).account().clone());
-    accounts.collect()
-}
-
-/// The accounts that the transaction may write, by index.
-fn accounts_after(context: &mut TransactionContext<'_>) -> Vec<Option<Account>> {
-    let count = context.account_count();
-    let accounts = (0..count).map(|index| {
-        let slot = context.slot(index);
-        slot.is_writable().then(|| slot.account().clone())
-    });
-    accounts.collect()
+    let mut written = Vec::with_capacity(count);
+    for (index, place) in (0..=u8::MAX).zip(0..count) {
+        let slot = context.slot(place);
+        if slot.is_writable() {
+            written.push((index, [slot.account().clone(), Account::default()]));
+        }
+    }
+    written
 }
 
 /// Data of the accounts that a program owns, by index.

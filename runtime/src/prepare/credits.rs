@@ -31,7 +31,7 @@ use crate::bank::Bank;
 /// The most lamports of an account that is credited by several transactions at once, and one more
 /// than a transaction may try to add to it. Half of what 64 bits hold, so that the sum fits, and
 /// 15 times what the main network has in all accounts together; the limit is ours.
-pub(crate) const SHARED_BALANCE_MAX: u64 = 1 << 63;
+pub const SHARED_BALANCE_MAX: u64 = 1 << 63;
 
 /// Why the accounts that a producer named cannot be credited by several transactions at once.
 #[derive(Debug, Error)]

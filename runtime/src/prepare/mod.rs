@@ -24,8 +24,8 @@ mod usage;
 
 use bundles::{Bundles, refuse_broken};
 use chunked::Chunked;
-pub use credits::ShareError;
-pub(crate) use credits::{SHARED_BALANCE_MAX, is_creditable};
+pub(crate) use credits::is_creditable;
+pub use credits::{SHARED_BALANCE_MAX, ShareError};
 use sanitize::SanitizedChunk;
 pub use sanitize::{Lifetime, SanitizedTransaction};
 pub use usage::{AccountName, BLOCK_PARTS, BlockUsage, Demand, LimitExceeded, Resource};

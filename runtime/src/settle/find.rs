@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{Change, Serial, StateProof, Trie, key_path, merge_nodes};
+use lockstep_store::{Change, Serial, StateProof, Trie, merge_nodes};
 
 use super::{
     Claim, Item, Journal, PARENT, Refutation, Step,
-    journal::hash,
+    journal::{hash, hash_in},
     transition::{Transition, bucket_of},
 };
 
@@ -52,8 +52,11 @@ struct Finder<'f> {
 
 impl Finder<'_> {
     fn replay(&self) -> Option<Refutation> {
-        let hashes = self.claimed.steps.iter().zip(1u32..);
-        let hashes = hashes.filter_map(|(step, at)| Some((step.view()?.message_hash(), at)));
+        let leaves = self.claimed.steps.iter().zip(1u32..);
+        let hashes = leaves.filter_map(|(leaf, at)| {
+            let step = Step::decode(leaf)?;
+            Some((step.view()?.message_hash(), at))
+        });
         let mut hashes: Vec<_> = hashes.collect();
         hashes.sort_unstable();
         let mut pairs = hashes.windows(2);
@@ -70,10 +73,11 @@ impl Finder<'_> {
     /// The first step that differs.
     fn step(&self) -> Option<Refutation> {
         let mut claimed = self.claimed.steps.iter().enumerate();
-        let (place, step) =
-            claimed.find(|(place, step)| self.own.steps.get(*place) != Some(step))?;
+        let (place, _) = claimed.find(|(place, leaf)| self.own.steps.get(*place) != Some(leaf))?;
         let position = u32::try_from(place).ok()?.checked_add(1)?;
-        if step.view().is_some() {
+        // One that cannot be read refutes itself.
+        let step = self.claimed.read_step(place);
+        if let Some(step) = step.as_ref().filter(|step| step.view().is_some()) {
             let accounts = 0..step.entries.len();
             let mut found = accounts.filter_map(|account| self.origin(position, step, account));
             if let Some(found) = found.next() {
@@ -82,17 +86,16 @@ impl Finder<'_> {
         }
         Some(Refutation::Execution {
             step: self.claimed.step(position)?,
-            accounts: self.accounts_of(step),
+            accounts: step.map(|step| self.accounts_of(&step)).unwrap_or_default(),
         })
     }
 
     /// The accounts that the hashes before a step are of, as far as the own node has seen them.
     fn accounts_of(&self, step: &Step) -> Vec<Account> {
-        let places = 0..self.own.steps.len();
-        let seen = places.flat_map(|place| self.own.accounts(place));
         let changed = self.changes.iter().map(|(_, account)| account);
-        let known = seen.chain(changed).map(|account| (hash(account), account));
-        let known: BTreeMap<Hash, &Account> = known.collect();
+        let known = self.own.seen().chain(changed);
+        let known: BTreeMap<Hash, &Account> =
+            known.map(|account| (hash(account), account)).collect();
         let entries = step.entries.iter();
         let accounts = entries.map(|entry| known.get(&entry.before).map(|found| (*found).clone()));
         accounts.map(Option::unwrap_or_default).collect()
@@ -124,14 +127,11 @@ impl Finder<'_> {
             });
         }
         if from == PARENT {
-            let proof = self.trie.prove(&address);
-            let path = key_path(&address);
-            let leaf = proof.leaf.filter(|leaf| leaf.key_path == path);
-            let found = leaf.map(|leaf| leaf.value_hash).unwrap_or_default();
-            return (found != entry.before.to_bytes()).then_some(Refutation::Origin {
+            let found = hash_in(self.trie, &address).ok()?;
+            return (found != entry.before).then_some(Refutation::Origin {
                 step: open(position)?,
                 account,
-                proof,
+                proof: self.trie.prove(&address),
             });
         }
         let is_right = last == Some((from, entry.before));
@@ -146,7 +146,7 @@ impl Finder<'_> {
     fn written(&self, at: u32, address: &Address) -> Option<Hash> {
         match (at as usize).checked_sub(1) {
             None => self.claimed.opening.written(address),
-            Some(place) => self.claimed.steps.get(place)?.written(address),
+            Some(place) => self.claimed.read_step(place)?.written(address),
         }
     }
 
@@ -210,7 +210,7 @@ impl Finder<'_> {
                     own.position(|(address, _)| *address == lost.address)?
                 }
                 Some(place) => {
-                    let step = &self.claimed.steps[place];
+                    let step = self.claimed.read_step(place)?;
                     let mut places = 0..step.entries.len();
                     places.find(|place| step.address(*place) == Some(lost.address))?
                 }

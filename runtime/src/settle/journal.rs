@@ -1,24 +1,25 @@
 //! From a block that has been executed to its journal, and to the claim that is posted of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use ahash::RandomState;
 use lockstep_interface::{Account, Address, Hash};
-use lockstep_store::{Messages, StoreError, Trie, account_hash, account_hashes};
+use lockstep_store::{Change, Messages, StoreError, Trie, account_hash, key_path};
 use thiserror::Error;
 
 use super::{
-    Claim, DEPTH_MAX, DEPTH_MIN, Entry, Item, Nodes, Opening, PARENT, Step, Transition,
-    refutation::Opened, step::leaf_hash, transition::bucket_of,
+    Claim, DEPTH_MAX, DEPTH_MIN, Nodes, Opening, PARENT, Step, Transition,
+    refutation::Opened,
+    step::leaf_hash,
+    walk::{SHARD_COUNT, Shard, Task},
 };
 use crate::{
     bank::FrozenBank,
-    block::{Receipt, append_receipt},
+    block::Receipt,
     execute::Loaders,
     merkle::{self, Node},
     rules::FeePolicy,
     threads::Threads,
-    wire::{TransactionView, WireBlock},
+    wire::WireBlock,
 };
 
 /// Transactions whose steps are made by one task.
@@ -29,13 +30,16 @@ const TASK_SIZE: usize = 256;
 pub struct Journal {
     /// What the block itself wrote.
     pub opening: Opening,
-    /// Its transactions.
-    pub steps: Vec<Step>,
+    /// The leaves of its transactions: steps as bytes ([`Step::decode`]).
+    pub steps: Vec<Vec<u8>>,
     /// From the state before to that after.
     pub transition: Transition,
     /// The receipts, with what each transaction found. They are not published: steps have the
     /// hashes.
     pub receipts: Arc<Vec<Receipt>>,
+    /// Accounts that the block writes itself, and those of the parent that were read before they
+    /// were written, by address. They are not published either.
+    read: Arc<Vec<Change>>,
 }
 
 /// Why a block has no journal.
@@ -65,6 +69,9 @@ pub enum JournalError {
     /// Programs out of accounts are not called where a refutation is judged.
     #[error("expected a chain whose programs are all linked in, found one with loaders")]
     Loaders,
+    /// The parent no longer has an account, as later blocks are final. Journals are made before.
+    #[error("expected account {0} as the parent has it, found it as later blocks have left it")]
+    Superseded(Address),
     /// The depth is none that claims have.
     #[error("expected a depth in [{DEPTH_MIN}, {DEPTH_MAX}], found {0}")]
     Depth(u8),
@@ -111,82 +118,94 @@ impl Journal {
         if !Loaders::of(&child.environment().programs).is_empty() {
             return Err(JournalError::Loaders);
         }
-        let own = child.own_accounts().iter();
-        let opening = Opening(
-            own.map(|(address, account)| (*address, hash(account)))
-                .collect(),
-        );
-        let numbers: Vec<usize> = (0..transactions.len()).collect();
+        let count = transactions.len();
         let found = receipts.iter().position(|receipt| {
             let details = receipt.details.as_ref();
-            details.is_none_or(|details| details.accounts_before.is_empty())
+            details.is_none_or(|details| details.written.is_empty())
         });
-        if let Some(found) = found.or((receipts.len() < numbers.len()).then_some(receipts.len())) {
-            let expected = numbers.len();
+        if let Some(found) = found.or((receipts.len() < count).then_some(receipts.len())) {
+            let expected = count;
             return Err(JournalError::NotRecorded { expected, found });
         }
-        let views = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
-            let numbers = numbers.iter();
-            let views = numbers.map(|at| view((*at, transactions.get(*at).unwrap_or_default())));
-            views.collect::<Result<Vec<_>, JournalError>>()
-        });
-        let views = views.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        let afters = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
-            let details = numbers
-                .iter()
-                .filter_map(|at| receipts[*at].details.as_ref());
-            let accounts = details.flat_map(|details| details.accounts_after.iter().flatten());
-            account_hashes(&accounts.collect::<Vec<_>>())
-        });
-        let mut walk = Walk::new(&opening, numbers.len());
-        let mut afters = afters.into_iter().flatten();
-        for (view, receipt) in views.iter().zip(receipts.iter()) {
-            let details = receipt.details.as_ref().expect("it was looked for");
-            walk.pass(view, &details.accounts_after, &mut afters);
-        }
-        let firsts = walk.firsts.iter();
-        let firsts: Vec<&Account> = firsts
-            .map(|(at, place)| {
-                let details = receipts[*at].details.as_ref().expect("it was looked for");
-                &details.accounts_before[*place]
-            })
-            .collect();
-        let firsts = threads
-            .map_chunks(&firsts, TASK_SIZE, account_hashes)
-            .concat();
+        let own = child.own_accounts();
+        let opening = own
+            .iter()
+            .map(|(address, account)| (*address, hash(account)));
+        let opening = Opening(opening.collect());
         let depth = before.depth();
-        let transition = Transition {
-            before,
-            after: Nodes::of(bank, depth, threads)?,
-            buckets: walk.buckets(depth, threads),
-        };
-        let steps = threads.map_chunks(&numbers, TASK_SIZE, |numbers| {
-            let steps = numbers.iter().map(|at| {
-                let mut receipt = Vec::with_capacity(32);
-                append_receipt(&receipts[*at], &mut receipt);
-                Step {
-                    transaction: views[*at].bytes().to_vec(),
-                    receipt,
-                    entries: walk.entries(*at, &firsts),
-                }
-            });
-            steps.collect::<Vec<_>>()
+
+        let starts: Vec<usize> = (0..count).step_by(TASK_SIZE).collect();
+        let tasks = threads.map_each(starts, |start| {
+            let end = count.min(start.saturating_add(TASK_SIZE));
+            Task::new(start..end, transactions, receipts)
         });
+        let tasks = tasks.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let shards = threads.map_each((0..SHARD_COUNT).collect(), |shard| {
+            Shard::pass(shard, &tasks, &opening, parent, depth)
+        });
+        let mut shards = shards.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let steps = threads.map_each(tasks.iter().enumerate().collect(), |(number, task)| {
+            task.steps(number, &shards)
+        });
+        let mut read = own.to_vec();
+        read.extend(shards.iter_mut().flat_map(|shard| shard.read.drain(..)));
+        read.sort_unstable_by_key(|(address, _)| *address);
         Ok(Self {
             opening,
             steps: steps.into_iter().flatten().collect(),
-            transition,
+            transition: Transition {
+                before,
+                after: Nodes::of(bank, depth, threads)?,
+                buckets: shards.into_iter().flat_map(|shard| shard.buckets).collect(),
+            },
             receipts: Arc::clone(receipts),
+            read: Arc::new(read),
         })
     }
 
-    /// What a transaction found, in message order; nothing if there is none.
-    pub fn accounts(&self, place: usize) -> &[Account] {
-        let details = self
-            .receipts
-            .get(place)
-            .and_then(|receipt| receipt.details.as_ref());
-        details.map_or(&[], |details| &details.accounts_before)
+    /// The step of a transaction. `None` if there is none, or its leaf cannot be read.
+    pub fn read_step(&self, place: usize) -> Option<Step> {
+        Step::decode(self.steps.get(place)?)
+    }
+
+    /// What a transaction found, in message order. `None` if the journal is not of this node's
+    /// own making, or has no such step.
+    pub fn accounts(&self, place: usize) -> Option<Vec<Account>> {
+        let step = self.read_step(place)?;
+        let view = step.view()?;
+        let keys = (0..=u8::MAX).zip(view.static_keys()).zip(&step.entries);
+        let accounts = keys.map(|((index, key), entry)| {
+            if let Some([before, _]) = self.written(place, index) {
+                return Some(before.clone());
+            }
+            let address = Address::new_from_array(*key);
+            let writer = (entry.source as usize).checked_sub(1);
+            let Some(writer) = writer.filter(|_| entry.source != PARENT) else {
+                let read = self.read.binary_search_by_key(&address, |(read, _)| *read);
+                return Some(self.read[read.ok()?].1.clone());
+            };
+            let step = self.read_step(writer)?;
+            let mut keys = (0..=u8::MAX).zip(step.view()?.static_keys());
+            let (index, _) = keys.find(|(_, other)| *other == key)?;
+            Some(self.written(writer, index)?[1].clone())
+        });
+        accounts.collect()
+    }
+
+    /// An account that a transaction may write, before and afterwards.
+    fn written(&self, place: usize, index: u8) -> Option<&[Account; 2]> {
+        let written = &self.receipts.get(place)?.details.as_ref()?.written;
+        let own = written.binary_search_by_key(&index, |(index, _)| *index);
+        Some(&written[own.ok()?].1)
+    }
+
+    /// All accounts that the block read or wrote, as this node has seen them.
+    pub(super) fn seen(&self) -> impl Iterator<Item = &Account> {
+        let details = self.receipts.iter();
+        let details = details.filter_map(|receipt| receipt.details.as_ref());
+        let written = details.flat_map(|details| &details.written);
+        let written = written.flat_map(|(_, accounts)| accounts);
+        written.chain(self.read.iter().map(|(_, account)| account))
     }
 
     /// The claim that states it, of the block with this id, slot and time.
@@ -226,7 +245,7 @@ impl Journal {
         let at = usize::try_from(position).ok()?;
         let leaf = match at.checked_sub(1) {
             None => self.opening.encode(),
-            Some(step) => self.steps.get(step)?.encode(),
+            Some(step) => self.steps.get(step)?.clone(),
         };
         let leaves: Vec<usize> = (0..=self.steps.len()).collect();
         Opened::new(position, leaf, self.leaves(&leaves), at)
@@ -249,25 +268,16 @@ impl Journal {
 
     fn leaves(&self, leaves: &[usize]) -> Vec<Node> {
         let mut messages = Messages::with_capacity(leaves.len().saturating_mul(8));
-        let mut bytes = Vec::new();
         let mut first = None;
         for leaf in leaves {
             let Some(step) = leaf.checked_sub(1) else {
                 first = Some(leaf_hash(0, &self.opening.encode()));
                 continue;
             };
-            bytes.clear();
-            self.steps[step].append(&mut bytes);
-            messages.push([&[merkle::STEP], &bytes[..]]);
+            messages.push([&[merkle::STEP], &self.steps[step][..]]);
         }
         first.into_iter().chain(messages.hashes()).collect()
     }
-}
-
-fn view((place, bytes): (usize, &[u8])) -> Result<TransactionView<'_>, JournalError> {
-    let view = TransactionView::parse(bytes).ok();
-    let view = view.filter(|view| view.lookups().next().is_none());
-    view.ok_or(JournalError::Lookup(place))
 }
 
 /// The hash of an account; zeros if it does not exist.
@@ -278,120 +288,12 @@ pub(super) fn hash(account: &Account) -> Hash {
     }
 }
 
-/// What is known of accounts while transactions are passed in order.
-struct Walk {
-    /// The last writer of each account, and its place among `hashes`.
-    last: HashMap<Address, Last, RandomState>,
-    /// Of the entries of all transactions: where the hash before is, and what was written.
-    entries: Vec<(Last, Option<Hash>)>,
-    /// Where the entries of each transaction end.
-    ends: Vec<usize>,
-    /// The first uses of accounts: transaction and place in its message.
-    firsts: Vec<(usize, usize)>,
-}
-
-/// The last writer of an account.
-#[derive(Clone, Copy)]
-enum Last {
-    /// None: the account is that of the parent, and this first use shows it.
-    Parent {
-        first: usize,
-    },
-    Leaf {
-        writer: u32,
-        hash: Hash,
-    },
-}
-
-impl Walk {
-    fn new(opening: &Opening, count: usize) -> Self {
-        // Most transactions name two accounts of their own.
-        let size = count.saturating_mul(2);
-        let mut last = HashMap::with_capacity_and_hasher(size, RandomState::new());
-        let written = opening.0.iter();
-        last.extend(written.map(|(address, hash)| {
-            let hash = *hash;
-            (*address, Last::Leaf { writer: 0, hash })
-        }));
-        Self {
-            last,
-            entries: Vec::with_capacity(size.saturating_add(count)),
-            ends: Vec::with_capacity(count),
-            firsts: Vec::with_capacity(size),
-        }
-    }
-
-    /// Passes a transaction; `afters` are the hashes of what it may write.
-    fn pass(
-        &mut self,
-        view: &TransactionView<'_>,
-        accounts_after: &[Option<Account>],
-        afters: &mut impl Iterator<Item = Hash>,
-    ) {
-        let number = self.ends.len();
-        let writer = u32::try_from(number)
-            .expect("fewer than 2^32")
-            .saturating_add(1);
-        let keys = view.static_keys().iter().zip(accounts_after).enumerate();
-        for (place, (key, after)) in keys {
-            let address = Address::new_from_array(*key);
-            let first = self.firsts.len();
-            let last = self.last.entry(address).or_insert_with(|| {
-                self.firsts.push((number, place));
-                Last::Parent { first }
-            });
-            let before = *last;
-            let after = after.as_ref().map(|_| afters.next().expect("one for each"));
-            if let Some(hash) = after {
-                *last = Last::Leaf { writer, hash };
-            }
-            self.entries.push((before, after));
-        }
-        self.ends.push(self.entries.len());
-    }
-
-    /// What was written, by bucket.
-    fn buckets(&self, depth: u8, threads: &Threads) -> Vec<Vec<Item>> {
-        let written = self.last.iter().filter_map(|(address, last)| match last {
-            Last::Parent { .. } => None,
-            Last::Leaf { writer, hash } => Some(Item {
-                address: *address,
-                after: *hash,
-                writer: *writer,
-            }),
-        });
-        let written: Vec<Item> = written.collect();
-        let numbers = threads.map_chunks(&written, TASK_SIZE, |items| {
-            let numbers = items.iter().map(|item| bucket_of(&item.address, depth));
-            numbers.collect::<Vec<_>>()
-        });
-        let mut buckets = vec![Vec::new(); 1 << depth];
-        for (number, item) in numbers.into_iter().flatten().zip(written) {
-            buckets[number].push(item);
-        }
-        buckets
-            .iter_mut()
-            .for_each(|bucket: &mut Vec<Item>| bucket.sort_unstable());
-        buckets
-    }
-
-    /// The entries of a transaction.
-    fn entries(&self, transaction: usize, firsts: &[Hash]) -> Vec<Entry> {
-        let before = transaction.checked_sub(1);
-        let start = before.map_or(0, |before| self.ends[before]);
-        let entries = self.entries[start..self.ends[transaction]].iter();
-        let entry = |(last, after): &(Last, Option<Hash>)| match last {
-            Last::Parent { first } => Entry {
-                source: PARENT,
-                before: firsts[*first],
-                after: *after,
-            },
-            Last::Leaf { writer, hash } => Entry {
-                source: *writer,
-                before: *hash,
-                after: *after,
-            },
-        };
-        entries.map(entry).collect()
-    }
+/// The hash of an account in a state; zeros if it does not exist.
+pub(super) fn hash_in(trie: &Trie, address: &Address) -> Result<Hash, StoreError> {
+    let path = key_path(address);
+    let leaf = trie.try_prove(address)?.leaf;
+    let own = leaf.filter(|leaf| leaf.key_path == path);
+    Ok(own
+        .map(|leaf| Hash::new_from_array(leaf.value_hash))
+        .unwrap_or_default())
 }

@@ -20,6 +20,8 @@ mod transition;
 
 mod refutation;
 
+mod walk;
+
 mod journal;
 
 mod check;

@@ -18,6 +18,9 @@ use crate::{
 /// In place of a step: the account is as the block's parent has it.
 pub const PARENT: u32 = u32::MAX;
 
+/// Bytes of an entry whose account may be written.
+const ENTRY_SIZE_MAX: usize = 4 + 32 + 1 + 32;
+
 /// The accounts that a block writes itself, sysvars, and their hashes afterwards.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Opening(pub Vec<(Address, Hash)>);
@@ -70,34 +73,16 @@ impl Opening {
 type Fields = (Vec<u8>, Vec<u8>, Vec<(u32, [u8; 32], Option<[u8; 32]>)>);
 
 impl Step {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(512);
-        self.append(&mut bytes);
-        bytes
+    /// The bytes of its leaf.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut leaf = Vec::new();
+        let entries = self.entries.iter().copied();
+        append_leaf(&self.transaction, &self.receipt, entries, &mut leaf);
+        leaf
     }
 
-    /// Appends the bytes of the leaf.
-    pub(super) fn append(&self, bytes: &mut Vec<u8>) {
-        let list = |bytes: &mut Vec<u8>, length: usize| {
-            let length = u32::try_from(length).expect("a transaction is far below 4 GiB");
-            bytes.extend(length.to_le_bytes());
-        };
-        for part in [&self.transaction, &self.receipt] {
-            list(bytes, part.len());
-            bytes.extend(part);
-        }
-        list(bytes, self.entries.len());
-        for entry in &self.entries {
-            bytes.extend(entry.source.to_le_bytes());
-            bytes.extend(entry.before.as_bytes());
-            bytes.push(u8::from(entry.after.is_some()));
-            if let Some(after) = &entry.after {
-                bytes.extend(after.as_bytes());
-            }
-        }
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The step of a leaf; `None` if it cannot be read.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (transaction, receipt, entries): Fields = borsh::from_slice(bytes).ok()?;
         let entries = entries.into_iter().map(|(source, before, after)| Entry {
             source,
@@ -129,6 +114,35 @@ impl Step {
         let view = self.view()?;
         let mut keys = view.static_keys().iter().zip(&self.entries);
         keys.find_map(|(key, entry)| entry.after.filter(|_| key == address.as_array()))
+    }
+}
+
+/// Appends the leaf of a step.
+pub(super) fn append_leaf(
+    transaction: &[u8],
+    receipt: &[u8],
+    entries: impl ExactSizeIterator<Item = Entry>,
+    leaf: &mut Vec<u8>,
+) {
+    let list = |leaf: &mut Vec<u8>, length: usize| {
+        let length = u32::try_from(length).expect("a transaction is far below 4 GiB");
+        leaf.extend(length.to_le_bytes());
+    };
+    let entries_size = entries.len().saturating_mul(ENTRY_SIZE_MAX);
+    let lists = [transaction.len(), receipt.len(), entries_size, 3 * 4];
+    leaf.reserve(lists.into_iter().fold(0, usize::saturating_add));
+    for part in [transaction, receipt] {
+        list(leaf, part.len());
+        leaf.extend_from_slice(part);
+    }
+    list(leaf, entries.len());
+    for entry in entries {
+        leaf.extend_from_slice(&entry.source.to_le_bytes());
+        leaf.extend_from_slice(entry.before.as_bytes());
+        leaf.push(u8::from(entry.after.is_some()));
+        if let Some(after) = &entry.after {
+            leaf.extend_from_slice(after.as_bytes());
+        }
     }
 }
 

@@ -11,15 +11,16 @@
 //! wrote it last; items of a bucket are in ascending order of addresses.
 
 use lockstep_interface::{Address, Hash};
-use lockstep_store::{Messages, key_path, merge_nodes};
+use lockstep_store::{Messages, key_path, merge_layer};
 use sha2::{Digest, Sha256};
 
+use super::DEPTH_MAX;
 use crate::{
     merkle::{self, Node},
     threads::Threads,
 };
 
-/// Nodes merged by one task.
+/// Nodes of one task; an even number, so that no two neighbours are parted.
 const TASK_SIZE: usize = 1_024;
 
 /// The nodes of one trie down to a depth, as a heap; the first is not used.
@@ -53,14 +54,7 @@ impl Nodes {
     pub fn over(layer: &[Hash], threads: &Threads) -> Self {
         let mut levels = vec![layer.to_vec()];
         while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-            let above = threads.map_chunks(level.as_chunks::<2>().0, TASK_SIZE, |pairs| {
-                let pairs = pairs.iter();
-                pairs
-                    .map(|[left, right]| merge_nodes(left, right))
-                    .collect::<Vec<_>>()
-            });
-            let above = above.concat();
-            levels.push(above);
+            levels.push(threads.map_chunks(level, TASK_SIZE, merge_layer).concat());
         }
         let mut heap = Vec::with_capacity(layer.len().saturating_mul(2));
         heap.push(Hash::default());
@@ -80,11 +74,19 @@ impl Nodes {
     }
 }
 
+/// The bits of a path that tell its bucket, at any depth.
+pub(super) fn first_bits(path: &[u8; 32]) -> u16 {
+    u16::from(path[0]) << 8 | u16::from(path[1])
+}
+
+/// The bucket of a path with these first bits.
+pub(super) fn bucket_at(first_bits: u16, depth: u8) -> usize {
+    usize::from(first_bits) >> DEPTH_MAX.saturating_sub(depth)
+}
+
 /// The bucket of an account.
 pub(super) fn bucket_of(address: &Address, depth: u8) -> usize {
-    let path = key_path(address);
-    let first = usize::from(path[0]) << 8 | usize::from(path[1]);
-    first >> super::DEPTH_MAX.saturating_sub(depth)
+    bucket_at(first_bits(&key_path(address)), depth)
 }
 
 type Fields = ([u8; 32], [u8; 32], Vec<([u8; 32], [u8; 32], u32)>);

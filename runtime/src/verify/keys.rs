@@ -1,12 +1,12 @@
-//! The points of keys that were decoded before.
+//! What was found out about the keys of signers before.
 //!
-//! Decoding a key takes a square root, a quarter of the work for a signature. Most signers sign
-//! again before long.
+//! Most signers sign again before long. Decoding a key of ed25519 takes a square root, a quarter of
+//! the work for a signature; a key of another scheme is decoded and held against its address, which
+//! takes a square root and two hashes of a kilobyte.
 
 use std::{collections::HashMap, fmt};
 
 use ahash::RandomState;
-use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use lockstep_store::sync::Shared;
 
 use crate::wire::limits::ADDRESS_SIZE;
@@ -14,24 +14,32 @@ use crate::wire::limits::ADDRESS_SIZE;
 const SHARD_COUNT: usize = 256;
 
 /// For look-up only.
-type Points = HashMap<[u8; ADDRESS_SIZE], EdwardsPoint, RandomState>;
+type Table<V> = HashMap<[u8; ADDRESS_SIZE], V, RandomState>;
 
-/// The newest keys and their points, up to a number; shared between threads.
-pub(super) struct KeyCache {
-    /// By the first byte of the key.
-    shards: Box<[Shared<Shard>]>,
-    /// Keys of one generation of a shard.
+/// The newest signers and what is known of each, up to a number; shared between threads.
+pub(super) struct KeyCache<V> {
+    /// By the first byte of the address.
+    shards: Box<[Shared<Shard<V>>]>,
+    /// Signers of one generation of a shard.
     generation_size: usize,
 }
 
 /// Once the young ones reach their maximum, they become the old ones.
-#[derive(Default)]
-struct Shard {
-    young: Points,
-    old: Points,
+struct Shard<V> {
+    young: Table<V>,
+    old: Table<V>,
 }
 
-impl fmt::Debug for KeyCache {
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            young: Table::default(),
+            old: Table::default(),
+        }
+    }
+}
+
+impl<V> fmt::Debug for KeyCache<V> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("KeyCache");
         shown.field("generation_size", &self.generation_size);
@@ -39,30 +47,33 @@ impl fmt::Debug for KeyCache {
     }
 }
 
-impl KeyCache {
-    /// Room for about `key_count` keys.
-    pub(super) fn new(key_count: usize) -> Self {
+impl<V: Clone> KeyCache<V> {
+    /// Room for about `count` signers.
+    pub(super) fn new(count: usize) -> Self {
         Self {
             shards: (0..SHARD_COUNT).map(|_| Shared::default()).collect(),
-            generation_size: (key_count / 2) / SHARD_COUNT,
+            generation_size: (count / 2) / SHARD_COUNT,
         }
     }
 
-    /// The point of a key; `None` if it has none.
-    pub(super) fn decode(&self, key: &[u8; ADDRESS_SIZE]) -> Option<EdwardsPoint> {
-        let decode = || CompressedEdwardsY(*key).decompress();
+    /// What is known of a signer, or else what `make` finds out; `None` if that is nothing.
+    pub(super) fn get_or(
+        &self,
+        address: &[u8; ADDRESS_SIZE],
+        make: impl FnOnce() -> Option<V>,
+    ) -> Option<V> {
         if self.generation_size == 0 {
-            return decode();
+            return make();
         }
-        let shard = &self.shards[usize::from(key[0])];
+        let shard = &self.shards[usize::from(address[0])];
         let known = {
             let shard = shard.read();
-            if let Some(point) = shard.young.get(key) {
-                return Some(*point);
+            if let Some(value) = shard.young.get(address) {
+                return Some(value.clone());
             }
-            shard.old.get(key).copied()
+            shard.old.get(address).cloned()
         };
-        let point = known.or_else(decode)?;
+        let value = known.or_else(make)?;
         let mut shard = shard.write();
         if shard.young.len() >= self.generation_size {
             // The old generation is dropped, and its memory is used again.
@@ -70,13 +81,15 @@ impl KeyCache {
             std::mem::swap(young, old);
             young.clear();
         }
-        shard.young.insert(*key, point);
-        Some(point)
+        shard.young.insert(*address, value.clone());
+        Some(value)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use curve25519_dalek::edwards::CompressedEdwardsY;
+
     use super::*;
 
     #[test]
@@ -93,8 +106,8 @@ mod tests {
         for size in [0, 1_024, 1 << 20] {
             let cache = KeyCache::new(size);
             for key in keys.iter().chain(&keys).chain(keys.iter().rev()) {
-                let expected = CompressedEdwardsY(*key).decompress();
-                assert_eq!(cache.decode(key), expected);
+                let point = || CompressedEdwardsY(*key).decompress();
+                assert_eq!(cache.get_or(key, point), point());
             }
             for shard in &cache.shards {
                 let shard = shard.read();

@@ -37,7 +37,7 @@ pub use sha256::{HASHED_ALONE_SIZE, Messages};
 pub use trie::{
     LAYER_DEPTH_MAX, PROOF_SIZE_MAX, PageCounts, Parallel, PartialTrie, PartialTrieError,
     ProofError, ProvenLeaf, SIBLING_COUNT_MAX, Serial, StateProof, Trie, TrieBound, TrieBuilder,
-    key_path, merge_nodes, verify_proof,
+    key_path, key_paths, merge_layer, merge_nodes, verify_proof,
 };
 
 /// One account after a block. An account without lamports is one that ceased to exist.

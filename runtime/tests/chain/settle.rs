@@ -15,7 +15,7 @@ use lockstep_runtime::{
     },
     threads::Threads,
 };
-use lockstep_store::{Change, Trie};
+use lockstep_store::{Change, Trie, account_hashes};
 use rand::{Rng as _, SeedableRng as _, seq::IndexedRandom as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -131,14 +131,14 @@ fn flip(random: &mut ChaCha8Rng, hash: &mut Hash) {
 }
 
 /// What a dishonest poster can do, and still publish a journal for its claim.
-const LIES: usize = 16;
+const LIES: usize = 17;
 
 /// Makes a journal wrong in one way.
 fn lie(scene: &Scene, journal: &mut Journal, claim: &mut Claim, lie: usize, seed: u64) {
     let random = &mut ChaCha8Rng::seed_from_u64(seed);
     let count = u32::try_from(journal.steps.len()).unwrap();
     let place = random.random_range(0..journal.steps.len());
-    let step = &mut journal.steps[place];
+    let mut step = journal.read_step(place).unwrap();
     let account = random.random_range(0..step.entries.len());
     let entry = &mut step.entries[account];
     let transition = &mut journal.transition;
@@ -192,6 +192,8 @@ fn lie(scene: &Scene, journal: &mut Journal, claim: &mut Claim, lie: usize, seed
             items.sort_unstable();
         }
         14 => flip(random, &mut claim.state_root),
+        // A leaf that cannot be read.
+        15 => journal.steps[place].truncate(random.random_range(0..100)),
         // A transaction that cannot pay.
         _ => {
             let transaction = scene.market.beg(scene.parent.block_id);
@@ -200,17 +202,22 @@ fn lie(scene: &Scene, journal: &mut Journal, claim: &mut Claim, lie: usize, seed
                 before: Hash::default(),
                 after: Some(Hash::default()),
             };
-            let known = journal.steps.iter().flat_map(|step| {
+            let steps = (0..journal.steps.len()).map(|place| journal.read_step(place).unwrap());
+            let known = steps.flat_map(|step| {
                 let system = step.address(2) == Some(program_ids::SYSTEM);
                 system.then_some(step.entries[2])
             });
             let system = known.last().unwrap();
-            journal.steps.push(Step {
+            let begging = Step {
                 transaction,
-                receipt: journal.steps[0].receipt.clone(),
+                receipt: journal.read_step(0).unwrap().receipt,
                 entries: vec![unknown, system],
-            });
+            };
+            journal.steps.push(begging.encode());
         }
+    }
+    if lie <= 5 {
+        journal.steps[place] = step.encode();
     }
 }
 
@@ -259,11 +266,16 @@ fn accusations(scene: &Scene) -> Vec<Refutation> {
             top: nodes[0].clone(),
         },
     ];
-    for (place, (step, opened)) in journal.steps.iter().zip(&steps[1..]).enumerate() {
+    for (place, opened) in steps[1..].iter().enumerate() {
+        let step = journal.read_step(place).unwrap();
         let step_of = || opened.clone();
+        let accounts = journal.accounts(place).unwrap();
+        let hashes = account_hashes(&accounts.iter().collect::<Vec<_>>());
+        let stated = step.entries.iter().map(|entry| entry.before);
+        assert!(stated.eq(hashes));
         all.push(Refutation::Execution {
             step: step_of(),
-            accounts: journal.accounts(place).to_vec(),
+            accounts,
         });
         for (account, entry) in (0..).zip(&step.entries) {
             all.push(Refutation::Origin {
@@ -356,8 +368,9 @@ fn every_flipped_bit_of_a_refutation_is_noticed() {
                     continue;
                 };
                 let verdict = scene.check(&claim, &read);
-                // A step that is there twice has a wrong origin, too.
-                let is_true = kind == 6 && read.name() != found.name();
+                // A step that is there twice has a wrong origin, and a leaf that cannot be read
+                // is wrong whatever it is opened for.
+                let is_true = matches!(kind, 6 | 15) && read.name() != found.name();
                 let is_noticed = verdict.is_err() || is_true;
                 assert!(is_noticed, "lie {kind}, bit {bit} of byte {place}");
             }

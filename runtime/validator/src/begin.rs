@@ -16,7 +16,7 @@ use lockstep_validator::{
     snapshot::{
         join::{JoinError, JoinSetup, Joined, join},
         offer::Certificate,
-        partial::{Partial, discard, stored_offer},
+        partial::{Partial, discard, keep_bytes, stored_offer},
     },
 };
 use thiserror::Error;
@@ -82,6 +82,8 @@ pub(crate) fn begin(
         source,
     };
     if DiskStore::is_at(&places.ledger) {
+        // The process may have ended between the import and this.
+        keep_bytes(path, &places.ledger.join(GENESIS_FILE)).map_err(disk)?;
         let offer = stored_offer(path).map_err(disk)?;
         if offer.is_none() && !places.consensus.exists() {
             check_empty(places, threads)?;

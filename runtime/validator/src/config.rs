@@ -45,7 +45,7 @@ use thiserror::Error;
 
 use crate::{
     limits::{EPOCH_SLOTS_MIN, KEEP_BLOCKS},
-    members::{Member, Members, MembersError},
+    members::{Member, Members, MembersError, address_of},
 };
 
 /// What blocks of a network hold at the most, so that they reach all members in time.
@@ -262,7 +262,7 @@ impl NetworkFile {
         };
         let members = self.members()?;
         let founders = members.iter().map(|member| {
-            let key = address_of(&member.key);
+            let key = member.address();
             Founder {
                 identity: key,
                 key,
@@ -348,12 +348,6 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// A key as an address.
-fn address_of(key: &PublicKey) -> Address {
-    let bytes = key.as_ref().first_chunk().copied();
-    Address::new_from_array(bytes.unwrap_or_default())
 }
 
 fn public_key(field: &'static str, text: &str) -> Result<PublicKey, ConfigError> {

@@ -62,7 +62,8 @@ impl<E: Clock + Storage + Metrics> Crossing<E> {
             let saved = self.passages.save(&self.epochs).await;
             self.passages = saved.map_err(EngineFailure::of)?;
         }
-        tracing::info!(epoch = next, members = self.epochs.latest().members.len());
+        let members = self.epochs.latest().members.len();
+        tracing::info!(epoch = next, members, "an epoch begins");
         // Fails if the member ends.
         let _ = self.entered.unbounded_send(next);
         Ok(self)

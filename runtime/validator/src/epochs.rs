@@ -22,13 +22,13 @@ use commonware_cryptography::{
     ed25519::{PrivateKey, PublicKey},
 };
 use lockstep_interface::{Address, Hash};
-use lockstep_light::{Account, LightError, MEMBERS, Network, Succession, listed};
+use lockstep_light::{Account, LightError, MEMBERS, Succession, listed};
 use lockstep_runtime::block::BlockHeader;
 use lockstep_store::sync::Shared;
 
 use crate::{
     block::{Block, BlockDigest},
-    members::{Member, Members},
+    members::{Member, Members, address_of},
 };
 
 /// The account whose proof a passage is.
@@ -93,10 +93,7 @@ impl Epochs {
     ) -> Self {
         let genesis = first.id();
         let length = length.unwrap_or(NonZeroU64::MAX);
-        let network = Network {
-            genesis: genesis.to_bytes(),
-            members: members.iter().map(|member| bytes_of(&member.key)).collect(),
-        };
+        let network = members.network(&genesis);
         let era = Era {
             number: 0,
             scheme: Arc::new(members.scheme(&genesis, Some(key.clone()))),
@@ -183,7 +180,7 @@ impl Epochs {
 
     /// The account that this member's key pays from.
     pub fn wallet(&self) -> Address {
-        Address::new_from_array(bytes_of(&self.public_key()))
+        address_of(&self.public_key())
     }
 
     /// The id of the genesis block.
@@ -212,8 +209,4 @@ fn members_of(account: &Account) -> Option<Members> {
     // A validator's key has signed, and the stakes of all are less than all lamports, so that
     // nothing fails here.
     Members::new(members.collect::<Option<_>>()?).ok()
-}
-
-fn bytes_of(key: &PublicKey) -> [u8; 32] {
-    key.as_ref().first_chunk().copied().unwrap_or_default()
 }

@@ -93,8 +93,7 @@ impl Offence {
     /// member.
     pub fn report(&self, members: &Members) -> Option<(Address, Instruction)> {
         let member = members.iter().nth(self.member)?;
-        let key = member.key.as_ref().first_chunk().copied()?;
-        let (validator, _) = Register::validator_address(&Address::new_from_array(key));
+        let (validator, _) = Register::validator_address(&member.address());
         let addresses = ReportAddresses { validator };
         let (epoch, view) = (self.epoch, self.view);
         let report = staking::call::report(&addresses, epoch, view, self.votes);

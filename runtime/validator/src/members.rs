@@ -8,6 +8,7 @@ use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_utils::ordered::Set;
 use lockstep_interface::{Account, Address, Hash};
+use lockstep_light::Network;
 use thiserror::Error;
 
 use crate::limits::MEMBER_COUNT_MAX;
@@ -36,8 +37,7 @@ pub struct Member {
 impl Member {
     /// Its key as an address.
     pub fn address(&self) -> Address {
-        let bytes = self.key.as_ref().first_chunk().copied();
-        Address::new_from_array(bytes.unwrap_or_default())
+        address_of(&self.key)
     }
 }
 
@@ -161,12 +161,27 @@ impl Members {
         (MEMBERS, account)
     }
 
+    /// The network of a genesis block as clients trust it that these are the first members of.
+    pub fn network(&self, genesis: &Hash) -> Network {
+        let members = self.0.iter().map(|member| member.address().to_bytes());
+        Network {
+            genesis: genesis.to_bytes(),
+            members: members.collect(),
+        }
+    }
+
     /// What the member of a key signs with; a verifier that signs nothing if there is none.
     pub fn scheme(&self, genesis: &Hash, key: Option<PrivateKey>) -> Scheme {
         let namespace = namespace(genesis);
         key.and_then(|key| Scheme::signer(&namespace, self.keys(), key))
             .unwrap_or_else(|| Scheme::verifier(&namespace, self.keys()))
     }
+}
+
+/// A key as the address that it signs for.
+pub fn address_of(key: &PublicKey) -> Address {
+    let bytes = key.as_ref().first_chunk().copied();
+    Address::new_from_array(bytes.expect("an ed25519 key has 32 bytes"))
 }
 
 /// What every signature of a network is bound to: the id of its genesis block.

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::Address;
-use lockstep_light::{Certified, LightError, Network, Succession};
+use lockstep_light::{Certified, LightError, Succession};
 use lockstep_node::client::{CallError, call};
 use lockstep_programs::builtin_programs;
 use serde_json::{Value, json};
@@ -41,15 +41,7 @@ pub enum ProveError {
 pub fn trusted(network: &Path) -> Result<Succession, ProveError> {
     let file = NetworkFile::read(network)?;
     let header = file.first_header(&builtin_programs())?;
-    let members = file.members()?;
-    let keys = members.iter().map(|member| {
-        let bytes = member.key.as_ref().first_chunk();
-        bytes.copied().expect("a key has 32 bytes")
-    });
-    let network = Network {
-        genesis: header.id().to_bytes(),
-        members: keys.collect(),
-    };
+    let network = file.members()?.network(&header.id());
     let length = file.epoch_slots()?.unwrap_or(NonZeroU64::MAX);
     Ok(Succession::new(network, length))
 }

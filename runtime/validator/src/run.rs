@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, BufWriter},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -147,7 +147,8 @@ pub(crate) fn run(
     let file = &MemberFile::read(path)?;
     let network = NetworkFile::read(&file.network)?;
     let members = network.members()?;
-    let key = secret_key(&file.key)?;
+    let wallet = read_key(&file.key).map_err(system("the member's key"))?;
+    let key = engine_key(&wallet)?;
     let genesis = network.genesis(&builtin_programs())?;
     let first = network.first_header(&builtin_programs())?;
     let identity = Identity {
@@ -165,7 +166,13 @@ pub(crate) fn run(
     let shelf = file.directory.join(SHELF_FOLDER);
     let shelf = Shelf::new(&shelf, SnapshotRules::STANDARD)
         .map_err(system(format!("{}", shelf.display())))?;
-    let ledger = open_ledger(file, &places.ledger, genesis, &first, threads)?;
+    let options = ChainOptions {
+        reader_threads: Threads::new(1)?,
+        recording: RECORDING,
+        leader: Some(network.leader(&epochs.public_key())),
+        ..ChainOptions::new(threads)
+    };
+    let ledger = open_ledger(file, &places.ledger, genesis, &first, options)?;
     let options = NodeOptions {
         pace: Pace {
             slot_time: Duration::from_millis(file.block_millis),
@@ -180,7 +187,7 @@ pub(crate) fn run(
         file: file.clone(),
         path: path.to_owned(),
         identity,
-        wallet: read_key(&file.key).map_err(system("the member's key"))?,
+        wallet,
         epochs,
         floor,
         shelf: Arc::new(shelf),
@@ -346,10 +353,9 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
     move |source| RunError::System { what, source }
 }
 
-/// The key of a file as the engine has it.
-fn secret_key(path: &std::path::Path) -> Result<PrivateKey, RunError> {
-    let key = read_key(path).map_err(system("the member's key"))?;
-    let bytes: [u8; 32] = key.into();
+/// A wallet's key as the engine has it.
+fn engine_key(wallet: &SigningKey) -> Result<PrivateKey, RunError> {
+    let bytes: [u8; 32] = (*wallet).into();
     let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "the bytes are no secret key");
     let key = PrivateKey::decode(Copying(&bytes)).map_err(wrong);
     key.map_err(system("the member's key"))
@@ -377,9 +383,9 @@ fn open_ledger(
     path: &Path,
     genesis: Genesis,
     first: &BlockHeader,
-    threads: Threads,
+    options: ChainOptions,
 ) -> Result<Ledger, RunError> {
-    let (disk, trie) = DiskStore::open(path, DiskOptions::default(), &threads)?;
+    let (disk, trie) = DiskStore::open(path, DiskOptions::default(), &options.threads)?;
     if let Some(stored) = disk.block(0)?
         && stored.record.block_id != first.id()
     {
@@ -389,12 +395,6 @@ fn open_ledger(
             found: stored.record.block_id.to_string(),
         });
     }
-    let options = ChainOptions {
-        reader_threads: Threads::new(1)?,
-        recording: RECORDING,
-        leader: Some(leader(file)?),
-        ..ChainOptions::new(threads)
-    };
     let store = Arc::new(CachedStore::new(disk, CACHE_SIZE));
     let chain = Chain::open(store, trie, genesis, options)?;
     keep_genesis(&chain, path)?;
@@ -416,15 +416,12 @@ fn keep_genesis(chain: &Chain, path: &Path) -> Result<(), RunError> {
         what: format!("{}", file.display()),
         source,
     };
-    let mut out = File::create(&unfinished).map_err(failed)?;
+    let mut out = BufWriter::new(File::create(&unfinished).map_err(failed)?);
     let exported = chain.export(&mut out, &mut |_| ());
     exported.map_err(|error| failed(io::Error::other(error)))?;
+    let out = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
     out.sync_all().map_err(failed)?;
     fs::rename(unfinished, &file).map_err(failed)
-}
-
-/// The account that a member's blocks name as their leader.
-fn leader(file: &MemberFile) -> Result<Address, RunError> {
-    let key = secret_key(&file.key)?.public_key();
-    Ok(NetworkFile::read(&file.network)?.leader(&key))
 }

@@ -17,6 +17,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::{Account, Address, Hash, Instruction};
 use lockstep_node::{
+    AccountJsonError, account_of_json,
     client::{CallError, call},
     keys::{address_of, read_key},
 };
@@ -29,7 +30,7 @@ use lockstep_stake::{
         Validator,
     },
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
 
 use crate::duties::catch_up;
@@ -58,6 +59,9 @@ pub enum StakeError {
     /// The node does not answer, or refuses the transaction.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The node's account is none.
+    #[error(transparent)]
+    Account(#[from] AccountJsonError),
     /// The node answers something else.
     #[error("the node's answer to {0} is not of the form that it must have")]
     Answer(&'static str),
@@ -199,7 +203,7 @@ impl<'u> Operator<'u> {
             match self.send(&instructions) {
                 Ok(signature) => match self.outcome(&signature)? {
                     None => return Ok((what, signature)),
-                    error => last = error.map(StakeError::Failed),
+                    Some(error) => last = Some(StakeError::Failed(error)),
                 },
                 Err(error @ StakeError::Call(_)) => last = Some(error),
                 Err(error) => return Err(error),
@@ -257,23 +261,10 @@ impl<'u> Operator<'u> {
     }
 
     fn account(&self, address: &Address) -> Result<Option<Account>, StakeError> {
-        let wrong = || StakeError::Answer("getAccountInfo");
         let config = json!({ "encoding": "base64" });
         let arguments = json!([address.to_string(), config]);
         let answer = call(self.url, "getAccountInfo", &arguments)?;
-        let value = answer.get("value").ok_or_else(wrong)?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let data = text(&value["data"][0]).ok_or_else(wrong)?;
-        let owner = text(&value["owner"]).ok_or_else(wrong)?;
-        Ok(Some(Account {
-            lamports: value["lamports"].as_u64().ok_or_else(wrong)?,
-            data: BASE64_STANDARD.decode(data).map_err(|_| wrong())?.into(),
-            owner: owner.parse().map_err(|_| wrong())?,
-            executable: value["executable"].as_bool().ok_or_else(wrong)?,
-        }))
+        Ok(account_of_json(&answer)?)
     }
 
     fn send(&self, instructions: &[Instruction]) -> Result<String, StakeError> {

@@ -77,6 +77,12 @@ pub(crate) fn parent(left: &Bytes, right: &Bytes) -> Bytes {
     }
 }
 
+/// Whether the node of two subtrees is a hash of both.
+pub(crate) fn is_fork([left, right]: &[Bytes; 2]) -> bool {
+    let lone = |one, other| kind(one) != Kind::Internal && kind(other) == Kind::Terminator;
+    !lone(left, right) && !lone(right, left)
+}
+
 /// The node above `node` on a path that goes to the side `bit`.
 pub(crate) fn above(node: &Bytes, bit: bool, sibling: &Bytes) -> Bytes {
     as_internal(&hash_pair(&beside(*node, bit, *sibling)))

@@ -12,10 +12,10 @@ use lockstep_interface::Hash;
 use super::{
     Parallel, SHARD_COUNT, SHARD_DEPTH, Trie,
     arena::{Arena, Link, Node},
-    hash::{Bytes, TERMINATOR, bit, parent},
+    hash::{Bytes, TERMINATOR, as_internal, bit, is_fork, parent},
     unreadable,
 };
-use crate::StoreError;
+use crate::{StoreError, sha256::hash_pairs};
 
 /// The deepest layer that is made.
 pub const LAYER_DEPTH_MAX: usize = 16;
@@ -25,15 +25,14 @@ impl Trie {
     ///
     /// ```
     /// use lockstep_interface::{Account, Address};
-    /// use lockstep_store::{Serial, Trie, merge_nodes};
+    /// use lockstep_store::{Serial, Trie, merge_layer};
     ///
     /// let address = |byte| Address::new_from_array([byte; 32]);
     /// let accounts: Vec<_> = (0..99).map(|byte| (address(byte), Account::wallet(5))).collect();
     /// let trie = Trie::default().update(&accounts, &Serial);
     /// let mut layer = trie.layer(6, &Serial)?;
     /// while let [_, _, ..] = &layer[..] {
-    ///     let pairs = layer.as_chunks::<2>().0.iter();
-    ///     layer = pairs.map(|[left, right]| merge_nodes(left, right)).collect();
+    ///     layer = merge_layer(&layer);
     /// }
     /// assert_eq!(layer, [trie.root()]);
     /// # Ok::<(), lockstep_store::StoreError>(())
@@ -119,6 +118,24 @@ pub fn merge_nodes(left: &Hash, right: &Hash) -> Hash {
     Hash::new_from_array(parent(left.as_bytes(), right.as_bytes()))
 }
 
+/// The layer above a layer: of each two neighbours what [`merge_nodes`] makes of them.
+pub fn merge_layer(layer: &[Hash]) -> Vec<Hash> {
+    let pairs = layer.as_chunks::<2>().0.iter();
+    let pairs: Vec<[Bytes; 2]> = pairs.map(|pair| pair.map(|node| node.to_bytes())).collect();
+    let forks: Vec<&[Bytes; 2]> = pairs.iter().filter(|pair| is_fork(pair)).collect();
+    let mut hashes = Vec::new();
+    hash_pairs(forks.into_iter(), &mut hashes);
+    let mut hashes = hashes.iter();
+    let above = pairs.iter().map(|pair| {
+        let node = match is_fork(pair) {
+            true => as_internal(hashes.next().expect("one for each")),
+            false => parent(&pair[0], &pair[1]),
+        };
+        Hash::new_from_array(node)
+    });
+    above.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use lockstep_interface::{Account, Address};
@@ -131,9 +148,11 @@ mod tests {
     fn root_over(mut layer: Vec<Hash>) -> Hash {
         while layer.len() > 1 {
             let pairs = layer.as_chunks::<2>().0.iter();
-            layer = pairs
+            let above: Vec<Hash> = pairs
                 .map(|[left, right]| merge_nodes(left, right))
                 .collect();
+            assert_eq!(merge_layer(&layer), above);
+            layer = above;
         }
         layer[0]
     }

@@ -41,11 +41,12 @@ use std::{io, iter, sync::Arc};
 
 pub use builder::TrieBuilder;
 pub use cold::{PageCounts, TrieBound};
-pub use layer::{LAYER_DEPTH_MAX, merge_nodes};
+pub use layer::{LAYER_DEPTH_MAX, merge_layer, merge_nodes};
 use lockstep_interface::{Account, Address, Hash};
 pub use partial::{PartialTrie, PartialTrieError};
 pub use proof::{
-    PROOF_SIZE_MAX, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, StateProof, key_path, verify_proof,
+    PROOF_SIZE_MAX, ProofError, ProvenLeaf, SIBLING_COUNT_MAX, StateProof, key_path, key_paths,
+    verify_proof,
 };
 
 use self::{

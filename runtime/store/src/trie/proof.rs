@@ -17,6 +17,7 @@ use thiserror::Error;
 use super::hash::{
     Bytes, TERMINATOR, above, beside, bit, common_bits, fold, internal, leaf, parent,
 };
+use crate::Messages;
 
 /// Siblings of the longest proof: one for each bit of a path.
 pub const SIBLING_COUNT_MAX: usize = 256;
@@ -87,6 +88,13 @@ pub enum ProofError {
 /// and clients may choose some; hashes part early, so that proofs are short and updates balanced.
 pub fn key_path(address: &Address) -> [u8; 32] {
     Sha256::digest(address.as_array()).into()
+}
+
+/// The paths of many addresses, in their order.
+pub fn key_paths<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>) -> Vec<[u8; 32]> {
+    let mut messages = Messages::with_capacity(addresses.len());
+    addresses.for_each(|address| messages.push([address.as_array()]));
+    messages.hashes()
 }
 
 /// Checks that in the state with this root the account at `address` has the hash `account`, or

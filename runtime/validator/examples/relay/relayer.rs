@@ -19,7 +19,7 @@ use lockstep_messages::{
     outbox::{Message, Outgoing},
     relay::{End, Proof, transfer_of},
 };
-use lockstep_node::{client::call, keys::address_of};
+use lockstep_node::{account_of_json, client::call, keys::address_of};
 use lockstep_runtime::wire::{MessageBuilder, MessageError, SigningKey, TransactionConfig};
 use lockstep_sdk::{
     interface::InstructionError,
@@ -231,11 +231,7 @@ impl Side {
         let config = json!({ "encoding": "base64" });
         let parameters = json!([address.to_string(), config]);
         let account = self.ask("getAccountInfo", &parameters, |answer| {
-            let value = answer.get("value")?;
-            Some(match value.is_null() {
-                true => None,
-                false => Some(account_of(value)?),
-            })
+            account_of_json(answer).ok()
         })?;
         let own = account.filter(|account| account.owner == T::OWNER);
         let state = own.as_ref().map(from_account).transpose();
@@ -302,15 +298,4 @@ impl Side {
         }
         Err(RelayError::Lost(signature))
     }
-}
-
-/// The account of a node's answer.
-fn account_of(value: &Value) -> Option<Account> {
-    let data = BASE64_STANDARD.decode(value["data"].get(0)?.as_str()?);
-    Some(Account {
-        lamports: value["lamports"].as_u64()?,
-        data: data.ok()?.into(),
-        owner: value["owner"].as_str()?.parse().ok()?,
-        executable: value["executable"].as_bool()?,
-    })
 }

@@ -142,7 +142,18 @@ impl Partial {
     /// # Errors
     /// If the file system fails.
     pub fn finish(self, kept: &Path) -> io::Result<()> {
-        fs::rename(self.folder.join(BYTES), kept)
+        keep_bytes(&self.folder, kept)
+    }
+}
+
+/// Makes the bytes of a snapshot that the ledger has, if they are still there, its first state.
+///
+/// # Errors
+/// If the file system fails.
+pub fn keep_bytes(folder: &Path, kept: &Path) -> io::Result<()> {
+    match fs::rename(folder.join(BYTES), kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
