@@ -7,7 +7,10 @@
 //! Where a result would depend on the order of credits, the block is planned and run again with
 //! fewer of them, as the runtime's engine does it: at most three times in all.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    num::NonZeroUsize,
+};
 
 use lockstep_interface::{Account, Address, ProgramTable};
 use lockstep_runtime::{
@@ -16,20 +19,24 @@ use lockstep_runtime::{
     execute::ExecutedBlock,
     interface::Hash,
     prepare::PreparedBlock,
+    threads::Threads,
 };
 use lockstep_scheduler::{AccountIndex, Mode, Plan, check};
-use lockstep_store::Change;
+use lockstep_store::{Change, StoreError};
 
 use crate::{
     Figures, Launch, Partition, ShardError,
     cluster::{Cluster, Rules, Start},
-    homes::Homes,
+    homes::{Homes, Number},
     joined::{count, crossing, join},
     message::{Key, Part, Sent, sent},
     parts::{fill, named, setting},
     place::{EVERYWHERE, Layout, Placed, follow, free, kept},
     route::Route,
 };
+
+/// Accounts that one task looks up.
+const TASK_SIZE: usize = 1_024;
 
 /// The most workers. Each is connected with each, so that their connections grow with the square.
 pub const SHARDS_MAX: u32 = 256;
@@ -72,7 +79,7 @@ struct Pending {
     /// What it changed.
     changes: Vec<Change>,
     /// The accounts that it uses.
-    used: Vec<Address>,
+    used: Vec<Number>,
 }
 
 /// Executes blocks of one chain over several workers, one at a time.
@@ -94,6 +101,8 @@ pub struct Sharded {
     partition: Partition,
     cluster: Option<Cluster>,
     homes: Homes,
+    /// What the coordinator does between blocks' parts is spread over these.
+    pool: Threads,
     shares_credits: bool,
     /// The first time that no block has had.
     time: u64,
@@ -136,7 +145,9 @@ impl Sharded {
 
     fn new(start: Start, count: u32, partition: Partition) -> Result<Self, ShardError> {
         check_count(count)?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self {
+            pool: Threads::new(cores)?,
             cluster: Some(Cluster::start(&start, count)?),
             start,
             count,
@@ -316,12 +327,12 @@ impl Sharded {
         let clears = self.turn_to(bank);
         let is_made = |address: &Address| bank.makes(address);
         let (table, addresses) = (prepared.table(), prepared.addresses());
-        let layout = self.homes.layout(table, addresses, is_made);
+        let (layout, accounts) = self.homes.layout(table, addresses, is_made, &self.pool);
         let (placed, mode) = place(prepared, &layout, order);
         let Placed { plan, shards } = placed;
         let checked = check(plan, table, mode);
         let checked = checked.map_err(|refused| ShardError::Plan(refused.error))?;
-        let (owners, given) = self.hand_out(bank, addresses, &layout)?;
+        let (owners, given) = self.hand_out(bank, addresses, &accounts)?;
         let placed = Placed {
             plan: checked.plan().clone(),
             shards,
@@ -331,27 +342,24 @@ impl Sharded {
         fill(&mut parts, prepared, &checked, &placed, &route);
         let steps = parts.first().map_or(0, |part| part.steps.len());
         self.time = self.time.saturating_add(steps as u64);
-        let used = addresses
-            .iter()
-            .filter(|address| !is_made(address))
-            .copied()
-            .collect();
         let parent = bank.parent().block_hash();
         self.pending = Some(Pending {
             parent,
             slot: bank.slot(),
             changes: Vec::new(),
-            used,
+            used: accounts.into_iter().flatten().collect(),
         });
         let cluster = self.cluster.as_mut().ok_or(ShardError::Stopped)?;
-        let reports = cluster.run(parts)?;
-        let Some((executed, mut figures)) = join(bank, prepared, reports)? else {
+        let reports = cluster.run(parts, &self.pool)?;
+        let Some((executed, mut figures)) = join(bank, prepared, reports, &self.pool)? else {
             return Ok(None);
         };
         figures.messages = count(&route);
         figures.crossing = crossing(table, &layout);
         for (address, account) in executed.changes() {
-            self.homes.resize(address, account.data.len());
+            if let Some(number) = self.homes.number(address) {
+                self.homes.resize(number, account.data.len());
+            }
         }
         if let Some(pending) = &mut self.pending {
             pending.changes = executed.changes().to_vec();
@@ -372,10 +380,8 @@ impl Sharded {
             // it are there, and those that have moved for it are back where they were, if it is
             // dropped.
             if self.keeps {
-                pending
-                    .used
-                    .iter()
-                    .for_each(|address| self.homes.arrive(address));
+                let used = pending.used.into_iter();
+                used.for_each(|account| self.homes.arrive(account));
             }
         }
         for address in &self.forgotten {
@@ -394,25 +400,37 @@ impl Sharded {
         &mut self,
         bank: &Bank,
         addresses: &[Address],
-        layout: &Layout,
+        accounts: &[Option<Number>],
     ) -> Result<(Vec<u32>, Vec<Vec<Sent>>), ShardError> {
         let mut given = vec![Vec::new(); self.count as usize];
         let mut owners = Vec::with_capacity(addresses.len());
-        let mut missing = Vec::new();
-        for (address, home) in addresses.iter().zip(&layout.homes) {
-            let known = self.homes.shard(address);
-            owners.push(known.unwrap_or(*home));
-            if known.is_none() && *home != EVERYWHERE {
-                missing.push((*address, *home));
+        let (mut wanted, mut missing) = (Vec::new(), Vec::new());
+        for (address, account) in addresses.iter().zip(accounts) {
+            let Some(account) = *account else {
+                owners.push(EVERYWHERE);
+                continue;
+            };
+            if self.homes.shard(account).is_none() {
+                self.homes.arrive(account);
+                wanted.push(*address);
+                missing.push(account);
             }
+            owners.push(self.homes.shard(account).unwrap_or(EVERYWHERE));
         }
-        let wanted: Vec<Address> = missing.iter().map(|(address, _)| *address).collect();
-        let mut accounts = vec![Account::default(); wanted.len()];
-        bank.load(&wanted, &mut accounts)?;
-        for ((address, home), account) in missing.into_iter().zip(accounts) {
-            given[home as usize].push(sent(&address, &account));
-            self.homes.resize(&address, account.data.len());
-            self.homes.arrive(&address);
+        let found = self.pool.map_chunks(&wanted, TASK_SIZE, |wanted| {
+            let mut found = vec![Account::default(); wanted.len()];
+            bank.load(wanted, &mut found)?;
+            let found = wanted.iter().zip(&found);
+            let found =
+                found.map(|(address, account)| (account.data.len(), sent(address, account)));
+            Ok(found.collect())
+        });
+        let found: Vec<Vec<(usize, Sent)>> =
+            found.into_iter().collect::<Result<_, StoreError>>()?;
+        for (number, (size, account)) in missing.into_iter().zip(found.into_iter().flatten()) {
+            let home = self.homes.shard(number).unwrap_or_default();
+            given[home as usize].push(account);
+            self.homes.resize(number, size);
         }
         Ok((owners, given))
     }

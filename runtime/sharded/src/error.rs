@@ -1,6 +1,8 @@
 //! Why a block was not executed over shards.
 
-use lockstep_runtime::{chain::ParametersError, prepare::ShareError, store::StoreError};
+use lockstep_runtime::{
+    chain::ParametersError, prepare::ShareError, store::StoreError, threads::ThreadsError,
+};
 use lockstep_scheduler::PlanError;
 use thiserror::Error;
 
@@ -40,6 +42,9 @@ pub enum ShardError {
         /// Why.
         reason: String,
     },
+    /// The coordinator's own threads could not be started.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// No worker was asked for, or too many.
     #[error("expected 1 to {max} workers, found {count}")]
     Count {

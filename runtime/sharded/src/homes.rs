@@ -19,6 +19,7 @@ use std::{
 
 use ahash::RandomState;
 use lockstep_interface::Address;
+use lockstep_runtime::threads::Threads;
 use lockstep_scheduler::{AccessMode, AccessTable, TransactionIndex};
 
 use crate::place::{EVERYWHERE, Layout};
@@ -27,6 +28,8 @@ use crate::place::{EVERYWHERE, Layout};
 const PULLS_MAX: usize = 4;
 /// The pull of another shard, in multiples of that of its own, at which an account moves.
 const PULL_FACTOR: u32 = 2;
+/// Accounts that one task looks up.
+const TASK_SIZE: usize = 1_024;
 /// A shard may have this part more than its share of the work.
 const IMBALANCE_PART: u64 = 16;
 /// Bytes of an account without data, as it is sent.
@@ -40,6 +43,10 @@ pub enum Partition {
     /// By a hash of address and seed, whatever blocks do.
     Scattered(u64),
 }
+
+/// An account that is known, by when it came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Number(u32);
 
 /// What is known of an account.
 #[derive(Clone, Debug)]
@@ -62,10 +69,21 @@ pub(crate) struct Homes {
     count: u32,
     partition: Partition,
     /// For look-up only.
-    known: HashMap<Address, Known, RandomState>,
+    numbers: HashMap<Address, Number, RandomState>,
+    known: Vec<Known>,
     /// The work of each shard's accounts, halved with each block.
     loads: Vec<u64>,
     block: u32,
+}
+
+impl Number {
+    fn of_index(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2^32 accounts are known"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl Homes {
@@ -73,7 +91,8 @@ impl Homes {
         Self {
             count,
             partition,
-            known: HashMap::default(),
+            numbers: HashMap::default(),
+            known: Vec::new(),
             loads: vec![0; count as usize],
             block: 0,
         }
@@ -81,74 +100,85 @@ impl Homes {
 
     /// No shard has any account from here on; where they are to live stays known.
     pub(crate) fn clear(&mut self) {
-        self.known.values_mut().for_each(|known| known.shard = None);
+        self.known.iter_mut().for_each(|known| known.shard = None);
+    }
+
+    /// The account of an address, if it is known.
+    pub(crate) fn number(&self, address: &Address) -> Option<Number> {
+        self.numbers.get(address).copied()
     }
 
     /// Where an account is; `None` if no shard has it.
-    pub(crate) fn shard(&self, address: &Address) -> Option<u32> {
-        self.known.get(address)?.shard
+    pub(crate) fn shard(&self, account: Number) -> Option<u32> {
+        self.known[account.index()].shard
     }
 
     /// No shard has the account.
     pub(crate) fn forget(&mut self, address: &Address) {
-        if let Some(known) = self.known.get_mut(address) {
-            known.shard = None;
+        if let Some(account) = self.number(address) {
+            self.known[account.index()].shard = None;
         }
     }
 
     /// The account is at its home.
-    pub(crate) fn arrive(&mut self, address: &Address) {
-        if let Some(known) = self.known.get_mut(address) {
-            known.shard = Some(known.home);
-        }
+    pub(crate) fn arrive(&mut self, account: Number) {
+        let known = &mut self.known[account.index()];
+        known.shard = Some(known.home);
     }
 
     /// Notes the bytes of data that an account has.
-    pub(crate) fn resize(&mut self, address: &Address, data_size: usize) {
-        if let Some(known) = self.known.get_mut(address) {
-            let size = u32::try_from(data_size).unwrap_or(u32::MAX);
-            known.size = SIZE_MIN.saturating_add(size);
-        }
+    pub(crate) fn resize(&mut self, account: Number, data_size: usize) {
+        let size = u32::try_from(data_size).unwrap_or(u32::MAX);
+        self.known[account.index()].size = SIZE_MIN.saturating_add(size);
     }
 
-    /// The homes of a block's accounts, before it runs. `is_everywhere` tells those that every
-    /// shard makes itself. O(accesses).
+    /// The homes of a block's accounts, before it runs, and which of those that are known each is;
+    /// `None` if no shard is to have it. `is_everywhere` tells those that every shard makes itself.
+    /// O(accesses).
     pub(crate) fn layout(
         &mut self,
         table: &AccessTable,
         addresses: &[Address],
-        is_everywhere: impl Fn(&Address) -> bool,
-    ) -> Layout {
+        is_everywhere: impl Fn(&Address) -> bool + Send + Sync,
+        pool: &Threads,
+    ) -> (Layout, Vec<Option<Number>>) {
         self.block = self.block.saturating_add(1);
         for load in &mut self.loads {
             *load /= 2;
         }
-        let mut homes: Vec<Option<u32>> = addresses
-            .iter()
-            .map(|address| match is_everywhere(address) {
-                true => Some(EVERYWHERE),
-                false => self.known.get(address).map(|known| known.home),
-            })
-            .collect();
+        let known = pool.map_chunks(addresses, TASK_SIZE, |addresses| {
+            let known = addresses.iter().map(|address| {
+                if is_everywhere(address) {
+                    return (None, Some(EVERYWHERE));
+                }
+                let account = self.number(address);
+                (
+                    account,
+                    account.map(|account| self.known[account.index()].home),
+                )
+            });
+            known.collect::<Vec<_>>()
+        });
+        let (mut accounts, mut homes): (Vec<_>, Vec<_>) = known.into_iter().flatten().unzip();
         for index in table.transactions() {
-            self.settle(table, index, addresses, &mut homes);
+            self.settle(table, index, addresses, &mut accounts, &mut homes);
         }
         if self.partition == Partition::Learned {
-            self.learn(table, addresses, &mut homes);
+            self.learn(table, &accounts, &mut homes);
         }
-        let sizes = addresses.iter().map(|address| {
-            let known = self.known.get(address);
-            known.map_or(SIZE_MIN, |known| known.size)
-        });
-        Layout {
-            sizes: sizes.collect(),
+        let size = |account: &Option<Number>| {
+            account.map_or(SIZE_MIN, |account| self.known[account.index()].size)
+        };
+        let layout = Layout {
+            sizes: accounts.iter().map(size).collect(),
             // An account that no transaction names is nowhere needed.
             homes: homes
                 .into_iter()
                 .map(|home| home.unwrap_or(EVERYWHERE))
                 .collect(),
             shard_count: self.count,
-        }
+        };
+        (layout, accounts)
     }
 
     /// Gives the new accounts of a transaction a home, and counts its work there.
@@ -157,6 +187,7 @@ impl Homes {
         table: &AccessTable,
         index: TransactionIndex,
         addresses: &[Address],
+        accounts: &mut [Option<Number>],
         homes: &mut [Option<u32>],
     ) {
         let accesses = table.accesses(index);
@@ -182,7 +213,10 @@ impl Homes {
                     pulls: [(0, 0); PULLS_MAX],
                     block: self.block,
                 };
-                self.known.insert(addresses[place], known);
+                let number = Number::of_index(self.known.len());
+                self.known.push(known);
+                self.numbers.insert(addresses[place], number);
+                accounts[place] = Some(number);
             }
         }
         let mut written = accesses.iter().filter(|access| access.is_write());
@@ -217,7 +251,12 @@ impl Homes {
     }
 
     /// Counts what pulls the accounts that are written together, and moves those that are pulled.
-    fn learn(&mut self, table: &AccessTable, addresses: &[Address], homes: &mut [Option<u32>]) {
+    fn learn(
+        &mut self,
+        table: &AccessTable,
+        accounts: &[Option<Number>],
+        homes: &mut [Option<u32>],
+    ) {
         let mut work = vec![0u64; homes.len()];
         for index in table.transactions() {
             let accesses = table.accesses(index);
@@ -227,9 +266,10 @@ impl Homes {
             let written: Vec<usize> = written.map(|access| access.account().index()).collect();
             for one in &written {
                 work[*one] = work[*one].saturating_add(table.cost(index));
-                let Some(known) = self.known.get_mut(&addresses[*one]) else {
+                let Some(account) = accounts[*one] else {
                     continue;
                 };
+                let known = &mut self.known[account.index()];
                 let age = self.block.saturating_sub(known.block);
                 for (_, count) in &mut known.pulls {
                     *count = count.checked_shr(age).unwrap_or(0);
@@ -243,18 +283,16 @@ impl Homes {
                 }
             }
         }
-        for (place, address) in addresses.iter().enumerate() {
-            if work[place] > 0 {
-                self.pull(address, work[place], &mut homes[place]);
+        for ((account, work), home) in accounts.iter().zip(work).zip(homes) {
+            if let Some(account) = account.filter(|_| work > 0) {
+                self.pull(account, work, home);
             }
         }
     }
 
-    fn pull(&mut self, address: &Address, work: u64, home: &mut Option<u32>) {
+    fn pull(&mut self, account: Number, work: u64, home: &mut Option<u32>) {
         let full = self.full();
-        let Some(known) = self.known.get_mut(address) else {
-            return;
-        };
+        let known = &mut self.known[account.index()];
         let own = known.pulls.iter().find(|(shard, _)| *shard == known.home);
         let own = own.map_or(0, |(_, count)| *count);
         let best = known.pulls.iter();
@@ -310,6 +348,10 @@ mod tests {
         table
     }
 
+    fn alone() -> Threads {
+        Threads::new(1).unwrap()
+    }
+
     fn addresses(count: u8) -> Vec<Address> {
         (0..count)
             .map(|byte| Address::new_from_array([byte; 32]))
@@ -321,7 +363,7 @@ mod tests {
         let mut homes = Homes::new(2, Partition::Learned);
         // Two triangles.
         let pairs = [(0, 1), (3, 4), (1, 2), (4, 5), (0, 2), (3, 5)];
-        let layout = homes.layout(&table(&pairs), &addresses(6), |_| false);
+        let (layout, _) = homes.layout(&table(&pairs), &addresses(6), |_| false, &alone());
         let [a, b, c, d, e, f] = layout.homes[..] else {
             panic!("six accounts");
         };
@@ -333,7 +375,7 @@ mod tests {
     fn an_account_follows_those_that_it_is_written_with() {
         let mut homes = Homes::new(2, Partition::Learned);
         let addresses = addresses(20);
-        let before = homes.layout(&table(&[(0, 1), (2, 3)]), &addresses, |_| false);
+        let (before, _) = homes.layout(&table(&[(0, 1), (2, 3)]), &addresses, |_| false, &alone());
         assert_eq!(before.homes[0], before.homes[1]);
         assert_ne!(before.homes[0], before.homes[2]);
         // Work enough on both sides, so that there is room, and account 0 is now written with 2.
@@ -342,7 +384,7 @@ mod tests {
         pairs.extend([(6, 7); 12]);
         let mut after = before.homes[0];
         for _ in 0..4 {
-            let layout = homes.layout(&table(&pairs), &addresses, |_| false);
+            let (layout, _) = homes.layout(&table(&pairs), &addresses, |_| false, &alone());
             after = layout.homes[0];
             assert_eq!(layout.homes[2], before.homes[2]);
         }
@@ -357,7 +399,7 @@ mod tests {
         let addresses: Vec<Address> = (0..200u8)
             .map(|byte| Address::new_from_array([byte; 32]))
             .collect();
-        let layout = homes.layout(&table(&pairs), &addresses, |_| false);
+        let (layout, _) = homes.layout(&table(&pairs), &addresses, |_| false, &alone());
         for shard in 0..4 {
             let count = layout.homes.iter().filter(|home| **home == shard).count();
             assert!((30..=70).contains(&count), "{shard}: {count}");
@@ -367,9 +409,14 @@ mod tests {
     #[test]
     fn scattered_accounts_stay_where_they_are() {
         let mut homes = Homes::new(4, Partition::Scattered(7));
-        let first = homes.layout(&table(&[(0, 1), (2, 3)]), &addresses(4), |_| false);
+        let (first, _) = homes.layout(
+            &table(&[(0, 1), (2, 3)]),
+            &addresses(4),
+            |_| false,
+            &alone(),
+        );
         for _ in 0..3 {
-            let again = homes.layout(&table(&[(0, 2); 9]), &addresses(4), |_| false);
+            let (again, _) = homes.layout(&table(&[(0, 2); 9]), &addresses(4), |_| false, &alone());
             assert_eq!(again.homes, first.homes);
         }
     }

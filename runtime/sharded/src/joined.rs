@@ -1,9 +1,7 @@
 //! What a block did, and what it cost, of what its shards tell.
 
-use std::collections::BTreeMap;
-
 use lockstep_runtime::{
-    bank::Bank, block::Outcome, execute::ExecutedBlock, prepare::PreparedBlock,
+    bank::Bank, block::Outcome, execute::ExecutedBlock, prepare::PreparedBlock, threads::Threads,
 };
 use lockstep_scheduler::{AccessMode, AccessTable, TransactionIndex};
 
@@ -19,6 +17,7 @@ pub(crate) fn join(
     bank: &Bank,
     prepared: &PreparedBlock<'_>,
     reports: Vec<Report>,
+    pool: &Threads,
 ) -> Result<Option<(ExecutedBlock, Figures)>, ShardError> {
     // An account that one shard lacks is often the fault of another, which stopped earlier, and a
     // block that is given up for its credits lacks some too.
@@ -37,8 +36,17 @@ pub(crate) fn join(
     let count = reports.len();
     let mut figures = Figures::default();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; prepared.table().transaction_count()];
-    let mut accounts = BTreeMap::new();
-    for (shard, report) in (0..).zip(reports) {
+    let reports = pool.map_each(reports, |mut report| {
+        let lists = [&mut report.changed, &mut report.moved].map(std::mem::take);
+        let lists = lists.map(|list| {
+            list.into_iter()
+                .map(received)
+                .collect::<Result<Vec<_>, _>>()
+        });
+        (report, lists)
+    });
+    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    for (shard, (report, lists)) in (0..).zip(reports) {
         figures.add(shard as usize, count, report.work);
         for (index, told) in report.outcomes {
             let outcome = told
@@ -54,16 +62,8 @@ pub(crate) fn join(
                 }
             }
         }
-        for account in report.accounts {
-            let change = received(account);
-            let (address, account) =
-                change.map_err(|_| failed(shard, "an account is malformed"))?;
-            if accounts.insert(address, account).is_some() {
-                return Err(failed(
-                    shard,
-                    "it has an account that another shard has too",
-                ));
-            }
+        for (all, list) in [&mut changed, &mut moved].into_iter().zip(lists) {
+            all.extend(list.map_err(|_| failed(shard, "an account is malformed"))?);
         }
     }
     let missing = outcomes.iter().position(Option::is_none);
@@ -74,7 +74,11 @@ pub(crate) fn join(
         ));
     }
     let outcomes = outcomes.into_iter().flatten().collect();
-    let executed = ExecutedBlock::joined(bank, prepared, accounts, outcomes)?;
+    let executed = ExecutedBlock::joined(bank, prepared, changed, moved, outcomes)?;
+    let mut neighbours = executed.changes().windows(2);
+    if let Some([(twice, _), _]) = neighbours.find(|pair| pair[0].0 == pair[1].0) {
+        return Err(failed(0, &format!("two shards have the account {twice}")));
+    }
     Ok(Some((executed, figures)))
 }
 

@@ -128,8 +128,10 @@ pub(crate) struct Report {
     pub(crate) depends_on_order: bool,
     /// The outcomes of its transactions.
     pub(crate) outcomes: Vec<(u32, Told)>,
-    /// The accounts that it has and that the block may have changed.
-    pub(crate) accounts: Vec<Sent>,
+    /// The accounts of its own that the block has changed.
+    pub(crate) changed: Vec<Sent>,
+    /// The accounts that it has from this block on, changed or not.
+    pub(crate) moved: Vec<Sent>,
     /// Transactions, compute units and sent bytes of each step.
     pub(crate) work: Vec<(u32, u64, u64)>,
 }

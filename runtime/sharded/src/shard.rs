@@ -36,7 +36,7 @@ use crate::message::{
     sent,
 };
 
-/// For look-up; what is told of all entries is sorted first.
+/// For look-up; the coordinator sorts what is told of all entries.
 type Table<V> = HashMap<Address, V, RandomState>;
 
 /// Why a step stops.
@@ -173,12 +173,16 @@ impl Shard {
             return Report::default();
         };
         let mut report = std::mem::take(&mut block.report);
-        let kept = block.now.iter();
-        let mut accounts: Vec<Sent> = kept
-            .filter_map(|(address, account)| Some(sent(address, account.as_ref()?)))
-            .collect();
-        accounts.sort_unstable();
-        report.accounts = accounts;
+        for (address, account) in &block.now {
+            let Some(account) = account else {
+                continue;
+            };
+            match self.accounts.get(address) {
+                Some(before) if before == account => {}
+                Some(_) => report.changed.push(sent(address, account)),
+                None => report.moved.push(sent(address, account)),
+            }
+        }
         report
     }
 

@@ -56,12 +56,12 @@ pub struct ExecutedBlock {
 }
 
 impl ExecutedBlock {
-    /// Joins what the parts of a block did that were executed apart: the accounts that they left,
-    /// each address once, in any order, whether changed or not, and the outcomes by transaction
-    /// index. The result is that of the whole block if the parts ran in an order that keeps those
-    /// of conflicting transactions, each on the accounts that the parts before it left.
+    /// Joins what the parts of a block did that were executed apart: the accounts that they changed
+    /// and those of which they cannot tell, each address once, in any order, and the outcomes by
+    /// transaction index. The result is that of the whole block if the parts ran in an order that
+    /// keeps those of conflicting transactions, each on the accounts that the parts before it left.
     ///
-    /// O(n log n) for n accounts, each of which is read in the bank once.
+    /// O(n log n) for n accounts; those of which they cannot tell are read in the bank.
     ///
     /// # Errors
     /// If the store fails.
@@ -71,16 +71,17 @@ impl ExecutedBlock {
     pub fn joined(
         bank: &Bank,
         block: &PreparedBlock<'_>,
-        accounts: impl IntoIterator<Item = Change>,
+        changed: Vec<Change>,
+        after: Vec<Change>,
         outcomes: Vec<Outcome>,
     ) -> Result<Self, StoreError> {
         let count = block.table().transaction_count();
         assert_eq!(outcomes.len(), count, "each transaction has an outcome");
-        let after: Vec<Change> = accounts.into_iter().collect();
         let addresses: Vec<Address> = after.iter().map(|(address, _)| *address).collect();
         let mut before = vec![Account::default(); addresses.len()];
         bank.load(&addresses, &mut before)?;
         let mut changes = bank.own_changes()?;
+        changes.extend(changed);
         let pairs = after.into_iter().zip(before);
         let changed = pairs.filter(|((_, after), before)| after != before);
         changes.extend(changed.map(|(change, _)| change));

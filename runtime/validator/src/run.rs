@@ -24,10 +24,7 @@ use commonware_consensus::{
     marshal::{core::Mailbox, standard::Standard},
     simplex::scheme::ed25519::Scheme,
 };
-use commonware_cryptography::{
-    Signer as _,
-    ed25519::{PrivateKey, PublicKey},
-};
+use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_runtime::{
     Clock as _, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
 };

@@ -7,7 +7,7 @@ mod worker;
 mod processes;
 
 use lockstep_interface::ProgramTable;
-use lockstep_runtime::{bank::Genesis, chain::Parameters};
+use lockstep_runtime::{bank::Genesis, chain::Parameters, threads::Threads as Pool};
 pub use processes::Launch;
 use processes::Processes;
 use threads::Threads;
@@ -56,10 +56,10 @@ impl Cluster {
     }
 
     /// Gives each worker its part of a block, and takes their reports.
-    pub(crate) fn run(&mut self, parts: Vec<Part>) -> Result<Vec<Report>, ShardError> {
+    pub(crate) fn run(&mut self, parts: Vec<Part>, pool: &Pool) -> Result<Vec<Report>, ShardError> {
         match self {
             Self::Threads(threads) => threads.run(parts),
-            Self::Processes(processes) => processes.run(parts),
+            Self::Processes(processes) => processes.run(parts, pool),
         }
     }
 

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use lockstep_runtime::threads::Threads as Pool;
+
 use super::{Rules, frames, worker::PEER_LOST};
 use crate::{
     ShardError,
@@ -123,16 +125,16 @@ impl Processes {
         self.workers.iter().map(Child::id).collect()
     }
 
-    pub(super) fn run(&mut self, parts: Vec<Part>) -> Result<Vec<Report>, ShardError> {
-        let messages = parts.iter().map(encode).collect();
+    pub(super) fn run(&mut self, parts: Vec<Part>, pool: &Pool) -> Result<Vec<Report>, ShardError> {
+        let messages = pool.map_each(parts, |part| encode(&part));
         let reports = self.ask(messages)?;
-        let decoded = (0..).zip(reports).map(|(shard, report)| {
+        let decoded = pool.map_each((0..).zip(reports).collect(), |(shard, report)| {
             decode(&report).map_err(|_| ShardError::Failed {
                 shard,
                 reason: "its report is malformed".to_owned(),
             })
         });
-        decoded.collect()
+        decoded.into_iter().collect()
     }
 
     /// Sends a message to each worker, and takes an answer of each.

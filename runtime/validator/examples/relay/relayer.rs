@@ -10,7 +10,7 @@
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lockstep_interface::{Account, Address, Hash, Instruction};
+use lockstep_interface::{Address, Hash, Instruction};
 use lockstep_light::{LightError, Succession};
 use lockstep_messages::{
     bridge::Transfer,
