@@ -19,6 +19,7 @@ mod nft;
 mod pool;
 mod random;
 mod recorded;
+mod recorded_tokens;
 mod steady;
 mod token;
 mod token_2022;
