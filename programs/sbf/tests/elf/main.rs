@@ -20,6 +20,7 @@ mod pool;
 mod random;
 mod recorded;
 mod recorded_tokens;
+mod slots;
 mod steady;
 mod token;
 mod token_2022;

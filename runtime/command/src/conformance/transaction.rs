@@ -188,7 +188,7 @@ fn bank(case: &TransactionCase, rules: RuleSet) -> Bank {
     }
     if rules == RuleSet::Current {
         // Its recordings know no recent slots.
-        sysvars.recent_slots = None;
+        sysvars.slot_hashes = None;
     }
     bank.with_sysvars(sysvars)
 }
