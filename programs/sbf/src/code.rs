@@ -37,6 +37,8 @@ use crate::{
 pub(crate) enum Terms {
     /// A file that is to be deployed: each import is a system call that new programs may have.
     Deployment,
+    /// The same of version 3 of SBPF alone.
+    NewestDeployment,
     /// A file that a person names: each import is a system call.
     Named,
     /// A file that was deployed at some time: an import that is not there is found when it is
@@ -44,9 +46,23 @@ pub(crate) enum Terms {
     Deployed,
 }
 
+impl Terms {
+    /// True if they are those of a file that is to be deployed.
+    pub(crate) fn are_of_new_programs(self) -> bool {
+        matches!(self, Self::Deployment | Self::NewestDeployment)
+    }
+}
+
 /// What the machine offers programs.
 static DEPLOYMENT: LazyLock<Arc<BuiltinProgram<Guest>>> =
     LazyLock::new(|| surroundings(config(), Terms::Deployment));
+static NEWEST_DEPLOYMENT: LazyLock<Arc<BuiltinProgram<Guest>>> = LazyLock::new(|| {
+    let config = Config {
+        enabled_sbpf_versions: SBPFVersion::V3..=SBPFVersion::V3,
+        ..config()
+    };
+    surroundings(config, Terms::NewestDeployment)
+});
 static NAMED: LazyLock<Arc<BuiltinProgram<Guest>>> =
     LazyLock::new(|| surroundings(config(), Terms::Named));
 static DEPLOYED: LazyLock<Arc<BuiltinProgram<Guest>>> = LazyLock::new(|| {
@@ -113,6 +129,7 @@ impl Code {
     pub(crate) fn load(elf: &[u8], terms: Terms) -> Result<Self, LoadError> {
         let surroundings = match terms {
             Terms::Deployment => &DEPLOYMENT,
+            Terms::NewestDeployment => &NEWEST_DEPLOYMENT,
             Terms::Named => &NAMED,
             Terms::Deployed => &DEPLOYED,
         };

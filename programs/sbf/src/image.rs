@@ -9,13 +9,14 @@
 //! count u64 | account ... | data size u64 | data | program 32
 //! account: 0xff, signer, writable, executable, 0u32 | key 32 | owner 32 | lamports u64 | size u64
 //!          | data | 10,240 zeros, up to a multiple of 8 | u64::MAX
-//! repeated account: index u8, 7 zeros
+//! repeated account: its first position u8, 7 zeros
 //! ```
 
 use std::ops::Range;
 
 use lockstep_interface::{
-    Address, InstructionError, InvokeContext, limits::INSTRUCTION_GROWTH_MAX as ROOM,
+    Address, InstructionError, InvokeContext,
+    limits::{INSTRUCTION_ACCOUNTS_MAX, INSTRUCTION_GROWTH_MAX as ROOM},
 };
 
 /// Marks an account that the instruction has not named before.
@@ -97,12 +98,18 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Lays out the image of an instruction, in place of another. O(accounts squared).
+    ///
+    /// # Errors
+    /// `MaxAccountsExceeded` if the instruction names more than 255.
     pub(crate) fn lay_out(
         &mut self,
         context: &InvokeContext<'_, '_>,
     ) -> Result<(), InstructionError> {
         self.places.clear();
         self.of_position.clear();
+        if context.account_count() > INSTRUCTION_ACCOUNTS_MAX {
+            return Err(InstructionError::MaxAccountsExceeded);
+        }
         let mut end: usize = 8;
         for position in 0..context.account_count() {
             let address = context.address(position)?;
@@ -112,7 +119,7 @@ impl Layout {
                 known.is_ok_and(|known| known == address)
             });
             let index = earlier.unwrap_or(self.places.len());
-            let index = u8::try_from(index).map_err(|_| InstructionError::MaxAccountsExceeded)?;
+            let index = u8::try_from(index).expect("there are at most 255 accounts");
             self.of_position.push(index);
             if earlier.is_some() {
                 end = end.saturating_add(REPEAT_SIZE);
@@ -169,7 +176,8 @@ impl Layout {
         for (position, index) in self.of_position.iter().enumerate() {
             let place = self.places[usize::from(*index)];
             if place.position != position {
-                put(image, end, &[*index]);
+                let first = u8::try_from(place.position).expect("there are at most 255 accounts");
+                put(image, end, &[first]);
                 end = end.saturating_add(REPEAT_SIZE);
                 continue;
             }
@@ -332,4 +340,76 @@ fn u64_at(image: &[u8], offset: usize) -> u64 {
 fn address_at(image: &[u8], offset: usize) -> Address {
     let bytes = image[offset..].first_chunk().copied();
     Address::new_from_array(bytes.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_interface::{
+        Account, Environment, Program, ProgramTable, RuleSet, Sysvars,
+        address::program_ids,
+        context::{AccountSlot, TransactionContext},
+    };
+
+    use super::*;
+
+    const PROGRAM: Address = Address::new_from_array([9; 32]);
+
+    /// Returns the first byte of each account of its image.
+    #[derive(Debug)]
+    struct Marks;
+
+    impl Program for Marks {
+        fn address(&self) -> Address {
+            PROGRAM
+        }
+
+        fn name(&self) -> &'static str {
+            "marks"
+        }
+
+        fn process(&self, context: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+            let mut layout = Layout::default();
+            layout.lay_out(context)?;
+            let mut image = vec![0; layout.size()];
+            layout.write(context, &mut image)?;
+            let mut marks = Vec::new();
+            let mut start = 8;
+            for (position, index) in layout.of_position.iter().enumerate() {
+                let place = layout.places[usize::from(*index)];
+                marks.push(image[start]);
+                start = match place.position == position {
+                    true => place.end(),
+                    false => start.saturating_add(REPEAT_SIZE),
+                };
+            }
+            context.set_return_data(&marks)
+        }
+    }
+
+    #[test]
+    fn a_repeated_account_names_the_position_where_it_comes_first() {
+        let environment = Environment {
+            sysvars: Sysvars::default(),
+            rules: RuleSet::Current,
+            programs: ProgramTable::new().with(Marks),
+        };
+        let program = Account {
+            lamports: 1,
+            owner: program_ids::NATIVE_LOADER,
+            executable: true,
+            ..Account::default()
+        };
+        let addresses = [1, 2, 3].map(|seed| Address::new_from_array([seed; 32]));
+        let accounts = [1, 2, 3].map(Account::wallet);
+        let mut context = TransactionContext::new(&environment);
+        context.begin(1_000, true);
+        for (address, account) in addresses.iter().zip(&accounts) {
+            context.push(AccountSlot::shared(address, account, false));
+        }
+        context.push(AccountSlot::shared(&PROGRAM, &program, false));
+        let result = context.process_instruction(0, 3, &[1, 1, 0, 0, 1, 2, 2], &[]);
+        assert_eq!(result, Ok(()));
+        let marks = &context.records().return_data().data;
+        assert_eq!(*marks, [FIRST, 0, FIRST, 2, 0, FIRST, 5]);
+    }
 }

@@ -36,7 +36,7 @@ fn create(
     if !context.is_signer(2)? {
         return Err(InstructionError::MissingRequiredSignature);
     }
-    if !context.sysvars().recent_slots()?.contains(&recent_slot) {
+    if !context.sysvars().is_recent_slot(recent_slot)? {
         return Err(InstructionError::InvalidInstructionData);
     }
     let slot = recent_slot.to_le_bytes();
@@ -133,9 +133,9 @@ fn close(context: &InvokeContext<'_, '_>) -> Result<(), InstructionError> {
     }
     let (header, _) = changeable(context)?;
     let slot = context.sysvars().clock()?.slot;
-    let recent_slots = context.sysvars().recent_slots()?;
     let end = header.deactivation_slot;
-    if header.is_active() || end == slot || recent_slots.contains(&end) {
+    let is_recent = context.sysvars().is_recent_slot(end)?;
+    if header.is_active() || end == slot || is_recent {
         return Err(InstructionError::InvalidArgument);
     }
     let mut account = context.account_mut(0)?;

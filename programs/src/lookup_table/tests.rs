@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use lockstep_interface::{Account, Address, InstructionError, Rent, sysvar::Clock};
+use lockstep_interface::{
+    Account, Address, Hash, InstructionError, Rent,
+    sysvar::{Clock, SlotHash},
+};
 
 use super::{
     ADDRESSES_MAX, TableHeader,
@@ -34,8 +37,11 @@ fn set_slot(ledger: &mut Ledger, slot: u64) {
         slot,
         ..Clock::default()
     });
-    let recent = (slot.saturating_sub(512)..slot).rev().collect();
-    ledger.environment.sysvars.recent_slots = Some(Arc::new(recent));
+    let recent = (slot.saturating_sub(512)..slot).rev().map(|slot| SlotHash {
+        slot,
+        hash: Hash::default(),
+    });
+    ledger.environment.sysvars.slot_hashes = Some(Arc::new(recent.collect()));
 }
 
 fn header(ledger: &Ledger, table: &Address) -> (TableHeader, usize) {

@@ -21,9 +21,10 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use folder::Folder;
-use lockstep_interface::{Address, Instruction};
-use lockstep_node::keys::{address_of, read_key};
-use lockstep_runtime::wire::MessageBuilder;
+use lockstep_interface::{Address, Instruction, Rent, address::program_ids};
+use lockstep_node::keys::{address_of, random_key, read_key};
+use lockstep_programs::{system::instruction::create_account, token::instruction::initialize_mint};
+use lockstep_runtime::wire::{MessageBuilder, SigningKey};
 use node::Node;
 use serde_json::{Value, json};
 
@@ -57,16 +58,21 @@ fn error(output: &Output) -> String {
 /// Calls a program with this memo; gives the outcome, once it is in a block.
 fn call(node: &Node, key: &Path, program: Address, memo: &str) -> Value {
     let key = read_key(key).unwrap();
-    let answer = node.ask("getLatestBlockhash", &json!([]));
-    let blockhash = answer["value"]["blockhash"].as_str().unwrap();
-    let blockhash: Address = blockhash.parse().unwrap();
-    let calls = [Instruction {
+    let call = Instruction {
         program,
         accounts: Vec::new(),
         data: memo.as_bytes().to_vec(),
-    }];
-    let message = MessageBuilder::new(address_of(&key), blockhash.to_bytes(), &calls);
-    let bytes = message.compile().unwrap().sign(&[&key]).unwrap();
+    };
+    send(node, &[&key], &[call])
+}
+
+/// Sends a transaction, which the first key pays; gives the outcome, once it is in a block.
+fn send(node: &Node, keys: &[&SigningKey], calls: &[Instruction]) -> Value {
+    let answer = node.ask("getLatestBlockhash", &json!([]));
+    let blockhash = answer["value"]["blockhash"].as_str().unwrap();
+    let blockhash: Address = blockhash.parse().unwrap();
+    let message = MessageBuilder::new(address_of(keys[0]), blockhash.to_bytes(), calls);
+    let bytes = message.compile().unwrap().sign(keys).unwrap();
     let options = json!({ "encoding": "base64", "skipPreflight": true });
     let params = json!([BASE64_STANDARD.encode(bytes), options]);
     let signature = node.ask("sendTransaction", &params);
@@ -145,4 +151,135 @@ fn a_compiled_program_is_deployed_replaced_and_closed() {
     assert_eq!(node.end(), Some(0));
     let verified = lockstep(&["verify", &ledger, "--quiet"]);
     assert!(verified.status.success(), "{}", error(&verified));
+}
+
+/// Makes a mint; gives its data as the chain has it.
+fn make_mint(node: &Node, payer: &Path) -> Vec<u8> {
+    let [payer, key] = [read_key(payer).unwrap(), random_key().unwrap()];
+    let [owner, mint] = [&payer, &key].map(address_of);
+    let lamports = Rent::MAINNET.minimum_balance(82);
+    let create = create_account(&owner, &mint, lamports, 82, &program_ids::TOKEN);
+    let calls = [create, initialize_mint(&mint, &owner, None, 6)];
+    let outcome = send(node, &[&payer, &key], &calls);
+    assert_eq!(outcome["err"], Value::Null, "{outcome}");
+    let params = json!([mint.to_string(), { "encoding": "base64" }]);
+    let found = node.ask("getAccountInfo", &params);
+    let data = found["value"]["data"][0].as_str().unwrap();
+    BASE64_STANDARD.decode(data).unwrap()
+}
+
+#[test]
+fn a_ledger_begins_with_a_compiled_token_program_in_place_of_the_native_one() {
+    let (Some(token), Some(memo)) = (elf("pinocchio_token_program.so"), elf("spl_memo-4.0.0.so"))
+    else {
+        return;
+    };
+    let folder = Folder::new("compiled");
+    let (ledger, native) = (folder.path("ledger"), folder.path("native"));
+    let id = Address::new_from_array([7; 32]);
+    let upgrader = Address::new_from_array([9; 32]).to_string();
+    let elves = [
+        format!("{}={}", program_ids::TOKEN, token.display()),
+        format!("{id}={}", memo.display()),
+    ];
+    let begin = [
+        "--programs",
+        "loaders",
+        "--elf",
+        &elves[0],
+        "--elf",
+        &elves[1],
+    ];
+    let with = ["--ledger", &ledger, "--elf-authority", &upgrader];
+    let node = Node::start(&[&with[..], &begin[..]].concat());
+    let params = json!([program_ids::TOKEN.to_string(), { "encoding": "base64" }]);
+    let loader = program_ids::UPGRADEABLE_LOADER.to_string();
+    assert_eq!(
+        node.ask("getAccountInfo", &params)["value"]["owner"],
+        loader
+    );
+    let shown = lockstep(&[
+        "program",
+        "show",
+        &id.to_string(),
+        "--json",
+        "--url",
+        &node.http,
+    ]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["authority"], upgrader);
+    let faucet = folder.path("ledger/faucet.json");
+    let key = Path::new(&faucet);
+    let compiled = make_mint(&node, key);
+    assert!(logs(&call(&node, key, id, "hello")).contains("hello"));
+    assert_eq!(node.end(), Some(0));
+
+    // The ledger keeps them, and its blocks are executed again with them.
+    let verified = lockstep(&["verify", &ledger, "--quiet"]);
+    assert!(verified.status.success(), "{}", error(&verified));
+    let node = Node::start(&["--ledger", &ledger]);
+    assert_eq!(make_mint(&node, key), compiled);
+    assert_eq!(node.end(), Some(0));
+    // A native Token program makes the same of it.
+    let node = Node::start(&["--ledger", &native]);
+    let faucet = folder.path("native/faucet.json");
+    let other = make_mint(&node, Path::new(&faucet));
+    assert_eq!(
+        [&other[..4], &other[36..]],
+        [&compiled[..4], &compiled[36..]]
+    );
+    assert_eq!(node.end(), Some(0));
+    let again = lockstep(&[&["node", "--ledger", &ledger], &begin[..]].concat());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        error(&again).contains("has its genesis already"),
+        "{}",
+        error(&again)
+    );
+}
+
+#[test]
+fn compiled_programs_that_no_ledger_can_begin_with_are_refused() {
+    let Some(memo) = elf("spl_memo-4.0.0.so") else {
+        return;
+    };
+    let folder = Folder::new("not-compiled");
+    let noise = folder.path("noise");
+    fs::write(&noise, [7; 100]).unwrap();
+    let id = Address::new_from_array([7; 32]);
+    let id_text = id.to_string();
+    let good = format!("{id}={}", memo.display());
+    let [wrong, absent] = [format!("{id}={noise}"), format!("{id}={noise}-not")];
+    let loaders = ["--programs", "loaders"];
+    let cases: [(&[&str], &[&str], &str); 7] = [
+        (
+            &loaders,
+            &["--elf", "memo"],
+            "the program's address, `=` and the path",
+        ),
+        (
+            &loaders,
+            &["--elf", "me=memo.so"],
+            "32 bytes in base58, found \"me\"",
+        ),
+        (&loaders, &["--elf", &absent], "noise-not"),
+        (&loaders, &["--elf", &wrong], "noise"),
+        (
+            &loaders,
+            &["--elf", &good, "--elf", &good],
+            "found it twice",
+        ),
+        (&loaders, &["--elf-authority", &id_text], "--elf"),
+        (
+            &[],
+            &["--elf", &good],
+            "needs its loader BPFLoaderUpgradeab1e",
+        ),
+    ];
+    for (programs, arguments, expected) in cases {
+        let refused = lockstep(&[&["node", "--memory"], programs, arguments].concat());
+        let message = error(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
 }

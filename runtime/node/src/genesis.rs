@@ -26,15 +26,15 @@
 //! ```
 //! Every field may be left out. Data is in base64; `programs` names some of those that are linked
 //! in, all of them if it is left out. `activations` names programs that come later, and rule sets,
-//! `rules-current` or `rules-2024-12`; more are scheduled by the authority, which is the faucet if
-//! it is left out. `fees` splits the fees of each block, in parts of 10,000, between its leader and
-//! stakers; the rest is burned, all of it if `fees` is left out.
+//! `rules-current`, `rules-2024-12` or `rules-sbpf-3`; more are scheduled by the authority, which is
+//! the faucet if it is left out. `fees` splits the fees of each block, in parts of 10,000, between
+//! its leader and stakers; the rest is burned, all of it if `fees` is left out.
 
 use std::{io, path::Path};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lockstep_interface::{
-    Account, Address, ProgramTable, RuleSet, SignatureScheme,
+    Account, Address, Program, ProgramTable, RuleSet, SignatureScheme,
     activation::{Activation, Schedule},
 };
 use lockstep_runtime::{
@@ -78,6 +78,17 @@ pub enum GenesisFileError {
         /// What was found.
         found: String,
     },
+    /// A compiled program belongs to a loader that the chain does not begin with.
+    #[error(
+        "the compiled program {program} needs its loader {loader}, which the chain lacks: begin \
+         with the loaders, or name them in the genesis file's programs"
+    )]
+    NoLoader {
+        /// The program.
+        program: Address,
+        /// Its loader.
+        loader: Address,
+    },
     /// The shares of fees are no policy.
     #[error("fees: {0}")]
     Fees(#[from] FeePolicyError),
@@ -96,7 +107,7 @@ pub fn feature_named(name: &str, linked: &ProgramTable) -> Option<Address> {
             .map(SignatureScheme::feature)
     };
     let program = || linked.iter().find(|program| program.name() == name);
-    let program = || program().map(lockstep_interface::Program::address);
+    let program = || program().map(Program::address);
     rules.map(RuleSet::feature).or_else(scheme).or_else(program)
 }
 
@@ -116,6 +127,9 @@ pub struct GenesisFile {
     limits: GenesisLimits,
     #[serde(default)]
     fees: GenesisFees,
+    /// Programs that are accounts, with these.
+    #[serde(skip)]
+    compiled: Vec<(Address, Vec<(Address, Account)>)>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -174,11 +188,22 @@ impl GenesisFile {
         })
     }
 
+    /// Adds a compiled program with its accounts, in place of a native one that has its address.
+    pub fn add_compiled(
+        &mut self,
+        program: Address,
+        accounts: impl IntoIterator<Item = (Address, Account)>,
+    ) {
+        let accounts = accounts.into_iter().collect();
+        self.compiled.push((program, accounts));
+    }
+
     /// The genesis, with an account for the faucet, of the programs that the file names out of
     /// `linked`, or the `usual` ones if it names none.
     ///
     /// # Errors
-    /// If an address, a name or some data stands for nothing, or the activations are too many.
+    /// If an address, a name or some data stands for nothing, the activations are too many, or a
+    /// compiled program has no loader.
     pub fn genesis(
         &self,
         faucet: &Address,
@@ -190,6 +215,15 @@ impl GenesisFile {
         let mut accounts = vec![(*faucet, Account::wallet(lamports))];
         for (place, account) in self.accounts.iter().enumerate() {
             accounts.push(account.read(place)?);
+        }
+        for (program, compiled) in &self.compiled {
+            let own = compiled.iter().find(|(address, _)| address == program);
+            let loader = own.map_or_else(Address::default, |(_, account)| account.owner);
+            if programs.loader(&loader).is_none() {
+                let program = *program;
+                return Err(GenesisFileError::NoLoader { program, loader });
+            }
+            accounts.extend_from_slice(compiled);
         }
         let mut genesis = Genesis::new(accounts, programs).with_linked(linked.clone());
         genesis.slot = self.slot.unwrap_or_default();
@@ -227,14 +261,19 @@ impl GenesisFile {
         })
     }
 
-    /// Those of all programs that the file names, or the usual ones if it names none.
+    /// Those of all programs that the file names, or the usual ones if it names none; without
+    /// those that compiled ones stand for.
     fn program_table(
         &self,
         usual: &ProgramTable,
         all: &ProgramTable,
     ) -> Result<ProgramTable, GenesisFileError> {
+        let is_native = |program: &dyn Program| {
+            let mut compiled = self.compiled.iter();
+            compiled.all(|(address, _)| *address != program.address())
+        };
         let Some(names) = &self.programs else {
-            return Ok(usual.clone());
+            return Ok(usual.clone().filtered(is_native));
         };
         for (place, name) in names.iter().enumerate() {
             if all.iter().all(|program| program.name() != name) {
@@ -246,7 +285,9 @@ impl GenesisFile {
             }
         }
         let named = |name: &str| names.iter().any(|known| known == name);
-        Ok(all.clone().filtered(|program| named(program.name())))
+        Ok(all
+            .clone()
+            .filtered(|program| named(program.name()) && is_native(program)))
     }
 }
 
@@ -321,6 +362,9 @@ impl GenesisLimits {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use lockstep_interface::{Executable, InstructionError, InvokeContext, Loader};
     use lockstep_programs::builtin_programs;
 
     use super::*;
@@ -360,6 +404,66 @@ mod tests {
                 (rules, 9)
             ]
         );
+    }
+
+    #[test]
+    fn a_compiled_program_needs_its_loader_and_stands_for_a_native_one() {
+        use lockstep_interface::address::program_ids::{MEMO, SYSTEM};
+
+        let faucet = Address::new_from_array([1; 32]);
+        let linked = builtin_programs();
+        let owned = |owner| Account {
+            owner,
+            ..Account::wallet(5)
+        };
+        let mut file = GenesisFile::default();
+        file.add_compiled(MEMO, [(MEMO, owned(SYSTEM))]);
+        let error = file.genesis(&faucet, &linked, &linked).unwrap_err();
+        assert!(
+            error.to_string().starts_with("the compiled program Memo"),
+            "{error}"
+        );
+
+        let loader = Address::new_from_array([2; 32]);
+        let with_loader = linked.clone().with(TestLoader(loader));
+        let mut file = GenesisFile::default();
+        file.add_compiled(MEMO, [(MEMO, owned(loader))]);
+        let genesis = file.genesis(&faucet, &with_loader, &with_loader).unwrap();
+        assert!(genesis.programs.get(&MEMO).is_none());
+        assert!(genesis.accounts.contains(&(MEMO, owned(loader))));
+        assert!(genesis.programs.get(&SYSTEM).is_some());
+    }
+
+    /// A loader whose programs cannot run.
+    #[derive(Debug)]
+    struct TestLoader(Address);
+
+    impl Program for TestLoader {
+        fn address(&self) -> Address {
+            self.0
+        }
+
+        fn name(&self) -> &'static str {
+            "test-loader"
+        }
+
+        fn loader(&self) -> Option<&dyn Loader> {
+            Some(self)
+        }
+
+        fn process(&self, _: &mut InvokeContext<'_, '_>) -> Result<(), InstructionError> {
+            Err(InstructionError::InvalidInstructionData)
+        }
+    }
+
+    impl Loader for TestLoader {
+        fn file_address(&self, _: &Address, _: &Account) -> Option<Address> {
+            None
+        }
+
+        fn load(&self, _: &Account) -> Option<Arc<dyn Executable>> {
+            None
+        }
     }
 
     #[test]

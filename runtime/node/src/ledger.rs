@@ -60,7 +60,10 @@ pub enum LedgerError {
     #[error(transparent)]
     Genesis(#[from] GenesisFileError),
     /// A genesis was given for a ledger that has one.
-    #[error("{0}: the ledger has its genesis already: start without a genesis file")]
+    #[error(
+        "{0}: the ledger has its genesis already: start without a genesis file and without \
+         compiled programs"
+    )]
     HasGenesis(PathBuf),
     /// The key of the faucet can be neither read nor written.
     #[error("the key of the faucet: {0}")]

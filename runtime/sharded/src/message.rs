@@ -51,10 +51,10 @@ pub(crate) struct Setting {
     pub(crate) parent: (u64, i64),
     /// Slot and time of the block.
     pub(crate) block: (u64, i64),
-    /// Valid blockhashes, newest first.
-    pub(crate) blockhashes: Vec<Key>,
-    /// The slots before the parent's, newest first.
-    pub(crate) slots: Vec<u64>,
+    /// The id of the parent.
+    pub(crate) parent_id: Key,
+    /// Slots and ids of the blocks before the parent, newest first.
+    pub(crate) older: Vec<(u64, Key)>,
     /// The account of the schedule of activations.
     pub(crate) schedule: Vec<u8>,
 }

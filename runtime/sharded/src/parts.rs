@@ -19,18 +19,17 @@ pub(crate) fn setting(bank: &Bank) -> Result<Setting, ShardError> {
     let parent = bank.parent();
     let header = parent.header();
     let sysvars = &parent.environment().sysvars;
-    let slots = sysvars.recent_slots.as_deref();
-    let blockhashes = parent.blockhashes().iter().rev();
+    let older = sysvars.slot_hashes.iter().flat_map(|list| list.iter());
     let clock = bank.environment().sysvars.clock.as_ref();
     let schedule = parent.get(&SCHEDULE)?.unwrap_or_default();
     let (_, schedule) = sent(&SCHEDULE, &schedule);
     Ok(Setting {
         parent: (header.slot, header.unix_timestamp),
         block: (bank.slot(), clock.map_or(0, |clock| clock.unix_timestamp)),
-        blockhashes: blockhashes
-            .map(|known| known.blockhash.to_bytes())
+        parent_id: parent.block_hash().to_bytes(),
+        older: older
+            .map(|known| (known.slot, known.hash.to_bytes()))
             .collect(),
-        slots: slots.cloned().unwrap_or_default(),
         schedule,
     })
 }

@@ -346,8 +346,8 @@ fn scene(genesis: &Genesis, setting: &Setting, named: Vec<Sent>) -> Result<Scene
     let Setting {
         parent: (parent_slot, parent_time),
         block: (slot, time),
-        blockhashes,
-        slots,
+        parent_id,
+        older,
         schedule,
     } = setting;
     let store = MemoryStore::new();
@@ -358,17 +358,12 @@ fn scene(genesis: &Genesis, setting: &Setting, named: Vec<Sent>) -> Result<Scene
         kept.map_err(|error| fault("keeping the schedule", error))?;
     }
     let zero = Hash::default();
-    let ids = blockhashes.iter().copied().map(Hash::new_from_array);
-    // Blockhashes are fewer than slots; nothing asks for the ids of older blocks.
-    let ids = ids.chain(std::iter::repeat(zero));
-    let records = [*parent_slot]
-        .into_iter()
-        .chain(slots.iter().copied())
-        .zip(ids);
-    let mut records: Vec<BlockRecord> = records
+    let newest_first = [(*parent_slot, *parent_id)];
+    let newest_first = newest_first.iter().chain(older);
+    let mut records: Vec<BlockRecord> = newest_first
         .map(|(slot, block_id)| BlockRecord {
-            slot,
-            block_id,
+            slot: *slot,
+            block_id: Hash::new_from_array(*block_id),
             parent_id: zero,
             delta_root: zero,
             state_root: None,

@@ -37,8 +37,9 @@ pub use given::{SysvarGiven, given_accounts, is_written_sysvar};
 use inherited::Inherited;
 use layers::Layers;
 use lockstep_interface::{
-    Account, Address, Environment, Hash, ProgramTable, SchemeSet, Sysvars, activation::Schedule,
-    sysvar::Clock,
+    Account, Address, Environment, Hash, ProgramTable, SchemeSet, Sysvars,
+    activation::Schedule,
+    sysvar::{Clock, SlotHash},
 };
 use lockstep_store::{BlockBatch, BlockRecord, Change, Store, StoreError, Trie, sync::Shared};
 pub use processed::{ImportedSet, MessageKey, ProcessedHistory, ProcessedSet};
@@ -254,18 +255,23 @@ impl FrozenBank {
             leader_schedule_epoch: epoch.saturating_add(1),
             unix_timestamp,
         });
-        let inherited = self.inherited.get_or_init(|| {
-            let older = self.environment.sysvars.recent_slots.as_deref();
-            let older = older.map_or(&[][..], Vec::as_slice);
-            Inherited::new(&self.blockhashes, self.slot(), older)
-        });
-        let mut own_accounts = inherited.complete(&mut environment.sysvars);
         let begun = self.schedule.begun(Some(newest), slot);
         let begun = activate(begun, &mut environment, &self.ledger.linked);
         let (begun, missing) = match begun {
             Ok(begun) => (begun, None),
             Err(missing) => (Vec::new(), Some(missing)),
         };
+        let inherited = self.inherited.get_or_init(|| {
+            let newest = SlotHash {
+                slot: newest,
+                hash: self.block_hash,
+            };
+            let older = self.environment.sysvars.slot_hashes.as_deref();
+            let older = older.map_or(&[][..], Vec::as_slice);
+            Inherited::new(&self.blockhashes, newest, older)
+        });
+        let has_loaders = environment.programs.has_loaders();
+        let mut own_accounts = inherited.complete(&mut environment.sysvars, has_loaders);
         let begun_programs = begun.iter().map(|(address, _)| *address).collect();
         if !begun.is_empty() {
             own_accounts.extend(begun);
@@ -525,8 +531,8 @@ impl Bank {
 
     /// True if a lookup table that was deactivated in this slot can still be used.
     pub(crate) fn is_recent(&self, slot: u64) -> bool {
-        let recent = self.environment.sysvars.recent_slots.as_deref();
-        recent.is_some_and(|slots| slots.contains(&slot))
+        let sysvars = &self.environment.sysvars;
+        sysvars.is_recent_slot(slot).unwrap_or_default()
     }
 
     /// Reads accounts as the block's first transaction sees them.

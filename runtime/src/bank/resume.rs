@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use lockstep_interface::{
     Account,
     activation::{SCHEDULE, Schedule},
-    sysvar::{RECENT_SLOTS_MAX, RecentBlockhash},
+    sysvar::{RecentBlockhash, SLOT_HASHES_MAX, SlotHash},
 };
 use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 use thiserror::Error;
@@ -76,8 +76,11 @@ impl Resumed<'_> {
         }
         let mut environment = self.genesis.environment();
         let older = self.records.iter().rev().skip(1);
-        let slots = older.map(|record| record.slot).take(RECENT_SLOTS_MAX);
-        environment.sysvars.recent_slots = Some(Arc::new(slots.collect()));
+        let slot_hashes = older.take(SLOT_HASHES_MAX).map(|record| SlotHash {
+            slot: record.slot,
+            hash: record.block_id,
+        });
+        environment.sysvars.slot_hashes = Some(Arc::new(slot_hashes.collect()));
         let mut account = [Account::default()];
         self.store.load(&[SCHEDULE], &mut account)?;
         let schedule = Schedule::from_account(&account[0]).unwrap_or_default();

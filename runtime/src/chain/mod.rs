@@ -116,7 +116,7 @@ use crate::{
 
 /// Blocks whose records are kept in the log whatever is pruned: those that a lookup table may
 /// have been deactivated in, the blockhashes of transactions among them.
-pub const LOG_LENGTH_MIN: usize = lockstep_interface::sysvar::RECENT_SLOTS_MAX;
+pub const LOG_LENGTH_MIN: usize = lockstep_interface::sysvar::SLOT_HASHES_MAX;
 
 /// What [`Chain::prune`] did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

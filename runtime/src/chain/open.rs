@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use lockstep_interface::{ProgramTable, sysvar::RECENT_SLOTS_MAX};
+use lockstep_interface::{ProgramTable, sysvar::SLOT_HASHES_MAX};
 use lockstep_store::{BlockRecord, Store, StoreError, Trie, sync::Shared};
 
 use super::{
@@ -112,7 +112,7 @@ fn resume(
     genesis: &Genesis,
     threads: &Threads,
 ) -> Result<Arc<FrozenBank>, OpenError> {
-    let records = store.records(RECENT_SLOTS_MAX.saturating_add(1))?;
+    let records = store.records(SLOT_HASHES_MAX.saturating_add(1))?;
     let mut newest = None;
     let mut imported = ImportedSet::default();
     let mut processed = Vec::new();

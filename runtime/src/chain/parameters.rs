@@ -387,6 +387,7 @@ fn rules_number(rules: RuleSet) -> u8 {
     match rules {
         RuleSet::December2024 => 0,
         RuleSet::Current => 1,
+        RuleSet::SbpfVersion3 => 2,
     }
 }
 
@@ -395,6 +396,7 @@ fn rules_of(number: u8) -> Option<RuleSet> {
     match number {
         0 => Some(RuleSet::December2024),
         1 => Some(RuleSet::Current),
+        2 => Some(RuleSet::SbpfVersion3),
         _ => None,
     }
 }

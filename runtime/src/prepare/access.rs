@@ -34,7 +34,7 @@ pub(super) fn collect_keys(
     resolve(keys, view, bank, hasher)?;
     Ok(match bank.environment().rules {
         RuleSet::December2024 => 0,
-        RuleSet::Current => u32::try_from(table_count)
+        RuleSet::Current | RuleSet::SbpfVersion3 => u32::try_from(table_count)
             .unwrap_or(u32::MAX)
             .saturating_mul(LOADED_TABLE_SIZE),
     })

@@ -200,7 +200,7 @@ impl<'b> SanitizedChunk<'b> {
         let Environment {
             rules, programs, ..
         } = bank.environment();
-        if *rules == RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
+        if *rules >= RuleSet::Current && view.instructions().len() > INSTRUCTIONS_MAX {
             return Err(TransactionError::SanitizeFailure.into());
         }
         check_schemes(&view, bank.schemes())?;
@@ -223,7 +223,9 @@ impl<'b> SanitizedChunk<'b> {
         }
         let writable = uses.settle(keys, bank.begun_programs());
         let budget = requests.budget(&view, sums.signatures());
-        if let (RuleSet::Current, Err(error)) = (rules, &budget) {
+        if *rules >= RuleSet::Current
+            && let Err(error) = &budget
+        {
             return Err(error.clone().into());
         }
         let blockhash = Hash::new_from_array(*view.recent_blockhash());
@@ -268,7 +270,7 @@ fn first_error(
     rules: RuleSet,
     error: TransactionError,
 ) -> TransactionError {
-    if rules != RuleSet::Current || error == TransactionError::SanitizeFailure {
+    if rules < RuleSet::Current || error == TransactionError::SanitizeFailure {
         return error;
     }
     let mut requests = Requests::new(rules, view.version());

@@ -116,7 +116,7 @@ impl PrecompileSignatures {
         let kind = match *program {
             program_ids::ED25519 => &mut self.ed25519,
             program_ids::SECP256K1 => &mut self.secp256k1,
-            program_ids::SECP256R1 if rules == RuleSet::Current => &mut self.secp256r1,
+            program_ids::SECP256R1 if rules >= RuleSet::Current => &mut self.secp256r1,
             _ => return,
         };
         let count = data.first().copied().unwrap_or(0);
@@ -136,7 +136,7 @@ fn allocated(data: &[u8], rules: RuleSet) -> Option<u64> {
     match u32::from_le_bytes(*tag) {
         allocating::ALLOCATE => number(rest),
         allocating::CREATE_ACCOUNT => number(rest.get(8..)?),
-        allocating::CREATE_ACCOUNT_ALLOW_PREFUND if rules == RuleSet::Current => {
+        allocating::CREATE_ACCOUNT_ALLOW_PREFUND if rules >= RuleSet::Current => {
             number(rest.get(8..)?)
         }
         allocating::CREATE_ACCOUNT_WITH_SEED => number(behind_seed(rest)?.get(8..)?),

@@ -18,7 +18,7 @@ pub(crate) fn loaded_size(account: &Account, rules: RuleSet) -> u64 {
 pub(crate) fn stored_size(size: usize, rules: RuleSet) -> u64 {
     let data = u64::try_from(size).unwrap_or(u64::MAX);
     match rules {
-        RuleSet::Current => data.saturating_add(LOADED_ACCOUNT_SIZE),
+        RuleSet::Current | RuleSet::SbpfVersion3 => data.saturating_add(LOADED_ACCOUNT_SIZE),
         RuleSet::December2024 => data,
     }
 }

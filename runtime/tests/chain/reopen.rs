@@ -57,7 +57,7 @@ fn knowledge(bank: &Arc<FrozenBank>) -> impl PartialEq + std::fmt::Debug {
         bank.record(),
         bank.blockhashes().sysvar(),
         bank.costs().digest(),
-        environment.sysvars.recent_slots,
+        environment.sysvars.slot_hashes,
         environment.sysvars.recent_blockhashes,
         bank.trie().cloned(),
     )

@@ -136,13 +136,14 @@ impl Schedule {
 
 impl RuleSet {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::December2024, Self::Current];
+    pub const ALL: [Self; 3] = [Self::December2024, Self::Current, Self::SbpfVersion3];
 
     /// What activates it.
     pub fn feature(self) -> Address {
         match self {
             Self::December2024 => DECEMBER_2024,
             Self::Current => CURRENT,
+            Self::SbpfVersion3 => SBPF_VERSION_3,
         }
     }
 
@@ -151,6 +152,7 @@ impl RuleSet {
         match self {
             Self::December2024 => "rules-2024-12",
             Self::Current => "rules-current",
+            Self::SbpfVersion3 => "rules-sbpf-3",
         }
     }
 
@@ -165,6 +167,8 @@ impl RuleSet {
 const DECEMBER_2024: Address =
     Address::from_str_const("Ru1esDecember2o2411111111111111111111111111");
 const CURRENT: Address = Address::from_str_const("Ru1esCurrent1111111111111111111111111111111");
+const SBPF_VERSION_3: Address =
+    Address::from_str_const("Ru1esSbpfVersion311111111111111111111111111");
 
 fn size_bytes(size: usize) -> [u8; 4] {
     u32::try_from(size)

@@ -303,6 +303,11 @@ impl ProgramTable {
         self.get(address)?.loader()
     }
 
+    /// True if one of them is a loader, so that compiled programs can be called.
+    pub fn has_loaders(&self) -> bool {
+        self.iter().any(|program| program.loader().is_some())
+    }
+
     /// All programs in the order of their addresses.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Program> {
         self.0.iter().map(|(_, program)| &**program)

@@ -4,13 +4,16 @@ use solana_instruction_error::InstructionError;
 
 /// Which of Solana's historic rule sets a bank follows.
 ///
-/// All differences between the sets are answered by methods here; no other flag exists.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+/// A set is greater than those that it follows, and has what they brought. All differences between
+/// the sets are answered by their order and by methods here; no other flag exists.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum RuleSet {
     /// The rules of December 2024 (Agave 2.1), which recorded test cases follow.
     December2024,
     /// Today's rules (Agave 4).
     Current,
+    /// Today's rules, and of compiled programs only those of version 3 of SBPF are new (SIMD-0500).
+    SbpfVersion3,
 }
 
 impl RuleSet {
@@ -19,7 +22,7 @@ impl RuleSet {
     pub fn missing_account_error(self) -> InstructionError {
         match self {
             Self::December2024 => InstructionError::NotEnoughAccountKeys,
-            Self::Current => InstructionError::MissingAccount,
+            Self::Current | Self::SbpfVersion3 => InstructionError::MissingAccount,
         }
     }
 
@@ -31,7 +34,7 @@ impl RuleSet {
     /// True if the System program can create accounts that hold lamports already (added by
     /// SIMD-0312).
     pub fn allows_prefunded_creation(self) -> bool {
-        self == Self::Current
+        self >= Self::Current
     }
 
     /// True if the nonce account of a durable transaction may come from a lookup table
@@ -44,7 +47,13 @@ impl RuleSet {
     pub fn builtin_compute_units(self) -> u32 {
         match self {
             Self::December2024 => 200_000,
-            Self::Current => 3_000,
+            Self::Current | Self::SbpfVersion3 => 3_000,
         }
+    }
+
+    /// True if a file of an SBPF version before the third is not deployed, and a program that has
+    /// one keeps its authority; what is there goes on running (added by SIMD-0500).
+    pub fn refuses_older_bytecode(self) -> bool {
+        self >= Self::SbpfVersion3
     }
 }

@@ -13,8 +13,11 @@ pub const RECENT_BLOCKHASHES_MAX: usize = 150;
 /// Bytes of the RecentBlockhashes account, however many it shows (Solana: `SysvarSize::size_of`).
 pub const RECENT_BLOCKHASHES_SIZE: usize = 8 + RECENT_BLOCKHASHES_MAX * 40;
 
-/// Slots that the SlotHashes sysvar covers (Solana: `MAX_ENTRIES`).
-pub const RECENT_SLOTS_MAX: usize = 512;
+/// Entries of the SlotHashes account (Solana: `MAX_ENTRIES`).
+pub const SLOT_HASHES_MAX: usize = 512;
+
+/// Bytes of the SlotHashes account, however many entries it has (Solana: `SysvarSize::size_of`).
+pub const SLOT_HASHES_SIZE: usize = 8 + SLOT_HASHES_MAX * 40;
 
 /// Slot and time of the block.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -65,6 +68,15 @@ pub struct RecentBlockhash {
     pub lamports_per_signature: u64,
 }
 
+/// A slot that holds a block, and the block's id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SlotHash {
+    /// The slot.
+    pub slot: u64,
+    /// The id.
+    pub hash: Hash,
+}
+
 /// What programs may ask about the block they run in.
 ///
 /// A value is `None` where the bank lacks the sysvar; programs then see
@@ -77,9 +89,8 @@ pub struct Sysvars {
     pub rent: Option<Rent>,
     /// The blockhashes a program may see, newest first, at most 150.
     pub recent_blockhashes: Option<Arc<Vec<RecentBlockhash>>>,
-    /// The slots before this one that hold a block, newest first, at most 512: those of Solana's
-    /// SlotHashes.
-    pub recent_slots: Option<Arc<Vec<u64>>>,
+    /// The slots before this one that hold a block, newest first, at most 512.
+    pub slot_hashes: Option<Arc<Vec<SlotHash>>>,
     /// The blockhash that durable nonces advance to, and the fee stored with them.
     pub environment_blockhash: Option<RecentBlockhash>,
 }
@@ -120,21 +131,26 @@ impl Sysvars {
     ///
     /// # Errors
     /// [`InstructionError::UnsupportedSysvar`] where the bank has none.
-    pub fn recent_slots(&self) -> Result<&[u64], InstructionError> {
-        self.recent_slots
+    pub fn slot_hashes(&self) -> Result<&[SlotHash], InstructionError> {
+        self.slot_hashes
             .as_ref()
-            .map(|slots| slots.as_slice())
+            .map(|list| list.as_slice())
             .ok_or(InstructionError::UnsupportedSysvar)
     }
 
-    /// The sysvar accounts as clients and programs can read them, for the sysvars that are set.
+    /// True if `slot` is one of the 512 before this one that hold a block.
+    ///
+    /// # Errors
+    /// [`InstructionError::UnsupportedSysvar`] where the bank does not know them.
+    pub fn is_recent_slot(&self, slot: u64) -> Result<bool, InstructionError> {
+        let known = self.slot_hashes()?;
+        Ok(known.iter().any(|entry| entry.slot == slot))
+    }
+
+    /// The accounts of Clock, Rent and RecentBlockhashes as clients and programs can read them, of
+    /// those that are set. SlotHashes has an account on some chains only:
+    /// [`slot_hashes_account`](Self::slot_hashes_account).
     pub fn accounts(&self) -> Vec<(Address, Account)> {
-        let account = |data: Vec<u8>| Account {
-            lamports: Rent::MAINNET.minimum_balance(data.len()),
-            data: data.into(),
-            owner: sysvar_ids::OWNER,
-            executable: false,
-        };
         let mut accounts = Vec::new();
         if let Some(clock) = &self.clock {
             accounts.push((sysvar_ids::CLOCK, account(clock.encode())));
@@ -147,6 +163,23 @@ impl Sysvars {
             accounts.push((sysvar_ids::RECENT_BLOCKHASHES, account(data)));
         }
         accounts
+    }
+
+    /// The account of SlotHashes, if it is set: on chains with loaders, whose compiled programs
+    /// read it.
+    pub fn slot_hashes_account(&self) -> Option<Account> {
+        let list = self.slot_hashes.as_ref()?;
+        Some(account(encode_slot_hashes(list)))
+    }
+}
+
+/// The account of a sysvar.
+fn account(data: Vec<u8>) -> Account {
+    Account {
+        lamports: Rent::MAINNET.minimum_balance(data.len()),
+        data: data.into(),
+        owner: sysvar_ids::OWNER,
+        executable: false,
     }
 }
 
@@ -163,6 +196,21 @@ pub fn encode_recent_blockhashes(list: &[RecentBlockhash]) -> Vec<u8> {
         bytes.extend_from_slice(&entry.lamports_per_signature.to_le_bytes());
     }
     bytes.resize(RECENT_BLOCKHASHES_SIZE, 0);
+    bytes
+}
+
+/// The bytes of the SlotHashes account: a `u64` count, then slot and hash of each entry, and zeros
+/// up to [`SLOT_HASHES_SIZE`]. Entries behind the first [`SLOT_HASHES_MAX`] are left out.
+pub fn encode_slot_hashes(list: &[SlotHash]) -> Vec<u8> {
+    let list = &list[..list.len().min(SLOT_HASHES_MAX)];
+    let count = u64::try_from(list.len()).expect("at most 512 entries");
+    let mut bytes = Vec::with_capacity(SLOT_HASHES_SIZE);
+    bytes.extend_from_slice(&count.to_le_bytes());
+    for entry in list {
+        bytes.extend_from_slice(&entry.slot.to_le_bytes());
+        bytes.extend_from_slice(entry.hash.as_ref());
+    }
+    bytes.resize(SLOT_HASHES_SIZE, 0);
     bytes
 }
 

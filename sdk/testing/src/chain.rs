@@ -26,7 +26,7 @@ use lockstep_runtime::{
 use lockstep_scheduler::{Layered, Mode, Strategy, strategies};
 use lockstep_sdk::{
     interface::{
-        Account, Address, Hash, Program, ProgramTable,
+        Account, Address, Hash, Program, ProgramTable, RuleSet,
         activation::{Activation, Schedule},
     },
     state::{StateData, from_account},
@@ -176,6 +176,17 @@ impl Builder {
             later: self.later.with(program),
             ..self
         }
+    }
+
+    /// Lets a set of rules hold from this slot on, by the chain's schedule of activations.
+    #[must_use]
+    pub fn rules_at(mut self, slot: u64, rules: RuleSet) -> Self {
+        self.activations.push(Activation {
+            feature: rules.feature(),
+            slot,
+            name: rules.name().to_owned(),
+        });
+        self
     }
 
     /// Runs blocks on this number of threads, 2 if nothing is said; 1 is the thread of the test,

@@ -2,7 +2,12 @@
 
 use lockstep_interface::{Address, InstructionError, InvokeContext};
 
-use super::{refuse, state::LoaderState};
+use solana_sbpf::{elf::get_sbpf_version, program::SBPFVersion};
+
+use super::{
+    refuse,
+    state::{FILE_HEAD_SIZE, LoaderState},
+};
 
 /// Fails unless `found` is the authority that signs as the account at `position`.
 pub(super) fn check(
@@ -65,6 +70,14 @@ fn state_of(context: &InvokeContext<'_, '_>) -> Result<LoaderState, InstructionE
     LoaderState::of(&context.account_mut(0)?.data)
 }
 
+/// True if the file behind the head of an account's data is of an SBPF version before the third. A
+/// file that tells none is of no version.
+fn is_older(data: &[u8]) -> bool {
+    let file = data.get(FILE_HEAD_SIZE..);
+    let version = file.and_then(|file| get_sbpf_version(file).ok());
+    version.is_some_and(|version| version < SBPFVersion::V3)
+}
+
 fn replace(
     context: &mut InvokeContext<'_, '_>,
     state: LoaderState,
@@ -91,6 +104,14 @@ fn replace(
     if is_checked && !context.is_signer(2)? {
         let error = InstructionError::MissingRequiredSignature;
         return refuse(context, error, "New authority did not sign");
+    }
+    if let LoaderState::File { .. } = state
+        && new.is_none()
+        && context.rules().refuses_older_bytecode()
+        && is_older(&context.account(0)?.data)
+    {
+        let why = "Programs of SBPF before version 3 cannot be made immutable";
+        return refuse(context, InstructionError::InvalidAccountData, why);
     }
     changed.store(&mut context.account_mut(0)?)?;
     context.log(|| match new {

@@ -54,17 +54,19 @@ pub(super) fn write(
     refuse(context, InstructionError::AccountDataTooSmall, &why)
 }
 
-/// Fails unless the file at an offset of an account's data is a program that may be deployed.
+/// Fails unless the file at an offset of an account's data is a program that may be deployed, by
+/// these terms.
 pub(super) fn check_file(
     context: &mut InvokeContext<'_, '_>,
     position: usize,
     start: usize,
+    terms: Terms,
 ) -> Result<(), InstructionError> {
     let loaded = {
         let account = context.account(position)?;
         let file = account.data.get(start..);
         let file = file.ok_or(InstructionError::AccountDataTooSmall)?;
-        Code::load(file, Terms::Deployment)
+        Code::load(file, terms)
     };
     match loaded {
         Ok(_) => Ok(()),
@@ -73,6 +75,14 @@ pub(super) fn check_file(
             InstructionError::InvalidAccountData,
             &error.to_string(),
         ),
+    }
+}
+
+/// What a file in a buffer is held against.
+fn terms(rules: RuleSet) -> Terms {
+    match rules.refuses_older_bytecode() {
+        true => Terms::NewestDeployment,
+        false => Terms::Deployment,
     }
 }
 
@@ -107,7 +117,7 @@ fn check_buffer(
     };
     let invalid = InstructionError::InvalidArgument;
     // Earlier the rights were first missed where the buffer is changed.
-    let is_checked = context.rules() == RuleSet::Current;
+    let is_checked = context.rules() >= RuleSet::Current;
     if is_checked && !is_writable {
         return refuse(context, invalid, "Buffer account not writeable");
     }
@@ -170,7 +180,7 @@ pub(super) fn deploy(
     let lamports = rent.minimum_balance(size).max(1);
     let create = create_account(&payer, &file, lamports, size);
     context.invoke_signed(&create, &[&[program.as_array(), &[bump]]])?;
-    check_file(context, 3, BUFFER_HEAD_SIZE)?;
+    check_file(context, 3, BUFFER_HEAD_SIZE, terms(context.rules()))?;
     copy_file(context, 1, 3, LoaderState::File { slot, authority })?;
     context.account_mut(3)?.resize(BUFFER_HEAD_SIZE)?;
     {
@@ -247,7 +257,7 @@ pub(super) fn upgrade(context: &mut InvokeContext<'_, '_>) -> Result<(), Instruc
     let program = check_program(context, &file)?;
     let (buffer_lamports, file_size) = check_buffer(context, 2, 6)?;
     let minimum = check_old_file(context, slot, buffer_lamports, file_size)?;
-    check_file(context, 2, BUFFER_HEAD_SIZE)?;
+    check_file(context, 2, BUFFER_HEAD_SIZE, terms(context.rules()))?;
     copy_file(context, 0, 2, LoaderState::File { slot, authority })?;
     {
         // The file's account keeps the rent-exempt minimum, the rest is given back.

@@ -11,6 +11,7 @@ use super::{
     state::{FILE_HEAD_SIZE, LoaderState, NOTHING_SIZE},
     transfer,
 };
+use crate::code::Terms;
 
 /// Bytes by which a file's account grows at least (`MINIMUM_EXTEND_PROGRAM_BYTES`, SIMD-0431).
 const EXTENSION_SIZE_MIN: usize = 10_240;
@@ -136,7 +137,7 @@ pub(super) fn extend(
         return refuse(context, InstructionError::InvalidRealloc, &why);
     }
     let is_whole = new_size == ACCOUNT_DATA_SIZE_MAX;
-    if context.rules() == RuleSet::Current && added < EXTENSION_SIZE_MIN && !is_whole {
+    if context.rules() >= RuleSet::Current && added < EXTENSION_SIZE_MIN && !is_whole {
         let why = format!(
             "ExtendProgram requires a minimum of {EXTENSION_SIZE_MIN} additional bytes or to \
              extend to maximum size, but only {added} were requested"
@@ -171,7 +172,8 @@ pub(super) fn extend(
         context.invoke(&transfer(&payer, &file, missing))?;
     }
     context.account_mut(0)?.resize(new_size)?;
-    check_file(context, 0, FILE_HEAD_SIZE)?;
+    // Programs of all versions may grow.
+    check_file(context, 0, FILE_HEAD_SIZE, Terms::Deployment)?;
     let state = LoaderState::File { slot, authority };
     state.store(&mut context.account_mut(0)?)?;
     context.retire(1)?;

@@ -86,7 +86,7 @@ macro_rules! system_calls {
             program: &mut BuiltinProgram<Guest>,
             terms: Terms,
         ) -> Result<(), ElfError> {
-            $(if terms != Terms::Deployment || $name != FORMER {
+            $(if !terms.are_of_new_programs() || $name != FORMER {
                 <$type>::register(program, $name)?;
             })*
             Ok(())

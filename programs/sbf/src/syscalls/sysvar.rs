@@ -1,6 +1,8 @@
 //! Calls that tell facts about the block.
 
-use lockstep_interface::{Address, InstructionError, InvokeContext, address::sysvar_ids};
+use lockstep_interface::{
+    Address, InstructionError, InvokeContext, address::sysvar_ids, sysvar::encode_slot_hashes,
+};
 use solana_sbpf::ebpf::MM_INPUT_START;
 
 use super::{Arguments, BASE, MOVE, MOVED_PER_UNIT, aligned_mut, key_at, size_of};
@@ -11,6 +13,8 @@ const TOO_LONG: u64 = 1;
 const UNKNOWN: u64 = 2;
 /// Slots of an epoch, and by how many a leader schedule is known ahead.
 const SLOTS_PER_EPOCH: u64 = 432_000;
+/// A count, which is 0, and room for 512 epochs with three numbers each.
+const STAKE_HISTORY_SIZE: usize = 8 + 512 * 32;
 /// Numbers, a blockhash and points of rewards, and whether they are handed out.
 const NO_REWARDS: [u8; 81] = [0; 81];
 
@@ -88,11 +92,16 @@ pub(super) fn any(
     Ok(0)
 }
 
-/// The bytes of a sysvar's account.
+/// The bytes of a sysvar's account; no chain of the runtime has stakes.
 fn encoded(context: &InvokeContext<'_, '_>, sysvar: &Address) -> Option<Vec<u8>> {
     match *sysvar {
         sysvar_ids::CLOCK => context.sysvars().clock.map(|clock| clock.encode()),
         sysvar_ids::RENT => context.sysvars().rent.map(|rent| rent.encode()),
+        sysvar_ids::SLOT_HASHES => {
+            let list = context.sysvars().slot_hashes.as_ref();
+            list.map(|list| encode_slot_hashes(list))
+        }
+        sysvar_ids::STAKE_HISTORY => Some(vec![0; STAKE_HISTORY_SIZE]),
         sysvar_ids::EPOCH_SCHEDULE => Some(encoded_schedule()),
         sysvar_ids::LAST_RESTART_SLOT => Some(vec![0; 8]),
         sysvar_ids::EPOCH_REWARDS => Some(NO_REWARDS.to_vec()),

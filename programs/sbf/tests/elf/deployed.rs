@@ -3,7 +3,7 @@
 
 use lockstep_interface::{
     Account, AccountMeta, Address, Instruction, InstructionError, Program, ProgramTable, Rent,
-    address::program_ids,
+    RuleSet, address::program_ids,
 };
 use lockstep_programs::{system::instruction as system, token::instruction::transfer};
 use lockstep_sbf::{
@@ -17,7 +17,10 @@ use lockstep_sbf::{
 use lockstep_scheduler::{Auto, Lanes, Layered, Strategy, Waits};
 use lockstep_testing::{Block, Call, Chain, SOL};
 
-use super::elf;
+use crate::{
+    assembly::{self, end},
+    elf, older,
+};
 
 const RENT: Rent = Rent::MAINNET;
 /// Bytes of a file that one transaction writes.
@@ -37,7 +40,10 @@ struct World {
 impl World {
     fn new(threads: usize, strategy: impl Strategy + 'static, programs: &ProgramTable) -> Self {
         let builder = Chain::builder().programs(programs).threads(threads);
-        let mut chain = builder.strategy(strategy).build();
+        Self::on(builder.strategy(strategy).build(), threads)
+    }
+
+    fn on(mut chain: Chain, threads: usize) -> Self {
         let authority = chain.wallet("authority");
         let program = chain.signer("program");
         Self {
@@ -214,6 +220,60 @@ fn an_authority_is_handed_on_and_given_up() {
     let end = Call::new([close_buffer(&third, &old, &old)]).payer(new);
     assert_eq!(world.run([end]), [None]);
     assert_eq!(world.chain.lamports(&old), before + held);
+    assert_eq!(world.run([world.call()]), [None]);
+}
+
+#[test]
+fn older_bytecode_stays_and_is_not_new_once_the_rules_say_so() {
+    const SLOT: u64 = 1_000;
+    let builder = Chain::builder().programs(&with_loaders(ProgramTable::new()));
+    let builder = builder.rules_at(SLOT, RuleSet::SbpfVersion3);
+    let mut world = World::on(builder.threads(2).strategy(Auto).build(), 1);
+    let old = older::file(&end(0), &[], &[], &[]);
+    let new = assembly::file(&end(0));
+    let [first, second, third] = ["first", "second", "third"].map(|name| world.buffer(name, &old));
+    let [fourth, fifth] = ["fourth", "fifth"].map(|name| world.buffer(name, &new));
+    let (authority, program) = (world.authority, world.program);
+    let give_up = |program| {
+        let call = set_authority(program, &authority, None);
+        Call::new([call]).payer(authority)
+    };
+    let [immutable, later] = ["immutable", "later"].map(|name| world.chain.signer(name));
+    world.program = immutable;
+    assert_eq!(world.run([world.deploy(&first)]), [None]);
+    assert_eq!(world.run([give_up(&immutable)]), [None]);
+    world.program = program;
+    assert_eq!(world.run([world.deploy(&second)]), [None]);
+
+    world.chain.warp_to_slot(SLOT);
+    let refused = Some(InstructionError::InvalidAccountData);
+    let call = world.call();
+    let calls = [
+        call.clone(),
+        world.upgrade(&third),
+        give_up(&program),
+        call.clone(),
+    ];
+    assert_eq!(
+        world.run(calls),
+        [None, refused.clone(), refused.clone(), None]
+    );
+    world.program = later;
+    assert_eq!(world.run([world.deploy(&third)]), [refused]);
+    assert_eq!(world.run([world.deploy(&fourth)]), [None]);
+    assert_eq!(world.run([world.call()]), [None]);
+    // An old program may grow, and be handed on.
+    world.program = program;
+    let grow = extend(&program, &authority, 10_240);
+    let keep = set_authority(&program, &authority, Some(&authority));
+    let grown = [grow, keep].map(|call| Call::new([call]).payer(authority));
+    assert_eq!(world.run(grown), [None, None]);
+    assert_eq!(
+        world.run([call.clone(), world.upgrade(&fifth)]),
+        [None, None]
+    );
+    assert_eq!(world.run([call, give_up(&program)]), [None, None]);
+    world.program = immutable;
     assert_eq!(world.run([world.call()]), [None]);
 }
 

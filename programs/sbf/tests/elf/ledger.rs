@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use lockstep_interface::{
-    Account, Address, Hash, Instruction, InstructionError, ProgramTable, Rent, TransactionError,
-    address::program_ids,
+    Account, AccountMeta, Address, Hash, Instruction, InstructionError, ProgramTable, Rent,
+    TransactionError, address::program_ids,
 };
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
-    bank::Genesis,
+    bank::{CostKind, Genesis},
     block::Recording,
     chain::{
         BuildRequest, BuiltBlock, Chain, ChainOptions, Parameters, snapshot, witness::Witness,
@@ -105,6 +105,12 @@ fn build(chain: &Chain, parent: Hash, is_told: bool) -> BuiltBlock {
             wire.push(&transaction(AUTHORITY, parent, change.clone()));
         }
     }
+    build_of(chain, parent, wire)
+}
+
+/// A block of these transactions in the next slot.
+fn build_of(chain: &Chain, parent: Hash, wire: WireBlock) -> BuiltBlock {
+    let slot = chain.bank(&parent).unwrap().slot() + 1;
     let request = BuildRequest {
         parent,
         slot,
@@ -205,6 +211,40 @@ fn it_is_the_same_after_opening_again_and_from_a_snapshot() {
         let first = whole.get_or_insert_with(|| blocks.clone());
         assert_eq!(*first, blocks, "opened again behind slot {stop}");
     }
+}
+
+#[test]
+fn costs_are_learned_by_program_and_first_eight_bytes() {
+    let Some(genesis) = genesis(with_loaders(builtin_programs())) else {
+        return;
+    };
+    let store = Arc::new(MemoryStore::new());
+    let chain = Chain::open(store, Trie::default(), genesis, options(2)).unwrap();
+    let parent = chain.head().0;
+    let mut wire = WireBlock::default();
+    for (number, text) in (0..).zip(["of a kind", "of a kind, and longer", "another"]) {
+        let payer = wallet(number);
+        // A memo that names who signed costs more.
+        let signers = usize::from(number);
+        let memo = Instruction {
+            accounts: vec![AccountMeta::readonly(payer, true); signers],
+            data: text.as_bytes().to_vec(),
+            ..call()
+        };
+        wire.push(&transaction(payer, parent, memo));
+    }
+    let block = build_of(&chain, parent, wire);
+    let units = block.receipts.iter().map(|receipt| receipt.compute_units);
+    let units: Vec<u64> = units.collect();
+    assert_ne!(units[0], units[1]);
+    let bank = chain.bank(&block.id).unwrap();
+    let learned = |tag: &[u8]| {
+        bank.costs()
+            .compute_units(CostKind::NOTHING.and(&PROGRAM, tag))
+    };
+    assert_eq!(learned(b"of a kin"), Some((units[0] + units[1]) / 2));
+    assert_eq!(learned(b"another"), Some(units[2]));
+    assert_eq!(learned(b"of a"), None);
 }
 
 #[test]

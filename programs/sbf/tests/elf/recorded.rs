@@ -227,7 +227,7 @@ fn number(error: &InstructionError) -> u32 {
     }
 }
 
-fn account(value: &Value) -> (Address, Account) {
+pub(crate) fn account(value: &Value) -> (Address, Account) {
     let text = |name: &str| value[name].as_str().unwrap();
     let data = match &value["data"] {
         Value::String(data) => STANDARD.decode(data).unwrap(),

@@ -8,7 +8,8 @@ use lockstep_testing::{Call, Chain};
 
 use super::elf;
 
-const TOKEN_2022: Address = Address::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
+pub(crate) const TOKEN_2022: Address =
+    Address::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
 const WALLETS: usize = 24;
 const CALLS: usize = 1_000;
 

@@ -193,7 +193,7 @@ fn sysvars(case: &InstructionCase) -> Sysvars {
         }),
         rent: Some(rent.unwrap_or(Rent::MAINNET)),
         recent_blockhashes: recent.map(Arc::new),
-        recent_slots: None,
+        slot_hashes: None,
         environment_blockhash: Some(last.unwrap_or(RecentBlockhash {
             blockhash: Hash::default(),
             lamports_per_signature: 0,

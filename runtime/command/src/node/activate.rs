@@ -28,8 +28,8 @@ pub(super) const POLL_TIME: Duration = Duration::from_millis(100);
 /// Say from which slot on a program or a set of rules holds, or that it does not begin after all
 ///
 /// The authority that the chain's genesis names signs. A feature is known by its name: one of the
-/// programs that this command is built with, `rules-current`, `rules-2024-12`, or a scheme of
-/// signatures, `falcon-512`, `ml-dsa-44`.
+/// programs that this command is built with, `rules-current`, `rules-2024-12`, `rules-sbpf-3`, or a
+/// scheme of signatures, `falcon-512`, `ml-dsa-44`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The program's name, or that of the rules

@@ -1,6 +1,7 @@
 //! `lockstep node`: a single-node chain over Solana's JSON-RPC; and its clients.
 
 pub(crate) mod activate;
+mod compiled;
 pub(crate) mod follow;
 pub(crate) mod load;
 pub(crate) mod program;
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use compiled::Compiled;
+use lockstep_interface::Address;
 use lockstep_market::with_market;
 use lockstep_node::genesis::GenesisFile;
 use lockstep_node::keys::read_key;
@@ -54,6 +57,13 @@ pub(crate) struct Arguments {
     /// Programs of a new ledger whose genesis file names none
     #[arg(long, value_name = "SET", value_enum, default_value_t = ProgramSet::Usual)]
     programs: ProgramSet,
+    /// Compiled program that a new ledger begins with, an ELF file, in place of a native one that
+    /// has its address; needs `--programs loaders`
+    #[arg(long, value_name = "ADDRESS=FILE")]
+    elf: Vec<Compiled>,
+    /// What may upgrade the programs of `--elf`; by default nothing may
+    #[arg(long, value_name = "ADDRESS", requires = "elf")]
+    elf_authority: Option<Address>,
     /// File with the secret key of the faucet, as Solana's tools write it; by default a new ledger
     /// makes its own
     #[arg(long, value_name = "FILE")]
@@ -187,6 +197,11 @@ fn ledger_options(arguments: &Arguments, catalogue: &Catalogue) -> Result<Ledger
         (None, false) => Place::Disk(data_folder()?.join("lockstep").join("ledger")),
     };
     let genesis = arguments.genesis.as_deref().map(GenesisFile::read);
+    let mut genesis = genesis.transpose().map_err(Failure::usage)?;
+    if !arguments.elf.is_empty() {
+        let file = genesis.get_or_insert_default();
+        compiled::add(file, &arguments.elf, arguments.elf_authority)?;
+    }
     let faucet = arguments.faucet.as_deref().map(|path| {
         read_key(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
     });
@@ -201,7 +216,7 @@ fn ledger_options(arguments: &Arguments, catalogue: &Catalogue) -> Result<Ledger
             ProgramSet::Market => with_market(catalogue.programs.clone()),
             ProgramSet::Loaders => with_loaders(catalogue.programs.clone()),
         },
-        genesis: genesis.transpose().map_err(Failure::usage)?,
+        genesis,
         faucet: faucet.transpose()?,
         threads: threads.unwrap_or_else(|| all_cores().get()),
         disk: arguments.bound.disk_options(),

@@ -142,7 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// A file that the machine takes, so that no lamport is spent on another.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let shown = path.display();
     let elf = fs::read(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
     let loaded = SbfProgram::load_interpreted(Address::default(), "new", &elf);

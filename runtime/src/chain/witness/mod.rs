@@ -17,7 +17,7 @@ mod encoding;
 use std::{collections::BTreeSet, sync::Arc};
 
 pub use check::Checked;
-use lockstep_interface::{Account, Address, activation::SCHEDULE, sysvar::RECENT_SLOTS_MAX};
+use lockstep_interface::{Account, Address, activation::SCHEDULE, sysvar::SLOT_HASHES_MAX};
 use lockstep_store::{Change, PartialTrieError, StoreError};
 use thiserror::Error;
 
@@ -38,7 +38,7 @@ use crate::{
 
 /// Headers before a block, of which a transaction can show something: its blockhash, or the slot in
 /// which a lookup table was deactivated.
-pub const HEADERS_MAX: usize = RECENT_SLOTS_MAX + 1;
+pub const HEADERS_MAX: usize = SLOT_HASHES_MAX + 1;
 
 /// A block, and what it needs of its chain.
 #[derive(Clone, Debug, Eq, PartialEq)]

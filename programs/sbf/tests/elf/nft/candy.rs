@@ -211,10 +211,21 @@ fn blocks_of_candy_machines() {
     let block = run(&mut chain, calls);
     assert_eq!(passed(&block), total - total / 4);
 
-    // A sale draws from the hashes of slots, and no chain has an account of them yet.
-    let buyers = items(&mut chain, ["buyer".to_owned()].into_iter());
-    let sale = run(&mut chain, vec![machines[0].sell(&buyers[0])]);
-    assert_eq!(passed(&sale), 0);
+    // Each sells one item: a line of its own, drawn from the hashes of slots.
+    let names = (0..machines.len()).map(|number| format!("buyer {number}"));
+    let buyers = items(&mut chain, names);
+    let sales = machines.iter().zip(&buyers);
+    let sales: Vec<Call> = sales.map(|(machine, buyer)| machine.sell(buyer)).collect();
+    run(&mut chain, sales).all_ok();
+    for buyer in &buyers {
+        let sold = chain.account(&buyer.metadata()).unwrap();
+        let named = |part: &[u8]| sold.data.windows(part.len()).any(|window| window == part);
+        assert!(named(b"Sweet 00") && named(b"https://example.org/000000"));
+        assert!(chain.account(&buyer.edition()).is_some());
+    }
+    let twice = buyers.iter().zip(&machines);
+    let twice: Vec<Call> = twice.map(|(buyer, machine)| machine.sell(buyer)).collect();
+    assert_eq!(passed(&run(&mut chain, twice)), 0, "what was sold is sold");
 
     let ends = machines
         .iter()
