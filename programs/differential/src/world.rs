@@ -259,9 +259,14 @@ impl World {
         }
     }
 
-    /// The next instruction.
+    /// The next instruction, before which accounts may be opened again from outside.
     pub fn instruction(&mut self) -> Instruction {
         self.refresh();
+        self.next_instruction()
+    }
+
+    /// The next instruction, on the accounts as they are.
+    pub fn next_instruction(&mut self) -> Instruction {
         let (call, mut metas, authority) = self.call();
         metas.extend(authority);
         let mut instruction = Instruction {

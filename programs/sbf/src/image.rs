@@ -9,7 +9,7 @@
 //! count u64 | account ... | data size u64 | data | program 32
 //! account: 0xff, signer, writable, executable, 0u32 | key 32 | owner 32 | lamports u64 | size u64
 //!          | data | 10,240 zeros, up to a multiple of 8 | u64::MAX
-//! repeated account: index u8, 7 zeros
+//! repeated account: position u8 at which it was named first, 7 zeros
 //! ```
 
 use std::ops::Range;
@@ -169,7 +169,9 @@ impl Layout {
         for (position, index) in self.of_position.iter().enumerate() {
             let place = self.places[usize::from(*index)];
             if place.position != position {
-                put(image, end, &[*index]);
+                // An instruction names 255 accounts at most.
+                let first = u8::try_from(place.position).unwrap_or(u8::MAX);
+                put(image, end, &[first]);
                 end = end.saturating_add(REPEAT_SIZE);
                 continue;
             }

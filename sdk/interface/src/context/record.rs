@@ -29,6 +29,9 @@ pub enum LogEntry {
         program: Address,
         /// Its error.
         error: InstructionError,
+        /// What is shown in place of the error's own text: why a program out of an account did not
+        /// come to its end.
+        reason: Option<String>,
     },
     /// Text that a program logged.
     Message(String),
@@ -46,7 +49,10 @@ impl LogEntry {
         match self {
             Self::Invoke { .. } => 64,
             Self::Success { .. } => 60,
-            Self::Failure { .. } => 100,
+            Self::Failure { reason, .. } => {
+                let reason = reason.as_ref().map_or(0, String::len);
+                reason.saturating_add(60).max(100)
+            }
             Self::Message(text) => text.len().saturating_add(13),
             Self::Data(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(14),
             Self::Line(text) => text.len(),
@@ -62,7 +68,12 @@ impl fmt::Display for LogEntry {
                 write!(formatter, "Program {program} invoke [{depth}]")
             }
             Self::Success { program } => write!(formatter, "Program {program} success"),
-            Self::Failure { program, error } => {
+            Self::Failure {
+                program,
+                reason: Some(reason),
+                ..
+            } => write!(formatter, "Program {program} failed: {reason}"),
+            Self::Failure { program, error, .. } => {
                 write!(formatter, "Program {program} failed: {error}")
             }
             Self::Message(text) => write!(formatter, "Program log: {text}"),
@@ -137,6 +148,8 @@ pub struct InnerInstruction {
 pub struct Records {
     is_recording: bool,
     log_size: usize,
+    /// Of the failure that is logged next.
+    reason: Option<String>,
     event_size: usize,
     logs: Vec<LogEntry>,
     events: Vec<Event>,
@@ -150,6 +163,7 @@ impl Records {
     pub(super) fn reset(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
         self.log_size = 0;
+        self.reason = None;
         self.event_size = 0;
         self.logs.clear();
         self.events.clear();
@@ -170,6 +184,21 @@ impl Records {
         if self.is_recording && self.log_size <= LOG_SIZE_MAX {
             self.push_log(make());
         }
+    }
+
+    /// Adds the line about a call that failed.
+    pub(super) fn log_failure(&mut self, program: Address, error: &InstructionError) {
+        let reason = self.reason.take();
+        self.log(|| LogEntry::Failure {
+            program,
+            error: error.clone(),
+            reason,
+        });
+    }
+
+    /// Why the running call is about to fail, in other words than those of its error.
+    pub(super) fn explain_failure(&mut self, reason: impl FnOnce() -> String) {
+        self.reason = self.is_recording.then(reason);
     }
 
     fn push_log(&mut self, entry: LogEntry) {
