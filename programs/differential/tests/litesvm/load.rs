@@ -9,9 +9,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::both::{Beginning, Both, Draft, Tally};
 
-/// Transactions of one ledger, in blocks.
+/// Blocks of one ledger, and transactions of a block at most. Few, since a load makes those of a
+/// block for the accounts as they are before it.
 const BLOCKS: usize = 12;
-const BLOCK_SIZE: usize = 6;
+const BLOCK_SIZE: usize = 5;
 /// Differences that are looked for before a test ends.
 const SHOWN_MAX: usize = 4;
 /// Lamports of each wallet that pays fees.
@@ -25,8 +26,13 @@ pub(crate) trait Load {
     /// Learns what has become of the accounts.
     fn look(&mut self, ledger: &Both);
 
-    /// The next instruction; those of a transaction follow each other.
+    /// The next instruction.
     fn instruction(&mut self, rng: &mut ChaCha8Rng) -> Instruction;
+
+    /// The instructions of a transaction.
+    fn instructions(&mut self, count: usize, rng: &mut ChaCha8Rng) -> Vec<Instruction> {
+        (0..count).map(|_| self.instruction(rng)).collect()
+    }
 
     /// A wallet among the accounts that can pay fees, too.
     fn wallet(&self, rng: &mut ChaCha8Rng) -> Address;
@@ -72,7 +78,8 @@ fn run(beginning: &Beginning, mut load: impl Load, seed: u64) -> (Tally, Result<
     let mut both = Both::new(beginning, &accounts);
     for block in 0..BLOCKS {
         load.look(&both);
-        let drafts: Vec<Draft> = payers
+        let size = rng.random_range(1..=BLOCK_SIZE);
+        let drafts: Vec<Draft> = payers[..size]
             .iter()
             .map(|payer| draft(&mut load, *payer, &mut rng))
             .collect();
@@ -84,18 +91,20 @@ fn run(beginning: &Beginning, mut load: impl Load, seed: u64) -> (Tally, Result<
     (both.tally, Ok(()))
 }
 
-/// A transaction of one to four instructions, often with a budget, rarely one that is too small.
+/// A transaction of a few instructions, often with a budget, rarely one that is too small.
 fn draft(load: &mut impl Load, payer: Address, rng: &mut ChaCha8Rng) -> Draft {
-    let count = match rng.random_range(0..10) {
-        0..7 => 1,
-        7..9 => 2,
-        _ => 4,
+    let count = match rng.random_range(0..100) {
+        0..70 => 1,
+        70..88 => 2,
+        88..98 => 4,
+        // If they fit a packet, their log does not fit its limit.
+        _ => 45,
     };
     let payer = match rng.random_bool(0.05) {
         true => load.wallet(rng),
         false => payer,
     };
-    let mut instructions: Vec<_> = (0..count).map(|_| load.instruction(rng)).collect();
+    let mut instructions = load.instructions(count, rng);
     let units = match rng.random_range(0..20) {
         0..10 => None,
         10 => Some(rng.random_range(0..3_000)),

@@ -66,6 +66,19 @@ impl Load for Memos {
         }
     }
 
+    /// Of many only short ones fit a packet.
+    fn instructions(&mut self, count: usize, rng: &mut ChaCha8Rng) -> Vec<Instruction> {
+        let memos = (0..count).map(|_| match count > 4 {
+            true => Instruction {
+                program: MEMO_4,
+                accounts: Vec::new(),
+                data: vec![b'a'; rng.random_range(0..12)],
+            },
+            false => self.instruction(rng),
+        });
+        memos.collect()
+    }
+
     fn wallet(&self, rng: &mut ChaCha8Rng) -> Address {
         *self.wallets.choose(rng).expect("some")
     }
