@@ -74,7 +74,9 @@ pub fn judge() -> LiteSVM {
     for feature in &REGIONS {
         features.activate(feature, 0);
     }
-    let judge = LiteSVM::default().with_feature_set(features).with_builtins();
+    let judge = LiteSVM::default()
+        .with_feature_set(features)
+        .with_builtins();
     let judge = judge.with_sysvars().with_feature_accounts();
     let judge = judge.with_sigverify(false).with_blockhash_check(false);
     judge.with_transaction_history(0)

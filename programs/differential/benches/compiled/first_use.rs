@@ -24,6 +24,8 @@ use crate::{address, median};
 
 /// Transfers of lamports in the block besides.
 const TRANSFERS: usize = 1_000;
+/// Programs that it calls.
+const PROGRAMS: usize = 10;
 const REASON: &str = "the benchmark's own load is sound";
 const STAKE: Address = Address::from_str_const("Stake11111111111111111111111111111111111111");
 const LOOKUP_TABLES: Address =
@@ -55,7 +57,11 @@ fn ledger(files: &[Vec<u8>], round: usize) -> Arc<FrozenBank> {
     for (number, file) in files.iter().enumerate() {
         let compiled = Compiled {
             address: address(9, number),
-            file: [&file[..], &address(8, round * files.len() + number).to_bytes()].concat(),
+            file: [
+                &file[..],
+                &address(8, round * files.len() + number).to_bytes(),
+            ]
+            .concat(),
         };
         accounts.extend(compiled.accounts());
     }
@@ -84,7 +90,10 @@ fn block(parent: &FrozenBank, programs: usize) -> WireBlock {
     });
     let wires = transfers.chain(calls).map(|(payer, instruction)| {
         let message = MessageBuilder::new(payer, blockhash, &[instruction]).compile();
-        message.expect(REASON).with_signatures(&[[0; 64]]).expect(REASON)
+        message
+            .expect(REASON)
+            .with_signatures(&[[0; 64]])
+            .expect(REASON)
     });
     wires.collect()
 }
@@ -100,7 +109,8 @@ fn time(engine: &mut Engine, parent: &Arc<FrozenBank>, parsed: &ParsedBlock) -> 
     let prepared = engine.prepare(&bank, parsed).expect(REASON);
     let executed = engine.execute(bank, prepared, how, Recording::NONE, &Cancel::default());
     let took = start.elapsed();
-    assert_eq!(executed.expect(REASON).executed.outcomes().len(), parsed.len());
+    let outcomes = executed.expect(REASON).executed.outcomes().len();
+    assert_eq!(outcomes, TRANSFERS + PROGRAMS);
     took
 }
 
@@ -124,8 +134,11 @@ pub(crate) fn run(rounds: usize) {
             let (first, known) = (first[round], known[round]);
             added.push(first.saturating_sub(known));
         }
-        for (name, times) in [("unknown", &mut first), ("known", &mut known), ("added", &mut added)]
-        {
+        for (name, times) in [
+            ("unknown", &mut first),
+            ("known", &mut known),
+            ("added", &mut added),
+        ] {
             let [middle, least, most] = median(times).map(|time| time.as_secs_f64() * 1e3);
             println!("  {count} threads, {name:8} {middle:.2} ({least:.2} to {most:.2})");
         }

@@ -39,7 +39,9 @@ pub(crate) fn address(kind: u8, number: usize) -> Address {
 
 fn main() {
     // Cargo adds a flag of its own.
-    let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let given = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"));
     let rounds = given.map_or(Ok(ROUNDS), |rounds| rounds.parse());
     let Ok(rounds @ 1..) = rounds else {
         eprintln!("usage: compiled [ROUNDS], at least one");

@@ -9,10 +9,7 @@ use std::{
 
 use ahash::RandomState;
 use litesvm::LiteSVM;
-use lockstep_interface::{
-    Account, Address, Instruction, ProgramTable, Rent,
-    address::{program_ids, sysvar_ids},
-};
+use lockstep_interface::{Account, Address, Instruction, ProgramTable, Rent, address::program_ids};
 use lockstep_programs::{
     builtin_programs, system,
     token::{Mint, TokenAccount, instruction::transfer},
@@ -26,8 +23,8 @@ use lockstep_runtime::{
     verify::{ParsedBlock, Signatures},
     wire::{MessageBuilder, WireBlock},
 };
-use lockstep_scheduler::{Lanes, Mode, PlanRequest, Strategy, check};
 use lockstep_sbf::with_loaders;
+use lockstep_scheduler::{Lanes, Mode, PlanRequest, Strategy, check};
 use lockstep_store::MemoryStore;
 use solana_transaction::versioned::VersionedTransaction;
 
@@ -83,8 +80,9 @@ impl Case {
         }
         let genesis = Genesis::new(accounts, programs).without_limits();
         let parent = genesis.open(Arc::new(MemoryStore::new())).expect(REASON);
-        let rent = parent.get(&sysvar_ids::RENT).expect(REASON);
-        set(&mut judge, sysvar_ids::RENT, &rent.expect(REASON));
+        for (address, sysvar) in parent.child(1, 1).environment().sysvars.accounts() {
+            set(&mut judge, address, &sysvar);
+        }
         let blockhash = parent.block_hash().to_bytes();
         let wires: Vec<Vec<u8>> = (0..COUNT)
             .map(|number| {
@@ -97,7 +95,10 @@ impl Case {
                     },
                 };
                 let message = MessageBuilder::new(owner, blockhash, &[instruction]).compile();
-                message.expect(REASON).with_signatures(&[[0; 64]]).expect(REASON)
+                message
+                    .expect(REASON)
+                    .with_signatures(&[[0; 64]])
+                    .expect(REASON)
             })
             .collect();
         let decode = |wire: &Vec<u8>| wincode::deserialize(wire).expect(REASON);
@@ -127,12 +128,12 @@ impl Case {
         let start = Instant::now();
         let executed = execute(&bank, &prepared, accounts, &plan, &threads, recording);
         let took = start.elapsed();
-        let units = executed.expect(REASON).outcomes().iter().map(|outcome| match outcome {
+        let executed = executed.expect(REASON);
+        let units = executed.outcomes().iter().map(|outcome| match outcome {
             Outcome::Included(receipt) if receipt.status.is_ok() => receipt.compute_units,
             other => panic!("{}: {other:?}", self.name),
         });
-        let units = units.collect();
-        (took, units)
+        (took, units.collect())
     }
 
     /// The same by LiteSVM, whose accounts go on from run to run.
@@ -206,7 +207,10 @@ fn kinds() -> [Kind; 5] {
     };
     [
         compiled("p-token", Compiled::of_network(program_ids::TOKEN)),
-        compiled("SPL Token 3.5.0", Compiled::before_features(program_ids::TOKEN)),
+        compiled(
+            "SPL Token 3.5.0",
+            Compiled::before_features(program_ids::TOKEN),
+        ),
         compiled("Token-2022", Compiled::of_network(TOKEN_2022)),
         native("lamports, native", program_ids::SYSTEM),
         native("tokens, native", program_ids::TOKEN),
@@ -257,7 +261,11 @@ pub(crate) fn run(rounds: usize) {
         }
         if is_judged {
             let ratio = |cell: usize| cells[cell].1[0] / cells[3].1[0];
-            println!("  times LiteSVM    {:.1}, with logs {:.1}", ratio(0), ratio(2));
+            println!(
+                "  times LiteSVM    {:.1}, with logs {:.1}",
+                ratio(0),
+                ratio(2)
+            );
         }
     }
 }

@@ -40,7 +40,12 @@ fn reads(address: Address) -> AccountMeta {
 impl Associated {
     pub(crate) fn new(seed: u64) -> Self {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let programs = [program_ids::TOKEN, TOKEN_2022, program_ids::TOKEN, TOKEN_2022];
+        let programs = [
+            program_ids::TOKEN,
+            TOKEN_2022,
+            program_ids::TOKEN,
+            TOKEN_2022,
+        ];
         Self {
             mints: programs.map(|program| (program, address(rng))).into(),
             wallets: (0..4).map(|_| address(rng)).collect(),

@@ -140,7 +140,11 @@ impl Both {
         let mut wires = Vec::new();
         for (index, draft) in drafts.iter().enumerate() {
             let message = MessageBuilder::new(draft.payer, blockhash, &draft.instructions);
-            let message = if draft.is_v0 { message.v0(&[]) } else { message };
+            let message = if draft.is_v0 {
+                message.v0(&[])
+            } else {
+                message
+            };
             let message = message.compile().expect("few accounts");
             let required = usize::from(message.header.required_signatures);
             let wire = message.with_signatures(&vec![[0; 64]; required]);
@@ -184,7 +188,11 @@ impl Both {
     /// at their end and LiteSVM does not.
     fn align(&mut self, bank: &Bank) {
         let incinerator = bank.get(&INCINERATOR).expect("memory");
-        set(&mut self.judge, INCINERATOR, &incinerator.unwrap_or_default());
+        set(
+            &mut self.judge,
+            INCINERATOR,
+            &incinerator.unwrap_or_default(),
+        );
         for (address, account) in bank.environment().sysvars.accounts() {
             let held = bank.get(&address).expect("memory");
             assert_eq!(held.as_ref(), Some(&account));

@@ -10,6 +10,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     both::Both,
+    extension::{
+        Extension::{self, DefaultState, Interest, NonTransferable, Scaled},
+        call, reads, writable,
+    },
     load::{Load, address},
 };
 
@@ -21,80 +25,6 @@ const BASE: usize = 166;
 /// Bytes before the value of an extension.
 const HEAD: usize = 4;
 
-/// An extension of a mint, the bytes it takes there, and those it takes in accounts of the mint.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Extension {
-    Fee,
-    Close,
-    DefaultState,
-    NonTransferable,
-    Interest,
-    Delegate,
-    Pointer,
-    Pausable,
-    Scaled,
-}
-
-use Extension::{
-    Close, DefaultState, Delegate, Fee, Interest, NonTransferable, Pausable, Pointer, Scaled,
-};
-
-impl Extension {
-    const ALL: [Self; 9] = [
-        Fee,
-        Close,
-        DefaultState,
-        NonTransferable,
-        Interest,
-        Delegate,
-        Pointer,
-        Pausable,
-        Scaled,
-    ];
-
-    fn sizes(self) -> (usize, Option<usize>) {
-        match self {
-            Fee => (108, Some(8)),
-            Close | Delegate => (32, None),
-            DefaultState => (1, None),
-            NonTransferable => (0, Some(0)),
-            Interest => (52, None),
-            Pointer => (64, None),
-            Pausable => (33, Some(0)),
-            Scaled => (56, None),
-        }
-    }
-
-    /// The instruction that puts it into a mint that is not in use yet.
-    fn begin(self, mint: Address, authority: Address, rng: &mut ChaCha8Rng) -> Instruction {
-        let key = authority.to_bytes();
-        let optional = [&[1][..], &key].concat();
-        let data: Vec<u8> = match self {
-            Fee => {
-                let rate: u16 = rng.random_range(0..10_100);
-                let most: u64 = rng.random_range(0..500);
-                let [rate, most] = [&rate.to_le_bytes()[..], &most.to_le_bytes()];
-                [&[26, 0], &optional[..], &optional, rate, most].concat()
-            }
-            Close => [&[25], &optional[..]].concat(),
-            DefaultState => vec![28, 0, rng.random_range(1..3)],
-            NonTransferable => vec![32],
-            Interest => {
-                let rate: i16 = rng.random();
-                [&[33, 0], &key[..], &rate.to_le_bytes()].concat()
-            }
-            Delegate => [&[35], &key[..]].concat(),
-            Pointer => [&[39, 0], &key[..], &mint.to_bytes()].concat(),
-            Pausable => [&[44, 0], &key[..]].concat(),
-            Scaled => {
-                let factor = rng.random_range(0..40) as f64 / 8.0;
-                [&[43, 0], &key[..], &factor.to_le_bytes()].concat()
-            }
-        };
-        call(data, vec![writable(mint)])
-    }
-}
-
 /// Mints with extensions, accounts of them, and what makes them fit for use.
 pub(crate) struct Extended {
     accounts: Vec<(Address, Account)>,
@@ -105,22 +35,6 @@ pub(crate) struct Extended {
     /// The wallet that may everything.
     authority: Address,
     beginning: VecDeque<Instruction>,
-}
-
-fn call(data: Vec<u8>, accounts: Vec<AccountMeta>) -> Instruction {
-    Instruction {
-        program: TOKEN_2022,
-        accounts,
-        data,
-    }
-}
-
-fn writable(address: Address) -> AccountMeta {
-    AccountMeta::writable(address, false)
-}
-
-fn reads(address: Address) -> AccountMeta {
-    AccountMeta::readonly(address, false)
 }
 
 fn room(extensions: impl Iterator<Item = usize>) -> usize {
@@ -145,7 +59,8 @@ impl Extended {
             beginning: VecDeque::new(),
         };
         for wallet in &load.wallets {
-            load.accounts.push((*wallet, Account::wallet(1_000_000_000)));
+            load.accounts
+                .push((*wallet, Account::wallet(1_000_000_000)));
         }
         for mint in load.mints.clone() {
             load.add_mint(mint, rng);
@@ -166,8 +81,10 @@ impl Extended {
     /// A mint with some extensions, and accounts of it that hold tokens.
     fn add_mint(&mut self, mint: Address, rng: &mut ChaCha8Rng) {
         let count = rng.random_range(0..4);
-        let mut extensions: Vec<Extension> =
-            Extension::ALL.choose_multiple(rng, count).copied().collect();
+        let mut extensions: Vec<Extension> = Extension::ALL
+            .choose_multiple(rng, count)
+            .copied()
+            .collect();
         if extensions.contains(&Interest) {
             extensions.retain(|extension| *extension != Scaled);
         }
@@ -176,20 +93,24 @@ impl Extended {
         self.add_account(mint, room(sizes), 5_000_000);
         let authority = self.authority;
         for extension in &extensions {
-            self.beginning.push_back(extension.begin(mint, authority, rng));
+            self.beginning
+                .push_back(extension.begin(mint, authority, rng));
         }
         let key = authority.to_bytes();
         let begin = [&[20, 2], &key[..], &[1], &key].concat();
         self.beginning.push_back(call(begin, vec![writable(mint)]));
         for _ in 0..PURSES / MINTS {
-            let own = extensions.iter().filter_map(|extension| extension.sizes().1);
+            let own = extensions
+                .iter()
+                .filter_map(|extension| extension.sizes().1);
             // Accounts of mints that hold tokens for ever cannot be given away.
             let is_immutable = extensions.contains(&NonTransferable) || rng.random_bool(0.4);
             let own = own.chain(is_immutable.then_some(0));
             let (purse, owner) = (address(rng), *self.wallets.choose(rng).expect("some"));
             self.add_account(purse, room(own), 0);
             if is_immutable {
-                self.beginning.push_back(call(vec![22], vec![writable(purse)]));
+                self.beginning
+                    .push_back(call(vec![22], vec![writable(purse)]));
             }
             let begin = [&[18], &owner.to_bytes()[..]].concat();
             let named = vec![writable(purse), reads(mint)];
@@ -245,7 +166,10 @@ impl Extended {
                 let data = [&[26, 1], &number[..], &[2], &fee.to_le_bytes()].concat();
                 call(data, through)
             }
-            6 => call([&[3], &number[..]].concat(), vec![writable(from), writable(to), signer]),
+            6 => call(
+                [&[3], &number[..]].concat(),
+                vec![writable(from), writable(to), signer],
+            ),
             7 => {
                 let named = vec![writable(from), writable(mint), signer];
                 call([&[15], &number[..], &[2]].concat(), named)
@@ -286,8 +210,14 @@ impl Extended {
                 let named = [&named[..], &[self.signs(self.authority), writable(purse)]];
                 call(vec![26, 3, 1], named.concat())
             }
-            7 => call(vec![38], vec![writable(purse), writable(owner), self.signs(owner)]),
-            _ => call(vec![9], vec![writable(purse), writable(owner), self.signs(owner)]),
+            7 => call(
+                vec![38],
+                vec![writable(purse), writable(owner), self.signs(owner)],
+            ),
+            _ => call(
+                vec![9],
+                vec![writable(purse), writable(owner), self.signs(owner)],
+            ),
         }
     }
 
@@ -320,7 +250,10 @@ impl Extended {
                 let data = [&[43, 1], &factor.to_le_bytes()[..], &from.to_le_bytes()];
                 call(data.concat(), ruled)
             }
-            6 => call([&[23], &amount.to_le_bytes()[..]].concat(), vec![reads(mint)]),
+            6 => call(
+                [&[23], &amount.to_le_bytes()[..]].concat(),
+                vec![reads(mint)],
+            ),
             7 => {
                 let shown = format!("{}.{}", amount / 100, amount % 100);
                 call([&[24], shown.as_bytes()].concat(), vec![reads(mint)])
@@ -331,7 +264,10 @@ impl Extended {
                 let kinds = kinds.iter().flat_map(|kind| kind.to_le_bytes());
                 call([21].into_iter().chain(kinds).collect(), vec![reads(mint)])
             }
-            9 => call(vec![9], vec![writable(mint), writable(self.authority), ruled[1]]),
+            9 => call(
+                vec![9],
+                vec![writable(mint), writable(self.authority), ruled[1]],
+            ),
             _ => self.metadata(mint, rng),
         }
     }
@@ -350,7 +286,10 @@ impl Extended {
                     reads(mint),
                     self.signs(self.authority),
                 ];
-                call([&name[..], &text("gold"), &text("G"), &text(&value)].concat(), named)
+                call(
+                    [&name[..], &text("gold"), &text("G"), &text(&value)].concat(),
+                    named,
+                )
             }
             2..4 => {
                 let name = [221, 233, 49, 45, 181, 202, 220, 200];

@@ -41,7 +41,9 @@ impl Load for Memos {
             1 => rng.random_range(0..700),
             _ => rng.random_range(0..60),
         };
-        let letters = ['a', 'b', ' ', '"', '\\', '\n', '\u{7}', 'é', 'Я', '漢', '🦀'];
+        let letters = [
+            'a', 'b', ' ', '"', '\\', '\n', '\u{7}', 'é', 'Я', '漢', '🦀',
+        ];
         let letters = (0..size).map(|_| *letters.choose(rng).expect("some"));
         let mut data = letters.collect::<String>().into_bytes();
         data.truncate(800);

@@ -1,7 +1,7 @@
 //! The classic Token instructions, for every program that has them.
 
-use lockstep_differential::world::World;
 use lockstep_differential::compiled::TOKEN_2022;
+use lockstep_differential::world::World;
 use lockstep_interface::{
     Account, Address, Instruction,
     address::{program_ids, sysvar_ids},
@@ -10,10 +10,7 @@ use lockstep_programs::token::NATIVE_MINT;
 use rand::{Rng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{
-    both::Both,
-    load::Load,
-};
+use crate::{both::Both, load::Load};
 
 /// The mint of wrapped lamports of Token-2022.
 const NATIVE_MINT_2022: Address =
@@ -62,7 +59,10 @@ impl Load for Tokens {
     fn instruction(&mut self, rng: &mut ChaCha8Rng) -> Instruction {
         let mut drawn = self.world.next_instruction();
         // What makes mints and accounts fit for use fails where they are.
-        while drawn.data.first().is_some_and(|kind| BEGINNINGS.contains(kind))
+        while drawn
+            .data
+            .first()
+            .is_some_and(|kind| BEGINNINGS.contains(kind))
             && rng.random_bool(0.75)
         {
             drawn = self.world.next_instruction();
