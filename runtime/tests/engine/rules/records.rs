@@ -37,7 +37,7 @@ fn the_log_is_cut_at_its_limit() {
     for (size, expected) in [
         (0, "imsims"),
         (most - success, "imst"),
-        (most - success + 1, "imt"),
+        (most - success + 1, "imtm"),
         (most, "imt"),
         (most + 1, "itsims"),
         (100_000, "itsims"),
