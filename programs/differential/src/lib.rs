@@ -5,6 +5,7 @@
 //! through the Token program of this workspace, and [`compare`] holds one against the other.
 #![forbid(unsafe_code)]
 
+pub mod compiled;
 pub mod judge;
 pub mod ours;
 pub mod world;

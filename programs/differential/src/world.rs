@@ -1,7 +1,7 @@
 //! A few accounts of every kind, and instructions that mostly fit them.
 
 use lockstep_interface::{
-    Account, AccountMeta, Address, Instruction, Rent,
+    Account, AccountData, AccountMeta, Address, Instruction, Rent,
     address::{INCINERATOR, program_ids, sysvar_ids},
 };
 use lockstep_programs::token::{
@@ -88,6 +88,33 @@ impl World {
         world
             .accounts
             .push((program_ids::SYSTEM, Account::wallet(1)));
+        world
+    }
+
+    /// The same with most mints and token accounts in use, and tokens in the accounts.
+    pub fn begun(seed: u64) -> Self {
+        let mut world = Self::new(seed);
+        for index in 0..MINTS + TOKEN_ACCOUNTS {
+            if world.rng.random_bool(0.1) {
+                continue;
+            }
+            let wallet = MINTS + TOKEN_ACCOUNTS + MULTISIGS + world.rng.random_range(0..WALLETS);
+            let owner = world.accounts[wallet].0;
+            let mint = world.accounts[world.rng.random_range(0..MINTS)].0;
+            let data: AccountData = if index < MINTS {
+                let mut mint = Mint::new(owner, 6, world.rng.random_bool(0.7).then_some(owner));
+                mint.supply = 10_000_000.into();
+                bytemuck::bytes_of(&mint).into()
+            } else {
+                bytemuck::bytes_of(&TokenAccount::new(mint, owner, 1_000_000)).into()
+            };
+            world.accounts[index].1 = Account {
+                lamports: Rent::MAINNET.minimum_balance(data.len()) + 1_000_000,
+                data,
+                owner: program_ids::TOKEN,
+                executable: false,
+            };
+        }
         world
     }
 
@@ -259,9 +286,14 @@ impl World {
         }
     }
 
-    /// The next instruction.
+    /// The next instruction, before which accounts may be opened again from outside.
     pub fn instruction(&mut self) -> Instruction {
         self.refresh();
+        self.next_instruction()
+    }
+
+    /// The next instruction, on the accounts as they are.
+    pub fn next_instruction(&mut self) -> Instruction {
         let (call, mut metas, authority) = self.call();
         metas.extend(authority);
         let mut instruction = Instruction {

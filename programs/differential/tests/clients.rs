@@ -71,7 +71,7 @@ impl Client {
         let signers = [vec![&self.payer], others.to_vec()].concat();
         let transaction =
             Transaction::new_signed_with_payer(instructions, Some(&payer), &signers, blockhash);
-        let wire = bincode::serialize(&transaction).unwrap();
+        let wire = wincode::serialize(&transaction).unwrap();
         let block: WireBlock = [wire].into_iter().collect();
         let verifier = Verifier::default();
         let signatures = Signatures::Verify(&verifier);

@@ -210,13 +210,17 @@ impl executable::Executable for Code {
         buffers.layout.write(context, &mut buffers.image)?;
         let units = context.compute_units_left();
         let heap = context.consume(heap_units(context.heap_size()));
-        heap.map_err(|_| InstructionError::ProgramEnvironmentSetupFailure)?;
+        heap.map_err(|error| {
+            context.log_line(|| format!("Failed to create SBF VM: {error}"));
+            InstructionError::ProgramEnvironmentSetupFailure
+        })?;
+        let units_of_run = context.compute_units_left();
         let end = run(&self.executable, self.mode(), context, &mut buffers)?;
         if let Some(panic) = end.panic {
             // Outside of compiled code, which has no tables to unwind it.
             resume_unwind(panic);
         }
-        log_end(context, units);
+        log_end(context, units, units_of_run);
         let result = match end.result {
             Ok(0) => buffers.layout.write_back(context, &buffers.image),
             Ok(result) => Err(error_of(result)),
@@ -234,9 +238,10 @@ fn heap_units(size: usize) -> u64 {
     further.saturating_mul(HEAP_UNITS)
 }
 
-/// Logs what a program has spent of the units that it had, and what it leaves for its caller.
-fn log_end(context: &mut InvokeContext<'_, '_>, units: u64) {
-    let spent = units.saturating_sub(context.compute_units_left());
+/// Logs what a program has spent of the units that it had, its heap not counted, and what it leaves
+/// for its caller.
+fn log_end(context: &mut InvokeContext<'_, '_>, units: u64, units_of_run: u64) {
+    let spent = units_of_run.saturating_sub(context.compute_units_left());
     let program = context.program();
     context.log_line(|| format!("Program {program} consumed {spent} of {units} compute units"));
     context.log_return_data();
@@ -276,7 +281,10 @@ fn failed(
         }
         Fault::Memory(_) | Fault::Refused(_) | Fault::Panic => None,
     };
-    let error = error.unwrap_or(InstructionError::ProgramFailedToComplete);
+    let error = error.unwrap_or_else(|| {
+        context.explain_failure(|| cause.to_string());
+        InstructionError::ProgramFailedToComplete
+    });
     context.diagnose(&error, || Cause::Rule {
         subject: Subject::Transaction("compiled program"),
         rule: Rule::Check,

@@ -32,6 +32,16 @@ const TAKEN: u64 = 88 + SIZE + 10_240 + 8;
 /// Runs a program on an account that it owns, one that it does not own, and one that it owns and
 /// may not write. Returns the result, the units that it took, and the owned account's data.
 fn run(text: &str, is_compiled: bool, units: u64) -> (Result<(), InstructionError>, u64, Vec<u8>) {
+    run_on(&[0, 1, 2], text, is_compiled, units)
+}
+
+/// The same on those of the accounts that are named, in this order.
+fn run_on(
+    named: &[u8],
+    text: &str,
+    is_compiled: bool,
+    units: u64,
+) -> (Result<(), InstructionError>, u64, Vec<u8>) {
     let program = SbfProgram::assembled(PROGRAM, text, is_compiled);
     let environment = Environment {
         sysvars: Sysvars {
@@ -56,7 +66,7 @@ fn run(text: &str, is_compiled: bool, units: u64) -> (Result<(), InstructionErro
     context.push(AccountSlot::owned(&FOREIGN, &mut foreign, false));
     context.push(AccountSlot::shared(&READ_ONLY, &read_only, false));
     context.push(AccountSlot::shared(&PROGRAM, &program, false));
-    let result = context.process_instruction(0, 3, &[0, 1, 2], &[]);
+    let result = context.process_instruction(0, 3, named, &[]);
     let spent = units - context.compute_units_left();
     if result.is_err() {
         context.undo();
@@ -502,6 +512,19 @@ fn what_a_program_may_do_is_done_and_the_next_finds_memory_clear() {
             // A store of nothing new makes the room readable.
             let read = at(place, "stb [r1+9], 0\nldxdw r0, [r1+0]\nexit");
             assert_eq!(run(&read, is_compiled, 1_000).0, Ok(()), "{read}");
+        }
+    }
+}
+
+#[test]
+fn an_account_named_again_is_a_reference_to_the_position_where_it_was_named_first() {
+    // Behind the count and the first account lie a reference to it, the second account, and a
+    // reference to that, which the instruction names at position 2.
+    for (place, position) in [(INPUT + 8 + TAKEN, 0), (INPUT + 16 + 2 * TAKEN, 2)] {
+        let read = format!("lddw r1, {place:#x}\nldxdw r0, [r1+0]\nadd64 r0, 100\nexit");
+        for is_compiled in [false, true] {
+            let (result, ..) = run_on(&[0, 0, 1, 1], &read, is_compiled, 1_000);
+            assert_eq!(result, Err(InstructionError::Custom(100 + position)));
         }
     }
 }

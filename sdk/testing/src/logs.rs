@@ -45,6 +45,10 @@ impl fmt::Display for LogTree<'_> {
             match entry {
                 LogEntry::Invoke { program, .. } => writeln!(formatter, "{}", self.name(program))?,
                 LogEntry::Success { .. } => formatter.write_str("ok\n")?,
+                LogEntry::Failure {
+                    reason: Some(reason),
+                    ..
+                } => writeln!(formatter, "failed: {reason}")?,
                 LogEntry::Failure { error, .. } => writeln!(formatter, "failed: {error}")?,
                 LogEntry::Message(text) => writeln!(formatter, "| {text}")?,
                 LogEntry::Data(data) => writeln!(formatter, "| {} bytes published", data.len())?,

@@ -6,7 +6,7 @@ use lockstep_interface::{
     limits::{SEED_SIZE_MAX, SEEDS_MAX},
 };
 
-use super::{Arguments, key_at, overlap, slices};
+use super::{Arguments, OVERLAP, key_at, overlap, slices};
 use crate::{fault::Fault, vm::Guest};
 
 /// What deriving an address costs, each time that it is tried (`create_program_address_units`).
@@ -44,7 +44,7 @@ pub(super) fn find(
             guest.bytes_mut(bump_at, 1)?;
             guest.bytes_mut(result, 32)?;
             if overlap(bump_at, 1, result, 32) {
-                return Fault::refused("a bump seed within the address that it gives");
+                return Fault::refused(OVERLAP);
             }
             guest.bytes_mut(bump_at, 1)?.copy_from_slice(&bump);
             guest

@@ -12,8 +12,8 @@ use lockstep_interface::{
 use solana_sbpf::ebpf::MM_INPUT_START;
 
 use super::{
-    Arguments, MOVED_PER_UNIT, address::seeds, aligned, aligned_mut, key_at, number, number_at,
-    slices,
+    Arguments, INVALID_POINTER, MOVED_PER_UNIT, address::seeds, aligned, aligned_mut, key_at,
+    number, number_at, slices,
 };
 use crate::{
     fault::Fault,
@@ -101,7 +101,7 @@ fn invoke(
     let signers = read_signers(guest, signers, signer_count)?;
     if is_forbidden(&instruction) {
         return Fault::refused(format!(
-            "an invoke of {}, which programs may not invoke",
+            "Program {} not supported by inner instructions",
             instruction.program
         ));
     }
@@ -226,7 +226,9 @@ fn read_signers(guest: &mut Guest, list: u64, count: u64) -> Result<Vec<Vec<Vec<
         let derived =
             guest.with(|context, _, _| create_program_address(&borrowed, context.program()));
         if let Err(error) = derived {
-            return Fault::refused(format!("seeds of a signer that give no address: {error}"));
+            return Fault::refused(format!(
+                "Could not create program address with signer seeds: {error}"
+            ));
         }
         signers.push(seeds);
     }
@@ -386,7 +388,7 @@ fn check_info(guest: &mut Guest, shape: Shape, info: &Info, place: Place) -> Res
 fn outside_of_accounts(address: u64) -> Result<(), Fault> {
     match address < MM_INPUT_START {
         true => Ok(()),
-        false => Fault::refused("what an invoke needs lies among the accounts, where it may not"),
+        false => Fault::refused(INVALID_POINTER),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{fault::Fault, vm::Guest};
 
 /// `abort()`
 pub(super) fn abort(_: &mut Guest, _: Arguments) -> Result<u64, Fault> {
-    Fault::refused("the program aborts itself")
+    Fault::refused("SBF program panicked")
 }
 
 /// `sol_panic_(file, size, line, column)`
@@ -17,7 +17,9 @@ pub(super) fn panic(
 ) -> Result<u64, Fault> {
     guest.spend(size)?;
     let file = text_at(guest, file, size)?;
-    Fault::refused(format!("the program panics in {file} at {line}:{column}"))
+    Fault::refused(format!(
+        "SBF program Panicked in {file} at {line}:{column}"
+    ))
 }
 
 /// `sol_log_(text, size)`
@@ -73,6 +75,6 @@ fn text_at(guest: &mut Guest, address: u64, size: u64) -> Result<String, Fault> 
     let bytes = guest.bytes(address, size)?;
     match str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
-        Err(error) => Fault::refused(format!("expected text in UTF-8: {error}")),
+        Err(error) => Fault::refused(format!("{error}: {bytes:?}")),
     }
 }

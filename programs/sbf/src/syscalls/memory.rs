@@ -2,14 +2,14 @@
 
 use solana_sbpf::ebpf::MM_HEAP_START;
 
-use super::{Arguments, MOVE, MOVED_PER_UNIT, aligned_mut, overlap};
+use super::{Arguments, MOVE, MOVED_PER_UNIT, OVERLAP, aligned_mut, overlap};
 use crate::{fault::Fault, vm::Guest};
 
 /// `sol_memcpy_(target, source, size)`
 pub(super) fn copy(guest: &mut Guest, [target, source, size, ..]: Arguments) -> Result<u64, Fault> {
     spend(guest, size)?;
     if overlap(source, size, target, size) {
-        return Fault::refused("a copy of memory that overlaps");
+        return Fault::refused(OVERLAP);
     }
     guest.copy(target, source, size)?;
     Ok(0)

@@ -32,6 +32,11 @@ const MOVE: u64 = 10;
 /// Bytes that are moved for one unit (`cpi_bytes_per_unit`).
 const MOVED_PER_UNIT: u64 = 250;
 
+/// Why calls are refused, in the words of Agave's logs.
+const UNALIGNED: &str = "Unaligned pointer";
+const OVERLAP: &str = "Overlapping copy";
+const INVALID_POINTER: &str = "Invalid pointer";
+
 /// The call that only programs have which were deployed long ago.
 const FORMER: &str = "sol_alloc_free_";
 
@@ -151,7 +156,7 @@ fn aligned(guest: &mut Guest, address: u64, size: u64, align: u64) -> Result<&[u
     let bytes = guest.bytes(address, size)?;
     match is_aligned {
         true => Ok(bytes),
-        false => Fault::refused("an unaligned pointer"),
+        false => Fault::refused(UNALIGNED),
     }
 }
 
@@ -161,7 +166,7 @@ fn aligned_mut(guest: &mut Guest, address: u64, size: u64, align: u64) -> Result
     let bytes = guest.bytes_mut(address, size)?;
     match is_aligned {
         true => Ok(bytes),
-        false => Fault::refused("an unaligned pointer"),
+        false => Fault::refused(UNALIGNED),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use lockstep_interface::limits::RETURN_DATA_SIZE_MAX;
 
-use super::{Arguments, BASE, MOVED_PER_UNIT, aligned_mut, number, overlap, size_of};
+use super::{Arguments, BASE, MOVED_PER_UNIT, OVERLAP, aligned_mut, number, overlap, size_of};
 use crate::{fault::Fault, vm::Guest};
 
 /// `sol_set_return_data(data, size)`
@@ -15,7 +15,7 @@ pub(super) fn set(guest: &mut Guest, [data, size, ..]: Arguments) -> Result<u64,
         return Ok(0);
     }
     Fault::refused(format!(
-        "expected at most {RETURN_DATA_SIZE_MAX} bytes of return data, found {size}"
+        "Return data too large ({size} > {RETURN_DATA_SIZE_MAX})"
     ))
 }
 
@@ -37,7 +37,7 @@ pub(super) fn get(
     guest.bytes_mut(target, size)?;
     guest.bytes_mut(program_at, 32)?;
     if overlap(target, size, program_at, 32) {
-        return Fault::refused("return data and its program in places that overlap");
+        return Fault::refused(OVERLAP);
     }
     let target = guest.bytes_mut(target, size)?;
     target.copy_from_slice(&returned.data[..kept]);
@@ -99,7 +99,7 @@ pub(super) fn sibling(
         guest.bytes_mut(*address, *size)?;
         let mut others = places[..place].iter();
         if others.any(|(other, other_size)| overlap(*address, *size, *other, *other_size)) {
-            return Fault::refused("parts of an instruction in places that overlap");
+            return Fault::refused(OVERLAP);
         }
     }
     guest

@@ -5,7 +5,9 @@ use lockstep_interface::{
 };
 use solana_sbpf::ebpf::MM_INPUT_START;
 
-use super::{Arguments, BASE, MOVE, MOVED_PER_UNIT, aligned_mut, key_at, size_of};
+use super::{
+    Arguments, BASE, INVALID_POINTER, MOVE, MOVED_PER_UNIT, UNALIGNED, aligned_mut, key_at, size_of,
+};
 use crate::{fault::Fault, vm::Guest};
 
 /// The results of `sol_get_sysvar`.
@@ -52,7 +54,7 @@ pub(super) fn epoch_rewards(guest: &mut Guest, arguments: Arguments) -> Result<u
     if result < MM_INPUT_START && !result.is_multiple_of(16) {
         guest.spend(BASE.saturating_add(96))?;
         guest.bytes_mut(result, 96)?;
-        return Fault::refused("an unaligned pointer");
+        return Fault::refused(UNALIGNED);
     }
     fixed(guest, arguments, 96, |_| Ok(NO_REWARDS.to_vec()))
 }
@@ -139,6 +141,6 @@ fn fixed(
 fn outside_of_accounts(address: u64) -> Result<(), Fault> {
     match address < MM_INPUT_START {
         true => Ok(()),
-        false => Fault::refused("a result among the accounts, which is not allowed"),
+        false => Fault::refused(INVALID_POINTER),
     }
 }

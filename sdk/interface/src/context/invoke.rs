@@ -454,8 +454,10 @@ impl<'i, 't> InvokeContext<'i, 't> {
         let metas = self.callee_metas(instruction.accounts, &signers)?;
         let credit_only = self.credit_only_in(&metas)?;
         self.check_counters(&instruction, &metas, credit_only)?;
-        let program = self.named_account(instruction.program);
-        let program = program.ok_or_else(|| self.refuse_unnamed(instruction.program, "program"))?;
+        let Some(program) = self.named_account(instruction.program) else {
+            self.log_line(|| format!("Unknown program {}", instruction.program));
+            return Err(self.refuse_unnamed(instruction.program, "program"));
+        };
         if self.only_credits(program.index) {
             return Err(self.refuse_credited_at(program.index));
         }
@@ -479,17 +481,25 @@ impl<'i, 't> InvokeContext<'i, 't> {
 
     /// The callee's accounts with their rights, each checked against this instruction's.
     fn callee_metas(
-        &self,
+        &mut self,
         accounts: &[AccountMeta],
         signers: &[Address],
     ) -> Result<SmallVec<[InstructionAccount; 8]>, InstructionError> {
         let mut metas = SmallVec::<[InstructionAccount; 8]>::new();
         for meta in accounts {
-            let held = self
-                .named_account(&meta.address)
-                .ok_or_else(|| self.refuse_unnamed(&meta.address, "account"))?;
-            let may_sign = held.is_signer || signers.contains(&meta.address);
-            if (meta.is_writable && !held.is_writable) || (meta.is_signer && !may_sign) {
+            let address = &meta.address;
+            let Some(held) = self.named_account(address) else {
+                self.log_line(|| format!("Instruction references an unknown account {address}"));
+                return Err(self.refuse_unnamed(address, "account"));
+            };
+            let may_sign = held.is_signer || signers.contains(address);
+            let right = match (meta.is_writable, meta.is_signer) {
+                (true, _) if !held.is_writable => Some("writable"),
+                (_, true) if !may_sign => Some("signer"),
+                _ => None,
+            };
+            if let Some(right) = right {
+                self.log_line(|| format!("{address}'s {right} privilege escalated"));
                 return Err(self.refuse_right(held, meta.is_signer && !may_sign));
             }
             let InstructionAccount { index, .. } = held;
@@ -660,13 +670,11 @@ impl<'i, 't> InvokeContext<'i, 't> {
             result = Err(self.refuse_sum());
         }
         diagnostic::settle(self.transaction, &result);
-        self.transaction.records.log(|| match &result {
-            Ok(()) => LogEntry::Success { program: address },
-            Err(error) => LogEntry::Failure {
-                program: address,
-                error: error.clone(),
-            },
-        });
+        let records = &mut self.transaction.records;
+        match &result {
+            Ok(()) => records.log(|| LogEntry::Success { program: address }),
+            Err(error) => records.log_failure(address, error),
+        }
         self.transaction.stack.pop();
         result
     }

@@ -42,6 +42,12 @@ impl<'t> InvokeContext<'_, 't> {
         self.transaction.records.log(|| LogEntry::Line(line()));
     }
 
+    /// Says why the instruction is about to fail, for the log, where its error tells less. The
+    /// text is made only if logs are recorded.
+    pub fn explain_failure(&mut self, reason: impl FnOnce() -> String) {
+        self.transaction.records.explain_failure(reason);
+    }
+
     /// Logs several values on a line, as [`InvokeContext::log_data`] logs one.
     pub fn log_fields(&mut self, fields: impl FnOnce() -> Vec<Vec<u8>>) {
         self.log_line(|| {

@@ -29,6 +29,9 @@ pub enum LogEntry {
         program: Address,
         /// Its error.
         error: InstructionError,
+        /// What is shown in place of the error's own text: why a program out of an account did not
+        /// come to its end.
+        reason: Option<String>,
     },
     /// Text that a program logged.
     Message(String),
@@ -36,21 +39,46 @@ pub enum LogEntry {
     Data(Vec<u8>),
     /// A line that the runtime writes about a program out of an account, as it is shown.
     Line(String),
-    /// The log grew past its limit; what followed is left out.
+    /// The log is at its limit; this line and others that it has no room for are left out.
     Truncated,
 }
 
 impl LogEntry {
-    /// Bytes counted against [`LOG_SIZE_MAX`]: the text shown, addresses at their longest.
-    fn size(&self) -> usize {
+    /// Bytes of the text shown, with addresses at their longest, which take no time to count.
+    fn size_max(&self) -> usize {
         match self {
             Self::Invoke { .. } => 64,
             Self::Success { .. } => 60,
-            Self::Failure { .. } => 100,
+            Self::Failure { reason, .. } => {
+                let reason = reason.as_ref().map_or(0, String::len);
+                reason.saturating_add(60).max(100)
+            }
             Self::Message(text) => text.len().saturating_add(13),
             Self::Data(data) => data.len().div_ceil(3).saturating_mul(4).saturating_add(14),
             Self::Line(text) => text.len(),
             Self::Truncated => 0,
+        }
+    }
+
+    /// Bytes of the text shown, which count against [`LOG_SIZE_MAX`].
+    fn size(&self) -> usize {
+        /// Counts what is written.
+        struct Count(usize);
+
+        impl fmt::Write for Count {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                self.0 = self.0.saturating_add(text.len());
+                Ok(())
+            }
+        }
+
+        let mut count = Count(0);
+        match self {
+            Self::Truncated => 0,
+            line => {
+                let written = fmt::Write::write_fmt(&mut count, format_args!("{line}"));
+                written.map_or(usize::MAX, |()| count.0)
+            }
         }
     }
 }
@@ -62,7 +90,12 @@ impl fmt::Display for LogEntry {
                 write!(formatter, "Program {program} invoke [{depth}]")
             }
             Self::Success { program } => write!(formatter, "Program {program} success"),
-            Self::Failure { program, error } => {
+            Self::Failure {
+                program,
+                reason: Some(reason),
+                ..
+            } => write!(formatter, "Program {program} failed: {reason}"),
+            Self::Failure { program, error, .. } => {
                 write!(formatter, "Program {program} failed: {error}")
             }
             Self::Message(text) => write!(formatter, "Program log: {text}"),
@@ -136,7 +169,13 @@ pub struct InnerInstruction {
 #[derive(Debug, Default)]
 pub struct Records {
     is_recording: bool,
+    /// Bytes of the log, with addresses at their longest until it comes near its limit.
     log_size: usize,
+    /// Whether `log_size` is what the lines take.
+    is_size_exact: bool,
+    is_truncated: bool,
+    /// Of the failure that is logged next.
+    reason: Option<String>,
     event_size: usize,
     logs: Vec<LogEntry>,
     events: Vec<Event>,
@@ -150,6 +189,9 @@ impl Records {
     pub(super) fn reset(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
         self.log_size = 0;
+        self.is_size_exact = false;
+        self.is_truncated = false;
+        self.reason = None;
         self.event_size = 0;
         self.logs.clear();
         self.events.clear();
@@ -167,18 +209,52 @@ impl Records {
     /// Adds a line, which is made only if lines are kept.
     #[inline]
     pub(super) fn log(&mut self, make: impl FnOnce() -> LogEntry) {
-        if self.is_recording && self.log_size <= LOG_SIZE_MAX {
+        if self.is_recording {
             self.push_log(make());
         }
     }
 
-    fn push_log(&mut self, entry: LogEntry) {
-        self.log_size = self.log_size.saturating_add(entry.size());
-        self.logs.push(if self.log_size > LOG_SIZE_MAX {
-            LogEntry::Truncated
-        } else {
-            entry
+    /// Adds the line about a call that failed.
+    pub(super) fn log_failure(&mut self, program: Address, error: &InstructionError) {
+        let reason = self.reason.take();
+        self.log(|| LogEntry::Failure {
+            program,
+            error: error.clone(),
+            reason,
         });
+    }
+
+    /// Why the running call is about to fail, in other words than those of its error.
+    pub(super) fn explain_failure(&mut self, reason: impl FnOnce() -> String) {
+        self.reason = self.is_recording.then(reason);
+    }
+
+    fn push_log(&mut self, entry: LogEntry) {
+        let size = self.log_size.saturating_add(entry.size_max());
+        if size < LOG_SIZE_MAX && !self.is_size_exact {
+            self.log_size = size;
+            self.logs.push(entry);
+        } else {
+            self.push_log_near_limit(entry);
+        }
+    }
+
+    /// Adds a line if the log stays below its limit with it, by what the lines truly take.
+    #[cold]
+    fn push_log_near_limit(&mut self, entry: LogEntry) {
+        if !self.is_size_exact {
+            let sizes = self.logs.iter().map(LogEntry::size);
+            self.log_size = sizes.fold(0, usize::saturating_add);
+            self.is_size_exact = true;
+        }
+        let size = self.log_size.saturating_add(entry.size());
+        if size < LOG_SIZE_MAX {
+            self.log_size = size;
+            self.logs.push(entry);
+        } else if !self.is_truncated {
+            self.is_truncated = true;
+            self.logs.push(LogEntry::Truncated);
+        }
     }
 
     pub(super) fn event(&mut self, event: Event, size_max: usize) -> bool {
@@ -243,6 +319,7 @@ mod tests {
             let line = LogEntry::Data(data.to_vec());
             assert_eq!(line.to_string(), format!("Program data: {shown}"));
             assert_eq!(line.size(), line.to_string().len());
+            assert_eq!(line.size_max(), line.size());
         }
     }
 }
