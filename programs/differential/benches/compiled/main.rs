@@ -1,6 +1,6 @@
 //! Times compiled programs: transfers of tokens by the three Token programs from their files,
-//! native ones beside them, and LiteSVM on the same files and the same bytes; then what ten programs
-//! that no block has called before add to a block.
+//! native ones beside them, and LiteSVM on the same files and the same bytes; then what ten
+//! programs that no block has called before add to a block.
 //!
 //! Transfers go between 2 x 10,000 accounts, each of which one transaction names. Ours is execution
 //! alone, on one thread and on two: accounts and programs are loaded and the block is planned

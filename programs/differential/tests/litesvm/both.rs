@@ -1,9 +1,9 @@
-//! One ledger twice: as a chain of ours, and as a LiteSVM, which executes by Agave's own crates. The
-//! wire bytes of each transaction go to both, and everything that either shows of it has to be
+//! One ledger twice: as a chain of ours, and as a LiteSVM, which executes by Agave's own crates.
+//! The wire bytes of each transaction go to both, and everything that either shows of it has to be
 //! equal.
 //!
-//! LiteSVM has the features of the main network, its own rent rules and fees. Sysvars are set to
-//! those of our bank before each block. Signatures and blockhashes are not looked at.
+//! LiteSVM has the features of the main network and SIMD-0460, its own rent rules and fees. Sysvars
+//! are set to those of our bank before each block. Signatures and blockhashes are not looked at.
 
 use std::{collections::BTreeMap, sync::Arc};
 

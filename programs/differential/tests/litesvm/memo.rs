@@ -42,7 +42,17 @@ impl Load for Memos {
             _ => rng.random_range(0..60),
         };
         let letters = [
-            'a', 'b', ' ', '"', '\\', '\n', '\u{7}', 'é', 'Я', '漢', '🦀',
+            'a',
+            'b',
+            ' ',
+            '"',
+            '\\',
+            '\n',
+            '\u{7}',
+            '\u{e9}',
+            '\u{42f}',
+            '\u{6f22}',
+            '\u{1f980}',
         ];
         let letters = (0..size).map(|_| *letters.choose(rng).expect("some"));
         let mut data = letters.collect::<String>().into_bytes();

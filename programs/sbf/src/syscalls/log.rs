@@ -17,9 +17,7 @@ pub(super) fn panic(
 ) -> Result<u64, Fault> {
     guest.spend(size)?;
     let file = text_at(guest, file, size)?;
-    Fault::refused(format!(
-        "SBF program Panicked in {file} at {line}:{column}"
-    ))
+    Fault::refused(format!("SBF program Panicked in {file} at {line}:{column}"))
 }
 
 /// `sol_log_(text, size)`
