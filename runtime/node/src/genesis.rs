@@ -26,9 +26,9 @@
 //! ```
 //! Every field may be left out. Data is in base64; `programs` names some of those that are linked
 //! in, all of them if it is left out. `activations` names programs that come later, and rule sets,
-//! `rules-current`, `rules-2024-12` or `rules-sbpf-3`; more are scheduled by the authority, which is
-//! the faucet if it is left out. `fees` splits the fees of each block, in parts of 10,000, between
-//! its leader and stakers; the rest is burned, all of it if `fees` is left out.
+//! `rules-current`, `rules-2024-12` or `rules-sbpf-3`; more are scheduled by the authority, which
+//! is the faucet if it is left out. `fees` splits the fees of each block, in parts of 10,000,
+//! between its leader and stakers; the rest is burned, all of it if `fees` is left out.
 
 use std::{io, path::Path};
 
