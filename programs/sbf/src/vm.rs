@@ -50,14 +50,16 @@ use crate::{
     buffers::{Buffers, Used},
     fault::Fault,
     image::{Layout, Piece},
-    limits::STACK_SIZE,
+    limits::{FRAME_SIZE, STACK_SIZE},
 };
 
 /// The regions that grow when they are touched, besides data of accounts.
 const STACK: u16 = u16::MAX;
 /// The heap's tag is this and its size in KiB.
 const HEAP: u16 = 1 << 15;
-/// Bytes of stack and heap that are mapped at first, and by which they grow.
+/// Bytes of the stack that are mapped at first: a function's. Of the heap there are none.
+const STACK_FIRST: usize = FRAME_SIZE;
+/// Bytes by which stack and heap grow.
 const STEP: usize = 8 * 1024;
 
 /// What a running program has: its memory, its image, and the context of its instruction.
@@ -276,13 +278,13 @@ pub(crate) fn run(
     // A stack that begins at its end is mapped whole.
     let stack_size = match version {
         SBPFVersion::V1 | SBPFVersion::V2 => STACK_SIZE,
-        _ => STEP,
+        _ => STACK_FIRST,
     };
     let regions = &mut mapped.regions;
     regions.clear();
     regions.push(executable.get_ro_region());
     regions.push(growing(stack, stack_size, MM_STACK_START, STACK));
-    regions.push(growing(heap, STEP, MM_HEAP_START, heap_tag(heap_size)));
+    regions.push(growing(heap, 0, MM_HEAP_START, heap_tag(heap_size)));
     for piece in layout.pieces() {
         regions.push(match piece {
             Piece::Meta(Range { start, end }) => MemoryRegion::new(

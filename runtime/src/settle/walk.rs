@@ -205,16 +205,19 @@ impl Shard {
         let accounts = accounts.filter_map(|first| first.before.or_else(|| loaded.next()));
         let firsts = account_hashes(&accounts.collect::<Vec<_>>());
         let mut buckets = vec![Vec::new(); 1 << depth.saturating_sub(SHARD_DEPTH)];
-        for (address, (path, last)) in last {
-            if let Source::Leaf { writer, hash } = last {
-                let place = bucket_at(path, depth) % buckets.len();
-                buckets[place].push(Item {
-                    address: *address,
-                    after: hash,
-                    writer,
-                });
-            }
-        }
+        let before = number << depth.saturating_sub(SHARD_DEPTH);
+        let written = last.into_iter().filter_map(|(address, (path, last))| {
+            let Source::Leaf { writer, hash } = last else {
+                return None;
+            };
+            let item = Item {
+                address: *address,
+                after: hash,
+                writer,
+            };
+            Some((bucket_at(path, depth).saturating_sub(before), item))
+        });
+        written.for_each(|(place, item)| buckets[place].push(item));
         let sorted = buckets.iter_mut();
         sorted.for_each(|bucket: &mut Vec<Item>| bucket.sort_unstable());
         Ok(Self {

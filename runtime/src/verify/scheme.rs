@@ -63,7 +63,7 @@ pub(super) struct KnownKey {
 #[derive(Debug)]
 enum Decoded {
     #[cfg(feature = "falcon")]
-    Falcon(fn_dsa_vrfy::VerifyingKey512),
+    Falcon(Box<fn_dsa_vrfy::VerifyingKey512>),
     /// Which takes its bytes.
     #[cfg(feature = "ml-dsa")]
     MlDsa,
@@ -107,7 +107,9 @@ impl Decoded {
     fn new(scheme: SignatureScheme, key: &[u8]) -> Option<Self> {
         match scheme {
             #[cfg(feature = "falcon")]
-            SignatureScheme::Falcon512 => fn_dsa_vrfy::VerifyingKey::decode(key).map(Self::Falcon),
+            SignatureScheme::Falcon512 => {
+                fn_dsa_vrfy::VerifyingKey::decode(key).map(|key| Self::Falcon(Box::new(key)))
+            }
             #[cfg(feature = "ml-dsa")]
             SignatureScheme::MlDsa44 => Some(Self::MlDsa),
             #[cfg(not(all(feature = "falcon", feature = "ml-dsa")))]
