@@ -40,7 +40,7 @@ const LOGS: Recording = Recording {
     ..Recording::NONE
 };
 
-/// A kind of transfer: its name, the program from a file, if it is one, and the owner of the accounts.
+/// A kind of transfer: its name, the program if it is from a file, and the owner of its accounts.
 struct Kind {
     name: &'static str,
     compiled: Option<Compiled>,
