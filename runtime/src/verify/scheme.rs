@@ -104,6 +104,10 @@ impl KnownKey {
 
 impl Decoded {
     /// `None` if this build does not know the scheme, or there is no such key.
+    #[cfg_attr(
+        not(feature = "falcon"),
+        expect(unused_variables, reason = "no other key is decoded")
+    )]
     fn new(scheme: SignatureScheme, key: &[u8]) -> Option<Self> {
         match scheme {
             #[cfg(feature = "falcon")]

@@ -20,6 +20,11 @@ mod transfers;
 use std::time::Duration;
 
 use lockstep_interface::Address;
+use mimalloc::MiMalloc;
+
+/// That of the command.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Rounds without a word about it: `cargo bench --bench compiled -- ROUNDS`.
 const ROUNDS: usize = 15;

@@ -24,7 +24,7 @@ use lockstep_runtime::{
     wire::{MessageBuilder, WireBlock},
 };
 use lockstep_sbf::with_loaders;
-use lockstep_scheduler::{Lanes, Mode, PlanRequest, Strategy, check};
+use lockstep_scheduler::{Auto, Mode, PlanRequest, Strategy, check};
 use lockstep_store::MemoryStore;
 use solana_transaction::versioned::VersionedTransaction;
 
@@ -54,6 +54,8 @@ struct Case {
     parsed: ParsedBlock,
     judge: LiteSVM,
     transactions: Vec<VersionedTransaction>,
+    /// One, and two. They last, as an engine's do: a thread keeps the memory of its calls.
+    threads: [Threads; 2],
 }
 
 /// What one case took, round by round.
@@ -104,29 +106,30 @@ impl Case {
         let decode = |wire: &Vec<u8>| wincode::deserialize(wire).expect(REASON);
         let transactions = wires.iter().map(decode).collect();
         let block: WireBlock = wires.into_iter().collect();
-        let one = Threads::new(1).expect(REASON);
+        let threads = [1, 2].map(|count| Threads::new(count).expect(REASON));
         Self {
             name: kind.name,
             parent,
-            parsed: ParsedBlock::new(block, Signatures::Trusted, &one),
+            parsed: ParsedBlock::new(block, Signatures::Trusted, &threads[0]),
             judge,
             transactions,
+            threads,
         }
     }
 
     /// Executes the block and gives how long it took, and the compute units of each transfer.
-    fn ours(&self, count: usize, recording: Recording) -> (Duration, Vec<u64>) {
+    fn ours(&self, threads: &Threads, recording: Recording) -> (Duration, Vec<u64>) {
         let bank = self.parent.child(1, 1);
-        let threads = Threads::new(count).expect(REASON);
         let hasher = RandomState::with_seed(1);
-        let prepared = PreparedBlock::new(&self.parsed, &bank, &threads, &hasher).expect(REASON);
-        let workers = u32::try_from(count).ok().and_then(NonZeroU32::new);
-        let request = PlanRequest::new(Mode::Produce, workers.expect(REASON));
-        let plan = Lanes.plan(prepared.table(), &request).expect(REASON);
+        let prepared = PreparedBlock::new(&self.parsed, &bank, threads, &hasher).expect(REASON);
+        let count = u32::try_from(threads.count()).ok();
+        let workers = count.and_then(NonZeroU32::new).expect(REASON);
+        let request = PlanRequest::new(Mode::Produce, workers);
+        let plan = Auto.plan(prepared.table(), &request).expect(REASON);
         let plan = check(plan, prepared.table(), Mode::Produce).expect(REASON);
-        let accounts = load(&bank, &prepared, &threads).expect(REASON);
+        let accounts = load(&bank, &prepared, threads).expect(REASON);
         let start = Instant::now();
-        let executed = execute(&bank, &prepared, accounts, &plan, &threads, recording);
+        let executed = execute(&bank, &prepared, accounts, &plan, threads, recording);
         let took = start.elapsed();
         let executed = executed.expect(REASON);
         let units = executed.outcomes().iter().map(|outcome| match outcome {
@@ -152,12 +155,12 @@ impl Case {
 
     fn round(&mut self, times: &mut Times) {
         let mut units = Vec::new();
-        for (count, times) in (1..).zip(&mut times.ours) {
-            let (took, found) = self.ours(count, Recording::NONE);
+        for (threads, times) in self.threads.iter().zip(&mut times.ours) {
+            let (took, found) = self.ours(threads, Recording::NONE);
             times.push(took);
             units = found;
         }
-        times.with_logs.push(self.ours(1, LOGS).0);
+        times.with_logs.push(self.ours(&self.threads[0], LOGS).0);
         let (took, expected) = self.judged();
         times.judged.push(took);
         assert_eq!(units, expected, "{}", self.name);
@@ -241,9 +244,10 @@ pub(crate) fn run(rounds: usize) {
             if is_judged {
                 case.round(&mut times);
             } else {
-                times.ours[0].push(case.ours(1, Recording::NONE).0);
-                times.ours[1].push(case.ours(2, Recording::NONE).0);
-                times.with_logs.push(case.ours(1, LOGS).0);
+                for (threads, times) in case.threads.iter().zip(&mut times.ours) {
+                    times.push(case.ours(threads, Recording::NONE).0);
+                }
+                times.with_logs.push(case.ours(&case.threads[0], LOGS).0);
             }
         }
         let [one, two] = &mut times.ours;
