@@ -8,7 +8,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{
         Arc, Weak,
@@ -34,8 +34,8 @@ use futures::{
 };
 use lockstep_interface::Address;
 use lockstep_node::{
-    Certify, Figures, Follower, GENESIS_FILE, HISTORY_FOLDER, Ledger, NodeError, NodeOptions, Pace,
-    RECORDING, Ready, ServerOptions, keys::read_key, serve_running,
+    Certify, Figures, Follower, GENESIS_FILE, HISTORY_FOLDER, Ledger, Node, NodeError, NodeOptions,
+    Pace, RECORDING, Ready, ServerOptions, keys::read_key, serve_running,
 };
 use lockstep_programs::builtin_programs;
 use lockstep_runtime::{
@@ -144,6 +144,7 @@ pub(crate) fn run(
     let file = &MemberFile::read(path)?;
     let network = NetworkFile::read(&file.network)?;
     let members = network.members()?;
+    check_free(file.listen)?;
     let wallet = read_key(&file.key).map_err(system("the member's key"))?;
     let key = engine_key(&wallet)?;
     let genesis = network.genesis(&builtin_programs())?;
@@ -190,12 +191,11 @@ pub(crate) fn run(
         shelf: Arc::new(shelf),
         ending: Arc::default(),
     };
-    let (ending, shown) = (Arc::clone(&part.ending), Arc::clone(&node.node));
+    let (ending, ends) = (Arc::clone(&part.ending), EndsNode(Arc::clone(&node.node)));
     let consensus = thread::Builder::new().name("consensus".to_owned());
     let consensus = consensus.spawn(move || {
-        let ended = part.run(follower, accepted);
-        shown.end();
-        ended
+        let _ends = ends;
+        part.run(follower, accepted)
     });
     let consensus = consensus.map_err(system("cannot start a thread"))?;
     let server = ServerOptions {
@@ -214,6 +214,15 @@ pub(crate) fn run(
         ended = joined.unwrap_or_else(|_| Err(RunError::Ended("consensus panicked".to_owned())));
     });
     ended.and(served.map_err(RunError::from))
+}
+
+/// Ends a node where it goes out of scope, by a panic too.
+struct EndsNode(Arc<Node>);
+
+impl Drop for EndsNode {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// What the engine's thread works with.
@@ -343,6 +352,13 @@ fn timing(block_millis: u64) -> Timing {
             .saturating_add(block_interval),
         ..Timing::STANDARD
     }
+}
+
+/// The engine panics where its port is taken, and does not say which.
+fn check_free(listen: SocketAddr) -> Result<(), RunError> {
+    let bound = TcpListener::bind(listen);
+    let what = format!("cannot listen at {listen} for other members");
+    bound.map(drop).map_err(system(what))
 }
 
 fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {

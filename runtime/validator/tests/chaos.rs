@@ -9,7 +9,7 @@ mod processes;
 use std::{
     fs,
     io::Write as _,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -161,6 +161,20 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+#[test]
+fn a_member_whose_port_is_taken_ends_and_names_it() {
+    let mut members = Members::new("port", 4, BLOCK_MILLIS);
+    let taken = TcpListener::bind(("127.0.0.1", members.peer_port + 10)).unwrap();
+    members.start(1);
+    wait("the member's end", || members.has_ended(1).then_some(()));
+    let told = fs::read_to_string(members.folder(1).join("output.log")).unwrap();
+    let expected = format!("cannot listen at {}", taken.local_addr().unwrap());
+    assert!(told.contains(&expected), "{told}");
+    drop(taken);
+    members.kill(1);
+    members.start_all();
 }
 
 #[test]

@@ -210,11 +210,12 @@ impl Drop for Members {
     }
 }
 
-/// The first of a run of ports of which the first is free.
+/// The first of a run of ports that are free. Systems give ports from 32,768 up to those that
+/// connect, and would give one away while its member is down.
 fn free_ports(count: u16) -> u16 {
-    let seed = u16::try_from(std::process::id() % 150).unwrap();
-    (0..150)
-        .map(|step| 20_000 + (seed + step) % 150 * 280)
+    let seed = u16::try_from(std::process::id() % 80).unwrap();
+    (0..80)
+        .map(|step| 10_000 + (seed + step) % 80 * 280)
         .find(|port| {
             let ports = (*port..*port + count).step_by(10);
             ports
