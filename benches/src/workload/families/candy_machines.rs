@@ -44,7 +44,7 @@ const FILE: &str = "src/solana-program-library/metaplex-candy-machine-v3.so";
 
 /// Compute units that calls take.
 const SET_AUTHORITY_COST: u64 = 5_721;
-const UPDATE_COST: u64 = 10_505;
+const UPDATE_COST: u64 = 10_099;
 /// The symbol of items, filled up as machines keep it.
 const SYMBOL: &str = "CNDY\0\0\0\0\0\0";
 /// Items of a machine, and bytes of the name and of the address of each.
