@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_interface::{Address, Hash, ProgramTable, context::AccountUse};
-use lockstep_market::market_programs;
 use lockstep_runtime::audit::{AuditError, Costs, FindingKind, Report, audit, costs, used_costs};
 use lockstep_runtime::bank::{Genesis, GenesisError};
 use lockstep_runtime::block::Recording;
@@ -137,7 +136,7 @@ pub fn audit_workload(
     strategy: &dyn Strategy,
     request: &PlanRequest,
 ) -> Result<AuditFigures, WorkloadAuditError> {
-    let programs = market_programs();
+    let programs = workload.programs();
     let genesis = Genesis::new(workload.genesis().collect(), programs.clone());
     let mut tip = genesis.open(Arc::new(MemoryStore::new()))?;
     let engine = Engine::new(1)?;

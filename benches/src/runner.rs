@@ -16,7 +16,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Instant;
 
-use lockstep_market::market_programs;
 use lockstep_runtime::bank::Genesis;
 use lockstep_runtime::block::Recording;
 use lockstep_runtime::chain::{
@@ -195,7 +194,7 @@ impl<'a> Runner<'a> {
     pub fn open(workload: &Workload, options: RunOptions<'a>) -> Result<Self, RunError> {
         let open = |chain_options: ChainOptions| {
             let genesis =
-                Genesis::new(workload.genesis().collect(), market_programs()).without_limits();
+                Genesis::new(workload.genesis().collect(), workload.programs()).without_limits();
             let trie = options.state_root.then(Trie::default);
             Chain::open(Arc::new(MemoryStore::new()), trie, genesis, chain_options)
         };

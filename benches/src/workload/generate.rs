@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use lockstep_interface::{Account, Address, Rent};
+use lockstep_interface::{Account, Address, ProgramTable, Rent};
 use lockstep_runtime::wire::WireBlock;
 use lockstep_runtime::wire::limits::PACKET_SIZE_MAX;
 use rand::SeedableRng;
@@ -184,6 +184,11 @@ impl Workload {
         let tables = self.family.tables().iter().map(table_account);
         let schedule = self.family.keys().schedule();
         self.family.genesis().chain(tables).chain(schedule)
+    }
+
+    /// The programs of a chain that runs its blocks.
+    pub fn programs(&self) -> ProgramTable {
+        self.family.programs()
     }
 
     /// The transactions of block `index`, each with this blockhash and signed; none if there is

@@ -66,7 +66,7 @@ const EDGES: [(&str, &[&str]); 18] = [
     ("runtime/capi", &BELOW_TOP),
     ("runtime/node", &BELOW_TOP),
     ("runtime/light", &[]),
-    ("benches", &BELOW_TOP),
+    ("benches", &BENCHES),
     ("runtime/command", &EVERYTHING),
 ];
 /// What the crates on top of the runtime may import.
@@ -78,6 +78,17 @@ const BELOW_TOP: [&str; 7] = [
     "runtime/store",
     "programs",
     "programs/market",
+];
+/// What the benchmarks may import: the same, and the machine of compiled programs, which are loads.
+const BENCHES: [&str; 8] = [
+    "sdk",
+    "sdk/interface",
+    "runtime",
+    "runtime/scheduler",
+    "runtime/store",
+    "programs",
+    "programs/market",
+    "programs/sbf",
 ];
 /// What the crate on top of all may import.
 const EVERYTHING: [&str; 15] = [

@@ -256,6 +256,7 @@ fn workloads_are_listed_with_their_options() {
             "game",
             "city",
             "swap-trace",
+            "candy-machines",
         ]
     );
     let text = String::from_utf8(lockstep(&["workloads"]).stdout).unwrap();
@@ -489,6 +490,31 @@ fn a_missing_recording_is_named() {
     assert!(errors.contains("set LOCKSTEP_DATA"), "{errors}");
 }
 
+/// The error of a workload whose program is not there says what fetches it.
+#[test]
+fn a_missing_program_is_named() {
+    let run = [
+        "run",
+        "--quiet",
+        "--txs",
+        "10",
+        "--workload",
+        "candy-machines",
+    ];
+    let empty = Folder::new("no-program");
+    let output = command::command(&run)
+        .env("CARGO_HOME", empty.path("cargo"))
+        .output();
+    let output = output.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1));
+    assert!(errors.contains("metaplex-candy-machine-v3.so"), "{errors}");
+    assert!(
+        errors.contains("cargo info trident-svm@0.3.0-rc.4"),
+        "{errors}"
+    );
+}
+
 #[test]
 fn every_workload_and_strategy_matches_the_serial_run() {
     for workload in lockstep_benches::workload::Families::new().iter() {
@@ -496,7 +522,7 @@ fn every_workload_and_strategy_matches_the_serial_run() {
         let few = names
             .into_iter()
             .find(|name| ["accounts", "users", "payers"].contains(name));
-        // A recorded day has no such option, and another test.
+        // A recorded day and machines have no such option, and another test.
         let Some(few) = few else {
             continue;
         };

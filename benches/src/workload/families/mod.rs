@@ -1,6 +1,7 @@
 //! The kinds of load, one file each: a position in the stream into a [`Draft`].
 
 mod adversarial;
+mod candy_machines;
 mod chain;
 mod crossing;
 mod hot;
@@ -21,7 +22,8 @@ mod zipf;
 
 use std::fmt;
 
-use lockstep_interface::{Account, Address};
+use lockstep_interface::{Account, Address, ProgramTable};
+use lockstep_market::market_programs;
 use lockstep_runtime::wire::LookupTable;
 use rand_chacha::ChaCha8Rng;
 
@@ -42,6 +44,11 @@ pub trait Family: fmt::Debug + Send + Sync {
     /// The lookup tables that drafts refer to by number.
     fn tables(&self) -> &[LookupTable] {
         &[]
+    }
+
+    /// The programs of a chain that runs it.
+    fn programs(&self) -> ProgramTable {
+        market_programs()
     }
 
     /// The transaction at a place. Under one blockhash, two places give two transactions.
@@ -139,7 +146,7 @@ impl Default for Families {
     }
 }
 
-const BUILT_IN: [FamilySpec; 24] = [
+const BUILT_IN: [FamilySpec; 25] = [
     transfers::SPEC,
     zipf::SPEC,
     hot::SPEC,
@@ -164,6 +171,7 @@ const BUILT_IN: [FamilySpec; 24] = [
     market::game::SPEC,
     market::city::SPEC,
     swap_trace::SPEC,
+    candy_machines::SPEC,
 ];
 
 /// The option that all workloads of transfers have: how many wallets there are.

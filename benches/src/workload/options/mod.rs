@@ -152,6 +152,19 @@ pub enum SpecError {
         /// The file, and what is wrong with it.
         cause: String,
     },
+    /// No registry of cargo holds the compiled program that the workload calls.
+    #[error(
+        "workload {workload} calls the program of {file}, which cargo's registry does not hold; \
+         `cargo info {holder}` fetches it"
+    )]
+    Program {
+        /// The workload.
+        workload: &'static str,
+        /// The file in the crate's folder.
+        file: &'static str,
+        /// Name and version of the crate that holds the file.
+        holder: &'static str,
+    },
 }
 
 /// A workload and a value for each of its options.

@@ -32,7 +32,7 @@ fn bad_texts_say_what_is_expected() {
             "unknown workload \"zip\", expected one of transfers, zipf, hot, chain, \
              one-account, mainnet-mix, pools, pools-mixed, mint, crossing, adversarial, \
              smallbank, ycsb, token, dex, lending, vote-storm, drop, payments, channels, \
-             supply-chain, game, city, swap-trace",
+             supply-chain, game, city, swap-trace, candy-machines",
         ),
         (
             "zipf:exp=1",
