@@ -46,7 +46,8 @@ fuzz_target!(|bytes: &[u8]| {
     let verdict = verify(&[view])[0];
     assert_eq!(verdict, changed == *honest);
     let right = TransactionView::parse(honest).expect("it is honest");
-    for verdicts in [verify, |views| REMEMBERING.verify(views)] {
-        assert_eq!(verdicts(&[right, view, right]), [true, verdict, true]);
+    let views = [right, view, right];
+    for verdicts in [verify(&views), REMEMBERING.verify(&views)] {
+        assert_eq!(verdicts, [true, verdict, true]);
     }
 });
