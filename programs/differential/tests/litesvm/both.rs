@@ -237,19 +237,17 @@ impl Both {
     /// Compares the accounts that the transaction could write.
     fn compare_accounts(&self, wire: &[u8], details: Option<&Details>) -> Result<(), String> {
         let view = TransactionView::parse(wire).expect("it was run");
-        for index in 0..view.account_count() {
-            let address = view.static_key(index).expect("there are no lookups");
-            let Some(found) = details.and_then(|details| details.accounts_after[index].clone())
-            else {
-                continue;
-            };
+        let written = details.map_or(&[][..], |details| &details.written);
+        for (index, [_, found]) in written {
+            let address = view.static_key(usize::from(*index));
+            let address = address.expect("there are no lookups");
             let expected = self.judge.get_account(&address).map(|judged| Account {
                 lamports: judged.lamports,
                 data: judged.data.into(),
                 owner: judged.owner,
                 executable: judged.executable,
             });
-            let found = (found.lamports > 0).then_some(found);
+            let found = (found.lamports > 0).then(|| found.clone());
             if found != expected {
                 return Err(format!(
                     "  account {address}\n  found {found:?}\n  expected {expected:?}"
