@@ -27,16 +27,13 @@ use lockstep_store::{Change, StoreError};
 use crate::{
     Figures, Launch, Partition, ShardError,
     cluster::{Cluster, Rules, Start},
-    homes::{Homes, Number},
+    homes::{Homes, Number, TASK_SIZE},
     joined::{count, crossing, join},
     message::{Key, Part, Sent, sent},
     parts::{fill, named, setting},
     place::{EVERYWHERE, Layout, Placed, follow, free, kept},
     route::Route,
 };
-
-/// Accounts that one task looks up.
-const TASK_SIZE: usize = 1_024;
 
 /// The most workers. Each is connected with each, so that their connections grow with the square.
 pub const SHARDS_MAX: u32 = 256;

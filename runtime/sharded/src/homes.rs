@@ -29,7 +29,7 @@ const PULLS_MAX: usize = 4;
 /// The pull of another shard, in multiples of that of its own, at which an account moves.
 const PULL_FACTOR: u32 = 2;
 /// Accounts that one task looks up.
-const TASK_SIZE: usize = 1_024;
+pub(crate) const TASK_SIZE: usize = 1_024;
 /// A shard may have this part more than its share of the work.
 const IMBALANCE_PART: u64 = 16;
 /// Bytes of an account without data, as it is sent.
